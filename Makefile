@@ -1,0 +1,45 @@
+# Everything runs in an environment of its own, .venv, made once from the pins in constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help: ## Say what can be made.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table and a picture.
+	$(BIN)/regularizers sparse-autoencoder
+
+test: $(VENV)/dev ## Run the tests and the examples in the docs.
+	$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+format: $(VENV)/dev ## Format the code and mend what lint can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment and what the tools leave behind.
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+# The marker files say which extras are in the environment; dev contains recipes.
+$(VENV)/recipes: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Building the environment in $(VENV): a minute or two."
+	$(PIP) --editable '.[recipes]'
+	@touch $@
+
+$(VENV)/dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Building the environment in $(VENV): a minute or two."
+	$(PIP) --editable '.[recipes,dev]'
+	@touch $(VENV)/recipes $@

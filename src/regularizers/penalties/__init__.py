@@ -1,0 +1,23 @@
+"""Penalties on arrays: array in, scalar out, with an analytic gradient.
+
+Nothing here imports an array library; what an array can do is asked of the array.
+"""
+
+from regularizers.penalties._activity import ActivityRegularization
+from regularizers.penalties._base import Elementary, Penalty, Sum
+from regularizers.penalties._kl import KLSparsity
+from regularizers.penalties._l1 import L1
+from regularizers.penalties._l1l2 import L1L2
+from regularizers.penalties._l2 import L2Norm, L2Squared
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "ActivityRegularization",
+    "Elementary",
+    "KLSparsity",
+    "L2Norm",
+    "L2Squared",
+    "Penalty",
+    "Sum",
+]

@@ -1,0 +1,123 @@
+"""What the penalties ask of an array: its namespace, its type, the precision to accumulate in.
+
+No array library is imported here: `array_api_compat` recognises an array by the library that made
+it, which the caller has therefore imported already.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import array_api_compat
+
+from regularizers.errors import ArrayTypeError, ReadOnlyError, ShapeError
+
+Array: TypeAlias = Any
+"""An array of any library of the Array API standard; there is no common type to name."""
+
+Namespace: TypeAlias = Any
+"""The functions that go with an array: `array_api_compat.numpy`, `jax.numpy`, ..."""
+
+_CURE = "convert it first, for example with numpy.asarray(x, dtype=numpy.float32)"
+
+
+def namespace_of(x: Array, name: str = "x") -> Namespace:
+    """Return the array namespace of `x`; raise `ArrayTypeError` unless it is real floating point."""
+    try:
+        xp = array_api_compat.array_namespace(x)
+    except TypeError:
+        raise ArrayTypeError(
+            f"{name}: expected an array of a floating type (NumPy, PyTorch, JAX or another library "
+            f"of the Array API standard), got {type(x).__name__}; {_CURE}"
+        ) from None
+    if not xp.isdtype(x.dtype, "real floating"):
+        raise ArrayTypeError(
+            f"{name}: expected an array of a real floating type, got {x.dtype}; {_CURE}"
+        )
+    return xp
+
+
+def widen(xp: Namespace, x: Array) -> Array:
+    """Return `x` in the precision to accumulate in: at least float32."""
+    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """Return `x` in the type `dtype`: itself, where it has it already."""
+    return array_api_compat.array_namespace(x).astype(x, dtype, copy=False)
+
+
+def size_of(x: Array) -> int:
+    """Return the number of elements; of a lazy array too, as long as its shape is known."""
+    return math.prod(x.shape)
+
+
+def detached(x: Array) -> Array:
+    """Return `x` outside of any autograd graph (PyTorch); other libraries have none to leave."""
+    return x.detach() if array_api_compat.is_torch_array(x) else x
+
+
+def add_in_place(grads: Array, slope: Array) -> None:
+    """Add `slope` into the memory of `grads`, in the type of `grads`."""
+    target = detached(grads)
+    target += cast(slope, target.dtype)
+
+
+def check_mask(xp: Namespace, x: Array, mask: Array) -> None:
+    """Raise unless `mask` is a boolean array over the leading axes of `x`."""
+    try:
+        same_library = array_api_compat.array_namespace(mask) is xp
+    except TypeError:
+        same_library = False
+    if not same_library:
+        raise ArrayTypeError(
+            f"mask: expected a boolean array of the library of x ({xp.__name__}), "
+            f"got {type(mask).__name__}"
+        )
+    if not xp.isdtype(mask.dtype, "bool"):
+        raise ArrayTypeError(
+            f"mask: expected a boolean array (True where an element counts), got {mask.dtype}; "
+            f"pass `mask != 0`"
+        )
+    if tuple(mask.shape) != tuple(x.shape[: mask.ndim]) or mask.ndim > x.ndim:
+        raise ShapeError(
+            f"mask: expected the leading axes of x, whose shape is {tuple(x.shape)}, "
+            f"got shape {tuple(mask.shape)}"
+        )
+
+
+def check_grads(xp: Namespace, x: Array, grads: Array) -> None:
+    """Raise unless a gradient of `x` can be added into `grads` in place."""
+    cure = "use value_and_gradient(x), which returns a new array"
+    if array_api_compat.is_array_api_obj(grads) and not array_api_compat.is_writeable_array(grads):
+        raise ReadOnlyError(
+            f"grads: expected an array that can be written in place, got a read-only or immutable "
+            f"{type(grads).__name__}; {cure}"
+        )
+    if namespace_of(grads, "grads") is not xp:
+        raise ArrayTypeError(
+            f"grads: expected an array of the library of x ({xp.__name__}), "
+            f"got {type(grads).__name__}"
+        )
+    if tuple(grads.shape) != tuple(x.shape):
+        raise ShapeError(
+            f"grads: expected the shape of x, {tuple(x.shape)}, got {tuple(grads.shape)}"
+        )
+    if _overlaps_itself(grads):
+        raise ReadOnlyError(
+            f"grads: expected an array whose elements are all distinct in memory, got an expanded "
+            f"view with strides {_strides(grads)}; pass a copy, or {cure}"
+        )
+
+
+def _strides(x: Array) -> tuple[int, ...]:
+    if array_api_compat.is_torch_array(x):
+        return tuple(x.stride())
+    return tuple(getattr(x, "strides", ()))
+
+
+def _overlaps_itself(x: Array) -> bool:
+    return any(
+        stride == 0 and extent > 1 for stride, extent in zip(_strides(x), x.shape, strict=False)
+    )

@@ -1,0 +1,263 @@
+"""What every penalty can do, and what one must say to be a penalty."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import numbers
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from regularizers.penalties import _arrays
+from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._frame import Axes, Frame, Reduce, check_batch_axis, check_reduce
+from regularizers.penalties._strength import check_strength
+
+
+class Penalty(ABC):
+    """Array in, scalar out, with its own analytic gradient.
+
+    A penalty is a frozen value: it holds its strength and how it reduces, and no state. Penalties
+    add (`L1(1e-3) + L2Squared(1e-4)`) and scale (`2 * L1(1e-3)`).
+
+    Every method takes an array of any library of the Array API standard, of a real floating type
+    and any number of dimensions. `mask` is a boolean array over the leading axes; where it is
+    False an element counts neither in the value nor in a denominator, and its gradient is zero.
+    Half precision is accumulated in float32, before anything is squared.
+
+    Raises:
+        ArrayTypeError: an integer, boolean or complex array, or no array at all.
+        ShapeError: a mask, a batch axis or `grads` that does not fit the array.
+    """
+
+    __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * penalty asks us
+
+    @property
+    @abstractmethod
+    def terms(self) -> tuple[Elementary, ...]:
+        """The elementary penalties this one is the sum of."""
+
+    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
+        """Return the penalty of `x`, a scalar of its library and at least float32.
+
+        It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
+        """
+        xp, wide = _prepared(x, mask)
+        if _arrays.size_of(x) == 0:
+            return xp.sum(wide)
+        return _total(term.strength * term.value(m.statistic, m.frame) for term, m in self._read(xp, wide, mask))
+
+    def gradient(self, x: Array, *, mask: Array | None = None) -> Array:
+        """Return the analytic gradient of the penalty, of the shape and type of `x`."""
+        return self.value_and_gradient(x, mask=mask)[1]
+
+    def value_and_gradient(self, x: Array, *, mask: Array | None = None) -> tuple[Array, Array]:
+        """Return the penalty and its gradient, which read the array together."""
+        value, slope = self._value_and_slope(x, mask)
+        return value, _arrays.cast(slope, x.dtype)
+
+    def _value_and_slope(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
+        """Return the penalty and its gradient in the precision they were accumulated in."""
+        xp, wide = _prepared(x, mask)
+        if _arrays.size_of(x) == 0:
+            return xp.sum(wide), xp.zeros_like(wide)
+        values, slopes = [], []
+        for term, m in self._read(xp, wide, mask):
+            values.append(term.strength * term.value(m.statistic, m.frame))
+            cotangent = term.strength * term.derivative(m.statistic, m.frame)
+            slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
+        return _total(values), _total(slopes)
+
+    def _read(
+        self, xp: Namespace, x: Array, mask: Array | None
+    ) -> Iterator[tuple[Elementary, _Reading]]:
+        for term in self.terms:
+            frame = Frame(xp, x.shape, x.dtype, term.reduce or "sum", term.batch_axis, mask)
+            selected = frame.select(x)
+            yield term, _Reading(selected, frame, *term.measure(selected, frame))
+
+    def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
+        """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
+
+        Args:
+            x: the array penalised. It stays as it is.
+            grads: an array of the shape of `x` that can be written; its type may be another, such
+                as float32 for an `x` in float16.
+            mask: which elements count.
+
+        Raises:
+            ReadOnlyError: `grads` cannot be written. JAX arrays never can: use
+                `value_and_gradient`.
+        """
+        _arrays.check_grads(_arrays.namespace_of(x), x, grads)
+        value, slope = self._value_and_slope(_arrays.detached(x), mask)
+        _arrays.add_in_place(grads, slope)
+        return value
+
+    def __add__(self, other: Penalty) -> Penalty:
+        return Sum((self, other)) if isinstance(other, Penalty) else NotImplemented
+
+    def __radd__(self, other: object) -> Penalty:
+        # sum([...]) begins with the number 0
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    @abstractmethod
+    def __mul__(self, factor: float) -> Self:
+        """Return the same penalty with every strength multiplied by `factor`."""
+
+    def __rmul__(self, factor: float) -> Self:
+        return self.__mul__(factor)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(_arguments(self))})"
+
+
+class _Reading(NamedTuple):
+    """One array as one elementary penalty reads it."""
+
+    x: Array
+    frame: Frame
+    statistic: Array
+    kept: tuple[Array, ...]
+
+
+def _prepared(x: Array, mask: Array | None) -> tuple[Namespace, Array]:
+    xp = _arrays.namespace_of(x)
+    if mask is not None:
+        _arrays.check_mask(xp, x, mask)
+    return xp, _arrays.widen(xp, x)
+
+
+def _total(parts: Iterable[Array]) -> Array:
+    return functools.reduce(operator.add, parts)
+
+
+def _arguments(penalty: Any) -> Iterator[str]:
+    """Yield the arguments of the call that makes `penalty`, less those left at their default."""
+    for f in dataclasses.fields(penalty):
+        if not f.kw_only:
+            yield repr(getattr(penalty, f.name))
+    for f in dataclasses.fields(penalty):
+        if f.kw_only and getattr(penalty, f.name) != f.default:
+            yield f"{f.name}={getattr(penalty, f.name)!r}"
+
+
+def is_factor(factor: object) -> bool:
+    """Return whether a penalty can be multiplied by `factor`: a real number."""
+    return isinstance(factor, numbers.Real) and not isinstance(factor, bool)
+
+
+@dataclass(frozen=True, repr=False)
+class Reduced(Penalty):
+    """A penalty that says itself how the elements become one number."""
+
+    reduce: Reduce | None = field(default=None, kw_only=True)
+    batch_axis: Axes | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_reduce(self.reduce)
+        check_batch_axis(self.batch_axis)
+
+
+@dataclass(frozen=True, repr=False)
+class Elementary(Reduced):
+    """A penalty with one strength, which says its mathematics once, for a strength of 1.
+
+    The penalty is a function of a small statistic of the array, p(x) = value(measure(x)), and its
+    gradient follows by the chain rule: pullback(x, derivative(measure(x))). Only `measure` and
+    `pullback` read the array. They are given it in the precision to accumulate in, with zeros
+    where a mask is False.
+    """
+
+    strength: float
+
+    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "input"
+    """What of the array `pullback` reads: what a backward pass must save."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "strength", check_strength(self.strength))
+
+    @property
+    def terms(self) -> tuple[Elementary, ...]:
+        return (self,)
+
+    def __mul__(self, factor: float) -> Self:
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, strength=self.strength * factor)
+
+    @abstractmethod
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        """Return the statistic of `x`, and what else `pullback` needs to know.
+
+        The statistic is a scalar, or has the dimensions of `x` with ones where it was reduced.
+        """
+
+    @abstractmethod
+    def pullback(
+        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
+    ) -> Array:
+        """Return the gradient with respect to `x` of (statistic · cotangent)."""
+
+    @abstractmethod
+    def value(self, statistic: Array, frame: Frame) -> Array:
+        """Return the penalty, a scalar."""
+
+    @abstractmethod
+    def derivative(self, statistic: Array, frame: Frame) -> Array:
+        """Return the derivative of `value` with respect to the statistic; it may be a number."""
+
+
+class Separable(Elementary):
+    """A penalty that is a sum over elements of a function of each."""
+
+    @staticmethod
+    @abstractmethod
+    def element(xp: Namespace, x: Array) -> Array:
+        """Return the function of each element, 0 at 0."""
+
+    @staticmethod
+    @abstractmethod
+    def element_slope(xp: Namespace, x: Array) -> Array:
+        """Return its derivative."""
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        return frame.xp.sum(self.element(frame.xp, x)), ()
+
+    def pullback(
+        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
+    ) -> Array:
+        return cotangent * self.element_slope(frame.xp, x)
+
+    def value(self, statistic: Array, frame: Frame) -> Array:
+        return statistic / frame.count
+
+    def derivative(self, statistic: Array, frame: Frame) -> Array:
+        return 1 / frame.count
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Penalty):
+    """Several penalties of the same array, added: what `L1(1e-3) + L2Squared(1e-4)` makes."""
+
+    parts: tuple[Penalty, ...]
+
+    @property
+    def terms(self) -> tuple[Elementary, ...]:
+        return tuple([term for part in self.parts for term in part.terms])
+
+    def __mul__(self, factor: float) -> Self:
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, parts=tuple([part * factor for part in self.parts]))
+
+    def __add__(self, other: Penalty) -> Penalty:
+        # (a + b) + c is a + b + c, so that the order of adding does not show
+        return Sum((*self.parts, other)) if isinstance(other, Penalty) else NotImplemented
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.parts))

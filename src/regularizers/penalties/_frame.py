@@ -1,0 +1,143 @@
+"""How the elements of one array become one number: axes, denominators, mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from regularizers.errors import ConfigurationError, ShapeError
+from regularizers.penalties._arrays import Array, Namespace
+
+Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
+Axes: TypeAlias = int | tuple[int, ...]
+
+REDUCTIONS: tuple[Reduce, ...] = ("sum", "batch_mean", "mean")
+
+
+def check_batch_axis(batch_axis: object) -> None:
+    """Raise unless `batch_axis` is an integer, a tuple of integers, or None for the default."""
+    axes = batch_axis if isinstance(batch_axis, tuple) else (batch_axis,)
+    if batch_axis is not None and not all(type(axis) is int for axis in axes):
+        raise ConfigurationError(
+            f"batch_axis: expected an integer, a tuple of integers or None, got {batch_axis!r}"
+        )
+
+
+def check_reduce(reduce: object) -> None:
+    """Raise unless `reduce` is one of the reductions, or None for the default."""
+    if reduce is not None and reduce not in REDUCTIONS:
+        raise ConfigurationError(
+            f"reduce: expected one of {', '.join(map(repr, REDUCTIONS))} or None, got {reduce!r}"
+        )
+
+
+def normalise_axes(axes: Axes, ndim: int, name: str = "batch_axis") -> tuple[int, ...]:
+    """Return `axes` as sorted non-negative integers of an array of `ndim` dimensions.
+
+    An array without dimensions is a batch of one: every axis of it is no axis.
+    """
+    if ndim == 0:
+        return ()
+    wanted = (axes,) if isinstance(axes, int) else axes
+    for axis in wanted:
+        if not -ndim <= axis < ndim:
+            raise ShapeError(
+                f"{name}: expected axes of an array of {ndim} dimensions, "
+                f"from {-ndim} to {ndim - 1}, got {axis}"
+            )
+    normal = sorted([axis % ndim for axis in wanted])
+    if len(set(normal)) != len(normal):
+        raise ShapeError(f"{name}: expected distinct axes, got {axes} of {ndim} dimensions")
+    return tuple(normal)
+
+
+class Frame:
+    """The axes and denominators of one array under one `reduce`.
+
+    A sample is one index along the batch axes; a unit is one index along the others. With a mask,
+    only valid elements count: a sample counts if any of its elements is valid, and a unit has as
+    many samples as are valid for it.
+    """
+
+    __slots__ = ("batch", "dtype", "mask", "reduce", "shape", "units", "xp")
+
+    def __init__(
+        self,
+        xp: Namespace,
+        shape: Sequence[int],
+        dtype: Any,
+        reduce: Reduce,
+        batch_axis: Axes | None = None,
+        mask: Array | None = None,
+    ) -> None:
+        self.xp = xp
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self.reduce = reduce
+        self.batch = normalise_axes(0 if batch_axis is None else batch_axis, len(self.shape))
+        self.units = tuple([axis for axis in range(len(self.shape)) if axis not in self.batch])
+        self.mask = None if mask is None else self._spread(mask)
+
+    def _spread(self, mask: Array) -> Array:
+        trailing = (1,) * (len(self.shape) - mask.ndim)
+        mask = self.xp.reshape(mask, tuple(mask.shape) + trailing)
+        return self.xp.broadcast_to(mask, self.shape)
+
+    def select(self, x: Array) -> Array:
+        """Return `x` with what the mask leaves out as zero, were it NaN."""
+        if self.mask is None:
+            return x
+        return self.xp.where(self.mask, x, self.xp.zeros_like(x))
+
+    @property
+    def count(self) -> int | Array:
+        """The denominator: 1 for a sum, else the number of valid samples or elements, at least 1."""
+        if self.reduce == "sum":
+            return 1
+        if self.reduce == "mean":
+            return self.elements
+        return self.samples
+
+    @property
+    def elements(self) -> int | Array:
+        """The number of valid elements, at least 1."""
+        if self.mask is None:
+            return max(math.prod(self.shape), 1)
+        return self._tally(self.mask, None)
+
+    @property
+    def samples(self) -> int | Array:
+        """The number of samples with a valid element, at least 1."""
+        if self.mask is None:
+            return self._extent(self.batch)
+        return self._tally(self.xp.any(self.mask, axis=self.units, keepdims=True), None)
+
+    @property
+    def samples_per_unit(self) -> int | Array:
+        """The number of valid samples of each unit, at least 1; batch axes kept as ones."""
+        if self.mask is None:
+            return self._extent(self.batch)
+        return self._tally(self.mask, self.batch)
+
+    @property
+    def live_units(self) -> Array | None:
+        """Which units have a valid sample (batch axes kept as ones); None if all have."""
+        if self.mask is None:
+            return None
+        return self.xp.any(self.mask, axis=self.batch, keepdims=True)
+
+    @property
+    def unit_count(self) -> int | Array:
+        """The number of units with a valid sample, at least 1."""
+        live = self.live_units
+        return self._extent(self.units) if live is None else self._tally(live, None)
+
+    def _extent(self, axes: tuple[int, ...]) -> int:
+        return max(math.prod([self.shape[axis] for axis in axes]), 1)
+
+    def _tally(self, valid: Array, axes: tuple[int, ...] | None) -> Array:
+        xp = self.xp
+        counts = xp.sum(xp.astype(valid, xp.int32), axis=axes, keepdims=axes is not None)
+        counts = xp.astype(counts, self.dtype)
+        return xp.where(counts > 1, counts, xp.ones_like(counts))

@@ -1,0 +1,108 @@
+"""Sparsity as a distance from a wanted mean activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from regularizers.errors import ConfigurationError
+from regularizers.penalties._arrays import Array
+from regularizers.penalties._base import Elementary
+from regularizers.penalties._frame import Frame
+
+
+@dataclass(frozen=True, repr=False)
+class KLSparsity(Elementary):
+    r"""How far each unit's mean activation over the batch is from a target.
+
+    .. math:: p(x) = s \sum_j \rho \log\frac{\rho}{\hat\rho_j}
+        + (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j}, \qquad
+        \hat\rho_j = \frac{1}{N} \sum_i x_{ij}
+
+    .. math:: \frac{\partial p}{\partial x_{ij}} = \frac{s}{N}
+        \left(\frac{1-\rho}{1-\hat\rho_j} - \frac{\rho}{\hat\rho_j}\right)
+
+    It is meant for activations between 0 and 1, as a sigmoid's are. Where a mean leaves
+    [ε, 1 − ε] the penalty goes on along its tangent, so that a dead or saturated unit still feels
+    a pull; a mere clamp would give it none.
+
+    It is a statistic of the batch: it is never divided by the batch size again.
+
+    Args:
+        strength: s, finite and not negative.
+        target: ρ, the wanted mean activation, between ε and 1 − ε.
+        reduce: `"sum"` or `"batch_mean"`, the sum over units; `"mean"`, their average.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
+        epsilon: ε, where the tangent begins.
+
+    Raises:
+        ConfigurationError: a target or an epsilon out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> codings = np.array([[0.1, 0.5], [0.1, 0.5]])
+        >>> rz.KLSparsity(1.0, target=0.1).gradient(codings).round(3)
+        array([[0. , 0.8],
+               [0. , 0.8]])
+
+    Source: Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
+    """
+
+    target: float
+    epsilon: float = field(default=1e-6, kw_only=True)
+
+    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "nothing"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.epsilon < 0.5:
+            raise ConfigurationError(
+                f"epsilon: expected a number between 0 and 0.5, got {self.epsilon!r}"
+            )
+        if not self.epsilon <= self.target <= 1 - self.epsilon:
+            raise ConfigurationError(
+                f"target: expected a mean activation between {self.epsilon} and "
+                f"{1 - self.epsilon}, got {self.target!r}"
+            )
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        return frame.xp.sum(x, axis=frame.batch, keepdims=True), ()
+
+    def pullback(
+        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
+    ) -> Array:
+        return frame.xp.broadcast_to(cotangent, frame.shape)
+
+    def value(self, statistic: Array, frame: Frame) -> Array:
+        xp, rho = frame.xp, self.target
+        mean = statistic / frame.samples_per_unit
+        on, off = self._clipped(mean, frame)
+        divergence = rho * xp.log(rho / on) + (1 - rho) * xp.log((1 - rho) / off)
+        divergence = divergence + self._tangent(mean, frame) * (mean - on)
+        return xp.sum(self._of_live(divergence, frame)) / self._divisor(frame)
+
+    def derivative(self, statistic: Array, frame: Frame) -> Array:
+        samples = frame.samples_per_unit
+        return self._tangent(statistic / samples, frame) / samples / self._divisor(frame)
+
+    @staticmethod
+    def _of_live(divergence: Array, frame: Frame) -> Array:
+        """Return `divergence` with 0 for a unit that the mask leaves without samples."""
+        if frame.live_units is None:
+            return divergence
+        return frame.xp.where(frame.live_units, divergence, frame.xp.zeros_like(divergence))
+
+    def _clipped(self, mean: Array, frame: Frame) -> tuple[Array, Array]:
+        """Return ρ̂ and 1 − ρ̂, each within [ε, 1 − ε]."""
+        # both are clipped, since 1 - (1 - ε) is not ε in float32
+        clip, low, high = frame.xp.clip, self.epsilon, 1 - self.epsilon
+        return clip(mean, low, high), clip(1 - mean, low, high)
+
+    def _tangent(self, mean: Array, frame: Frame) -> Array:
+        on, off = self._clipped(mean, frame)
+        return (1 - self.target) / off - self.target / on
+
+    @staticmethod
+    def _divisor(frame: Frame) -> int | Array:
+        return frame.unit_count if frame.reduce == "mean" else 1

@@ -1,0 +1,46 @@
+"""The sum of absolute values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._base import Separable
+
+
+@dataclass(frozen=True, repr=False)
+class L1(Separable):
+    r"""Absolute values: few large elements cost no more than many small ones, and zeros cost nothing.
+
+    .. math:: p(x) = s \sum_i |x_i|, \qquad \frac{\partial p}{\partial x_i} = s\,\mathrm{sign}(x_i),
+        \quad \mathrm{sign}(0) = 0
+
+    Args:
+        strength: s, finite and not negative.
+        reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
+            samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
+            at activity sites.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> l1 = rz.L1(0.1)
+        >>> float(l1(np.array([1.0, -2.0, 3.0])))
+        0.6000000000000001
+        >>> l1.gradient(np.array([1.0, -2.0, 0.0]))
+        array([ 0.1, -0.1,  0. ])
+
+    Source: Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
+    """
+
+    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "sign"
+
+    @staticmethod
+    def element(xp: Namespace, x: Array) -> Array:
+        return xp.abs(x)
+
+    @staticmethod
+    def element_slope(xp: Namespace, x: Array) -> Array:
+        return xp.sign(x)

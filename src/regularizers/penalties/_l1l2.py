@@ -1,0 +1,53 @@
+"""Absolute values and squares together."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Self
+
+from regularizers.penalties._base import Elementary, Reduced, is_factor
+from regularizers.penalties._l1 import L1
+from regularizers.penalties._l2 import L2Squared
+from regularizers.penalties._strength import check_strength
+
+
+@dataclass(frozen=True, repr=False)
+class L1L2(Reduced):
+    r"""Absolute values and squares, each with its own strength: the elastic net.
+
+    .. math:: p(x) = s_1 \sum_i |x_i| + s_2 \sum_i x_i^2, \qquad
+        \frac{\partial p}{\partial x_i} = s_1\,\mathrm{sign}(x_i) + 2 s_2\, x_i
+
+    Args:
+        l1: s₁, finite and not negative.
+        l2: s₂, finite and not negative.
+        reduce: as in `L1`, for both.
+        batch_axis: as in `L1`, for both.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> float(rz.L1L2(0.5, 0.25)(np.array([1.0, -2.0])))
+        2.75
+
+    Source: Zou and Hastie, "Regularization and variable selection via the elastic net", 2005.
+    """
+
+    l1: float
+    l2: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "l1", check_strength(self.l1, "l1"))
+        object.__setattr__(self, "l2", check_strength(self.l2, "l2"))
+
+    @property
+    def terms(self) -> tuple[Elementary, ...]:
+        reading = {"reduce": self.reduce, "batch_axis": self.batch_axis}
+        return L1(self.l1, **reading), L2Squared(self.l2, **reading)  # type: ignore[arg-type]
+
+    def __mul__(self, factor: float) -> Self:
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, l1=self.l1 * factor, l2=self.l2 * factor)
