@@ -1,1 +1,77 @@
-"""Regularization for neural networks: the right gradient or a loud error, no model edited."""
+"""Regularization for neural networks: the right gradient or a loud error, no model edited.
+
+Names only. What needs PyTorch is loaded when it is first asked for, so that penalties on arrays
+need no array library but the one the arrays come from.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from regularizers.errors import RegularizersError
+from regularizers.penalties import (
+    L1,
+    L1L2,
+    ActivityRegularization,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Penalty,
+)
+
+if TYPE_CHECKING:
+    from regularizers import layers
+    from regularizers.attach import (
+        Regularization,
+        Report,
+        Rule,
+        activity,
+        bias,
+        kernel,
+        regularize,
+    )
+
+__version__ = version("regularizers")
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "ActivityRegularization",
+    "KLSparsity",
+    "L2Norm",
+    "L2Squared",
+    "Penalty",
+    "Regularization",
+    "RegularizersError",
+    "Report",
+    "Rule",
+    "activity",
+    "bias",
+    "kernel",
+    "layers",
+    "regularize",
+]
+
+_ATTACH = {"Regularization", "Report", "Rule", "activity", "bias", "kernel", "regularize"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _ATTACH:
+        return getattr(import_module("regularizers.attach"), name)
+    if name == "layers":
+        return import_module("regularizers.layers")
+    raise AttributeError(_unknown(name))
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def _unknown(name: str) -> str:
+    if name == "L2":
+        return (
+            "regularizers has no L2, because half the field means the norm by it and half its "
+            "square: use L2Norm (the root of the sum of squares) or L2Squared (the sum of "
+            "squares; Keras calls it L2)"
+        )
+    return f"module 'regularizers' has no attribute {name!r}"

@@ -3,7 +3,7 @@
     RegularizersError
     ├── StrengthError       ValueError    a strength that is negative, NaN or infinite
     ├── StrengthTypeError   TypeError     a strength that is no number
-    ├── ConfigurationError  ValueError    another setting of a penalty, rule or command that cannot be
+    ├── ConfigurationError  ValueError    another setting that cannot be
     ├── ArrayTypeError      TypeError     not an array, or an array that is not real floating point
     ├── ShapeError          ValueError    shapes or axes that do not fit together
     ├── ReadOnlyError       TypeError     a gradient asked for in place where nothing can be written

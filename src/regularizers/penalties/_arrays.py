@@ -23,7 +23,7 @@ _CURE = "convert it first, for example with numpy.asarray(x, dtype=numpy.float32
 
 
 def namespace_of(x: Array, name: str = "x") -> Namespace:
-    """Return the array namespace of `x`; raise `ArrayTypeError` unless it is real floating point."""
+    """Return the array namespace of `x`; raise unless `x` is real floating point."""
     try:
         xp = array_api_compat.array_namespace(x)
     except TypeError:

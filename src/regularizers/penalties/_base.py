@@ -48,7 +48,10 @@ class Penalty(ABC):
         xp, wide = _prepared(x, mask)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide)
-        return _total(term.strength * term.value(m.statistic, m.frame) for term, m in self._read(xp, wide, mask))
+        return _total(
+            term.strength * term.value(m.statistic, m.frame)
+            for term, m in self._read(xp, wide, mask)
+        )
 
     def gradient(self, x: Array, *, mask: Array | None = None) -> Array:
         """Return the analytic gradient of the penalty, of the shape and type of `x`."""
@@ -198,9 +201,7 @@ class Elementary(Reduced):
         """
 
     @abstractmethod
-    def pullback(
-        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
-    ) -> Array:
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         """Return the gradient with respect to `x` of (statistic · cotangent)."""
 
     @abstractmethod
@@ -228,9 +229,7 @@ class Separable(Elementary):
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         return frame.xp.sum(self.element(frame.xp, x)), ()
 
-    def pullback(
-        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
-    ) -> Array:
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return cotangent * self.element_slope(frame.xp, x)
 
     def value(self, statistic: Array, frame: Frame) -> Array:

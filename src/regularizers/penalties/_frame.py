@@ -92,7 +92,7 @@ class Frame:
 
     @property
     def count(self) -> int | Array:
-        """The denominator: 1 for a sum, else the number of valid samples or elements, at least 1."""
+        """The denominator: 1 for a sum, else the number of samples or elements, at least 1."""
         if self.reduce == "sum":
             return 1
         if self.reduce == "mean":

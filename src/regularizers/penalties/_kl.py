@@ -69,9 +69,7 @@ class KLSparsity(Elementary):
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         return frame.xp.sum(x, axis=frame.batch, keepdims=True), ()
 
-    def pullback(
-        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
-    ) -> Array:
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return frame.xp.broadcast_to(cotangent, frame.shape)
 
     def value(self, statistic: Array, frame: Frame) -> Array:

@@ -11,7 +11,7 @@ from regularizers.penalties._base import Separable
 
 @dataclass(frozen=True, repr=False)
 class L1(Separable):
-    r"""Absolute values: few large elements cost no more than many small ones, and zeros cost nothing.
+    r"""Absolute values: zeros cost nothing, and every other element is pulled alike.
 
     .. math:: p(x) = s \sum_i |x_i|, \qquad \frac{\partial p}{\partial x_i} = s\,\mathrm{sign}(x_i),
         \quad \mathrm{sign}(0) = 0

@@ -81,9 +81,7 @@ class L2Norm(Elementary):
         norm = xp.where(squares == 0, zero, xp.sqrt(xp.where(squares == 0, one, squares)))
         return norm / scale, (norm, scale)
 
-    def pullback(
-        self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame
-    ) -> Array:
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         norm, scale = kept
         norm = frame.xp.where(norm == 0, frame.xp.ones_like(norm), norm)
         return cotangent * (x * scale / norm)
@@ -100,7 +98,7 @@ class L2Norm(Elementary):
 
 
 def _safe_scale(largest: Array, frame: Frame) -> Array:
-    """Return the power of two that brings `largest` to where its square neither vanishes nor overflows.
+    """Return the power of two by which the squares neither vanish nor overflow.
 
     There are three to choose from by comparison, so the choice is exact and has no derivative.
     Between `low` and `high`, squares of elements 2⁻²⁴ (2⁻⁵³) as large still count, and 2³¹ of the

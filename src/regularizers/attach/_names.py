@@ -1,0 +1,31 @@
+"""Names of modules, and how a `where` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from torch import nn
+
+Predicate: TypeAlias = Callable[[nn.Module, str], bool]
+Where: TypeAlias = str | type[nn.Module] | nn.Module | Predicate
+"""One way to say which modules: a name or glob, a type, a module itself, a predicate."""
+Wheres: TypeAlias = Where | Sequence[Where]
+
+ROOT = "(root)"
+
+
+def printable(name: str, model: nn.Module | None = None) -> str:
+    """Return the name of a module as a person reads it; the root module has none of its own."""
+    if name:
+        return name
+    return ROOT if model is None else f"{ROOT} {type(model).__name__}"
+
+
+def described(where: Wheres) -> str:
+    """Return a `where` as a person reads it in a message."""
+    if isinstance(where, (list, tuple)):
+        return f"[{', '.join(described(one) for one in where)}]"
+    if isinstance(where, nn.Module):
+        return f"<this {type(where).__name__}>"
+    return where.__name__ if isinstance(where, type) else repr(where)

@@ -1,0 +1,103 @@
+"""From what a module returned to the tensor that is penalised."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from regularizers.attach._rules import Select
+from regularizers.errors import OutputError
+from regularizers.penalties._frame import Axes
+
+
+class Activation(NamedTuple):
+    """A tensor to penalise, and what its module says of it."""
+
+    x: Tensor
+    batch_axis: Axes
+    mask: Tensor | None = None
+
+
+def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
+    """Return the tensor of `output` that is meant.
+
+    Raises:
+        OutputError: there is none, or it is not real floating point; the structure that came is
+            shown.
+    """
+    if select is not None:
+        return Activation(_checked(_selected(output, select, site), output, site), 0)
+    if isinstance(module, nn.modules.rnn.RNNBase):
+        return _of_recurrent_layer(module, output, site)
+    if isinstance(module, nn.modules.rnn.RNNCellBase):
+        state = output[0] if isinstance(output, tuple) else output
+        x = _checked(state, output, site)
+        return Activation(x, 0 if x.ndim == 2 else ())
+    return Activation(_checked(output, output, site), 0)
+
+
+def _of_recurrent_layer(module: nn.modules.rnn.RNNBase, output: Any, site: str) -> Activation:
+    states = output[0]
+    if isinstance(states, PackedSequence):
+        x, lengths = pad_packed_sequence(states)
+        steps = torch.arange(x.shape[0], device=x.device)
+        mask = steps[:, None] < lengths.to(x.device)[None, :]
+        return Activation(_checked(x, output, site), 1, mask)
+    x = _checked(states, output, site)
+    if x.ndim == 2:  # one sequence, without a batch axis
+        return Activation(x, ())
+    return Activation(x, 0 if module.batch_first else 1)
+
+
+def _selected(output: Any, select: Select, site: str) -> Any:
+    try:
+        if callable(select):
+            return select(output)
+        if isinstance(select, str) and not isinstance(output, Mapping):
+            return getattr(output, select)
+        return output[select]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{site}: select={select!r} finds nothing in the output, which is "
+            f"{describe(output)} ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _checked(x: Any, output: Any, site: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise OutputError(
+            f"{site}: expected a tensor, got {describe(output)}; say which part with "
+            f"activity(..., select=INDEX, KEY or FUNCTION)"
+        )
+    if not x.dtype.is_floating_point:
+        raise OutputError(
+            f"{site}: expected a tensor of a real floating type, got {describe(x)}; choose "
+            f"another module, or another part with activity(..., select=...)"
+        )
+    return x
+
+
+def describe(value: Any, depth: int = 3) -> str:
+    """Return the structure of an output, such as `tuple(Tensor[2, 3] float32, None)`."""
+    if isinstance(value, Tensor):
+        return f"Tensor{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    name = type(value).__name__
+    if depth == 0:
+        return f"{name}(...)"
+    if isinstance(value, Mapping):
+        items = [f"{key}={describe(item, depth - 1)}" for key, item in value.items()]
+    elif dataclasses.is_dataclass(value):
+        items = [
+            f"{f.name}={describe(getattr(value, f.name), depth - 1)}"
+            for f in dataclasses.fields(value)
+        ]
+    elif isinstance(value, (tuple, list)):
+        items = [describe(item, depth - 1) for item in value]
+    else:
+        return "None" if value is None else name
+    return f"{name}({', '.join(items)})"

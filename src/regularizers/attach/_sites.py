@@ -1,0 +1,136 @@
+"""Sites: every place a penalty acts, resolved from the rules for one model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from regularizers.attach._function import penalise
+from regularizers.attach._names import printable
+from regularizers.attach._roles import Parameter, Roles, parameters_of
+from regularizers.attach._rules import Kind, Rule, Select
+from regularizers.attach._select import select_modules
+from regularizers.attach._weights import select_weights
+from regularizers.penalties._base import Elementary
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One elementary penalty at one site, under the key that `penalties()` reports it by."""
+
+    key: str
+    site: str
+    kind: Kind
+    term: Elementary
+
+    @property
+    def plain_penalty(self) -> str:
+        """The call that makes the penalty, less the reduction, which is settled by the site."""
+        return repr(dataclasses.replace(self.term, reduce=None))
+
+
+@dataclass(frozen=True)
+class ActivitySite:
+    """The output of one module."""
+
+    module: nn.Module
+    select: Select | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class WeightSite:
+    """One weight, at one of the places it may have in the model."""
+
+    parameter: Parameter
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class WeightGroup:
+    """The weights of one rule, of which tied ones count once."""
+
+    sites: tuple[WeightSite, ...]
+
+    def read(self) -> Iterator[tuple[Entry, Tensor]]:
+        """Yield the penalties of the trainable weights as they are now, for a strength of 1."""
+        seen: set[int] = set()
+        for site in self.sites:
+            if not site.parameter.trainable or site.parameter.identity in seen:
+                continue
+            seen.add(site.parameter.identity)
+            weight = site.parameter.read()
+            for entry in site.entries:
+                axis = entry.term.batch_axis or 0
+                yield entry, penalise(weight, entry.term, axis)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Every site of one model, and what had to be assumed to find them."""
+
+    activities: tuple[ActivitySite, ...]
+    weights: tuple[WeightGroup, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """Every penalty at every site: activities first, then weights, each as in the rules."""
+        for activity in self.activities:
+            yield from activity.entries
+        for group in self.weights:
+            for site in group.sites:
+                yield from site.entries
+
+
+def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sites:
+    """Return the sites that `rules` mean in `model`; the model stays as it is.
+
+    Raises:
+        SelectionError: a rule that matches nothing.
+    """
+    parameters = parameters_of(model, roles)
+    keys = _Keys()
+    activities: list[ActivitySite] = []
+    weights: list[WeightGroup] = []
+    assumed: dict[str, str] = {}
+    for rule in rules:
+        if rule.kind == "activity":
+            activities += [
+                ActivitySite(module, rule.select, keys.entries(printable(name), rule))
+                for name, module in select_modules(model, rule.where, str(rule))
+            ]
+            continue
+        meant = select_weights(rule, model, parameters)
+        weights.append(
+            WeightGroup(tuple([WeightSite(p, keys.entries(p.full_name, rule)) for p in meant]))
+        )
+        assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
+    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()))
+
+
+def _note(parameter: Parameter) -> str:
+    owner = type(parameter.owner).__name__
+    return (
+        f"assumed: {parameter.full_name} of {owner} is a {parameter.role}; "
+        f"roles={{{owner}: ...}} says otherwise"
+    )
+
+
+class _Keys:
+    """Keys `site/kind/penalty`, of which a second one alike gets `#2`."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def entries(self, site: str, rule: Rule) -> tuple[Entry, ...]:
+        return tuple([Entry(self._key(site, rule, t), site, rule.kind, t) for t in rule.terms])
+
+    def _key(self, site: str, rule: Rule, term: Elementary) -> str:
+        key = f"{site}/{rule.kind}/{type(term).__name__}"
+        self._counts[key] += 1
+        return key if self._counts[key] == 1 else f"{key}#{self._counts[key]}"

@@ -1,0 +1,51 @@
+"""A place in an `nn.Sequential` where an activity is penalised."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from regularizers.errors import ConfigurationError
+from regularizers.penalties import Penalty
+
+
+class ActivityPenalty(nn.Module):
+    """The identity, at which `Regularization(model)` reads an activity: Keras' layer of that kind.
+
+    By itself it computes nothing: the penalty enters the loss through `Regularization`.
+
+    Args:
+        penalty: the penalty of what passes through; `"batch_mean"` unless it says otherwise.
+
+    Shape:
+        The output is the input.
+
+    Raises:
+        ConfigurationError: no penalty.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), rz.layers.ActivityPenalty(rz.L1(0.1)))
+        >>> reg = rz.Regularization(model)
+        >>> coding = model(torch.randn(16, 8))
+        >>> torch.isclose(reg.penalty(), 0.1 * coding.sum(dim=1).mean()).item()
+        True
+    """
+
+    def __init__(self, penalty: Penalty) -> None:
+        super().__init__()
+        if not isinstance(penalty, Penalty):
+            raise ConfigurationError(
+                f"ActivityPenalty: expected a penalty such as L1(1e-3), got {penalty!r} "
+                f"of type {type(penalty).__name__}"
+            )
+        self.penalty = penalty
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` itself."""
+        return x
+
+    def extra_repr(self) -> str:
+        """Return the penalty, as the module's text shows it."""
+        return repr(self.penalty)
