@@ -1,25 +1,25 @@
 """PyTorch as the array namespace of the penalties, in a form that its transforms can follow.
 
 The functions are handed over, because asking for them by the array does not trace under
-`torch.compile`. One differs from `array_api_compat.torch`, whose `sign` writes NaN by a boolean
-mask, which `vmap` cannot batch. Here the sign of NaN is 0, as it is in PyTorch; the value of the
+`torch.compile`. Where PyTorch's own behave as the Array API says, they are taken. The sign of NaN
+is 0 here, as it is in PyTorch (the standard's cannot be batched by `vmap`); the value of the
 penalty is NaN all the same.
 """
 
-from array_api_compat.torch import abs as abs  # noqa: A004
 from array_api_compat.torch import any as any  # noqa: A004
 from array_api_compat.torch import astype as astype
-from array_api_compat.torch import broadcast_to as broadcast_to
-from array_api_compat.torch import clip as clip
-from array_api_compat.torch import finfo as finfo
-from array_api_compat.torch import float32 as float32
-from array_api_compat.torch import int32 as int32
-from array_api_compat.torch import log as log
 from array_api_compat.torch import max as max  # noqa: A004
-from array_api_compat.torch import ones_like as ones_like
-from array_api_compat.torch import reshape as reshape
-from array_api_compat.torch import sqrt as sqrt
 from array_api_compat.torch import sum as sum  # noqa: A004
-from array_api_compat.torch import where as where
-from array_api_compat.torch import zeros_like as zeros_like
+from torch import abs as abs  # noqa: A004
+from torch import broadcast_to as broadcast_to
+from torch import clip as clip
+from torch import finfo as finfo
+from torch import float32 as float32
+from torch import int32 as int32
+from torch import log as log
+from torch import ones_like as ones_like
+from torch import reshape as reshape
 from torch import sign as sign
+from torch import sqrt as sqrt
+from torch import where as where
+from torch import zeros_like as zeros_like
