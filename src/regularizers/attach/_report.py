@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from regularizers._text import table
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,6 @@ class Report:
             value = "-" if row.value is None else f"{row.value:.6g}"
             share = "-" if row.value is None or not total else f"{row.value / total:.1%}"
             cells.append((row.site, row.kind, row.penalty, row.reduce, value, share))
-        lines = table(cells, right=(4, 5))
-        lines += ["", *self.notes] if self.notes else []
-        return "\n".join(lines)
+        return "\n".join([table(cells, right=(4, 5)), *self.notes])
 
     __repr__ = __str__
-
-
-def table(cells: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Return the lines of a table: a header, a rule, and rows; columns in `right` flush right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

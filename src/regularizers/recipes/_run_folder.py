@@ -1,0 +1,77 @@
+"""The folder a run leaves behind: written whole or not at all, and resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from regularizers.errors import RunFolderError
+
+
+class RunFolder:
+    """One folder with what a run was told, what it found, and where it can go on from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, parent: Path, recipe: str) -> RunFolder:
+        """Make a new folder under `parent`, named after the recipe and the time.
+
+        Raises:
+            RunFolderError: it cannot be made.
+        """
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        names = [f"{recipe}-{stamp}", *[f"{recipe}-{stamp}-{n}" for n in range(2, 100)]]
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path = next(parent / name for name in names if not (parent / name).exists())
+            path.mkdir()
+        except OSError as error:
+            raise RunFolderError(
+                f"runs: expected a folder that can be written, got {str(parent)!r} "
+                f"({error.strerror}); choose another with --runs FOLDER"
+            ) from None
+        return cls(path)
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """Return the folder of an earlier run.
+
+        Raises:
+            RunFolderError: it is none, or it cannot be written.
+        """
+        if not (path / "config.json").is_file():
+            raise RunFolderError(
+                f"resume: expected the folder of an earlier run, with a config.json in it, "
+                f"got {str(path)!r}"
+            )
+        if not os.access(path, os.W_OK):
+            raise RunFolderError(
+                f"resume: expected a folder that can be written, got {str(path)!r}"
+            )
+        return cls(path)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write `content` under `name`; the file is replaced at once or stays as it was."""
+        path = self.path / name
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+    def read_json(self, name: str) -> Any:
+        """Return what was written under `name`; an empty dictionary if nothing was.
+
+        Raises:
+            RunFolderError: the file is no JSON.
+        """
+        path = self.path / name
+        if not path.is_file():
+            return {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunFolderError(f"{path}: expected JSON ({error}); start a new run") from None

@@ -1,0 +1,15 @@
+"""An overcomplete sparse autoencoder, trained without a penalty, with L1 and with KL."""
+
+from __future__ import annotations
+
+from regularizers.recipes.sparse_autoencoder._config import Config
+
+__all__ = ["Config", "run"]
+
+
+def run(config: Config) -> None:
+    """Train the networks, measure them, and write the run folder; print what a person reads."""
+    # loaded here, so that a mistyped option is answered at once
+    from regularizers.recipes.sparse_autoencoder import _command
+
+    _command.run(config)

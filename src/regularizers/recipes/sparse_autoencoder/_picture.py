@@ -1,0 +1,96 @@
+"""The picture: what went in, what came out, what the units learned, how active they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+
+_SHOWN = 12
+_FEATURES = 40
+
+
+def draw(
+    networks: Mapping[str, Autoencoder],
+    x: Tensor,
+    picture: tuple[int, int] | None,
+    path: Path,
+) -> None:
+    """Draw originals, reconstructions, learned features and histograms of activations.
+
+    Args:
+        networks: the trained networks by name, the one without a penalty first.
+        x: validation samples, of shape (samples, features).
+        picture: height and width of a sample; None for a table, drawn as a strip.
+        path: the PNG file to write.
+    """
+    shape = picture or (1, x.shape[1])
+    with torch.no_grad():
+        codings = {name: network.encode(x) for name, network in networks.items()}
+        outputs = {name: networks[name].decoder(coding) for name, coding in codings.items()}
+    rows = {"original": x, **outputs}
+    heights = (0.75 * len(rows), 1.35 * len(networks), 2.6)
+    figure = Figure(figsize=(13, sum(heights) + 0.8), layout="constrained")
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=heights).flat
+    top.suptitle("Reconstructions of samples not seen in training", fontsize=11)
+    for axes, (name, values) in zip(
+        top.subplots(len(rows), 1, squeeze=False).flat, rows.items(), strict=True
+    ):
+        _show_tiles(axes, values[:_SHOWN].numpy(), shape, columns=_SHOWN, signed=False)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    middle.suptitle("What the most used units add to a reconstruction", fontsize=11)
+    for axes, (name, network) in zip(
+        middle.subplots(len(networks), 1, squeeze=False).flat, networks.items(), strict=True
+    ):
+        order = codings[name].mean(dim=0).argsort(descending=True)[:_FEATURES]
+        features = network.decoder.weight.detach()[:, order].T.numpy()
+        _show_tiles(axes, features, shape, columns=_FEATURES // 2, signed=True)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    bottom.suptitle("Activations of the coding, each unit on each sample", fontsize=11)
+    for axes, (name, coding) in zip(
+        bottom.subplots(1, len(networks), squeeze=False).flat, codings.items(), strict=True
+    ):
+        _show_histogram(axes, name, coding)
+    figure.savefig(path, dpi=110)
+
+
+def _show_tiles(
+    axes: Axes, tiles: np.ndarray, shape: tuple[int, int], *, columns: int, signed: bool
+) -> None:
+    """Show pictures side by side, each scaled to its own largest value if signed."""
+    height, width = shape
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    for i, tile in enumerate(tiles):
+        row, column = divmod(i, columns)
+        scale = max(float(np.abs(tile).max()), 1e-12) if signed else 1.0
+        y, x = row * (height + 1), column * (width + 1)
+        sheet[y : y + height, x : x + width] = tile.reshape(shape) / scale
+    low, colors = (-1, "RdBu_r") if signed else (0, "gray_r")
+    axes.imshow(
+        sheet,
+        vmin=low,
+        vmax=1,
+        cmap=colors,
+        aspect="auto" if height == 1 else "equal",
+        interpolation="nearest",
+    )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _show_histogram(axes: Axes, name: str, coding: Tensor) -> None:
+    values = coding.flatten().numpy()
+    axes.hist(values, bins=60, color="#30638e", log=True)
+    axes.set_title(f"{name}: mean {values.mean():.3f}", fontsize=10)
+    axes.set_xlabel("activation")
+    axes.set_ylabel("count")
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,178 @@
+"""The sparse autoencoder from the command line: what it shows, keeps, repeats and refuses."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from regularizers.__main__ import main
+from regularizers.recipes.sparse_autoencoder._metrics import measure
+from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+
+QUICK = ["sparse-autoencoder", "--units", "12", "--epochs", "4"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two blobs along different axes: enough for networks to have something to learn."""
+    rng = np.random.default_rng(0)
+    table = rng.random((120, 9)) * np.repeat([[1] * 4 + [0] * 5, [0] * 4 + [1] * 5], 60, axis=0)
+    np.save(tmp_path / "table.npy", table)
+    return tmp_path / "table.npy"
+
+
+def run(*arguments) -> int:
+    return main([*map(str, arguments)])
+
+
+def only_folder(parent):
+    (folder,) = parent.iterdir()
+    return folder
+
+
+def figures(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data, capsys):
+    assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
+    folder = only_folder(tmp_path / "runs")
+    printed = capsys.readouterr().out.strip().splitlines()
+    assert printed[-1].endswith(str(folder))
+    header = next(line for line in printed if line.startswith("penalty"))
+    for column in ("validation MSE", "mean activation", "active of 12", "dead units"):
+        assert column in header
+    rows = [line.split()[0] for line in printed if line.split() and line.split()[1:2]]
+    assert [row for row in rows if row in ("none", "L1", "KL")][-3:] == ["none", "L1", "KL"]
+    assert any("sigmoid" in line and "mean activation is the measure" in line for line in printed)
+    assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert list(figures(folder)) == ["none", "L1", "KL"]
+    assert json.loads((folder / "config.json").read_text())["units"] == 12
+
+
+def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
+    assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs", "--seed", 3) == 0
+    folder = only_folder(tmp_path / "runs")
+    table = np.load(data).astype(np.float32)
+    order = np.random.default_rng(3).permutation(120)
+    training, validation = table[order[24:]], table[order[:24]]
+    low, high = training.min(0), training.max(0)
+    x = (validation - low) / (high - low)
+    weights = {k: v.numpy() for k, v in load_file(folder / "l1.safetensors").items()}
+    coding = np.maximum(x @ weights["encoder.weight"].T + weights["encoder.bias"], 0)
+    output = coding @ weights["decoder.weight"].T + weights["decoder.bias"]
+    shown = figures(folder)["L1"]
+    assert shown["mse"] == pytest.approx(((output - x) ** 2).mean(), rel=1e-4)
+    assert shown["mean_activation"] == pytest.approx(coding.mean(), rel=1e-4)
+    assert shown["active_units"] == pytest.approx((coding > 1e-3).sum(1).mean(), abs=0.1)
+    assert shown["explained_variance"] == pytest.approx(
+        1 - ((output - x) ** 2).sum() / ((x - x.mean(0)) ** 2).sum(), rel=1e-4
+    )
+
+
+def test_figures_by_hand():
+    network = Autoencoder(torch.zeros(2), 3, torch.nn.ReLU())
+    with torch.no_grad():
+        network.encoder.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]))
+        network.encoder.bias.zero_()
+        network.decoder.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))
+        network.decoder.bias.zero_()
+    metrics = measure(network, torch.tensor([[1.0, 0.0], [2.0, 4.0]]))
+    # codings [1, 0, 0] and [2, 4, 0]; reconstructions [1, 0] and [2, 2]
+    assert metrics.mse == pytest.approx(4 / 4)
+    assert metrics.explained_variance == pytest.approx(1 - 4 / 8.5)
+    assert metrics.mean_activation == pytest.approx(7 / 6)
+    assert metrics.active_units == pytest.approx(1.5)
+    assert metrics.dead_units == 1
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others(tmp_path, data):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert run(*QUICK, "--data", data, "--runs", tmp_path / name, "--seed", seed) == 0
+    a, b, c = (figures(only_folder(tmp_path / name)) for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, data):
+    long = ["sparse-autoencoder", "--units", "12", "--epochs", "150", "--data", str(data)]
+    assert run(*long, "--runs", tmp_path / "whole") == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "regularizers", *long, "--runs", str(tmp_path / "cut")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("L1: epoch 30"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    folder = only_folder(tmp_path / "cut")
+    assert f"--resume {folder}" in out
+    assert list(figures(folder)) == ["none"]
+    assert run("sparse-autoencoder", "--resume", folder) == 0
+    assert figures(folder) == figures(only_folder(tmp_path / "whole"))
+    assert (folder / "picture.png").is_file()
+
+
+def test_a_finished_run_resumed_trains_nothing_again(tmp_path, data):
+    assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
+    folder = only_folder(tmp_path / "runs")
+    before = figures(folder)
+    begin = time.perf_counter()
+    assert run("sparse-autoencoder", "--resume", folder) == 0
+    assert figures(folder) == before
+    assert time.perf_counter() - begin < 60
+
+
+REFUSED = {
+    "negative strength": (["--l1", "-1"], "l1: expected a finite number"),
+    "NaN strength": (["--kl", "nan"], "kl: expected a finite number"),
+    "target": (["--target", "1.5"], "target: expected a mean activation between"),
+    "units": (["--units", "0"], "units: expected 1 or more, got 0"),
+    "missing data": (["--data", "gone.npy"], "gone.npy: expected a data file, found nothing"),
+    "no run folder": (["--resume", "gone"], "resume: expected the folder of an earlier run"),
+    "no room": (["--validation", "0.9999"], "validation: expected to leave samples for training"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_message_without_a_traceback_and_status_2(
+    case, tmp_path, capsys, monkeypatch
+):
+    arguments, message = REFUSED[case]
+    monkeypatch.chdir(tmp_path)
+    assert run("sparse-autoencoder", *arguments) == 2
+    err = capsys.readouterr().err
+    assert len(err.strip().splitlines()) == 1
+    assert re.search(message, err)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path, data, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert run(*QUICK, "--data", data, "--runs", tmp_path / "file") == 2
+    assert "runs: expected a folder that can be written" in capsys.readouterr().err
+
+
+def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path, data, capsys):
+    assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
+    folder = only_folder(tmp_path / "runs")
+    assert run("sparse-autoencoder", "--resume", folder, "--units", 5) == 2
+    assert "resume: expected no other setting" in capsys.readouterr().err
+    np.save(data, np.random.default_rng(1).random((120, 9)))
+    assert run("sparse-autoencoder", "--resume", folder) == 2
+    assert "is not the data this run began with" in capsys.readouterr().err
