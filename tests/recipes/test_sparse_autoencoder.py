@@ -141,7 +141,7 @@ def test_a_finished_run_resumed_trains_nothing_again(tmp_path, data):
 REFUSED = {
     "negative strength": (["--l1", "-1"], "l1: expected a finite number"),
     "NaN strength": (["--kl", "nan"], "kl: expected a finite number"),
-    "target": (["--target", "1.5"], "target: expected a mean activation between"),
+    "target": (["--target", "1.5"], "target: expected a number between"),
     "units": (["--units", "0"], "units: expected 1 or more, got 0"),
     "missing data": (["--data", "gone.npy"], "gone.npy: expected a data file, found nothing"),
     "no run folder": (["--resume", "gone"], "resume: expected the folder of an earlier run"),

@@ -68,7 +68,8 @@ class Begin(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Hold what is recorded from here on until the forward has ended."""
-        self._ledger.begin()
+        if is_recording(model):
+            self._ledger.begin()
 
 
 class Commit(Hook):
@@ -79,7 +80,8 @@ class Commit(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Let its records count."""
-        self._ledger.commit(even_if_empty=is_recording(model))
+        if is_recording(model):
+            self._ledger.commit()
 
 
 class End(Hook):
@@ -90,4 +92,5 @@ class End(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Forget the records of a forward that raised."""
-        self._ledger.end()
+        if is_recording(model):
+            self._ledger.end()

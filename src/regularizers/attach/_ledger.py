@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import Tensor
+
+from regularizers.errors import CollectionError
 
 
 class Record(NamedTuple):
@@ -19,70 +23,110 @@ class Ledger:
     """Records, grouped by the forward of the model they came from.
 
     The records of a forward count once it has ended: an exception in the middle leaves none. A
-    module called outside of the model's own forward is a forward by itself.
+    module called outside of the model's own forward counts at once.
     """
 
     def __init__(self, max_uncollected: int) -> None:
         self.max_uncollected = max_uncollected
-        self.dropped = 0
+        self._dropped = False
+        self._warned = False
         self._forwards: list[list[Record]] = []
-        # the forwards of the model that have begun and not ended; None for one committed already
-        self._running: list[list[Record] | None] = []
+        self._outside: dict[str, list[Record]] = {}
+        self._running: list[Record] | None = None
+        self._begun = 0
+        self._begun_twice = False
+        self._called_itself = False
 
     def record(self, records: list[Record]) -> None:
         """Take what one tap read."""
-        running = self._running[-1] if self._running else None
-        if running is None:
-            self._append(records)
-        else:
-            running.extend(records)
+        if self._running is not None:
+            self._running.extend(records)
+            return
+        for record in records:
+            known = self._outside.setdefault(record.key, [])
+            if len(known) == self.max_uncollected:
+                self._drop()
+                known = self._outside.setdefault(record.key, [])
+            known.append(record)
 
     def begin(self) -> None:
-        """Hold what is recorded from here on."""
-        self._running.append([])
+        """Hold what is recorded from here on; what is held already was interrupted."""
+        self._begun_twice = self._begun > 0
+        self._begun += 1
+        self._running = []
 
-    def commit(self, *, even_if_empty: bool) -> None:
-        """Let what is held count; `even_if_empty`, so that a forward without records is known."""
-        records = self._running[-1]
-        self._running[-1] = None
-        if records or even_if_empty:
-            self._append(records or [])
+    def commit(self) -> None:
+        """Let what is held count: the forward ended well."""
+        if self._running is None:
+            return
+        if len(self._forwards) == self.max_uncollected:
+            self._drop()
+        self._forwards.append(self._running)
+        self._running = None
 
     def end(self) -> None:
         """Forget what is still held: its forward raised."""
-        self._running.pop()
+        self._running = None
+        self._begun -= 1
+        # a forward that began within another one, rather than after one that was interrupted
+        if self._begun == 0 and self._begun_twice:
+            self._begun_twice, self._called_itself = False, True
 
-    def has_forward(self) -> bool:
-        """Return whether a forward ended since the last collection, with records or without."""
-        return bool(self._forwards)
+    def take(self) -> list[Record]:
+        """Return what was recorded, and hold none of it any more."""
+        records = list(self.records())
+        self.clear()
+        return records
 
-    def recorded(self) -> list[Record]:
-        """Return the records, which stay."""
-        return [record for records in self._forwards for record in records]
+    def clear(self) -> None:
+        """Hold nothing, as after a collection."""
+        self._forwards, self._outside, self._running = [], {}, None
+        self._dropped, self._called_itself, self._begun = False, False, 0
 
-    def forget_dropped(self) -> int:
-        """Return how many forwards were dropped, and start afresh."""
-        dropped = self.dropped + len(self._forwards)
-        self.dropped, self._forwards = 0, []
-        return dropped
+    def records(self) -> Iterator[Record]:
+        """Yield what was recorded; it stays."""
+        return itertools.chain(*self._forwards, *self._outside.values())
 
-    def take(self) -> list[list[Record]]:
-        """Return the forwards recorded, and hold none any more."""
-        forwards, self._forwards = self._forwards, []
-        return forwards
+    def check_complete(self) -> None:
+        """Raise unless what is held is what was recorded in whole forwards.
 
-    def _append(self, records: list[Record]) -> None:
-        if len(self._forwards) < self.max_uncollected:
-            self._forwards.append(records)
-            return
-        if not self.dropped:
+        Raises:
+            CollectionError: a forward has not ended, some were dropped, or there was none. What is
+                held is cleared, so that the next forward starts afresh.
+        """
+        if self._running is not None:
+            self.clear()
+            raise CollectionError(
+                "the model's forward has not ended: call penalty() after it, not within it; if it "
+                "was interrupted, run it again"
+            )
+        if self._called_itself:
+            self.clear()
+            raise CollectionError(
+                "the model called itself within its own forward, so it cannot be known which "
+                "records count; attach Regularization to a module around it"
+            )
+        if self._dropped:
+            self.clear()
+            raise CollectionError(
+                f"more than {self.max_uncollected} forwards were not collected, and this penalty "
+                f"would miss those that were dropped; the next forward starts afresh"
+            )
+        if not self._forwards and not self._outside:
+            raise CollectionError(
+                "no forward since the last collection was in training mode with gradients "
+                "enabled; call penalty() once after each forward of the model in model.train()"
+            )
+
+    def _drop(self) -> None:
+        """Hold no graph that nobody asks for."""
+        self._forwards, self._outside = [], {}
+        self._dropped = True
+        if not self._warned:
+            self._warned = True
             warnings.warn(
-                f"{self.max_uncollected} forwards were recorded and never collected, so what they "
-                f"recorded is dropped from here on; collect with penalty() after each forward, "
-                f"run forwards that need no penalty under torch.no_grad(), or raise "
-                f"Regularization(..., max_uncollected=)",
+                f"more than {self.max_uncollected} forwards were recorded and not collected, and "
+                f"are dropped; call penalty() after each forward, run forwards that need no "
+                f"penalty under torch.no_grad(), or raise Regularization(..., max_uncollected=)",
                 stacklevel=2,
             )
-        # all of them, so that no graph is held that nobody asks for
-        self.dropped += len(self._forwards) + 1
-        self._forwards = []

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from torch import nn
 
-from regularizers.attach._roles import own_parameters
+from regularizers.attach._roles import parameters_of
 from regularizers.attach._rules import Rule, activity, bias, kernel
-from regularizers.errors import SelectionError
+from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
 from regularizers.penalties import Penalty
 
@@ -38,8 +38,8 @@ def regularize(
     """Mark one module with its regularizers, in Keras' words; `Regularization(model)` finds them.
 
     Args:
-        module: the module; it is returned, marked. Its own weights are meant, not those of modules
-            within it. Of a recurrent layer, the recurrent kernels too.
+        module: the module; it is returned, marked. Everything in it is meant; of a recurrent layer,
+            the recurrent kernels too.
         kernel_regularizer: the penalty of its kernels.
         bias_regularizer: the penalty of its biases.
         activity_regularizer: the penalty of its output.
@@ -49,6 +49,7 @@ def regularize(
 
     Raises:
         SelectionError: a regularizer for a kernel or bias that the module does not have.
+        ConfigurationError: something else than a module or a penalty.
 
     Example:
         >>> import regularizers as rz
@@ -58,15 +59,17 @@ def regularize(
         >>> rz.Regularization(model)
         Regularization((root) Sequential: 1 kernel)
     """
+    if not isinstance(module, nn.Module):
+        raise ConfigurationError(
+            f"regularize: expected a torch.nn.Module, got {type(module).__name__}"
+        )
     marks = Marks(kernel_regularizer, bias_regularizer, activity_regularizer)
     rules = list(_rules_of(module, marks))  # raises on what is no penalty
-    roles = {p.role for p in own_parameters(module)}
-    for rule in rules:
-        if rule.kind != "activity" and rule.kind not in roles:
-            raise SelectionError(
-                f"regularize: {type(module).__name__} has no {rule.kind} of its own; mark the "
-                f"layers within it, or use Regularization(model, [{rule.kind}(...)])"
-            )
+    if any(rule.kind != "activity" for rule in rules):
+        roles = {parameter.role for parameter in parameters_of(module)}
+        for rule in rules:
+            if rule.kind != "activity" and rule.kind not in roles:
+                raise SelectionError(f"regularize: {type(module).__name__} has no {rule.kind}")
     module.__dict__[_ATTRIBUTE] = marks
     return module
 

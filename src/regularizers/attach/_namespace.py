@@ -17,6 +17,7 @@ from torch import finfo as finfo
 from torch import float32 as float32
 from torch import int32 as int32
 from torch import log as log
+from torch import maximum as maximum
 from torch import ones_like as ones_like
 from torch import reshape as reshape
 from torch import sign as sign

@@ -30,31 +30,44 @@ def activation_of(module: nn.Module, output: Any, select: Select | None, site: s
         OutputError: there is none, or it is not real floating point; the structure that came is
             shown.
     """
-    if select is not None:
-        return Activation(_checked(_selected(output, select, site), output, site), 0)
+    x = output if select is None else _selected(output, select, site)
     if isinstance(module, nn.modules.rnn.RNNBase):
-        return _of_recurrent_layer(module, output, site)
+        return _of_recurrent_layer(module, output, output[0] if select is None else x, site)
     if isinstance(module, nn.modules.rnn.RNNCellBase):
-        state = output[0] if isinstance(output, tuple) else output
-        x = _checked(state, output, site)
+        if select is None and isinstance(output, tuple):
+            x = output[0]
+        x = _checked(x, output, site)
         return Activation(x, 0 if x.ndim == 2 else ())
-    return Activation(_checked(output, output, site), 0)
+    return Activation(_checked(x, output, site), 0)
 
 
-def _of_recurrent_layer(module: nn.modules.rnn.RNNBase, output: Any, site: str) -> Activation:
-    states = output[0]
-    if isinstance(states, PackedSequence):
-        x, lengths = pad_packed_sequence(states)
-        steps = torch.arange(x.shape[0], device=x.device)
-        mask = steps[:, None] < lengths.to(x.device)[None, :]
-        return Activation(_checked(x, output, site), 1, mask)
-    x = _checked(states, output, site)
-    if x.ndim == 2:  # one sequence, without a batch axis
-        return Activation(x, ())
-    return Activation(x, 0 if module.batch_first else 1)
+def _of_recurrent_layer(
+    module: nn.modules.rnn.RNNBase, output: Any, selected: Any, site: str
+) -> Activation:
+    """Return the states with the axis of sequences that the layer was made with."""
+    states, last = output
+    of_sequences = 0 if module.batch_first else 1
+    if isinstance(selected, PackedSequence):
+        x, lengths = pad_packed_sequence(selected, batch_first=module.batch_first)
+        steps = torch.arange(int(lengths.max()), device=x.device)
+        mask = steps < lengths.to(x.device)[:, None]
+        mask = mask if module.batch_first else mask.T
+        return Activation(_checked(x, output, site), of_sequences, mask)
+    x = _checked(selected, output, site)
+    if x is states:
+        return Activation(x, of_sequences if x.ndim == 3 else ())
+    if any(x is state for state in (last if isinstance(last, tuple) else (last,))):
+        # the last states lie as (layers, sequences, features), whatever batch_first says
+        return Activation(x, 1 if x.ndim == 3 else ())
+    return Activation(x, 0)
 
 
 def _selected(output: Any, select: Select, site: str) -> Any:
+    if isinstance(output, Tensor) and not callable(select):
+        raise OutputError(
+            f"{site}: the output is one tensor, {describe(output)}, of which select={select!r} "
+            f"would take a part; leave select out, or use a function"
+        )
     try:
         if callable(select):
             return select(output)

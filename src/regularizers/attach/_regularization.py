@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -25,13 +26,14 @@ class Regularization:
 
     Args:
         model: any module. It is not edited: its outputs, its `state_dict` and its copies are what
-            they were, and `detach` takes the hooks away again.
+            they were, and `detach` takes the hooks away again, as does the end of this object.
         rules: what to penalise where; made by `activity`, `kernel` and `bias`. They add up. What
             `regularize` and `layers.ActivityPenalty` marked in the model is added to them.
         roles: for modules of your own, what their parameters are for: a mapping from a `where` to
             `"kernel"`, `"bias"`, `"embedding"`, `"norm"` or `"other"`, or to a mapping from the
             parameter's name to one of these. `report()` lists what was assumed without it.
-        max_uncollected: how many forwards may be recorded before one collection.
+        max_uncollected: how many forwards may be recorded before one collection; of modules called
+            outside of the model's own forward, how many calls of each.
 
     Raises:
         SelectionError: a rule that matches nothing, or no rule at all.
@@ -70,9 +72,10 @@ class Regularization:
         self._entries = {entry.key: entry for entry in self._sites.entries}
         self._ledger = Ledger(max_uncollected)
         self._silent = {e.key for site in self._sites.activities for e in site.entries}
-        self._last: dict[str, Tensor] = {}
+        self._last: dict[str, Tensor] | None = None
         self._unusable: str | None = None
-        self._handles = self._attach_hooks()
+        self._detach = weakref.finalize(self, _remove, self._attach_hooks(), self._ledger)
+        self._detach.atexit = False
 
     def penalty(self) -> Tensor:
         """Return the sum of all penalties, a scalar to add to the loss.
@@ -82,13 +85,14 @@ class Regularization:
 
         Raises:
             CollectionError: a site that has never fired with gradients; a second call without a
-                forward between; forwards that had to be dropped; or a regularization that is
-                detached or a copy.
+                forward between, or one within it; forwards that had to be dropped; a module that
+                was replaced; or a regularization that is detached or a copy.
         """
         self._check_usable()
+        self._check_unchanged()
         if self._sites.activities and torch.is_grad_enabled():
-            self._check_forwards()
-        self._silent -= {record.key for record in self._ledger.recorded()}
+            self._ledger.check_complete()
+            self._check_every_site_fired()
         units = self._units(self._ledger.take())
         values = {key: self._entries[key].term.strength * unit for key, unit in units.items()}
         self._last = {key: value.detach() for key, value in values.items()}
@@ -100,7 +104,7 @@ class Regularization:
         A site that did not fire in it has 0; before the first collection there is nothing.
         """
         self._check_usable()
-        if not self._last:
+        if self._last is None:
             return {}
         return {key: self._last[key].item() if key in self._last else 0.0 for key in self._entries}
 
@@ -116,20 +120,20 @@ class Regularization:
 
     def detach(self) -> None:
         """Take the hooks away: the model is as it was before. A second call does nothing."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-        self._ledger.take()
-        self._unusable = self._unusable or "was detached from its model"
+        if self._unusable is None:
+            self._detach()
+            self._unusable = "was detached from its model"
 
     def __repr__(self) -> str:
+        if self._unusable is not None:
+            return f"<Regularization that {self._unusable}>"
         kinds = [entry.kind for entry in self._entries.values()]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"Regularization({printable('', self._model)}: {counts})"
 
     def __getstate__(self) -> dict[str, object]:
         # taps belong to one regularization: the copy knows no more than that it is one
-        return {"_unusable": "is a copy, whose hooks stayed with the original", "_handles": []}
+        return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
     def _attach_hooks(self) -> list[RemovableHandle]:
         _remove_inert_hooks(self._model)
@@ -160,23 +164,18 @@ class Regularization:
                 f"Regularization(model, rules)"
             )
 
-    def _check_forwards(self) -> None:
-        """Raise unless what was recorded is what the next backward pass is about."""
-        ledger = self._ledger
-        if ledger.dropped:
-            dropped = ledger.forget_dropped()
-            raise CollectionError(
-                f"{dropped} forwards were dropped because they were not collected, so this "
-                f"penalty would miss them; the next forward starts afresh"
-            )
-        if not ledger.has_forward():
-            raise CollectionError(
-                "no forward since the last collection was in training mode with gradients "
-                "enabled; call penalty() once after each forward of the model in model.train()"
-            )
-        fired = {record.key for record in ledger.recorded()}
+    def _check_unchanged(self) -> None:
+        for link in self._sites.links:
+            if not link.holds:
+                raise CollectionError(
+                    f"{link.full_name} was replaced after this Regularization was attached, "
+                    f"which still knows the module that was there; detach() it and attach a new one"
+                )
+
+    def _check_every_site_fired(self) -> None:
+        self._silent -= {record.key for record in self._ledger.records()}
         for key in self._entries:
-            if key in self._silent - fired:
+            if key in self._silent:
                 self._raise_silent(self._entries[key].site)
 
     def _raise_silent(self, site: str) -> NoReturn:
@@ -188,10 +187,10 @@ class Regularization:
         )
         raise CollectionError(f"{site}: the site has never fired with gradients; {why}")
 
-    def _units(self, forwards: list[list[Record]]) -> dict[str, Tensor]:
+    def _units(self, records: list[Record]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
-        for record in [record for records in forwards for record in records]:
+        for record in records:
             known = units.get(record.key)
             units[record.key] = record.value if known is None else known + record.value
         for group in self._sites.weights:
@@ -229,6 +228,12 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
             "a layers.ActivityPenalty"
         )
     return rules
+
+
+def _remove(handles: list[RemovableHandle], ledger: Ledger) -> None:
+    for handle in handles:
+        handle.remove()
+    ledger.clear()
 
 
 def _remove_inert_hooks(model: nn.Module) -> None:

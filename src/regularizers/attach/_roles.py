@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
-from regularizers.attach._names import Where, printable
+from regularizers.attach._names import Where, described, printable
 from regularizers.attach._select import is_matched_by
 from regularizers.errors import ConfigurationError, SelectionError
 
@@ -73,25 +73,30 @@ class Parameter:
 
     def read(self) -> Tensor:
         """Return the tensor as it is now, in the graph of what it is computed from."""
-        if not self.parametrized:
-            tensor: Tensor = getattr(self.owner, self.name)
-            return tensor
-        # as in evaluation, so that reading moves no state (spectral norm) and draws no noise
-        parts = list(self._parametrization.modules())
-        modes = [part.training for part in parts]
-        try:
-            self._parametrization.eval()
-            computed: Tensor = getattr(self.owner, self.name)
-            return computed
-        finally:
-            for part, mode in zip(parts, modes, strict=True):
-                part.training = mode
+        return _read(self.owner, self.name)
 
     @property
     def _parametrization(self) -> nn.Module:
         parametrizations = self.owner.parametrizations
         assert isinstance(parametrizations, nn.ModuleDict)
         return parametrizations[self.name]
+
+
+def _read(owner: nn.Module, name: str) -> Tensor:
+    if not parametrize.is_parametrized(owner, name):
+        tensor: Tensor = getattr(owner, name)
+        return tensor
+    # as in evaluation, so that reading moves no state (spectral norm) and draws no noise
+    parts = list(owner.parametrizations[name].modules())  # type: ignore[index, union-attr]
+    modes = [part.training for part in parts]
+    try:
+        for part in parts:
+            part.training = False
+        computed: Tensor = getattr(owner, name)
+        return computed
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
 
 
 def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Parameter]:
@@ -117,11 +122,6 @@ def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Paramete
                 role, assumed = stated_role, False
             found.append(Parameter(module, name, tensor_name, role, assumed))
     return found
-
-
-def own_parameters(module: nn.Module) -> list[Parameter]:
-    """Return the tensors of weights that `module` itself owns, with their roles."""
-    return [p for p in parameters_of(module) if p.owner is module]
 
 
 def _is_inside_parametrization(name: str) -> bool:
@@ -162,8 +162,7 @@ def _role_of(module: nn.Module, name: str) -> tuple[Role, bool]:
         return "embedding", True
     if is_bias:
         return "bias", True
-    shape = getattr(module, name).shape
-    return ("kernel" if len(shape) >= 2 else "other"), True
+    return ("kernel" if _read(module, name).ndim >= 2 else "other"), True
 
 
 class _Stated:
@@ -172,26 +171,36 @@ class _Stated:
     def __init__(self, model: nn.Module, roles: Roles) -> None:
         self._model = model
         self._roles = roles
-        names: dict[nn.Module, list[str]] = {}
+        self._names: dict[nn.Module, list[str]] = {}
         for name, module in model.named_modules(remove_duplicate=False):
-            names.setdefault(module, []).append(name)
-        self._names = names
+            self._names.setdefault(module, []).append(name)
         for where, role in roles.items():
             for one in role.values() if isinstance(role, Mapping) else [role]:
                 if one not in _ROLES:
                     raise ConfigurationError(
                         f"roles: expected one of {', '.join(map(repr, _ROLES))}, got {one!r}"
                     )
-            if not any(is_matched_by(where, m, n) for m, ns in names.items() for n in ns):
+            matched = [module for module in self._names if self._is_meant(where, module)]
+            if not matched:
                 raise SelectionError(
-                    f"roles: {where!r} matches no module of {printable('', model)}"
+                    f"roles: {described(where)} matches no module of {printable('', model)}"
                 )
+            known = {name for module in matched for name in _tensor_names(module)}
+            for name in role if isinstance(role, Mapping) else ():
+                if name not in known:
+                    raise SelectionError(
+                        f"roles: {described(where)} has no parameter {name!r}, only "
+                        f"{', '.join(sorted(known)) or 'none'}"
+                    )
 
     def role(self, module: nn.Module, parameter: str) -> Role | None:
         for where, role in self._roles.items():
-            if any(is_matched_by(where, module, name) for name in self._names[module]):
+            if self._is_meant(where, module):
                 if not isinstance(role, Mapping):
                     return role
                 if parameter in role:
                     return role[parameter]
         return None
+
+    def _is_meant(self, where: Where, module: nn.Module) -> bool:
+        return any(is_matched_by(where, module, name) for name in self._names[module])

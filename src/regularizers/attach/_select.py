@@ -17,6 +17,8 @@ from regularizers.errors import ConfigurationError, SelectionError
 def as_list(where: Wheres) -> list[Where]:
     """Return the alternatives of a `where`; raise on what can be none."""
     alternatives: list[Any] = list(where) if isinstance(where, (list, tuple)) else [where]
+    if not alternatives:
+        raise SelectionError("where: expected one alternative or more, got an empty list")
     for one in alternatives:
         if not (isinstance(one, (str, nn.Module)) or callable(one)):
             raise ConfigurationError(
@@ -39,8 +41,8 @@ def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
 
 def is_name_matched(pattern: str, name: str) -> bool:
     """Return whether a name or glob means `name`; `*` stays within a segment, `**` crosses."""
-    if pattern == ROOT:
-        return name == ""
+    if pattern in ("", ROOT) or name == "":
+        return name == "" and pattern in ("", ROOT)
     return _compiled(pattern).fullmatch(name) is not None
 
 
@@ -51,15 +53,18 @@ def is_glob(where: Where) -> bool:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*|\?|\[[^\]]+\])", pattern)
-    regex = {"**": ".*", "*": "[^.]*", "?": "[^.]"}
-    return re.compile(
-        "".join(
-            regex.get(part)
-            or (part if part.startswith("[") and part.endswith("]") else re.escape(part))
-            for part in parts
-        )
-    )
+    parts = re.split(r"(\*\*\.|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    return re.compile("".join(_regex(part) for part in parts))
+
+
+def _regex(part: str) -> str:
+    """Return the regular expression of one part of a glob; `**.` may stand for nothing."""
+    wildcards = {"**.": r"(?:.*\.)?", "**": ".*", "*": "[^.]*", "?": "[^.]"}
+    if part in wildcards:
+        return wildcards[part]
+    if part.startswith("[") and part.endswith("]"):
+        return f"[^{part[2:-1]}]" if part[1] == "!" else part
+    return re.escape(part)
 
 
 def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str, nn.Module]]:

@@ -65,8 +65,23 @@ class WeightGroup:
             seen.add(site.parameter.identity)
             weight = site.parameter.read()
             for entry in site.entries:
-                axis = entry.term.batch_axis or 0
-                yield entry, penalise(weight, entry.term, axis)
+                axis = entry.term.batch_axis
+                yield entry, penalise(weight, entry.term, 0 if axis is None else axis)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A module where it was when it was found: under a name in its parent."""
+
+    full_name: str
+    parent: nn.Module
+    name: str
+    child: nn.Module
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is still there."""
+        return self.parent._modules.get(self.name) is self.child
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,7 @@ class Sites:
     activities: tuple[ActivitySite, ...]
     weights: tuple[WeightGroup, ...]
     notes: tuple[str, ...]
+    links: tuple[Link, ...]
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -93,30 +109,48 @@ def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sit
     Raises:
         SelectionError: a rule that matches nothing.
     """
-    parameters = parameters_of(model, roles)
+    needs_parameters = bool(roles) or any(rule.kind != "activity" for rule in rules)
+    parameters = parameters_of(model, roles) if needs_parameters else []
+    names: list[str] = []
     keys = _Keys()
     activities: list[ActivitySite] = []
     weights: list[WeightGroup] = []
     assumed: dict[str, str] = {}
     for rule in rules:
         if rule.kind == "activity":
+            modules = select_modules(model, rule.where, str(rule))
+            names += [name for name, _ in modules]
             activities += [
                 ActivitySite(module, rule.select, keys.entries(printable(name), rule))
-                for name, module in select_modules(model, rule.where, str(rule))
+                for name, module in modules
             ]
             continue
         meant = select_weights(rule, model, parameters)
+        names += [p.owner_name for p in meant]
         weights.append(
             WeightGroup(tuple([WeightSite(p, keys.entries(p.full_name, rule)) for p in meant]))
         )
         assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()))
+    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()), _links(model, names))
+
+
+def _links(model: nn.Module, names: Sequence[str]) -> tuple[Link, ...]:
+    """Return every step on the way from the model to the modules called `names`."""
+    links: dict[str, Link] = {}
+    for full_name in names:
+        parent, path = model, ""
+        for name in full_name.split(".") if full_name else []:
+            path = f"{path}.{name}" if path else name
+            child = parent.get_submodule(name)
+            links[path] = Link(path, parent, name, child)
+            parent = child
+    return tuple(links.values())
 
 
 def _note(parameter: Parameter) -> str:
     owner = type(parameter.owner).__name__
     return (
-        f"assumed: {parameter.full_name} of {owner} is a {parameter.role}; "
+        f"assumed: {parameter.full_name} of {owner} has the role {parameter.role!r}; "
         f"roles={{{owner}: ...}} says otherwise"
     )
 

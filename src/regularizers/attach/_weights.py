@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from regularizers.attach._names import Where
+from regularizers.attach._names import ROOT, Where, printable
 from regularizers.attach._roles import Parameter
 from regularizers.attach._rules import Rule
 from regularizers.attach._select import (
@@ -15,8 +15,6 @@ from regularizers.attach._select import (
     nothing_matched,
 )
 from regularizers.errors import SelectionError
-
-_OLD_STYLE = ("_g", "_v", "_orig")
 
 
 def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) -> list[Parameter]:
@@ -37,24 +35,34 @@ def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) ->
             raise SelectionError(_explain(rule, where, model, parameters))
         wanted += [p for p in matches if p not in wanted]
     for parameter in wanted:
-        if parameter.name.endswith(_OLD_STYLE) and not parameter.parametrized:
+        if _is_part_of_another(parameter):
             raise SelectionError(
                 f"{rule}: {parameter.full_name!r} is only a part of its kernel, which a hook "
-                f"computes; use torch.nn.utils.parametrizations instead of the older "
-                f"weight_norm or spectral_norm"
+                f"computes; use torch.nn.utils.parametrizations instead of the older weight_norm "
+                f"and spectral_norm, and make pruning permanent first"
             )
     return wanted
 
 
+def _is_part_of_another(parameter: Parameter) -> bool:
+    """Return whether a hook computes from this one the tensor that the forward uses."""
+    base, _, suffix = parameter.name.rpartition("_")
+    known = parameter.owner._parameters
+    siblings = {"g": f"{base}_v" in known, "v": f"{base}_g" in known, "orig": True}
+    computed = parameter.owner.__dict__.get(base)
+    return isinstance(computed, Tensor) and siblings.get(suffix, False)
+
+
 def _is_meant(where: Where, parameter: Parameter) -> bool:
-    if is_matched_by(where, parameter.owner, parameter.owner_name):
+    if isinstance(where, str) and not is_glob(where):
+        # the name of a module means everything in it
+        prefix = "" if where in ("", ROOT) else f"{where}."
+        return parameter.full_name == where or parameter.full_name.startswith(prefix)
+    if isinstance(where, str) and is_name_matched(where, parameter.full_name):
         return True
-    if not isinstance(where, str):
-        return False
-    if is_name_matched(where, parameter.full_name):
-        return True
-    # an exact name means its subtree
-    return not is_glob(where) and (where == "" or parameter.full_name.startswith(f"{where}."))
+    if isinstance(where, nn.Module):
+        return any(parameter.owner is module for module in where.modules())
+    return is_matched_by(where, parameter.owner, parameter.owner_name)
 
 
 def _explain(rule: Rule, where: Where, model: nn.Module, parameters: list[Parameter]) -> str:
@@ -64,6 +72,14 @@ def _explain(rule: Rule, where: Where, model: nn.Module, parameters: list[Parame
         return (
             f"{rule}: no {rule.kind} there, only {found}; "
             f"Regularization(..., roles={{...}}) says otherwise"
+        )
+    named = model.named_modules(remove_duplicate=False)
+    containers = [name for name, module in named if is_matched_by(where, module, name)]
+    if containers:
+        shown = printable(containers[0])
+        return (
+            f"{rule}: {shown} has no {rule.kind} of its own; its name alone, where={shown!r}, "
+            f"means everything in it, as does a glob that ends in '.**'"
         )
     names = {p.owner_name for p in parameters} | {p.full_name for p in parameters}
     return nothing_matched(rule.kind, where, model, sorted(names))

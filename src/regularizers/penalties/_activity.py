@@ -58,7 +58,7 @@ class ActivityRegularization(Reduced):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "strength", check_strength(self.strength))
-        if self.norm not in _PENALTIES:
+        if not isinstance(self.norm, str) or self.norm not in _PENALTIES:
             raise ConfigurationError(
                 f"norm: expected one of {', '.join(map(repr, _PENALTIES))}, got {self.norm!r}"
             )

@@ -95,6 +95,8 @@ def check_grads(xp: Namespace, x: Array, grads: Array) -> None:
             f"grads: expected an array that can be written in place, got a read-only or immutable "
             f"{type(grads).__name__}; {cure}"
         )
+    if grads is x:
+        raise ReadOnlyError("grads: expected another array than x, which stays as it is")
     if namespace_of(grads, "grads") is not xp:
         raise ArrayTypeError(
             f"grads: expected an array of the library of x ({xp.__name__}), "
@@ -106,18 +108,26 @@ def check_grads(xp: Namespace, x: Array, grads: Array) -> None:
         )
     if _overlaps_itself(grads):
         raise ReadOnlyError(
-            f"grads: expected an array whose elements are all distinct in memory, got an expanded "
-            f"view with strides {_strides(grads)}; pass a copy, or {cure}"
+            f"grads: expected an array whose elements are all distinct in memory, got a view "
+            f"with strides {_strides(grads)}; pass a copy, or {cure}"
         )
 
 
 def _strides(x: Array) -> tuple[int, ...]:
+    """Return the distances in memory between neighbours, in elements; () where unknown."""
     if array_api_compat.is_torch_array(x):
         return tuple(x.stride())
-    return tuple(getattr(x, "strides", ()))
+    size = getattr(x, "itemsize", 1)
+    return tuple([stride // size for stride in getattr(x, "strides", ())])
 
 
 def _overlaps_itself(x: Array) -> bool:
-    return any(
-        stride == 0 and extent > 1 for stride, extent in zip(_strides(x), x.shape, strict=False)
-    )
+    """Return whether two elements may share their memory, as in an expanded or sliding view."""
+    if size_of(x) == 0:
+        return False
+    reach = 0
+    for stride, extent in sorted(zip(map(abs, _strides(x)), x.shape, strict=False)):
+        if extent > 1 and stride <= reach:
+            return True
+        reach += stride * (extent - 1)
+    return False

@@ -13,7 +13,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from regularizers.penalties import _arrays
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._frame import Axes, Frame, Reduce, check_batch_axis, check_reduce
+from regularizers.penalties._frame import (
+    Axes,
+    Frame,
+    Reduce,
+    check_batch_axis,
+    check_reduce,
+    normalise_axes,
+)
 from regularizers.penalties._strength import check_strength
 
 
@@ -45,7 +52,7 @@ class Penalty(ABC):
 
         It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
         """
-        xp, wide = _prepared(x, mask)
+        xp, wide = self._prepared(x, mask)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide)
         return _total(
@@ -64,7 +71,7 @@ class Penalty(ABC):
 
     def _value_and_slope(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
         """Return the penalty and its gradient in the precision they were accumulated in."""
-        xp, wide = _prepared(x, mask)
+        xp, wide = self._prepared(x, mask)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide), xp.zeros_like(wide)
         values, slopes = [], []
@@ -74,11 +81,20 @@ class Penalty(ABC):
             slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
         return _total(values), _total(slopes)
 
+    def _prepared(self, x: Array, mask: Array | None) -> tuple[Namespace, Array]:
+        """Return the namespace of `x` and `x` in the precision to accumulate in, all checked."""
+        xp = _arrays.namespace_of(x)
+        if mask is not None:
+            _arrays.check_mask(xp, x, mask)
+        for term in self.terms:
+            normalise_axes(term.batch_axis, len(x.shape))
+        return xp, _arrays.widen(xp, x)
+
     def _read(
         self, xp: Namespace, x: Array, mask: Array | None
     ) -> Iterator[tuple[Elementary, _Reading]]:
         for term in self.terms:
-            frame = Frame(xp, x.shape, x.dtype, term.reduce or "sum", term.batch_axis, mask)
+            frame = term.frame(xp, x, mask)
             selected = frame.select(x)
             yield term, _Reading(selected, frame, *term.measure(selected, frame))
 
@@ -101,7 +117,7 @@ class Penalty(ABC):
         return value
 
     def __add__(self, other: Penalty) -> Penalty:
-        return Sum((self, other)) if isinstance(other, Penalty) else NotImplemented
+        return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
 
     def __radd__(self, other: object) -> Penalty:
         # sum([...]) begins with the number 0
@@ -127,11 +143,8 @@ class _Reading(NamedTuple):
     kept: tuple[Array, ...]
 
 
-def _prepared(x: Array, mask: Array | None) -> tuple[Namespace, Array]:
-    xp = _arrays.namespace_of(x)
-    if mask is not None:
-        _arrays.check_mask(xp, x, mask)
-    return xp, _arrays.widen(xp, x)
+def _parts(penalty: Penalty) -> tuple[Penalty, ...]:
+    return penalty.parts if isinstance(penalty, Sum) else (penalty,)
 
 
 def _total(parts: Iterable[Array]) -> Array:
@@ -192,6 +205,10 @@ class Elementary(Reduced):
         if not is_factor(factor):
             return NotImplemented
         return dataclasses.replace(self, strength=self.strength * factor)
+
+    def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
+        """Return how the elements of `x`, in the precision to accumulate in, become one number."""
+        return Frame(xp, x.shape, x.dtype, self.reduce or "sum", self.batch_axis, mask)
 
     @abstractmethod
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
@@ -256,7 +273,7 @@ class Sum(Penalty):
 
     def __add__(self, other: Penalty) -> Penalty:
         # (a + b) + c is a + b + c, so that the order of adding does not show
-        return Sum((*self.parts, other)) if isinstance(other, Penalty) else NotImplemented
+        return Sum((*self.parts, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.parts))

@@ -32,14 +32,14 @@ def check_reduce(reduce: object) -> None:
         )
 
 
-def normalise_axes(axes: Axes, ndim: int, name: str = "batch_axis") -> tuple[int, ...]:
-    """Return `axes` as sorted non-negative integers of an array of `ndim` dimensions.
+def normalise_axes(axes: Axes | None, ndim: int, name: str = "batch_axis") -> tuple[int, ...]:
+    """Return `axes` (None: the first) as sorted non-negative integers below `ndim`.
 
     An array without dimensions is a batch of one: every axis of it is no axis.
     """
     if ndim == 0:
         return ()
-    wanted = (axes,) if isinstance(axes, int) else axes
+    wanted = axes if isinstance(axes, tuple) else (axes or 0,)
     for axis in wanted:
         if not -ndim <= axis < ndim:
             raise ShapeError(
@@ -75,7 +75,7 @@ class Frame:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.reduce = reduce
-        self.batch = normalise_axes(0 if batch_axis is None else batch_axis, len(self.shape))
+        self.batch = normalise_axes(batch_axis, len(self.shape))
         self.units = tuple([axis for axis in range(len(self.shape)) if axis not in self.batch])
         self.mask = None if mask is None else self._spread(mask)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -56,15 +57,8 @@ class KLSparsity(Elementary):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.epsilon < 0.5:
-            raise ConfigurationError(
-                f"epsilon: expected a number between 0 and 0.5, got {self.epsilon!r}"
-            )
-        if not self.epsilon <= self.target <= 1 - self.epsilon:
-            raise ConfigurationError(
-                f"target: expected a mean activation between {self.epsilon} and "
-                f"{1 - self.epsilon}, got {self.target!r}"
-            )
+        _within(self, "epsilon", 0, 0.5)
+        _within(self, "target", self.epsilon, 1 - self.epsilon)
 
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         return frame.xp.sum(x, axis=frame.batch, keepdims=True), ()
@@ -77,7 +71,9 @@ class KLSparsity(Elementary):
         mean = statistic / frame.samples_per_unit
         on, off = self._clipped(mean, frame)
         divergence = rho * xp.log(rho / on) + (1 - rho) * xp.log((1 - rho) / off)
-        divergence = divergence + self._tangent(mean, frame) * (mean - on)
+        # how far beyond the interval; above ½ by its complement, which float32 holds better
+        beyond = xp.where(mean < 0.5, mean - on, off - (1 - mean))
+        divergence = divergence + self._tangent(mean, frame) * beyond
         return xp.sum(self._of_live(divergence, frame)) / self._divisor(frame)
 
     def derivative(self, statistic: Array, frame: Frame) -> Array:
@@ -104,3 +100,14 @@ class KLSparsity(Elementary):
     @staticmethod
     def _divisor(frame: Frame) -> int | Array:
         return frame.unit_count if frame.reduce == "mean" else 1
+
+
+def _within(penalty: KLSparsity, name: str, low: float, high: float) -> None:
+    """Make the setting `name` a float; raise unless it is a number between `low` and `high`."""
+    value = getattr(penalty, name)
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and low <= float(value) < high and float(value) > 0):
+        raise ConfigurationError(
+            f"{name}: expected a number between {low} and {high}, got {value!r}"
+        )
+    object.__setattr__(penalty, name, float(value))

@@ -15,7 +15,10 @@ def check_strength(strength: object, name: str = "strength") -> float:
             f"{name}: expected a number, finite and not negative, got {strength!r} "
             f"of type {type(strength).__name__}"
         )
-    value = float(strength)
+    try:
+        value = float(strength)
+    except OverflowError:
+        value = math.inf
     if not (math.isfinite(value) and value >= 0):
         raise StrengthError(
             f"{name}: expected a finite number, zero or more, got {value!r}; "

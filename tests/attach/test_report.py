@@ -1,0 +1,106 @@
+"""What a person reads: the table, the numbers for the log, the repr."""
+
+import pytest
+import torch
+from torch import nn
+
+import regularizers as rz
+
+
+def known() -> tuple[nn.Sequential, rz.Regularization]:
+    """Return a model whose penalties are 0.7 and 0.5, and its regularization."""
+    model = nn.Sequential(nn.Linear(2, 1, bias=False))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[3.0, 4.0]]))
+    rules = [
+        rz.activity(rz.L1(0.1), where="0"),
+        rz.kernel(rz.L2Norm(0.1, reduce="sum")),
+        rz.kernel(rz.KLSparsity(0.0, 0.1), reduce="mean"),
+    ]
+    return model, rz.Regularization(model, rules)
+
+
+def test_report_before_the_first_collection():
+    _, reg = known()
+    assert str(reg.report()) == (
+        "site      kind      penalty               reduce      last value  share\n"
+        "--------  --------  --------------------  ----------  ----------  -----\n"
+        "0         activity  L1(0.1)               batch_mean           -      -\n"
+        "0.weight  kernel    L2Norm(0.1)           sum                  -      -\n"
+        "0.weight  kernel    KLSparsity(0.0, 0.1)  mean                 -      -"
+    )
+
+
+def test_report_after_a_collection():
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    assert str(reg.report()) == (
+        "site      kind      penalty               reduce      last value  share\n"
+        "--------  --------  --------------------  ----------  ----------  -----\n"
+        "0         activity  L1(0.1)               batch_mean         0.7  58.3%\n"
+        "0.weight  kernel    L2Norm(0.1)           sum                0.5  41.7%\n"
+        "0.weight  kernel    KLSparsity(0.0, 0.1)  mean                 0   0.0%"
+    )
+    assert repr(reg.report()) == str(reg.report())
+
+
+def test_report_where_everything_is_zero():
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    reg = rz.Regularization(model, [rz.kernel(rz.L1(0.1))])
+    reg.penalty()
+    last_line = str(reg.report()).splitlines()[-1]
+    assert last_line.split() == ["weight", "kernel", "L1(0.1)", "sum", "0", "-"]
+
+
+def test_a_report_is_a_record_of_its_moment():
+    model, reg = known()
+    before = reg.report()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    assert [row.value for row in before.rows] == [None, None, None]
+
+
+def test_penalties_are_floats_that_sum_to_the_penalty():
+    model, reg = known()
+    assert reg.penalties() == {}
+    model(torch.ones(1, 2))
+    total = reg.penalty()
+    assert reg.penalties() == pytest.approx(
+        {"0/activity/L1": 0.7, "0.weight/kernel/L2Norm": 0.5, "0.weight/kernel/KLSparsity": 0.0}
+    )
+    assert [type(value) for value in reg.penalties().values()] == [float, float, float]
+    assert sum(reg.penalties().values()) == pytest.approx(total.item())
+
+
+def test_penalties_are_those_of_the_last_collection():
+    model, reg = known()
+    for rows, scale in ((1, 1.0), (4, 2.0)):
+        model(scale * torch.ones(rows, 2))
+        reg.penalty()
+        model(torch.full((3, 2), 99.0))
+        assert reg.penalties()["0/activity/L1"] == pytest.approx(0.7 * scale)
+        with torch.no_grad():
+            reg.penalty()
+
+
+def test_penalties_keep_what_was_collected_though_the_weights_moved_since():
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    with torch.no_grad():
+        model[0].weight.zero_()
+    assert reg.penalties()["0.weight/kernel/L2Norm"] == pytest.approx(0.5)
+
+
+def test_nan_is_seen():
+    model, reg = known()
+    model(torch.tensor([[float("nan"), 0.0]]))
+    assert reg.penalty().isnan()
+    assert str(reg.penalties()["0/activity/L1"]) == "nan"
+
+
+def test_repr_counts_the_sites():
+    _, reg = known()
+    assert repr(reg) == "Regularization((root) Sequential: 1 activity, 2 kernel)"
