@@ -31,7 +31,7 @@ clean: ## Remove the environment and what the tools leave behind.
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt install python3-venv"; exit 1; }
 
 # The marker files say which extras are in the environment; dev contains recipes.
 $(VENV)/recipes: $(BIN)/python pyproject.toml constraints.txt

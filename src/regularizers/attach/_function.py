@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regularizers.attach import _namespace as xp
 from regularizers.penalties._arrays import widen
-from regularizers.penalties._base import Elementary
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Frame
 
 

@@ -11,7 +11,7 @@ from regularizers.attach._function import penalise
 from regularizers.attach._ledger import Ledger, Record
 from regularizers.attach._outputs import activation_of
 from regularizers.attach._rules import Select
-from regularizers.penalties._base import Elementary
+from regularizers.penalties._elementary import Elementary
 
 
 class Hook:

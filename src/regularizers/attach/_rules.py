@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 from regularizers.attach._names import Wheres, described
 from regularizers.attach._select import as_list
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Elementary, Penalty
+from regularizers.penalties._base import Penalty
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_reduce
 
 Kind: TypeAlias = Literal["activity", "kernel", "bias"]

@@ -15,7 +15,7 @@ from regularizers.attach._roles import Parameter, Roles, parameters_of
 from regularizers.attach._rules import Kind, Rule, Select
 from regularizers.attach._select import select_modules
 from regularizers.attach._weights import select_weights
-from regularizers.penalties._base import Elementary
+from regularizers.penalties._elementary import Elementary
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Nothing here imports an array library; what an array can do is asked of the arra
 """
 
 from regularizers.penalties._activity import ActivityRegularization
-from regularizers.penalties._base import Elementary, Penalty, Sum
+from regularizers.penalties._base import Penalty, Sum
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._kl import KLSparsity
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l1l2 import L1L2

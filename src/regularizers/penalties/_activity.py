@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Elementary, Reduced, is_factor
+from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._strength import check_strength

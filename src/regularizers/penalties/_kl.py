@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._arrays import Array
-from regularizers.penalties._base import Elementary
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._base import Separable
+from regularizers.penalties._elementary import Separable
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
-from regularizers.penalties._base import Elementary, Reduced, is_factor
+from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Squared
 from regularizers.penalties._strength import check_strength

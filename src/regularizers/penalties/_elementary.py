@@ -1,0 +1,91 @@
+"""What one must say to be a penalty: a statistic, a function of it, and their derivatives."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._frame import Frame
+from regularizers.penalties._strength import check_strength
+
+
+@dataclass(frozen=True, repr=False)
+class Elementary(Reduced):
+    """A penalty with one strength, which says its mathematics once, for a strength of 1.
+
+    The penalty is a function of a small statistic of the array, p(x) = value(measure(x)), and its
+    gradient follows by the chain rule: pullback(x, derivative(measure(x))). Only `measure` and
+    `pullback` read the array. They are given it in the precision to accumulate in, with zeros
+    where a mask is False.
+    """
+
+    strength: float
+
+    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "input"
+    """What of the array `pullback` reads: what a backward pass must save."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "strength", check_strength(self.strength))
+
+    @property
+    def terms(self) -> tuple[Elementary, ...]:
+        return (self,)
+
+    def __mul__(self, factor: float) -> Self:
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, strength=self.strength * factor)
+
+    def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
+        """Return how the elements of `x`, in the precision to accumulate in, become one number."""
+        return Frame(xp, x.shape, x.dtype, self.reduce or "sum", self.batch_axis, mask)
+
+    @abstractmethod
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        """Return the statistic of `x`, and what else `pullback` needs to know.
+
+        The statistic is a scalar, or has the dimensions of `x` with ones where it was reduced.
+        """
+
+    @abstractmethod
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        """Return the gradient with respect to `x` of (statistic · cotangent)."""
+
+    @abstractmethod
+    def value(self, statistic: Array, frame: Frame) -> Array:
+        """Return the penalty, a scalar."""
+
+    @abstractmethod
+    def derivative(self, statistic: Array, frame: Frame) -> Array:
+        """Return the derivative of `value` with respect to the statistic; it may be a number."""
+
+
+class Separable(Elementary):
+    """A penalty that is a sum over elements of a function of each."""
+
+    @staticmethod
+    @abstractmethod
+    def element(xp: Namespace, x: Array) -> Array:
+        """Return the function of each element, 0 at 0."""
+
+    @staticmethod
+    @abstractmethod
+    def element_slope(xp: Namespace, x: Array) -> Array:
+        """Return its derivative."""
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        return frame.xp.sum(self.element(frame.xp, x)), ()
+
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        return cotangent * self.element_slope(frame.xp, x)
+
+    def value(self, statistic: Array, frame: Frame) -> Array:
+        return statistic / frame.count
+
+    def derivative(self, statistic: Array, frame: Frame) -> Array:
+        return 1 / frame.count
