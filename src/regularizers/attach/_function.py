@@ -23,7 +23,7 @@ def penalise(x: Tensor, term: Elementary, batch_axis: Axes, mask: Tensor | None 
         empty: Tensor = widen(xp, x).sum()
         return empty
     statistic = Measure.apply(x, mask, term, batch_axis)[0]  # type: ignore[no-untyped-call]
-    value: Tensor = term.value(statistic, _frame(x, term, batch_axis, mask))
+    value: Tensor = term.value(statistic, term.tally(_frame(x, term, batch_axis, mask)), xp)
     return value
 
 

@@ -15,6 +15,7 @@ from torch import broadcast_to as broadcast_to
 from torch import clip as clip
 from torch import finfo as finfo
 from torch import float32 as float32
+from torch import float64 as float64
 from torch import int32 as int32
 from torch import log as log
 from torch import maximum as maximum

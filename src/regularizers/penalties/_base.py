@@ -17,6 +17,7 @@ from regularizers.penalties._frame import (
     Axes,
     Frame,
     Reduce,
+    Tally,
     check_batch_axis,
     check_reduce,
     normalise_axes,
@@ -58,7 +59,7 @@ class Penalty(ABC):
         if _arrays.size_of(x) == 0:
             return xp.sum(wide)
         return _total(
-            term.strength * term.value(m.statistic, m.frame)
+            term.strength * term.value(m.statistic, m.tally, xp)
             for term, m in self._read(xp, wide, mask)
         )
 
@@ -78,8 +79,8 @@ class Penalty(ABC):
             return xp.sum(wide), xp.zeros_like(wide)
         values, slopes = [], []
         for term, m in self._read(xp, wide, mask):
-            values.append(term.strength * term.value(m.statistic, m.frame))
-            cotangent = term.strength * term.derivative(m.statistic, m.frame)
+            values.append(term.strength * term.value(m.statistic, m.tally, xp))
+            cotangent = term.strength * term.derivative(m.statistic, m.tally, xp)
             slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
         return _total(values), _total(slopes)
 
@@ -98,7 +99,7 @@ class Penalty(ABC):
         for term in self.terms:
             frame = term.frame(xp, x, mask)
             selected = frame.select(x)
-            yield term, _Reading(selected, frame, *term.measure(selected, frame))
+            yield term, _Reading(selected, frame, term.tally(frame), *term.measure(selected, frame))
 
     def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
         """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
@@ -141,6 +142,7 @@ class _Reading(NamedTuple):
 
     x: Array
     frame: Frame
+    tally: Tally
     statistic: Array
     kept: tuple[Array, ...]
 

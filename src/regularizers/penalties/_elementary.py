@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._base import Reduced, is_factor
-from regularizers.penalties._frame import Frame
+from regularizers.penalties._frame import Frame, Tally, per
 from regularizers.penalties._strength import check_strength
 
 
@@ -21,6 +21,9 @@ class Elementary(Reduced):
     gradient follows by the chain rule: pullback(x, derivative(measure(x))). Only `measure` and
     `pullback` read the array. They are given it in the precision to accumulate in, with zeros
     where a mask is False.
+
+    Of an array in several parts, such as a batch on several processes, the statistics add up, in
+    the form that `to_sum` gives them, and so do the tallies.
     """
 
     strength: float
@@ -56,13 +59,25 @@ class Elementary(Reduced):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         """Return the gradient with respect to `x` of (statistic · cotangent)."""
 
+    def tally(self, frame: Frame) -> Tally:
+        """Return what the statistic is divided by, as far as it depends on the array's shape."""
+        return frame.count
+
     @abstractmethod
-    def value(self, statistic: Array, frame: Frame) -> Array:
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return the penalty, a scalar."""
 
     @abstractmethod
-    def derivative(self, statistic: Array, frame: Frame) -> Array:
-        """Return the derivative of `value` with respect to the statistic; it may be a number."""
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        """Return the derivative of `value` with respect to the statistic."""
+
+    def to_sum(self, statistic: Array, xp: Namespace) -> Array:
+        """Return the form in which statistics of several parts of an array add up."""
+        return statistic
+
+    def from_sum(self, total: Array, xp: Namespace) -> Array:
+        """Return the statistic of the whole array from the sum over its parts."""
+        return total
 
 
 class Separable(Elementary):
@@ -84,8 +99,8 @@ class Separable(Elementary):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return cotangent * self.element_slope(frame.xp, x)
 
-    def value(self, statistic: Array, frame: Frame) -> Array:
-        return statistic / frame.count
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, statistic, tally)
 
-    def derivative(self, statistic: Array, frame: Frame) -> Array:
-        return 1 / frame.count
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, xp.ones_like(statistic), tally)

@@ -91,53 +91,46 @@ class Frame:
         return self.xp.where(self.mask, x, self.xp.zeros_like(x))
 
     @property
-    def count(self) -> int | Array:
-        """The denominator: 1 for a sum, else the number of samples or elements, at least 1."""
+    def count(self) -> Tally:
+        """The number of valid samples or elements, as `reduce` says; None for a sum."""
         if self.reduce == "sum":
-            return 1
-        if self.reduce == "mean":
-            return self.elements
-        return self.samples
+            return None
+        return self.samples if self.reduce == "batch_mean" else self.elements
 
     @property
     def elements(self) -> int | Array:
-        """The number of valid elements, at least 1."""
-        if self.mask is None:
-            return max(math.prod(self.shape), 1)
-        return self._tally(self.mask, None)
+        """The number of valid elements."""
+        return math.prod(self.shape) if self.mask is None else self._count(self.mask, None)
 
     @property
     def samples(self) -> int | Array:
-        """The number of samples with a valid element, at least 1."""
+        """The number of samples with a valid element."""
         if self.mask is None:
             return self._extent(self.batch)
-        return self._tally(self.xp.any(self.mask, axis=self.units, keepdims=True), None)
+        return self._count(self.xp.any(self.mask, axis=self.units, keepdims=True), None)
 
     @property
     def samples_per_unit(self) -> int | Array:
-        """The number of valid samples of each unit, at least 1; batch axes kept as ones."""
-        if self.mask is None:
-            return self._extent(self.batch)
-        return self._tally(self.mask, self.batch)
-
-    @property
-    def live_units(self) -> Array | None:
-        """Which units have a valid sample (batch axes kept as ones); None if all have."""
-        if self.mask is None:
-            return None
-        return self.xp.any(self.mask, axis=self.batch, keepdims=True)
-
-    @property
-    def unit_count(self) -> int | Array:
-        """The number of units with a valid sample, at least 1."""
-        live = self.live_units
-        return self._extent(self.units) if live is None else self._tally(live, None)
+        """The number of valid samples of each unit; batch axes kept as ones."""
+        return self._extent(self.batch) if self.mask is None else self._count(self.mask, self.batch)
 
     def _extent(self, axes: tuple[int, ...]) -> int:
-        return max(math.prod([self.shape[axis] for axis in axes]), 1)
+        return math.prod([self.shape[axis] for axis in axes])
 
-    def _tally(self, valid: Array, axes: tuple[int, ...] | None) -> Array:
+    def _count(self, valid: Array, axes: tuple[int, ...] | None) -> Array:
         xp = self.xp
         counts = xp.sum(xp.astype(valid, xp.int32), axis=axes, keepdims=axes is not None)
-        counts = xp.astype(counts, self.dtype)
-        return xp.where(counts > 1, counts, xp.ones_like(counts))
+        return xp.astype(counts, self.dtype)
+
+
+Tally: TypeAlias = float | Array | None
+"""What a statistic is divided by, before what is 0 counts as 1; None if by nothing."""
+
+
+def per(xp: Namespace, statistic: Array, tally: Tally) -> Array:
+    """Return `statistic` divided by `tally`, where a tally of 0 counts as 1."""
+    if tally is None:
+        return statistic
+    if isinstance(tally, (int, float)):
+        return statistic / max(tally, 1)
+    return statistic / xp.where(tally > 1, tally, xp.ones_like(tally))

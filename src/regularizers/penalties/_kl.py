@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array
+from regularizers.penalties._arrays import Array, Namespace, size_of
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame
+from regularizers.penalties._frame import Frame, Tally, per
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,40 +66,48 @@ class KLSparsity(Elementary):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return frame.xp.broadcast_to(cotangent, frame.shape)
 
-    def value(self, statistic: Array, frame: Frame) -> Array:
-        xp, rho = frame.xp, self.target
-        mean = statistic / frame.samples_per_unit
-        on, off = self._clipped(mean, frame)
+    def tally(self, frame: Frame) -> Tally:
+        return frame.samples_per_unit
+
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        rho, mean = self.target, per(xp, statistic, tally)
+        on, off = self._clipped(mean, xp)
         divergence = rho * xp.log(rho / on) + (1 - rho) * xp.log((1 - rho) / off)
         # how far beyond the interval; above ½ by its complement, which float32 holds better
         beyond = xp.where(mean < 0.5, mean - on, off - (1 - mean))
-        divergence = divergence + self._tangent(mean, frame) * beyond
-        return xp.sum(self._of_live(divergence, frame)) / self._divisor(frame)
+        divergence = divergence + self._tangent(mean, xp) * beyond
+        return xp.sum(self._of_live(divergence, tally, xp)) / self._units(statistic, tally, xp)
 
-    def derivative(self, statistic: Array, frame: Frame) -> Array:
-        samples = frame.samples_per_unit
-        return self._tangent(statistic / samples, frame) / samples / self._divisor(frame)
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        tangent = self._tangent(per(xp, statistic, tally), xp)
+        tangent = self._of_live(tangent, tally, xp)
+        return per(xp, tangent, tally) / self._units(statistic, tally, xp)
 
-    @staticmethod
-    def _of_live(divergence: Array, frame: Frame) -> Array:
-        """Return `divergence` with 0 for a unit that the mask leaves without samples."""
-        if frame.live_units is None:
-            return divergence
-        return frame.xp.where(frame.live_units, divergence, frame.xp.zeros_like(divergence))
-
-    def _clipped(self, mean: Array, frame: Frame) -> tuple[Array, Array]:
+    def _clipped(self, mean: Array, xp: Namespace) -> tuple[Array, Array]:
         """Return ρ̂ and 1 − ρ̂, each within [ε, 1 − ε]."""
         # both are clipped, since 1 - (1 - ε) is not ε in float32
-        clip, low, high = frame.xp.clip, self.epsilon, 1 - self.epsilon
-        return clip(mean, low, high), clip(1 - mean, low, high)
+        low, high = self.epsilon, 1 - self.epsilon
+        return xp.clip(mean, low, high), xp.clip(1 - mean, low, high)
 
-    def _tangent(self, mean: Array, frame: Frame) -> Array:
-        on, off = self._clipped(mean, frame)
+    def _tangent(self, mean: Array, xp: Namespace) -> Array:
+        on, off = self._clipped(mean, xp)
         return (1 - self.target) / off - self.target / on
 
     @staticmethod
-    def _divisor(frame: Frame) -> int | Array:
-        return frame.unit_count if frame.reduce == "mean" else 1
+    def _of_live(x: Array, tally: Tally, xp: Namespace) -> Array:
+        """Return `x` with 0 for a unit that the mask leaves without samples."""
+        counts: Array = tally
+        return x if isinstance(counts, int) else xp.where(counts > 0, x, xp.zeros_like(x))
+
+    def _units(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        """Return how many units the sum is divided by."""
+        if self.reduce != "mean":
+            return 1
+        if isinstance(tally, int):
+            return max(size_of(statistic), 1)
+        counts: Array = tally
+        live = xp.sum(xp.astype(counts > 0, statistic.dtype))
+        return xp.where(live > 1, live, xp.ones_like(live))
 
 
 def _within(penalty: KLSparsity, name: str, low: float, high: float) -> None:

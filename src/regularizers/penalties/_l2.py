@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary, Separable
-from regularizers.penalties._frame import Frame
+from regularizers.penalties._frame import Frame, Tally, per
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,22 +79,34 @@ class L2Norm(Elementary):
         # the root is taken of 1 where the norm is 0, because its derivative at 0 is infinite
         zero, one = xp.zeros_like(squares), xp.ones_like(squares)
         norm = xp.where(squares == 0, zero, xp.sqrt(xp.where(squares == 0, one, squares)))
-        return norm / scale, (norm, scale)
+        return xp.sum(norm / scale), (norm, scale)
 
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         norm, scale = kept
         norm = frame.xp.where(norm == 0, frame.xp.ones_like(norm), norm)
         return cotangent * (x * scale / norm)
 
-    def value(self, statistic: Array, frame: Frame) -> Array:
-        return frame.xp.sum(statistic) / self._divisor(frame)
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, statistic, self._divisor(tally))
 
-    def derivative(self, statistic: Array, frame: Frame) -> Array:
-        return frame.xp.ones_like(statistic) / self._divisor(frame)
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, xp.ones_like(statistic), self._divisor(tally))
 
-    @staticmethod
-    def _divisor(frame: Frame) -> Array:
-        return frame.count**0.5 if frame.reduce == "mean" else frame.count
+    def to_sum(self, statistic: Array, xp: Namespace) -> Array:
+        # norms of samples add up; of a norm of the whole, the squares do, which need the range
+        return statistic if self.reduce == "batch_mean" else xp.astype(statistic, xp.float64) ** 2
+
+    def from_sum(self, total: Array, xp: Namespace) -> Array:
+        if self.reduce == "batch_mean":
+            return total
+        zero, one = xp.zeros_like(total), xp.ones_like(total)
+        return xp.where(total == 0, zero, xp.sqrt(xp.where(total == 0, one, total)))
+
+    def _divisor(self, tally: Tally) -> Tally:
+        """Return the divisor of the norm: of a root mean square, the root of the count."""
+        if self.reduce != "mean" or tally is None:
+            return tally
+        return max(tally, 1) ** 0.5 if isinstance(tally, int) else tally**0.5
 
 
 def _safe_scale(largest: Array, frame: Frame) -> Array:
