@@ -10,6 +10,7 @@
     ├── SelectionError      LookupError   a rule that matches nothing, or more than it can act on
     ├── OutputError         TypeError     a module's output in which no floating tensor is selected
     ├── CollectionError     RuntimeError  a penalty collected when it cannot be right
+    ├── RegimeError         RuntimeError  a way of training in which the gradient would be wrong
     ├── DataError           ValueError    a data file that is not what was promised
     └── RunFolderError      OSError       a run folder that cannot be written or resumed
 
@@ -55,6 +56,10 @@ class OutputError(RegularizersError, TypeError):
 
 class CollectionError(RegularizersError, RuntimeError):
     """The penalty is collected when it cannot be right."""
+
+
+class RegimeError(RegularizersError, RuntimeError):
+    """The gradient would be wrong in the way the model is trained here."""
 
 
 class DataError(RegularizersError, ValueError):

@@ -106,7 +106,7 @@ def sites(reg: rz.Regularization) -> list[str]:
 
 def records(reg: rz.Regularization) -> int:
     """Return how many records wait for collection."""
-    return len(list(reg._ledger.records()))
+    return len(list(reg._delivery._ledger.records()))
 
 
 def hook_dicts(model: nn.Module) -> Iterator[dict]:

@@ -136,7 +136,7 @@ def test_evaluation_computes_and_records_nothing(how, monkeypatch):
 
     model = mlp()
     reg = rz.Regularization(model, [rz.activity(L1, where="1")])
-    monkeypatch.setattr(_hooks, "penalise", forbidden)
+    monkeypatch.setattr(_hooks, "measure", forbidden)
     with pytest.raises(AssertionError, match="a penalty was computed"):
         model(batch())
     if how == "eval":

@@ -1,4 +1,4 @@
-"""The one autograd Function: the analytic gradient of every penalty, in PyTorch's terms."""
+"""The autograd Functions: the gradient of every penalty, and its entry by the data path."""
 
 from __future__ import annotations
 
@@ -8,23 +8,57 @@ import torch
 from torch import Tensor
 
 from regularizers.attach import _namespace as xp
+from regularizers.attach import _ops, _scale
+from regularizers.attach._regime import is_transformed, saved_tensors_are_hooked
+from regularizers.errors import RegimeError
 from regularizers.penalties._arrays import widen
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Axes, Frame
+from regularizers.penalties._frame import Axes, Frame, Tally
 
 
-def penalise(x: Tensor, term: Elementary, batch_axis: Axes, mask: Tensor | None = None) -> Tensor:
-    """Return the penalty of `x` for a strength of 1, a scalar in the graph of `x`.
+def penalise(
+    x: Tensor,
+    term: Elementary,
+    batch_axis: Axes,
+    mask: Tensor | None = None,
+    *,
+    site: str = "",
+    copy: bool = False,
+) -> Tensor:
+    """Return the penalty of `x` for a strength of 1, a scalar in the graph of `x`."""
+    statistic, tally = measure(x, term, batch_axis, mask, site=site, copy=copy)
+    value: Tensor = term.value(statistic, tally, xp)
+    return value
+
+
+def measure(
+    x: Tensor,
+    term: Elementary,
+    batch_axis: Axes,
+    mask: Tensor | None = None,
+    *,
+    site: str = "",
+    copy: bool = False,
+) -> tuple[Tensor, Tally]:
+    """Return the statistic of `x` in its graph, and the tally: what the penalty is a function of.
 
     Reading `x` is the Function's part, with the analytic gradient and the least that it must save;
     what follows is arithmetic on a small statistic, which autograd does as well.
     """
-    if x.numel() == 0:
-        empty: Tensor = widen(xp, x).sum()
-        return empty
-    statistic = Measure.apply(x, mask, term, batch_axis)[0]  # type: ignore[no-untyped-call]
-    value: Tensor = term.value(statistic, term.tally(_frame(x, term, batch_axis, mask)), xp)
-    return value
+    if term.keeps == "input" and (copy or _must_copy()):
+        x = x.clone()
+    frame = _frame(x, term, batch_axis, mask)
+    statistic = Measure.apply(x, mask, term, batch_axis, site)[0]  # type: ignore[no-untyped-call]
+    return statistic, term.tally(frame)
+
+
+def _must_copy() -> bool:
+    """Return whether a change in place after the site could go unnoticed.
+
+    Compiled code has no version counters to compare, and its compiler removes a copy that is not
+    needed; tensors that are offloaded come back with others.
+    """
+    return torch.compiler.is_compiling() or saved_tensors_are_hooked()
 
 
 def _frame(x: Tensor, term: Elementary, batch_axis: Axes, mask: Tensor | None) -> Frame:
@@ -43,22 +77,27 @@ class Measure(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        x: Tensor, mask: Tensor | None, term: Elementary, batch_axis: Axes
+        x: Tensor, mask: Tensor | None, term: Elementary, batch_axis: Axes, site: str
     ) -> tuple[Tensor, ...]:
         frame = _frame(x, term, batch_axis, mask)
+        if x.numel() == 0 and term.keeps != "nothing":
+            return (x.new_zeros((), dtype=frame.dtype),)
         statistic, kept = term.measure(frame.select(widen(xp, x)), frame)
         return statistic, *kept
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, mask, ctx.term, ctx.batch_axis = inputs
+        x, mask, ctx.term, ctx.batch_axis, ctx.site = inputs
         _, *kept = output
         ctx.mark_non_differentiable(*kept)
         ctx.set_materialize_grads(False)
         ctx.shape, ctx.dtype = x.shape, x.dtype
+        ctx.version = None
         match ctx.term.keeps:
             case "input":
                 read = x
+                if not (torch.compiler.is_compiling() or is_transformed() or _must_copy()):
+                    ctx.version = x._version
             case "sign":
                 read = torch.sign(x).to(torch.int8)
             case "nothing":
@@ -68,15 +107,80 @@ class Measure(torch.autograd.Function):
     @staticmethod
     def backward(
         ctx: Any, cotangent: Tensor | None, *_: None
-    ) -> tuple[Tensor | None, None, None, None]:
+    ) -> tuple[Tensor | None, None, None, None, None]:
         if cotangent is None:
-            return None, None, None, None
+            return None, None, None, None, None
+        if 0 in ctx.shape:
+            return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None, None, None
         term = ctx.term
-        read, mask, *kept = ctx.saved_tensors
+        read, mask, *kept = _saved(ctx)
         frame = Frame(xp, ctx.shape, cotangent.dtype, term.reduce or "sum", ctx.batch_axis, mask)
         x = None if read is None else frame.select(read.to(cotangent.dtype))
         if term.keeps == "input" and torch.is_grad_enabled():
             # differentiated again: what the statistic kept is a function of x as well
             kept = term.measure(x, frame)[1]
         gradient = frame.select(term.pullback(x, kept, cotangent, frame))
-        return gradient.to(ctx.dtype), None, None, None
+        return gradient.to(ctx.dtype), None, None, None, None
+
+
+def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
+    """Return what was saved; raise if it is not what the forward read."""
+    try:
+        saved: tuple[Tensor | None, ...] = ctx.saved_tensors
+    except RuntimeError as error:
+        if "modified by an inplace operation" in str(error):
+            raise _changed(ctx) from None
+        raise
+    # a checkpoint computes again what it gives back, and PyTorch does not compare its version
+    if ctx.version is not None and saved[0] is not None and saved[0]._version != ctx.version:
+        raise _changed(ctx)
+    return saved
+
+
+def _changed(ctx: Any) -> RegimeError:
+    return RegimeError(
+        f"{ctx.site or 'penalty'}: the output was changed in place after {ctx.term!r} had read it, "
+        f"and the gradient needs it as it was; keep a copy: activity(..., copy=True)"
+    )
+
+
+class Inject(torch.autograd.Function):
+    """The identity of `x`, through which the gradient of a penalty enters, scaled as the loss."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, penalty: Tensor, handle: int, site: str) -> Tensor:
+        # a copy, since an alias would forbid to change it in place
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, penalty, ctx.handle, ctx.site = inputs
+        ctx.dtype = penalty.dtype
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        read = _ops.read_scale if torch.compiler.is_compiling() else _scale.read
+        scale = read(gradient.detach(), ctx.handle, ctx.site)
+        return gradient, scale.to(ctx.dtype), None, None
+
+
+class ScaleFrom(torch.autograd.Function):
+    """The identity of the loss, which learns in the backward pass by what it is scaled."""
+
+    @staticmethod
+    def forward(loss: Tensor, handle: int) -> Tensor:
+        return loss.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.handle = inputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        if torch.compiler.is_compiling():
+            # its result is used, so that the compiler keeps it and keeps it first
+            return _ops.arm_scale(gradient, ctx.handle), None
+        _scale.of(ctx.handle).arm(gradient)
+        return gradient, None

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from regularizers.attach._function import penalise
+from regularizers.attach import _namespace as xp
+from regularizers.attach import _ops
+from regularizers.attach._function import Inject, measure
 from regularizers.attach._ledger import Ledger, Record
-from regularizers.attach._outputs import activation_of
-from regularizers.attach._rules import Select
-from regularizers.penalties._elementary import Elementary
+from regularizers.attach._outputs import Activation, activation_of, replace_in
+from regularizers.attach._regime import Pass, current_pass, is_first_reentrant_pass
+from regularizers.attach._scale import Scale
+from regularizers.attach._sites import ActivitySite
+from regularizers.attach._strengths import Strengths
+from regularizers.errors import RegimeError
 
 
 class Hook:
@@ -30,34 +35,121 @@ class Inert(Hook):
 
 def is_recording(module: nn.Module) -> bool:
     """Return whether the penalty of what `module` puts out can reach a gradient."""
-    return module.training and torch.is_grad_enabled()
+    return module.training and torch.is_grad_enabled() and not torch.compiler.is_exporting()
 
 
 class Tap(Hook):
-    """The forward hook that reads one site."""
+    """The forward hook that reads one site; what it does with a reading is its children's."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        site: str,
-        terms: tuple[tuple[str, Elementary], ...],
-        select: Select | None,
-    ) -> None:
+    def __init__(self, site: ActivitySite) -> None:
+        self._select = site.select
+        self._copy = site.copy
+        self._site = site.entries[0].site
+        self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
+
+    def _activation(self, module: nn.Module, output: Any) -> Activation:
+        if getattr(module, "_is_replica", False):
+            raise RegimeError(
+                f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
+                f"use torch.nn.parallel.DistributedDataParallel"
+            )
+        return activation_of(module, output, self._select, self._site)
+
+    def _read(self, activation: Activation) -> list[Record]:
+        """Return what the penalties of an activation are functions of."""
+        x, batch_axis, mask = activation
+        return [
+            Record(
+                key,
+                *measure(
+                    x,
+                    term,
+                    batch_axis if term.batch_axis is None else term.batch_axis,
+                    mask,
+                    site=self._site,
+                    copy=self._copy,
+                ),
+            )
+            for key, term in self._terms
+        ]
+
+
+class Collecting(Tap):
+    """Records the penalties of a site, to be collected after the forward."""
+
+    def __init__(self, site: ActivitySite, ledger: Ledger) -> None:
+        super().__init__(site)
         self._ledger = ledger
-        self._site = site
-        self._terms = terms
-        self._select = select
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Record the penalties of `output`, which stays as it is."""
-        if not is_recording(module):
+        if self._ledger.closed:
             return
-        x, batch_axis, mask = activation_of(module, output, self._select, self._site)
-        records = []
-        for key, term in self._terms:
-            axis = batch_axis if term.batch_axis is None else term.batch_axis
-            records.append(Record(key, penalise(x, term, axis, mask)))
-        self._ledger.record(records)
+        if not is_recording(module):
+            self._refuse_first_reentrant_pass(module)
+            return
+        records = self._read(self._activation(module, output))
+        if torch.compiler.is_compiling():
+            self._ledger.record(
+                [
+                    Record(r.key, r.statistic, r.tally, _ops.backward_id(r.statistic.detach()))
+                    for r in records
+                ]
+            )
+            return
+        match current_pass():
+            case Pass.FORWARD:
+                self._ledger.record(records)
+            case Pass.RECOMPUTED:
+                pass  # computed all the same, since the checkpoint compares what was saved
+            case Pass.REENTRANT:
+                raise self._reentrant()
+
+    def _refuse_first_reentrant_pass(self, module: nn.Module) -> None:
+        if (
+            module.training
+            and not torch.compiler.is_compiling()
+            and self._ledger.in_forward
+            and is_first_reentrant_pass()
+        ):
+            raise self._reentrant()
+
+    def _reentrant(self) -> RegimeError:
+        return RegimeError(
+            f"{self._site}: a reentrant checkpoint runs this site without gradients first, so its "
+            f"penalty cannot be a term of the loss; use checkpoint(..., use_reentrant=False), or "
+            f'Regularization(..., delivery="inject")'
+        )
+
+
+class Injecting(Tap):
+    """Lets the gradient of the penalties of a site enter by its output."""
+
+    def __init__(
+        self, site: ActivitySite, scale: Scale, strengths: Strengths, latest: dict[str, Tensor]
+    ) -> None:
+        super().__init__(site)
+        self._scale = scale
+        self._handle = scale.handle
+        self._strengths = strengths
+        self._latest = latest
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Return `output` with a part that is equal to what it was, and brings the gradient."""
+        compiling = torch.compiler.is_compiling()
+        if module.training and not compiling:
+            self._scale.seen(self._site)
+        if self._scale.closed or not is_recording(module):
+            return None
+        activation = self._activation(module, output)
+        total = activation.x.new_zeros((), dtype=torch.float32)
+        for (key, term), record in zip(self._terms, self._read(activation), strict=True):
+            value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
+            total = total + value
+            if not compiling:
+                self._latest[key] = value.detach()
+        x = Inject.apply(activation.x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        return replace_in(output, activation.x, x, self._site)
 
 
 class Begin(Hook):
@@ -68,7 +160,7 @@ class Begin(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Hold what is recorded from here on until the forward has ended."""
-        if is_recording(model):
+        if is_recording(model) and not self._ledger.closed:
             self._ledger.begin()
 
 
@@ -80,7 +172,7 @@ class Commit(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Let its records count."""
-        if is_recording(model):
+        if is_recording(model) and not self._ledger.closed:
             self._ledger.commit()
 
 
@@ -92,5 +184,5 @@ class End(Hook):
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Forget the records of a forward that raised."""
-        if is_recording(model):
+        if is_recording(model) and not self._ledger.closed:
             self._ledger.end()

@@ -10,13 +10,22 @@ from typing import NamedTuple
 from torch import Tensor
 
 from regularizers.errors import CollectionError
+from regularizers.penalties._frame import Tally
 
 
 class Record(NamedTuple):
-    """The penalty of one output, for a strength of 1."""
+    """What one penalty is a function of, as read from one output."""
 
     key: str
-    value: Tensor
+    statistic: Tensor
+    tally: Tally
+    backward_id: Tensor | None = None
+    """Of a record made by compiled code: the backward pass it was made in, -1 for none."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was made in a forward, and not when a checkpoint repeated it."""
+        return self.backward_id is None or self.backward_id.item() == -1
 
 
 class Ledger:
@@ -28,6 +37,7 @@ class Ledger:
 
     def __init__(self, max_uncollected: int) -> None:
         self.max_uncollected = max_uncollected
+        self.closed = False
         self._dropped = False
         self._warned = False
         self._forwards: list[list[Record]] = []
@@ -48,6 +58,11 @@ class Ledger:
                 self._drop()
                 known = self._outside.setdefault(record.key, [])
             known.append(record)
+
+    @property
+    def in_forward(self) -> bool:
+        """Whether a forward of the model is running, with gradients."""
+        return self._running is not None
 
     def begin(self) -> None:
         """Hold what is recorded from here on; what is held already was interrupted."""
@@ -85,7 +100,9 @@ class Ledger:
 
     def records(self) -> Iterator[Record]:
         """Yield what was recorded; it stays."""
-        return itertools.chain(*self._forwards, *self._outside.values())
+        for record in itertools.chain(*self._forwards, *self._outside.values()):
+            if record.counts:
+                yield record
 
     def check_complete(self) -> None:
         """Raise unless what is held is what was recorded in whole forwards.
@@ -112,7 +129,7 @@ class Ledger:
                 f"more than {self.max_uncollected} forwards were not collected, and this penalty "
                 f"would miss those that were dropped; the next forward starts afresh"
             )
-        if not self._forwards and not self._outside:
+        if not self._forwards and not any(self.records()):
             raise CollectionError(
                 "no forward since the last collection was in training mode with gradients "
                 "enabled; call penalty() once after each forward of the model in model.train()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -114,3 +115,49 @@ def describe(value: Any, depth: int = 3) -> str:
     else:
         return "None" if value is None else name
     return f"{name}({', '.join(items)})"
+
+
+def replace_in(output: Any, old: Tensor, new: Tensor, site: str) -> Any:
+    """Return `output` with `new` in the place of its part `old`; `output` itself stays.
+
+    Raises:
+        OutputError: `old` is no part of it, but computed from it.
+    """
+    replaced, count = _replaced(output, old, new)
+    if count == 0:
+        raise OutputError(
+            f"{site}: with delivery='inject' the tensor selected must be a part of the output, "
+            f"which is {describe(output)}, and not computed from it"
+        )
+    return replaced
+
+
+def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
+    if value is old:
+        return new, 1
+    if isinstance(value, PackedSequence):
+        parts, count = _replaced(tuple(value), old, new)
+        return PackedSequence(*parts), count
+    if isinstance(value, Mapping):
+        items = {key: _replaced(item, old, new) for key, item in value.items()}
+        count = sum([n for _, n in items.values()])
+        if count:
+            value = copy.copy(value)
+            for key, (item, n) in items.items():
+                if n:
+                    value[key] = item
+        return value, count
+    if isinstance(value, (tuple, list)):
+        pairs = [_replaced(item, old, new) for item in value]
+        count = sum([n for _, n in pairs])
+        if count:
+            made = [item for item, _ in pairs]
+            value = type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
+        return value, count
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            f.name: _replaced(getattr(value, f.name), old, new) for f in dataclasses.fields(value)
+        }
+        changed = {name: item for name, (item, n) in fields.items() if n}
+        return (dataclasses.replace(value, **changed) if changed else value), len(changed)
+    return value, 0

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import Begin, Commit, End, Inert, Tap
-from regularizers.attach._ledger import Ledger, Record
+from regularizers.attach._collect import Collect
+from regularizers.attach._hooks import Inert
+from regularizers.attach._inject import Injection
 from regularizers.attach._marks import marked_rules
 from regularizers.attach._names import printable
 from regularizers.attach._report import Report, Row
 from regularizers.attach._roles import Roles
 from regularizers.attach._rules import Rule
-from regularizers.attach._sites import Sites, resolve
-from regularizers.errors import CollectionError, ConfigurationError, SelectionError
+from regularizers.attach._sites import resolve
+from regularizers.attach._strengths import Strengths
+from regularizers.errors import (
+    CollectionError,
+    ConfigurationError,
+    RegimeError,
+    SelectionError,
+)
+from regularizers.penalties._strength import check_strength
 
 
 class Regularization:
@@ -32,6 +39,10 @@ class Regularization:
         roles: for modules of your own, what their parameters are for: a mapping from a `where` to
             `"kernel"`, `"bias"`, `"embedding"`, `"norm"` or `"other"`, or to a mapping from the
             parameter's name to one of these. `report()` lists what was assumed without it.
+        delivery: `"collect"`, where `penalty()` is a term of the loss; or `"inject"`, where the
+            gradient enters by the data path and `scale_from(loss)` gives its scale: for reentrant
+            checkpoints, checkpoints inside `torch.compile`, stages of a pipeline, and trainers
+            that own the loss.
         max_uncollected: how many forwards may be recorded before one collection; of modules called
             outside of the model's own forward, how many calls of each.
 
@@ -60,21 +71,27 @@ class Regularization:
         rules: Iterable[Rule] = (),
         *,
         roles: Roles | None = None,
+        delivery: Literal["collect", "inject"] = "collect",
         max_uncollected: int = 32,
     ) -> None:
         rules = _checked_rules(model, rules)
+        if delivery not in ("collect", "inject"):
+            raise ConfigurationError(f"delivery: expected 'collect' or 'inject', got {delivery!r}")
         if max_uncollected < 1:
             raise ConfigurationError(
                 f"max_uncollected: expected 1 or more forwards, got {max_uncollected}"
             )
         self._model = model
-        self._sites: Sites = resolve(model, rules, roles)
-        self._entries = {entry.key: entry for entry in self._sites.entries}
-        self._ledger = Ledger(max_uncollected)
-        self._silent = {e.key for site in self._sites.activities for e in site.entries}
-        self._last: dict[str, Tensor] | None = None
+        self._sites = resolve(model, rules, roles)
+        self._strengths = Strengths(self._sites.entries)
+        self._delivery: Collect | Injection = (
+            Collect(model, self._sites, self._strengths, max_uncollected)
+            if delivery == "collect"
+            else Injection(model, self._sites, self._strengths)
+        )
         self._unusable: str | None = None
-        self._detach = weakref.finalize(self, _remove, self._attach_hooks(), self._ledger)
+        _remove_inert_hooks(model)
+        self._detach = weakref.finalize(self, _remove, self._delivery.attach(), self._delivery)
         self._detach.atexit = False
 
     def penalty(self) -> Tensor:
@@ -87,16 +104,50 @@ class Regularization:
             CollectionError: a site that has never fired with gradients; a second call without a
                 forward between, or one within it; forwards that had to be dropped; a module that
                 was replaced; or a regularization that is detached or a copy.
+            RegimeError: the delivery is `"inject"`.
         """
         self._check_usable()
-        self._check_unchanged()
-        if self._sites.activities and torch.is_grad_enabled():
-            self._ledger.check_complete()
-            self._check_every_site_fired()
-        units = self._units(self._ledger.take())
-        values = {key: self._entries[key].term.strength * unit for key, unit in units.items()}
-        self._last = {key: value.detach() for key, value in values.items()}
-        return self._total(values.values())
+        if isinstance(self._delivery, Injection):
+            raise RegimeError(
+                "penalty() would count what delivery='inject' adds to the gradient by itself; "
+                "write loss = reg.scale_from(loss), and read values from penalties()"
+            )
+        return self._delivery.penalty()
+
+    def scale_from(self, loss: Tensor) -> Tensor:
+        """Return `loss` as it is; in its backward pass the penalties take their scale from it.
+
+        For `delivery="inject"`: the gradient of each penalty enters by the data path, multiplied
+        by the gradient that reaches the loss, so that a loss scale, an accumulation over
+        micro-batches or an average over processes scales it too.
+
+        Args:
+            loss: the loss that `backward` is called on, or that a trainer owns; a scalar.
+
+        Raises:
+            RegimeError: the delivery is `"collect"`.
+        """
+        self._check_usable()
+        return self._injection("scale_from").scale_from(loss)
+
+    def set_scale(self, scale: float) -> None:
+        """Say the scale of the loss where it is never seen, as in a stage of a pipeline.
+
+        For `delivery="inject"`. It holds until it is set again; a loss that went through
+        `scale_from` goes before it.
+
+        Raises:
+            RegimeError: the delivery is `"collect"`.
+            StrengthError: a scale that is negative, NaN or infinite.
+        """
+        self._check_usable()
+        self._injection("set_scale").set_scale(check_strength(scale, "scale"))
+
+    @property
+    def strengths(self) -> Strengths:
+        """The strength of each penalty at each site by its key: `reg.strengths[key] = 2e-3`."""
+        self._check_usable()
+        return self._strengths
 
     def penalties(self) -> dict[str, float]:
         """Return what each site contributed to the last collection, for the log.
@@ -104,17 +155,24 @@ class Regularization:
         A site that did not fire in it has 0; before the first collection there is nothing.
         """
         self._check_usable()
-        if self._last is None:
+        last = self._delivery.last
+        if last is None:
             return {}
-        return {key: self._last[key].item() if key in self._last else 0.0 for key in self._entries}
+        return {key: last[key].item() if key in last else 0.0 for key in self._strengths}
 
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it."""
         self._check_usable()
         values = self.penalties()
         rows = [
-            Row(e.site, e.kind, e.plain_penalty, e.term.reduce or "sum", values.get(e.key))
-            for e in self._entries.values()
+            Row(
+                entry.site,
+                entry.kind,
+                entry.penalty_of(self._strengths[entry.key]),
+                entry.term.reduce or "sum",
+                values.get(entry.key),
+            )
+            for entry in self._sites.entries
         ]
         return Report(tuple(rows), self._sites.notes)
 
@@ -127,7 +185,7 @@ class Regularization:
     def __repr__(self) -> str:
         if self._unusable is not None:
             return f"<Regularization that {self._unusable}>"
-        kinds = [entry.kind for entry in self._entries.values()]
+        kinds = [entry.kind for entry in self._sites.entries]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"Regularization({printable('', self._model)}: {counts})"
 
@@ -135,27 +193,13 @@ class Regularization:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
-    def _attach_hooks(self) -> list[RemovableHandle]:
-        _remove_inert_hooks(self._model)
-        if not self._sites.activities:
-            return []
-        handles = [
-            site.module.register_forward_hook(
-                Tap(
-                    self._ledger,
-                    site.entries[0].site,
-                    tuple([(entry.key, entry.term) for entry in site.entries]),
-                    site.select,
-                )
-            )
-            for site in self._sites.activities
-        ]
-        return [
-            *handles,
-            self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
-            self._model.register_forward_hook(Commit(self._ledger)),
-            self._model.register_forward_hook(End(self._ledger), always_call=True),
-        ]
+    def _injection(self, method: str) -> Injection:
+        if isinstance(self._delivery, Injection):
+            return self._delivery
+        raise RegimeError(
+            f"{method} is for Regularization(..., delivery='inject'); "
+            f"here write loss + reg.penalty()"
+        )
 
     def _check_usable(self) -> None:
         if self._unusable is not None:
@@ -163,49 +207,12 @@ class Regularization:
                 f"this Regularization {self._unusable}; attach a new one: "
                 f"Regularization(model, rules)"
             )
-
-    def _check_unchanged(self) -> None:
         for link in self._sites.links:
             if not link.holds:
                 raise CollectionError(
                     f"{link.full_name} was replaced after this Regularization was attached, "
                     f"which still knows the module that was there; detach() it and attach a new one"
                 )
-
-    def _check_every_site_fired(self) -> None:
-        self._silent -= {record.key for record in self._ledger.records()}
-        for key in self._entries:
-            if key in self._silent:
-                self._raise_silent(self._entries[key].site)
-
-    def _raise_silent(self, site: str) -> NoReturn:
-        module = next(s.module for s in self._sites.activities if s.entries[0].site == site)
-        why = (
-            "it is in evaluation mode"
-            if not module.training
-            else "is it called by the forward, as module(x) and not as module.forward(x)?"
-        )
-        raise CollectionError(f"{site}: the site has never fired with gradients; {why}")
-
-    def _units(self, records: list[Record]) -> dict[str, Tensor]:
-        """Return the penalties for a strength of 1, those of several calls added up."""
-        units: dict[str, Tensor] = {}
-        for record in records:
-            known = units.get(record.key)
-            units[record.key] = record.value if known is None else known + record.value
-        for group in self._sites.weights:
-            units.update({entry.key: value for entry, value in group.read()})
-        return units
-
-    def _total(self, values: Iterable[Tensor]) -> Tensor:
-        parts = list(values)
-        if not parts:
-            anywhere = next(self._model.parameters(), torch.zeros(()))
-            return torch.zeros((), device=anywhere.device)
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part.to(total.device)
-        return total
 
 
 def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
@@ -230,10 +237,10 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
     return rules
 
 
-def _remove(handles: list[RemovableHandle], ledger: Ledger) -> None:
+def _remove(handles: list[RemovableHandle], delivery: Collect | Injection) -> None:
     for handle in handles:
         handle.remove()
-    ledger.clear()
+    delivery.close()
 
 
 def _remove_inert_hooks(model: nn.Module) -> None:

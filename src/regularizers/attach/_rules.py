@@ -28,6 +28,7 @@ class Rule:
     select: Select | None = None
     reduce: Reduce | None = None
     batch_axis: Axes | None = None
+    copy: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.penalty, Penalty):
@@ -74,6 +75,7 @@ def activity(
     select: Select | None = None,
     reduce: Reduce | None = None,
     batch_axis: Axes | None = None,
+    copy: bool = False,
 ) -> Rule:
     r"""Penalise what modules put out, in training mode, with gradients enabled.
 
@@ -88,6 +90,8 @@ def activity(
         reduce: as in the penalty; say it in one place only.
         batch_axis: as in the penalty. None: the axis of samples is 0, and of recurrent layers
             the one they were made with.
+        copy: keep a copy of the output where the gradient needs more than its signs, so that it
+            may be changed in place after the module. Without it such a change raises.
 
     Returns:
         A rule for `Regularization`.
@@ -100,7 +104,7 @@ def activity(
         >>> rz.activity(rz.L1(1e-3), where="encoder.act").where
         'encoder.act'
     """
-    return Rule("activity", penalty, where, select, reduce, batch_axis)
+    return Rule("activity", penalty, where, select, reduce, batch_axis, copy)
 
 
 def kernel(

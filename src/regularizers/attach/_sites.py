@@ -27,10 +27,9 @@ class Entry:
     kind: Kind
     term: Elementary
 
-    @property
-    def plain_penalty(self) -> str:
-        """The call that makes the penalty, less the reduction, which is settled by the site."""
-        return repr(dataclasses.replace(self.term, reduce=None))
+    def penalty_of(self, strength: float) -> str:
+        """Return the call that makes the penalty, less the reduction, settled by the site."""
+        return repr(dataclasses.replace(self.term, strength=strength, reduce=None))
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class ActivitySite:
 
     module: nn.Module
     select: Select | None
+    copy: bool
     entries: tuple[Entry, ...]
 
 
@@ -93,6 +93,10 @@ class Sites:
     notes: tuple[str, ...]
     links: tuple[Link, ...]
 
+    def weight_units(self) -> dict[str, Tensor]:
+        """Return the penalties of all trainable weights, for a strength of 1."""
+        return {entry.key: value for group in self.weights for entry, value in group.read()}
+
     @property
     def entries(self) -> Iterator[Entry]:
         """Every penalty at every site: activities first, then weights, each as in the rules."""
@@ -121,7 +125,7 @@ def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sit
             modules = select_modules(model, rule.where, str(rule))
             names += [name for name, _ in modules]
             activities += [
-                ActivitySite(module, rule.select, keys.entries(printable(name), rule))
+                ActivitySite(module, rule.select, rule.copy, keys.entries(printable(name), rule))
                 for name, module in modules
             ]
             continue

@@ -95,9 +95,11 @@ class KLSparsity(Elementary):
 
     @staticmethod
     def _of_live(x: Array, tally: Tally, xp: Namespace) -> Array:
-        """Return `x` with 0 for a unit that the mask leaves without samples."""
+        """Return `x` with 0 for a unit without samples."""
         counts: Array = tally
-        return x if isinstance(counts, int) else xp.where(counts > 0, x, xp.zeros_like(x))
+        if isinstance(counts, int):
+            return x if counts else 0 * x
+        return xp.where(counts > 0, x, xp.zeros_like(x))
 
     def _units(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return how many units the sum is divided by."""

@@ -1,0 +1,61 @@
+"""The second delivery: the gradient enters by the data path and is scaled as the loss is."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from regularizers.attach._collect import total
+from regularizers.attach._function import ScaleFrom
+from regularizers.attach._hooks import Injecting
+from regularizers.attach._scale import Scale
+from regularizers.attach._sites import Sites
+from regularizers.attach._strengths import Strengths
+
+
+class Injection:
+    """Taps return their output through a Function that adds the gradient of the penalty to its."""
+
+    def __init__(self, model: nn.Module, sites: Sites, strengths: Strengths) -> None:
+        self._model = model
+        self._sites = sites
+        self._strengths = strengths
+        self._scale = Scale(site.entries[0].site for site in sites.activities)
+        self._latest: dict[str, Tensor] = {}
+
+    @property
+    def last(self) -> dict[str, Tensor] | None:
+        """The last value of each penalty; none of what only compiled programs have computed."""
+        return self._latest or None
+
+    def attach(self) -> list[RemovableHandle]:
+        """Put the hooks in."""
+        return [
+            site.module.register_forward_hook(
+                Injecting(site, self._scale, self._strengths, self._latest)
+            )
+            for site in self._sites.activities
+        ]
+
+    def close(self) -> None:
+        """Inject nothing any more, also from hooks that a compiled program holds."""
+        self._scale.closed = True
+
+    def scale_from(self, loss: Tensor) -> Tensor:
+        """Return `loss`, which in the backward pass tells its scale; weights enter here."""
+        self._scale.disarm()
+        values = {
+            key: self._strengths.times(key, unit)
+            for key, unit in self._sites.weight_units().items()
+        }
+        self._latest |= {key: value.detach() for key, value in values.items()}
+        if values:
+            weights = total(values.values(), self._model)
+            # their gradient without their value, so that the loss is the same number as before
+            loss = loss + (weights - weights.detach()).to(loss.dtype)
+        scaled: Tensor = ScaleFrom.apply(loss, self._scale.handle)  # type: ignore[no-untyped-call]
+        return scaled
+
+    def set_scale(self, scale: float) -> None:
+        """Use `scale` where the loss is never seen."""
+        self._scale.fix(scale)

@@ -1,0 +1,81 @@
+"""In which circumstances a hook runs, as far as the right gradient depends on it."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from types import FrameType
+
+import torch
+from torch import Tensor
+
+from regularizers.errors import CollectionError
+
+_CHECKPOINT = "torch.utils.checkpoint"
+
+
+class Pass(Enum):
+    """What a forward with gradients enabled is a part of."""
+
+    FORWARD = "the forward itself"
+    RECOMPUTED = "a forward that a non-reentrant checkpoint repeats in the backward"
+    REENTRANT = "a forward that a reentrant checkpoint repeats in the backward"
+
+
+def current_pass() -> Pass:
+    """Return what the running forward is a part of; not to be asked while compiling."""
+    if torch._C._current_graph_task_id() == -1:
+        return Pass.RECOMPUTED if _is_recomputation_on_top() else Pass.FORWARD
+    if _is_recomputation_on_top() or _caller_in_checkpoint() == "unpack_hook":
+        return Pass.RECOMPUTED
+    return Pass.REENTRANT
+
+
+def is_first_reentrant_pass() -> bool:
+    """Return whether this forward without gradients is to be repeated by a reentrant checkpoint."""
+    return _caller_in_checkpoint() == "CheckpointFunction.forward"
+
+
+def saved_tensors_are_hooked() -> bool:
+    """Return whether what is saved for the backward passes through hooks that are unknown.
+
+    They may move or copy it, as offloading does, so that its version counter says nothing. A
+    checkpoint's hooks are known: what they give back is the tensor itself, computed again.
+    """
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
+
+
+def is_transformed() -> bool:
+    """Return whether a transform of `torch.func` is running, whose tensors are wrapped."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def check_alive(value: Tensor, key: str) -> None:
+    """Raise if `value` belongs to a transform of `torch.func` that has ended."""
+    if torch._C._functorch.is_dead_tensor_wrapper(value):  # type: ignore[attr-defined]
+        raise CollectionError(
+            f"{key}: recorded within a transform of torch.func that has ended, where its gradient "
+            f"stayed; call penalty() within the function that is transformed"
+        )
+
+
+def _is_recomputation_on_top() -> bool:
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    return hooks is not None and "_recomputation_hook" in getattr(hooks[0], "__qualname__", "")
+
+
+def _caller_in_checkpoint() -> str | None:
+    """Return the function of PyTorch's checkpointing that is nearest among the callers, if any."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _CHECKPOINT:
+            for name in (
+                "unpack_hook",
+                "CheckpointFunction.forward",
+                "CheckpointFunction.backward",
+            ):
+                if frame.f_code.co_qualname.endswith(name):
+                    return name
+        frame = frame.f_back
+    return None
