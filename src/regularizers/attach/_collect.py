@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
+from regularizers.attach._across import across
 from regularizers.attach._hooks import Begin, Collecting, Commit, End
-from regularizers.attach._ledger import Ledger
+from regularizers.attach._ledger import Ledger, Record
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.errors import CollectionError
+from regularizers.penalties._elementary import Elementary
 
 
 class Collect:
     """Taps record what the penalties are functions of; `penalty` turns it into one number."""
 
     def __init__(
-        self, model: nn.Module, sites: Sites, strengths: Strengths, max_uncollected: int
+        self,
+        model: nn.Module,
+        sites: Sites,
+        strengths: Strengths,
+        max_uncollected: int,
+        group: dist.ProcessGroup | None,
     ) -> None:
         self._model = model
         self._sites = sites
         self._strengths = strengths
+        self._group = group
         self._ledger = Ledger(max_uncollected)
         self._entries = {entry.key: entry for entry in sites.entries}
         self._silent = {entry.key for site in sites.activities for entry in site.entries}
@@ -37,7 +46,7 @@ class Collect:
             return []
         return [
             *[
-                site.module.register_forward_hook(Collecting(site, self._ledger))
+                site.module.register_forward_hook(Collecting(site, self._model, self._ledger))
                 for site in self._sites.activities
             ],
             self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
@@ -52,9 +61,6 @@ class Collect:
 
     def penalty(self) -> Tensor:
         """Return the sum of all penalties; what was recorded is dropped with it."""
-        if self._sites.activities and torch.is_grad_enabled():
-            self._ledger.check_complete()
-            self._check_every_site_fired()
         values = {key: self._strengths.times(key, unit) for key, unit in self._units().items()}
         self.last = {key: value.detach() for key, value in values.items()}
         return total(values.values(), self._model)
@@ -62,14 +68,39 @@ class Collect:
     def _units(self) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
-        for record in self._ledger.take():
-            if not torch.compiler.is_compiling():
-                check_alive(record.statistic, record.key)
-            term = self._entries[record.key].term
-            value: Tensor = term.value(record.statistic, record.tally, xp)
+        for record in self._taken():
+            value: Tensor = self._term(record).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
         return units | self._sites.weight_units()
+
+    def _taken(self) -> list[Record]:
+        """Return what was recorded, of the whole batch if several processes share it."""
+        if self._group is None:
+            self._check()
+            return self._ledger.take()
+        failed: CollectionError | None = None
+        try:
+            self._check()
+        except CollectionError as error:
+            failed = error
+        records = [] if failed else self._ledger.take()
+        terms = [self._term(record) for record in records]
+        device = next(self._model.parameters(), torch.zeros(())).device
+        return across(records, terms, self._group, device, failed)
+
+    def _term(self, record: Record) -> Elementary:
+        return self._entries[record.key].term
+
+    def _check(self) -> None:
+        """Raise unless what was recorded is what the loss is about."""
+        if not self._sites.activities or not torch.is_grad_enabled():
+            return
+        self._ledger.check_complete()
+        self._check_every_site_fired()
+        if not torch.compiler.is_compiling():
+            for record in self._ledger.records():
+                check_alive(record.statistic, record.key)
 
     def _check_every_site_fired(self) -> None:
         self._silent -= {record.key for record in self._ledger.records()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import torch
@@ -12,7 +13,12 @@ from regularizers.attach import _ops
 from regularizers.attach._function import Inject, measure
 from regularizers.attach._ledger import Ledger, Record
 from regularizers.attach._outputs import Activation, activation_of, replace_in
-from regularizers.attach._regime import Pass, current_pass, is_first_reentrant_pass
+from regularizers.attach._regime import (
+    Pass,
+    current_pass,
+    is_first_reentrant_pass,
+    may_hold_a_part_of_the_units,
+)
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
@@ -41,7 +47,9 @@ def is_recording(module: nn.Module) -> bool:
 class Tap(Hook):
     """The forward hook that reads one site; what it does with a reading is its children's."""
 
-    def __init__(self, site: ActivitySite) -> None:
+    def __init__(self, site: ActivitySite, model: nn.Module) -> None:
+        self._model = weakref.ref(model)
+        self._checked = False
         self._select = site.select
         self._copy = site.copy
         self._site = site.entries[0].site
@@ -53,7 +61,23 @@ class Tap(Hook):
                 f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
                 f"use torch.nn.parallel.DistributedDataParallel"
             )
+        if not self._checked and not torch.compiler.is_compiling():
+            self._check_units_are_whole(module)
         return activation_of(module, output, self._select, self._site)
+
+    def _check_units_are_whole(self, module: nn.Module) -> None:
+        self._checked = True
+        model = self._model()
+        for _, term in self._terms:
+            if term.adds_over_units or model is None:
+                continue
+            if may_hold_a_part_of_the_units(module, model):
+                raise RegimeError(
+                    f"{self._site}: under tensor parallelism this output may hold a part of the "
+                    f"units, of which {term!r} cannot be added up; penalise a module sharded by "
+                    f"rows, whose output is whole, or use L1, L2Squared or KLSparsity with "
+                    f"'sum' or 'batch_mean'"
+                )
 
     def _read(self, activation: Activation) -> list[Record]:
         """Return what the penalties of an activation are functions of."""
@@ -77,8 +101,8 @@ class Tap(Hook):
 class Collecting(Tap):
     """Records the penalties of a site, to be collected after the forward."""
 
-    def __init__(self, site: ActivitySite, ledger: Ledger) -> None:
-        super().__init__(site)
+    def __init__(self, site: ActivitySite, model: nn.Module, ledger: Ledger) -> None:
+        super().__init__(site, model)
         self._ledger = ledger
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -126,9 +150,14 @@ class Injecting(Tap):
     """Lets the gradient of the penalties of a site enter by its output."""
 
     def __init__(
-        self, site: ActivitySite, scale: Scale, strengths: Strengths, latest: dict[str, Tensor]
+        self,
+        site: ActivitySite,
+        model: nn.Module,
+        scale: Scale,
+        strengths: Strengths,
+        latest: dict[str, Tensor],
     ) -> None:
-        super().__init__(site)
+        super().__init__(site, model)
         self._scale = scale
         self._handle = scale.handle
         self._strengths = strengths

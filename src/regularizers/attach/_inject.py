@@ -32,7 +32,7 @@ class Injection:
         """Put the hooks in."""
         return [
             site.module.register_forward_hook(
-                Injecting(site, self._scale, self._strengths, self._latest)
+                Injecting(site, self._model, self._scale, self._strengths, self._latest)
             )
             for site in self._sites.activities
         ]

@@ -7,7 +7,9 @@ from enum import Enum
 from types import FrameType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
 from regularizers.errors import CollectionError
 
@@ -58,6 +60,32 @@ def check_alive(value: Tensor, key: str) -> None:
             f"{key}: recorded within a transform of torch.func that has ended, where its gradient "
             f"stayed; call penalty() within the function that is transformed"
         )
+
+
+def may_hold_a_part_of_the_units(module: nn.Module, model: nn.Module) -> bool:
+    """Return whether tensor parallelism may have given this process only some units of an output.
+
+    A plain tensor does not say so. It is one if its module is sharded by columns, and may be one
+    if the module has no weights and others in the model are sharded. The weights of FSDP are
+    whole while the forward runs.
+    """
+    own = [p for p in module.parameters() if isinstance(p, DTensor)]
+    if own:
+        return any(placement.is_shard(0) for p in own for placement in p.placements)
+    has_weights = next(module.parameters(), None) is not None
+    return not has_weights and any(
+        isinstance(p, DTensor)
+        for part in model.modules()
+        if not _is_managed_by_fsdp(part, model)
+        for p in part._parameters.values()
+    )
+
+
+def _is_managed_by_fsdp(part: nn.Module, model: nn.Module) -> bool:
+    return any(
+        isinstance(outer, FSDPModule) and any(inner is part for inner in outer.modules())
+        for outer in model.modules()
+    )
 
 
 def _is_recomputation_on_top() -> bool:

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Literal
 
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -43,6 +44,9 @@ class Regularization:
             gradient enters by the data path and `scale_from(loss)` gives its scale: for reentrant
             checkpoints, checkpoints inside `torch.compile`, stages of a pipeline, and trainers
             that own the loss.
+        process_group: the processes that share one batch, such as `torch.distributed.group.WORLD`:
+            activities are then penalised as one process would penalise the joined batch, however
+            unequal its parts. Without it each process penalises its own part.
         max_uncollected: how many forwards may be recorded before one collection; of modules called
             outside of the model's own forward, how many calls of each.
 
@@ -72,11 +76,16 @@ class Regularization:
         *,
         roles: Roles | None = None,
         delivery: Literal["collect", "inject"] = "collect",
+        process_group: dist.ProcessGroup | None = None,
         max_uncollected: int = 32,
     ) -> None:
         rules = _checked_rules(model, rules)
         if delivery not in ("collect", "inject"):
             raise ConfigurationError(f"delivery: expected 'collect' or 'inject', got {delivery!r}")
+        if delivery == "inject" and process_group is not None:
+            raise ConfigurationError(
+                "process_group: penalties of the whole batch need delivery='collect'"
+            )
         if max_uncollected < 1:
             raise ConfigurationError(
                 f"max_uncollected: expected 1 or more forwards, got {max_uncollected}"
@@ -85,7 +94,7 @@ class Regularization:
         self._sites = resolve(model, rules, roles)
         self._strengths = Strengths(self._sites.entries)
         self._delivery: Collect | Injection = (
-            Collect(model, self._sites, self._strengths, max_uncollected)
+            Collect(model, self._sites, self._strengths, max_uncollected, process_group)
             if delivery == "collect"
             else Injection(model, self._sites, self._strengths)
         )

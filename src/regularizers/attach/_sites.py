@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from regularizers.attach._function import penalise
 from regularizers.attach._names import printable
@@ -66,7 +67,9 @@ class WeightGroup:
             weight = site.parameter.read()
             for entry in site.entries:
                 axis = entry.term.batch_axis
-                yield entry, penalise(weight, entry.term, 0 if axis is None else axis)
+                value = penalise(weight, entry.term, 0 if axis is None else axis)
+                # of a sharded weight (DTensor) each process has a part of the sum
+                yield entry, value.full_tensor() if isinstance(value, DTensor) else value
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,11 @@ class Elementary(Reduced):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         """Return the gradient with respect to `x` of (statistic · cotangent)."""
 
+    @property
+    def adds_over_units(self) -> bool:
+        """Whether the penalty of all units is the sum over any two parts of them."""
+        return self.reduce != "mean"
+
     def tally(self, frame: Frame) -> Tally:
         """Return what the statistic is divided by, as far as it depends on the array's shape."""
         return frame.count

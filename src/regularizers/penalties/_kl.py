@@ -108,7 +108,7 @@ class KLSparsity(Elementary):
         if isinstance(tally, int):
             return max(size_of(statistic), 1)
         counts: Array = tally
-        live = xp.sum(xp.astype(counts > 0, statistic.dtype))
+        live = xp.sum(xp.astype(xp.broadcast_to(counts > 0, statistic.shape), statistic.dtype))
         return xp.where(live > 1, live, xp.ones_like(live))
 
 

@@ -92,6 +92,10 @@ class L2Norm(Elementary):
     def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         return per(xp, xp.ones_like(statistic), self._divisor(tally))
 
+    @property
+    def adds_over_units(self) -> bool:
+        return False
+
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
         # norms of samples add up; of a norm of the whole, the squares do, which need the range
         return statistic if self.reduce == "batch_mean" else xp.astype(statistic, xp.float64) ** 2
