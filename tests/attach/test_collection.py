@@ -131,7 +131,7 @@ def test_evaluation_mode_with_gradients_is_no_forward_to_collect():
 
 @pytest.mark.parametrize("how", ["eval", "no_grad", "inference_mode"])
 def test_evaluation_computes_and_records_nothing(how, monkeypatch):
-    def forbidden(*_):
+    def forbidden(*_, **__):
         raise AssertionError("a penalty was computed")
 
     model = mlp()

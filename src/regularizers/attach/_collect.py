@@ -59,8 +59,12 @@ class Collect:
         self._ledger.closed = True
         self._ledger.clear()
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def penalty(self) -> Tensor:
-        """Return the sum of all penalties; what was recorded is dropped with it."""
+        """Return the sum of all penalties; what was recorded is dropped with it.
+
+        A compiler leaves it out: which records count is known only when the program runs.
+        """
         values = {key: self._strengths.times(key, unit) for key, unit in self._units().items()}
         self.last = {key: value.detach() for key, value in values.items()}
         return total(values.values(), self._model)

@@ -132,7 +132,8 @@ class Ledger:
         if not self._forwards and not any(self.records()):
             raise CollectionError(
                 "no forward since the last collection was in training mode with gradients "
-                "enabled; call penalty() once after each forward of the model in model.train()"
+                "enabled; call penalty() once after each forward in model.train(), and "
+                "attach Regularization before the model is first compiled"
             )
 
     def _drop(self) -> None:
