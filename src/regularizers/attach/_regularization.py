@@ -53,6 +53,7 @@ class Regularization:
     Raises:
         SelectionError: a rule that matches nothing, or no rule at all.
         ConfigurationError: something else than a module or a rule.
+        RegimeError: a model in `nn.DataParallel`.
 
     Example:
         >>> import regularizers as rz
@@ -228,6 +229,11 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
             f"Regularization: expected a torch.nn.Module, got {type(model).__name__}"
+        )
+    if any(isinstance(module, nn.DataParallel) for module in model.modules()):
+        raise RegimeError(
+            "Regularization: nn.DataParallel runs copies of the model, whose records are lost; "
+            "use torch.nn.parallel.DistributedDataParallel"
         )
     if isinstance(rules, Rule):
         raise ConfigurationError(f"Regularization: expected a list of rules; write [{rules}]")
