@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check matrix mutants format clean
 
 help: ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,12 @@ check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+matrix: $(VENV)/dev ## Measure every penalty in every way of training; writes docs/regimes.md.
+	PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
+
+mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.
+	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py
 
 format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .
