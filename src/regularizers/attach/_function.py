@@ -169,6 +169,8 @@ class Inject(torch.autograd.Function):
 class ScaleFrom(torch.autograd.Function):
     """The identity of the loss, which learns in the backward pass by what it is scaled."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(loss: Tensor, handle: int) -> Tensor:
         return loss.clone()

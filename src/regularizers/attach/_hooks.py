@@ -130,13 +130,12 @@ class Collecting(Tap):
                 raise self._reentrant()
 
     def _refuse_first_reentrant_pass(self, module: nn.Module) -> None:
-        if (
-            module.training
-            and not torch.compiler.is_compiling()
-            and self._ledger.in_forward
-            and is_first_reentrant_pass()
-        ):
+        if not module.training or torch.compiler.is_compiling() or not is_first_reentrant_pass():
+            return
+        if self._ledger.in_forward:
             raise self._reentrant()
+        # the whole model may be checkpointed, or this may be a forward without gradients
+        self._ledger.reentrant = self._ledger.reentrant or self._reentrant()
 
     def _reentrant(self) -> RegimeError:
         return RegimeError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from regularizers.errors import CollectionError
+from regularizers.errors import CollectionError, RegimeError
 from regularizers.penalties._frame import Tally
 
 
@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, max_uncollected: int) -> None:
         self.max_uncollected = max_uncollected
         self.closed = False
+        self.reentrant: RegimeError | None = None
         self._dropped = False
         self._warned = False
         self._forwards: list[list[Record]] = []
@@ -97,6 +98,7 @@ class Ledger:
         """Hold nothing, as after a collection."""
         self._forwards, self._outside, self._running = [], {}, None
         self._dropped, self._called_itself, self._begun = False, False, 0
+        self.reentrant = None
 
     def records(self) -> Iterator[Record]:
         """Yield what was recorded; it stays."""
@@ -130,6 +132,8 @@ class Ledger:
                 f"would miss those that were dropped; the next forward starts afresh"
             )
         if not self._forwards and not any(self.records()):
+            if self.reentrant is not None:
+                raise self.reentrant
             raise CollectionError(
                 "no forward since the last collection was in training mode with gradients "
                 "enabled; call penalty() once after each forward in model.train(), and "
