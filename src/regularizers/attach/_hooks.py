@@ -66,7 +66,6 @@ class Tap(Hook):
         return activation_of(module, output, self._select, self._site)
 
     def _check_units_are_whole(self, module: nn.Module) -> None:
-        self._checked = True
         model = self._model()
         for _, term in self._terms:
             if term.adds_over_units or model is None:
@@ -78,6 +77,7 @@ class Tap(Hook):
                     f"rows, whose output is whole, or use L1, L2Squared or KLSparsity with "
                     f"'sum' or 'batch_mean'"
                 )
+        self._checked = True
 
     def _read(self, activation: Activation) -> list[Record]:
         """Return what the penalties of an activation are functions of."""

@@ -16,8 +16,18 @@ _scales: weakref.WeakValueDictionary[int, Scale] = weakref.WeakValueDictionary()
 
 
 def of(handle: int) -> Scale:
-    """Return the scale that a compiled program knows by its number."""
-    return _scales[handle]
+    """Return the scale that a graph knows by its number.
+
+    Raises:
+        RegimeError: its Regularization is no more.
+    """
+    scale = _scales.get(handle)
+    if scale is None:
+        raise RegimeError(
+            "the Regularization of this graph was deleted before its backward pass; keep it as "
+            "long as its model is trained"
+        )
+    return scale
 
 
 def read(gradient: Tensor, handle: int, site: str) -> Tensor:
