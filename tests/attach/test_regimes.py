@@ -23,17 +23,17 @@ def test_a_reentrant_checkpoint_of_the_whole_model_raises_in_its_backward():
     reg.detach()
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-def test_a_compiled_program_records_nothing_after_detach():
-    torch._dynamo.reset()
-    model = mlp()
-    reg = rz.Regularization(model, L1)
-    compiled = torch.compile(model, backend="aot_eager")
-    compiled(batch())
-    assert records(reg) == 1
-    reg.detach()
-    compiled(batch())
-    assert records(reg) == 0
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+def test_a_detach_within_the_forward_takes_effect_at_once(delivery):
+    model, twin, x = mlp(), mlp(), batch()
+    model[1].register_forward_hook(lambda *_: reg.detach())
+    reg = rz.Regularization(model, L1, delivery=delivery)
+    model(x).sum().backward()
+    twin(x).sum().backward()
+    for actual, expected in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(actual.grad, expected.grad)
+    if delivery == "collect":
+        assert records(reg) == 0
 
 
 def test_a_replica_of_data_parallel_raises():

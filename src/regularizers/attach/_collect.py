@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
-from regularizers.attach._hooks import Begin, Collecting, Commit, End
+from regularizers.attach._hooks import Begin, Collecting, Commit, End, NotingWeights
 from regularizers.attach._ledger import Ledger, Record
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
@@ -37,14 +37,19 @@ class Collect:
         self._group = group
         self._ledger = Ledger(max_uncollected)
         self._entries = {entry.key: entry for entry in sites.entries}
+        self._weights = NotingWeights(sites.parameters)
         self._silent = {entry.key for site in sites.activities for entry in site.entries}
         self.last: dict[str, Tensor] | None = None
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
+        noting = (
+            [self._model.register_forward_pre_hook(self._weights)] if self._sites.weights else []
+        )
         if not self._sites.activities:
-            return []
+            return noting
         return [
+            *noting,
             *[
                 site.module.register_forward_hook(Collecting(site, self._model, self._ledger))
                 for site in self._sites.activities
@@ -76,6 +81,7 @@ class Collect:
             value: Tensor = self._term(record).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
+        self._weights.check()
         return units | self._sites.weight_units()
 
     def _taken(self) -> list[Record]:

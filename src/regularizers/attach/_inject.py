@@ -7,7 +7,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import total
 from regularizers.attach._function import ScaleFrom
-from regularizers.attach._hooks import Injecting
+from regularizers.attach._hooks import Injecting, NotingWeights
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
@@ -21,6 +21,7 @@ class Injection:
         self._sites = sites
         self._strengths = strengths
         self._scale = Scale(site.entries[0].site for site in sites.activities)
+        self._weights = NotingWeights(sites.parameters)
         self._latest: dict[str, Tensor] = {}
 
     @property
@@ -30,7 +31,10 @@ class Injection:
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
-        return [
+        noting = (
+            [self._model.register_forward_pre_hook(self._weights)] if self._sites.weights else []
+        )
+        return noting + [
             site.module.register_forward_hook(
                 Injecting(site, self._model, self._scale, self._strengths, self._latest)
             )
@@ -44,6 +48,7 @@ class Injection:
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""
         self._scale.disarm()
+        self._weights.check()
         values = {
             key: self._strengths.times(key, unit)
             for key, unit in self._sites.weight_units().items()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-from regularizers.errors import CollectionError, RegimeError
+from regularizers.errors import CollectionError
 
 _CHECKPOINT = "torch.utils.checkpoint"
 
@@ -88,19 +88,6 @@ def _is_managed_by_fsdp(part: nn.Module, model: nn.Module) -> bool:
         isinstance(outer, FSDPModule) and any(inner is part for inner in outer.modules())
         for outer in model.modules()
     )
-
-
-def check_is_transformed(weight: Tensor, name: str) -> None:
-    """Raise if `weight` is the model's own where a transform of `torch.func` has put in another.
-
-    `functional_call` puts it in for as long as it runs, and `penalty` comes after it.
-    """
-    if is_transformed() and not torch._C._functorch.is_functorch_wrapped_tensor(weight):
-        raise RegimeError(
-            f"{name}: read within a transform of torch.func after functional_call has taken its "
-            f"parameters back, so the gradient would miss it; call penalty() in the forward of a "
-            f"module around the model, and functional_call that module"
-        )
 
 
 def _is_recomputation_on_top() -> bool:

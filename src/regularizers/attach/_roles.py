@@ -71,6 +71,13 @@ class Parameter:
         source = self._parametrization if self.parametrized else getattr(self.owner, self.name)
         return id(source)
 
+    @property
+    def sources(self) -> tuple[Tensor | None, ...]:
+        """The parameters it is or is computed from, as the module holds them now."""
+        if self.parametrized:
+            return tuple(self._parametrization.parameters())
+        return (self.owner._parameters.get(self.name),)
+
     def read(self) -> Tensor:
         """Return the tensor as it is now, in the graph of what it is computed from."""
         return _read(self.owner, self.name)

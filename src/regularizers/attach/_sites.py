@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from regularizers.attach._function import penalise
 from regularizers.attach._names import printable
-from regularizers.attach._regime import check_is_transformed
 from regularizers.attach._roles import Parameter, Roles, parameters_of
 from regularizers.attach._rules import Kind, Rule, Select
 from regularizers.attach._select import select_modules
@@ -67,8 +65,6 @@ class WeightGroup:
                 continue
             seen.add(site.parameter.identity)
             weight = site.parameter.read()
-            if not torch.compiler.is_compiling():
-                check_is_transformed(weight, site.parameter.full_name)
             for entry in site.entries:
                 axis = entry.term.batch_axis
                 value = penalise(weight, entry.term, 0 if axis is None else axis)
@@ -99,6 +95,11 @@ class Sites:
     weights: tuple[WeightGroup, ...]
     notes: tuple[str, ...]
     links: tuple[Link, ...]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The weights, at each of their places."""
+        return [site.parameter for group in self.weights for site in group.sites]
 
     def weight_units(self) -> dict[str, Tensor]:
         """Return the penalties of all trainable weights, for a strength of 1."""

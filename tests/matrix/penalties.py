@@ -1,0 +1,91 @@
+"""Every penalty of the matrix, with the plain formula it stands for."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+import regularizers as rz
+from regularizers import penalties
+from regularizers.penalties import Penalty
+
+TARGET, EPSILON = 0.25, 0.125
+
+
+@dataclass(frozen=True)
+class Case:
+    """A penalty, and its formula as one would write it by hand."""
+
+    penalty: Penalty
+    formula: Callable[[Tensor], Tensor]
+
+    @property
+    def name(self) -> str:
+        return repr(self.penalty)
+
+    @property
+    def saves_input(self) -> bool:
+        return any(term.keeps == "input" for term in self.penalty.terms)
+
+
+def _norm_of_each_sample(x: Tensor) -> Tensor:
+    return x.flatten(1).square().sum(dim=1).sqrt()
+
+
+def _divergence(x: Tensor) -> Tensor:
+    """Return KL(target || mean) of each unit, with its tangent outside of [ε, 1 - ε]."""
+    mean = x.mean(dim=0)
+    within = mean.clamp(EPSILON, 1 - EPSILON)
+    at = TARGET * torch.log(TARGET / within) + (1 - TARGET) * torch.log((1 - TARGET) / (1 - within))
+    slope = (1 - TARGET) / (1 - within) - TARGET / within
+    return at + slope.detach() * (mean - within)
+
+
+def _kl(reduce: str) -> Penalty:
+    return rz.KLSparsity(0.3, TARGET, epsilon=EPSILON, reduce=reduce)
+
+
+def _activity(strength: float, norm: str) -> Penalty:
+    return rz.ActivityRegularization(strength, norm, reduce="batch_mean")
+
+
+CASES = [
+    Case(rz.L1(0.3, reduce="batch_mean"), lambda x: 0.3 * x.abs().sum() / len(x)),
+    Case(rz.L1(0.1, reduce="sum"), lambda x: 0.1 * x.abs().sum()),
+    Case(rz.L1(2.0, reduce="mean"), lambda x: 2 * x.abs().mean()),
+    Case(rz.L2Squared(0.3, reduce="batch_mean"), lambda x: 0.3 * x.square().sum() / len(x)),
+    Case(rz.L2Squared(0.1, reduce="sum"), lambda x: 0.1 * x.square().sum()),
+    Case(rz.L2Squared(2.0, reduce="mean"), lambda x: 2 * x.square().mean()),
+    Case(rz.L2Norm(0.5, reduce="batch_mean"), lambda x: 0.5 * _norm_of_each_sample(x).mean()),
+    Case(rz.L2Norm(0.5, reduce="sum"), lambda x: 0.5 * x.square().sum().sqrt()),
+    Case(rz.L2Norm(2.0, reduce="mean"), lambda x: 2 * x.square().mean().sqrt()),
+    Case(_kl("sum"), lambda x: 0.3 * _divergence(x).sum()),
+    Case(_kl("mean"), lambda x: 0.3 * _divergence(x).mean()),
+    Case(
+        rz.L1L2(0.3, 0.2, reduce="batch_mean"),
+        lambda x: (0.3 * x.abs().sum() + 0.2 * x.square().sum()) / len(x),
+    ),
+    Case(_activity(0.3, "l1"), lambda x: 0.3 * x.abs().sum() / len(x)),
+    Case(_activity(0.5, "l2"), lambda x: 0.5 * _norm_of_each_sample(x).mean()),
+    Case(_activity(0.3, "l2_squared"), lambda x: 0.3 * x.square().sum() / len(x)),
+    Case(
+        rz.L1(0.1, reduce="sum") + _kl("sum") + rz.L2Norm(0.5, reduce="batch_mean"),
+        lambda x: (
+            0.1 * x.abs().sum() + 0.3 * _divergence(x).sum() + 0.5 * _norm_of_each_sample(x).mean()
+        ),
+    ),
+]
+
+ONE_EACH = list({type(case.penalty): case for case in reversed(CASES)}.values())[::-1]
+"""The first case of every class."""
+
+TRIMMED = [CASES[0], CASES[3], CASES[6], CASES[9], CASES[15]]
+
+
+def public_classes() -> set[type[Penalty]]:
+    """Return every penalty that `regularizers.penalties` offers and that can be made."""
+    named = [getattr(penalties, name) for name in penalties.__all__]
+    classes = {c for c in named if inspect.isclass(c) and issubclass(c, Penalty)}
+    return {c for c in classes if not inspect.isabstract(c)}

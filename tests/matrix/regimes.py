@@ -1,0 +1,30 @@
+"""Every regime of the matrix."""
+
+from matrix import (
+    checkpointed,
+    compiled,
+    compiled_checkpoints,
+    eager,
+    inplace,
+    lifecycle,
+    offloaded,
+    precision,
+    transforms,
+    weights,
+)
+from matrix.judge import Regime
+
+GROUPS: dict[str, list[Regime]] = {
+    "Plain PyTorch": eager.REGIMES,
+    "In place": inplace.REGIMES,
+    "Checkpointing": checkpointed.REGIMES,
+    "Offloading": offloaded.REGIMES,
+    "Compiling": compiled.REGIMES,
+    "Compiling and checkpointing": compiled_checkpoints.REGIMES,
+    "Precision": precision.REGIMES,
+    "Transforms": transforms.REGIMES,
+    "Life of a model": lifecycle.REGIMES,
+    "Kernels": weights.REGIMES,
+}
+
+REGIMES = [regime for group in GROUPS.values() for regime in group]

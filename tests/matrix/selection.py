@@ -1,0 +1,31 @@
+"""Which cells are run: all of them, or a trimmed choice for every day."""
+
+from collections.abc import Iterator
+
+from matrix.judge import Regime
+from matrix.methods import OURS, Method
+from matrix.penalties import CASES, ONE_EACH, TRIMMED, Case
+from matrix.regimes import REGIMES
+
+
+def cases_of(regime: Regime, *, full: bool) -> list[Case]:
+    """Return the penalties that a regime is run with; of compiled ones, one of each class."""
+    if regime.slow:
+        return TRIMMED if full else TRIMMED[-1:]
+    if regime.compiles:
+        return ONE_EACH if full else TRIMMED[:2]
+    return CASES if full else TRIMMED
+
+
+def concerns(regime: Regime, method: Method) -> bool:
+    """Return whether `method` has a cell in the row of `regime`."""
+    return regime.applies(method) and (regime.copies or not method.copies)
+
+
+def cells(*, full: bool) -> Iterator[tuple[Regime, Method, Case]]:
+    """Yield the cells of the library's own columns."""
+    for regime in REGIMES:
+        for method in OURS:
+            if concerns(regime, method):
+                for case in cases_of(regime, full=full):
+                    yield regime, method, case

@@ -1,0 +1,100 @@
+"""Wrong edits to the autograd Functions."""
+
+from mutants.mutant import SQUARES, Mutant, attach, cell
+
+FUNCTIONS = [
+    Mutant(
+        "the gradient has the wrong sign",
+        "attach/_function.py",
+        "return gradient.to(ctx.dtype), None, None, None, None",
+        "return -gradient.to(ctx.dtype), None, None, None, None",
+        (attach("gradients::mlp"),),
+    ),
+    Mutant(
+        "the gradient forgets what comes from above",
+        "attach/_function.py",
+        "term.pullback(x, kept, cotangent, frame)",
+        "term.pullback(x, kept, torch.ones_like(cotangent), frame)",
+        (attach("gradients::penalty_is_scaled_with_the_loss"),),
+    ),
+    Mutant(
+        "the version of what a checkpoint gives back is not compared",
+        "attach/_function.py",
+        "if ctx.version is not None and saved[0] is not None and saved[0]._version != ctx.version:",
+        "if False:",
+        (
+            cell("checkpoint without early stop, ReLU in place", "collect", SQUARES),
+            cell("checkpoint without early stop, residual +=", "collect", SQUARES),
+        ),
+    ),
+    Mutant(
+        "PyTorch's own words for a change in place come through",
+        "attach/_function.py",
+        'if "modified by an inplace operation" in str(error):',
+        "if False:",
+        (
+            attach(
+                "function_cost::an_in_place_change_of_what_was_saved_raises_before_a_wrong_gradient"
+            ),
+        ),
+    ),
+    Mutant(
+        "copy=True does not copy",
+        "attach/_function.py",
+        "(copy or _must_copy())",
+        "_must_copy()",
+        (cell("ReLU in place after the site", "collect, copy=True", SQUARES),),
+    ),
+    Mutant(
+        "nothing is copied where saved tensors are hooked",
+        "attach/_function.py",
+        "return torch.compiler.is_compiling() or saved_tensors_are_hooked()",
+        "return torch.compiler.is_compiling()",
+        (attach("regimes::a_change_in_place_of_what_a_hook_gives_back_later"),),
+    ),
+    Mutant(
+        "nothing is copied while compiling",
+        "attach/_function.py",
+        "return torch.compiler.is_compiling() or saved_tensors_are_hooked()",
+        "return saved_tensors_are_hooked()",
+        (
+            cell("compile, ReLU in place", "collect", SQUARES),
+            cell("compile, residual +=", "collect", SQUARES),
+        ),
+    ),
+    Mutant(
+        "the input is saved where its signs would do",
+        "attach/_function.py",
+        "read = torch.sign(x).to(torch.int8)",
+        "read = x",
+        (attach("function_cost::an_in_place_change_after_the_site_leaves_the_gradient_right"),),
+    ),
+    Mutant(
+        "what the statistic kept is constant in double backward",
+        "attach/_function.py",
+        'if term.keeps == "input" and torch.is_grad_enabled():',
+        "if False:",
+        (attach("function::first_and_second_derivatives_pass_finite_differences"),),
+    ),
+    Mutant(
+        "the Function accumulates in half precision",
+        "attach/_function.py",
+        "term.measure(frame.select(widen(xp, x)), frame)",
+        "term.measure(frame.select(x), frame)",
+        (attach("function_cost::half_precision_is_accumulated_in_float32"),),
+    ),
+    Mutant(
+        "the mask is forgotten in the gradient",
+        "attach/_function.py",
+        "gradient = frame.select(term.pullback(x, kept, cotangent, frame))",
+        "gradient = term.pullback(x, kept, cotangent, frame)",
+        (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
+    ),
+    Mutant(
+        "the batch axis of the rule is ignored",
+        "attach/_hooks.py",
+        "batch_axis if term.batch_axis is None else term.batch_axis",
+        "batch_axis",
+        (attach("rules::batch_axis_of_an_activity"),),
+    ),
+]

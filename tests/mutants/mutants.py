@@ -1,0 +1,21 @@
+"""Every mutant, and the edits that are no mutants because nothing can tell."""
+
+from mutants.deliveries import COLLECTING, INJECTING
+from mutants.functions import FUNCTIONS
+from mutants.mathematics import MATHEMATICS
+from mutants.processes import PROCESSES
+from mutants.sites import SITES
+
+# the slow ones first, so that none is left to the end alone
+MUTANTS = [*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS, *MATHEMATICS, *SITES]
+
+EQUIVALENT = {
+    "Begin, Commit and End do not ask whether the ledger is closed": (
+        "a closed ledger holds nothing that they could count, and its penalty() raises"
+    ),
+    "a strength is read as a number": (
+        "compiled code breaks there, which costs time; no gradient differs and nothing is compiled "
+        "anew"
+    ),
+}
+"""Edits after which the library does the same, by what they would do, with the reason."""

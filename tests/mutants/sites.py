@@ -1,0 +1,100 @@
+"""Wrong edits to what is penalised: outputs, weights, roles, strengths."""
+
+from mutants.mutant import SQUARES, Mutant, attach, cell
+
+SITES = [
+    Mutant(
+        "the batch axis of a recurrent layer is ignored",
+        "attach/_outputs.py",
+        "of_sequences = 0 if module.batch_first else 1",
+        "of_sequences = 0",
+        (attach("recurrent::the_batch_is_averaged_whichever_axis_it_is"),),
+    ),
+    Mutant(
+        "the padding of a PackedSequence counts",
+        "attach/_outputs.py",
+        "return Activation(_checked(x, output, site), of_sequences, mask)",
+        "return Activation(_checked(x, output, site), of_sequences)",
+        (attach("recurrent::other_penalties_and_reductions_of_packed_sequences"),),
+    ),
+    Mutant(
+        "select is ignored",
+        "attach/_outputs.py",
+        "x = output if select is None else _selected(output, select, site)",
+        "x = output",
+        (attach("outputs::select_by_index_key_attribute_or_function"),),
+    ),
+    Mutant(
+        "a tied weight counts twice",
+        "attach/_sites.py",
+        "if not site.parameter.trainable or site.parameter.identity in seen:",
+        "if not site.parameter.trainable:",
+        (attach("weights::tied_weights_count_once"),),
+    ),
+    Mutant(
+        "frozen weights count",
+        "attach/_sites.py",
+        "if not site.parameter.trainable or site.parameter.identity in seen:",
+        "if site.parameter.identity in seen:",
+        (attach("weights::frozen_weights_do_not_count_whenever_they_were_frozen"),),
+    ),
+    Mutant(
+        "the weight of a norm is a kernel",
+        "attach/_roles.py",
+        'if isinstance(module, _NORMS):\n        return "norm", False',
+        'if isinstance(module, _NORMS):\n        return "kernel", False',
+        (attach("roles::norms_embeddings_and_slopes_are_neither"),),
+    ),
+    Mutant(
+        "a parametrized weight is read in training mode",
+        "attach/_roles.py",
+        "            part.training = False\n",
+        "            pass\n",
+        (attach("parametrized::spectral_norm_is_one_site_and_reading_it_moves_no_buffer"),),
+    ),
+    Mutant(
+        "reading a parametrized weight leaves it in evaluation mode",
+        "attach/_roles.py",
+        "            part.training = mode\n",
+        "            part.training = False\n",
+        (attach("parametrized::reading_a_noisy_weight_draws_no_noise_and_leaves_its_modes"),),
+    ),
+    Mutant(
+        "strengths are ignored",
+        "attach/_strengths.py",
+        "return unit * self._values[key].to(unit.dtype)",
+        "return unit",
+        (attach("gradients::mlp"),),
+    ),
+    Mutant(
+        "strengths are applied twice",
+        "attach/_strengths.py",
+        "return unit * self._values[key].to(unit.dtype)",
+        "return unit * self._values[key].to(unit.dtype) ** 2",
+        (attach("gradients::mlp"),),
+    ),
+    Mutant(
+        "a change of strength is ignored",
+        "attach/_strengths.py",
+        "self._values[key].fill_(check_strength(strength))",
+        "check_strength(strength)",
+        (cell("compile, 20 strengths", "collect", SQUARES),),
+    ),
+    Mutant(
+        "a weight that a transform has given back is read",
+        "attach/_regime.py",
+        "if is_transformed() and not torch._C._functorch.is_functorch_wrapped_tensor(weight):",
+        "if False:",
+        (
+            cell("kernels, torch.func.grad", "collect", SQUARES),
+            cell("kernels, torch.func.grad", "inject", SQUARES),
+        ),
+    ),
+    Mutant(
+        "a module that was replaced is not missed",
+        "attach/_sites.py",
+        "return self.parent._modules.get(self.name) is self.child",
+        "return True",
+        (attach("regimes::a_module_that_was_replaced_is_missed"),),
+    ),
+]

@@ -1,0 +1,36 @@
+"""The list of mutants fits the source it is for."""
+
+import pytest
+
+from mutants.mutant import PACKAGE, Mutant
+from mutants.mutants import MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_the_edit_applies_to_one_place_and_changes_it(mutant: Mutant):
+    source = (PACKAGE / mutant.file).read_text(encoding="utf-8")
+    edited = mutant.applied(source)
+    assert edited != source
+    compile(edited, mutant.file, "exec")
+
+
+def test_there_are_enough_and_each_has_a_name_of_its_own():
+    assert len(MUTANTS) >= 25
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_every_mutant_has_tests_to_catch_it():
+    assert all(mutant.tests for mutant in MUTANTS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("b", "c", "occurs 2 times"),
+        ("d", "c", "occurs 0 times"),
+        ("a", "a", "old and new text are the same"),
+    ],
+)
+def test_an_edit_that_does_not_fit_says_so(old: str, new: str, message: str):
+    with pytest.raises(ValueError, match=f"wrong: .*{message}"):
+        Mutant("wrong", "_l1.py", old, new, ("a test",)).applied("abb")
