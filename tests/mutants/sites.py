@@ -81,13 +81,13 @@ SITES = [
         (cell("compile, 20 strengths", "collect", SQUARES),),
     ),
     Mutant(
-        "a weight that a transform has given back is read",
-        "attach/_regime.py",
-        "if is_transformed() and not torch._C._functorch.is_functorch_wrapped_tensor(weight):",
+        "a weight that functional_call has taken back is read",
+        "attach/_noting.py",
+        "if now is not then:",
         "if False:",
         (
             cell("kernels, torch.func.grad", "collect", SQUARES),
-            cell("kernels, torch.func.grad", "inject", SQUARES),
+            cell("kernels, functional_call", "inject", SQUARES),
         ),
     ),
     Mutant(

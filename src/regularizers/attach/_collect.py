@@ -11,8 +11,9 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
-from regularizers.attach._hooks import Begin, Collecting, Commit, End, NotingWeights
+from regularizers.attach._hooks import Begin, Collecting, Commit, End
 from regularizers.attach._ledger import Ledger, Record
+from regularizers.attach._noting import NotingWeights
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
@@ -43,9 +44,7 @@ class Collect:
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
-        noting = (
-            [self._model.register_forward_pre_hook(self._weights)] if self._sites.weights else []
-        )
+        noting = self._weights.attach(self._model)
         if not self._sites.activities:
             return noting
         return [

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach import _ops
@@ -21,7 +19,6 @@ from regularizers.attach._regime import (
     is_first_reentrant_pass,
     may_hold_a_part_of_the_units,
 )
-from regularizers.attach._roles import Parameter
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
@@ -220,34 +217,3 @@ class End(Hook):
         """Forget the records of a forward that raised."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.end()
-
-
-class NotingWeights(Hook):
-    """Pre-hook of the model: notes the weights its forward uses, to be penalised after it.
-
-    `functional_call` puts others in for as long as it runs, whose gradient would be missed.
-    """
-
-    def __init__(self, parameters: Iterable[Parameter]) -> None:
-        # FSDP puts in the whole weights itself, and passes their gradient on
-        self._parameters = [p for p in parameters if not isinstance(p.owner, FSDPModule)]
-        self._noted: list[tuple[Tensor | None, ...]] | None = None
-
-    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Note the weights of this forward."""
-        if is_recording(model):
-            self._noted = [parameter.sources for parameter in self._parameters]
-
-    def check(self) -> None:
-        """Raise unless the weights are still those that the last forward used."""
-        if self._noted is None:
-            return
-        noted, self._noted = self._noted, None
-        for parameter, sources in zip(self._parameters, noted, strict=True):
-            for now, then in zip(parameter.sources, sources, strict=True):
-                if now is not then:
-                    raise RegimeError(
-                        f"{parameter.full_name}: functional_call has taken back the weights that "
-                        f"the forward used, so their gradient would miss the penalty; collect in "
-                        f"the forward of a module around the model, and functional_call that module"
-                    )

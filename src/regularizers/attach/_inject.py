@@ -7,7 +7,8 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import total
 from regularizers.attach._function import ScaleFrom
-from regularizers.attach._hooks import Injecting, NotingWeights
+from regularizers.attach._hooks import Injecting
+from regularizers.attach._noting import NotingWeights
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
@@ -31,15 +32,13 @@ class Injection:
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
-        noting = (
-            [self._model.register_forward_pre_hook(self._weights)] if self._sites.weights else []
-        )
-        return noting + [
+        injecting = [
             site.module.register_forward_hook(
                 Injecting(site, self._model, self._scale, self._strengths, self._latest)
             )
             for site in self._sites.activities
         ]
+        return [*self._weights.attach(self._model), *injecting]
 
     def close(self) -> None:
         """Inject nothing any more, also from hooks that a compiled program holds."""
