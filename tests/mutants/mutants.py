@@ -14,8 +14,8 @@ EQUIVALENT = {
         "a closed ledger holds nothing that they could count, and its penalty() raises"
     ),
     "a strength is read as a number": (
-        "compiled code breaks there, which costs time; no gradient differs and nothing is compiled "
-        "anew"
+        "compiled code breaks there, which costs time and makes the compiler warn; no gradient "
+        "differs and nothing is compiled anew"
     ),
 }
 """Edits after which the library does the same, by what they would do, with the reason."""

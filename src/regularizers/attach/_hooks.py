@@ -16,6 +16,7 @@ from regularizers.attach._outputs import Activation, activation_of, replace_in
 from regularizers.attach._regime import (
     Pass,
     current_pass,
+    is_batched_alone,
     is_first_reentrant_pass,
     may_hold_a_part_of_the_units,
 )
@@ -170,6 +171,11 @@ class Injecting(Tap):
         if self._scale.closed or not is_recording(module):
             return None
         activation = self._activation(module, output)
+        if not compiling and is_batched_alone():
+            raise RegimeError(
+                f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
+                f"scale_from within torch.func.grad, within vmap, or use delivery='collect'"
+            )
         if not activation.x.requires_grad:  # frozen: there is no gradient to enter
             self._scale.seen(self._site)
             return None

@@ -53,6 +53,13 @@ def is_transformed() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
+def is_batched_alone() -> bool:
+    """Return whether `vmap` runs without a gradient of `torch.func` around or within it."""
+    levels = torch._C._functorch.get_interpreter_stack() or []
+    kinds = {level.key() for level in levels}
+    return bool(kinds) and torch._C._functorch.TransformType.Grad not in kinds
+
+
 def check_alive(value: Tensor, key: str) -> None:
     """Raise if `value` belongs to a transform of `torch.func` that has ended."""
     dead: bool = torch._C._functorch.is_dead_tensor_wrapper(value)  # type: ignore[attr-defined]
