@@ -1,5 +1,15 @@
 """Modules that PyTorch lacks, one a file."""
 
 from regularizers.layers._activity_penalty import ActivityPenalty
+from regularizers.layers._drop_block import DropBlock2d
+from regularizers.layers._drop_path import DropPath
+from regularizers.layers._gaussian_dropout import GaussianDropout
+from regularizers.layers._monte_carlo import monte_carlo_dropout
 
-__all__ = ["ActivityPenalty"]
+__all__ = [
+    "ActivityPenalty",
+    "DropBlock2d",
+    "DropPath",
+    "GaussianDropout",
+    "monte_carlo_dropout",
+]

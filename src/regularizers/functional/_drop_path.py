@@ -1,0 +1,60 @@
+"""Drop path: every sample as a whole."""
+
+from __future__ import annotations
+
+from regularizers.functional._dropout import dropout_noise
+from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._random import Generator, uniform
+from regularizers.functional._settings import check_rate
+from regularizers.penalties._arrays import Array, namespace_of
+from regularizers.penalties._frame import Axes, normalise_axes
+
+
+def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0) -> Noised:
+    r"""Set a share of the samples to zero and scale the rest up: stochastic depth.
+
+    .. math:: y_i = \frac{m_i}{1 - r} x_i, \qquad m_i \sim \mathrm{Bernoulli}(1 - r)
+
+    It is for the branch of a residual block, `x + drop_path(branch(x), ...).y`: a sample whose
+    branch is dropped skips the block.
+
+    Args:
+        x: an array of a real floating type.
+        rate: r, the share of samples that is dropped, in [0, 1); 0 returns `x` itself.
+        rng: as for `dropout`.
+        batch_axis: the axis of samples, or several.
+
+    Returns:
+        `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.
+
+    Shape:
+        y: that of x; noise: that of x, with 1 for every axis that is no batch axis.
+
+    Raises:
+        ConfigurationError: a rate outside [0, 1), or a generator of another library.
+        ArrayTypeError: an array that is not real floating point.
+        ShapeError: a batch axis that x does not have.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> functional.drop_path(np.ones((3, 2)), 0.5, np.random.default_rng(0)).y
+        array([[2., 2.],
+               [0., 0.],
+               [0., 0.]])
+
+    Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382; Larsson,
+    Maire, Shakhnarovich, "FractalNet", 2017, arXiv 1605.07648.
+    """
+    xp = namespace_of(x)
+    check_rate(rate)
+    shape = one_for_each_sample(x, batch_axis)
+    if rate == 0:
+        return unchanged(xp, x, shape)
+    return noised(x, dropout_noise(xp, uniform(xp, x, shape, rng), rate))
+
+
+def one_for_each_sample(x: Array, batch_axis: Axes) -> tuple[int, ...]:
+    """Return the shape of one number for each sample of `x`, which broadcasts to `x`."""
+    batch = normalise_axes(batch_axis, x.ndim)
+    return tuple([extent if axis in batch else 1 for axis, extent in enumerate(x.shape)])

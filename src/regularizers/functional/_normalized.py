@@ -1,0 +1,135 @@
+"""What batch normalization returns, and the gradients of it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from regularizers.functional._noised import check_cotangent
+from regularizers.penalties._arrays import Array, cast, namespace_of
+
+
+class RunningStatistics(NamedTuple):
+    """What evaluation normalizes by: the moving averages of the batches seen in training."""
+
+    mean: Array
+    """Of shape (C,); zeros to begin with."""
+    variance: Array
+    """Of shape (C,), unbiased; ones to begin with."""
+
+
+class BatchNormGradients(NamedTuple):
+    """The gradients of a batch normalization."""
+
+    x: Array
+    gamma: Array | None
+    beta: Array | None
+
+
+class Standardised(NamedTuple):
+    """What the gradients need of the forward."""
+
+    x_hat: Array
+    """(x − μ)/√(σ² + ε), in the shape of x and at least in float32."""
+    inverse_deviation: Array
+    """1/√(σ² + ε), of extent 1 along every axis but that of the channels."""
+    gamma: Array | None
+    beta: Array | None
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes along which all elements of a channel lie."""
+        return tuple([axis for axis, one in enumerate(self.inverse_deviation.shape) if one == 1])
+
+    @property
+    def elements_each(self) -> int:
+        """The number of elements of each channel."""
+        return math.prod([self.x_hat.shape[axis] for axis in self.axes])
+
+
+class BatchNormTrained(NamedTuple):
+    """The output of a batch normalization in training, and the new running statistics."""
+
+    y: Array
+    statistics: RunningStatistics | None
+    kept: Standardised
+
+    def vjp(self, cotangent: Array, /) -> BatchNormGradients:
+        r"""Return the gradients for x, γ and β, given the one for y.
+
+        .. math:: \bar\beta = \sum \bar y, \qquad \bar\gamma = \sum \bar y \hat x, \qquad
+            \bar x = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} \left(\bar y
+            - \frac{1}{n} \bar\beta - \frac{1}{n} \hat x\, \bar\gamma\right)
+
+        The mean and variance of the batch are functions of x, and are differentiated; the running
+        statistics are not.
+
+        Args:
+            cotangent: the gradient of the loss for y, in the shape of y.
+
+        Shape:
+            Those of x, γ and β; None for a γ or β that is None.
+
+        Raises:
+            ShapeError: a cotangent of another shape.
+        """
+        y_bar, beta_bar, gamma_bar = _sums(self.y, cotangent, self.kept)
+        x_hat, n = self.kept.x_hat, self.kept.elements_each
+        x_hat_bar = y_bar - beta_bar / n - x_hat * gamma_bar / n
+        return _gradients(self.y, x_hat_bar, gamma_bar, beta_bar, self.kept)
+
+
+class BatchNormEvaluated(NamedTuple):
+    """The output of a batch normalization in evaluation."""
+
+    y: Array
+    kept: Standardised
+
+    def vjp(self, cotangent: Array, /) -> BatchNormGradients:
+        r"""Return the gradients for x, γ and β, given the one for y.
+
+        .. math:: \bar\beta = \sum \bar y, \qquad \bar\gamma = \sum \bar y \hat x, \qquad
+            \bar x = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} \bar y
+
+        Args:
+            cotangent: the gradient of the loss for y, in the shape of y.
+
+        Shape:
+            Those of x, γ and β; None for a γ or β that is None.
+
+        Raises:
+            ShapeError: a cotangent of another shape.
+        """
+        y_bar, beta_bar, gamma_bar = _sums(self.y, cotangent, self.kept)
+        return _gradients(self.y, y_bar, gamma_bar, beta_bar, self.kept)
+
+
+def _sums(y: Array, cotangent: Array, kept: Standardised) -> tuple[Array, Array, Array]:
+    """Return the cotangent of `y`, and its sums for β and for γ, at least in float32."""
+    check_cotangent(y, cotangent)
+    xp = namespace_of(y)
+    y_bar = cast(cotangent, kept.x_hat.dtype)
+    beta_bar = xp.sum(y_bar, axis=kept.axes, keepdims=True)
+    gamma_bar = xp.sum(y_bar * kept.x_hat, axis=kept.axes, keepdims=True)
+    return y_bar, beta_bar, gamma_bar
+
+
+def _gradients(
+    y: Array, x_hat_bar: Array, gamma_bar: Array, beta_bar: Array, kept: Standardised
+) -> BatchNormGradients:
+    """Return the gradients in the shapes and types of what they are for."""
+    x_bar = x_hat_bar * kept.inverse_deviation
+    if kept.gamma is not None:
+        gamma = cast(kept.gamma, x_bar.dtype)
+        x_bar = x_bar * namespace_of(y).reshape(gamma, kept.inverse_deviation.shape)
+    return BatchNormGradients(
+        cast(x_bar, y.dtype), _like(kept.gamma, gamma_bar), _like(kept.beta, beta_bar)
+    )
+
+
+def _like(parameter: Array | None, gradient: Array) -> Array | None:
+    """Return the gradient in the shape and type of its parameter; None if there is none."""
+    if parameter is None:
+        return None
+    xp = namespace_of(parameter)
+    return cast(xp.reshape(gradient, parameter.shape), parameter.dtype)

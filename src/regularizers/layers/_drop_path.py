@@ -1,0 +1,61 @@
+"""Stochastic depth."""
+
+from __future__ import annotations
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from regularizers.functional._drop_path import one_for_each_sample
+from regularizers.functional._dropout import dropout_noise
+from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.penalties._frame import Axes, check_batch_axis
+
+
+class DropPath(NoiseLayer):
+    """Drops the branch of a residual block for a share of the samples: `x + drop_path(branch(x))`.
+
+    It is `functional.drop_path` in training, with PyTorch's own generator, and the identity in
+    evaluation.
+
+    Args:
+        rate: the share of samples that is dropped, in [0, 1).
+        batch_axis: the axis of samples, or several; 1 for sequences that begin with time.
+
+    Shape:
+        The output has the shape and type of the input.
+
+    Raises:
+        ConfigurationError: a rate outside [0, 1), or a batch axis that is no integer.
+        ShapeError: in the forward, a batch axis that the input does not have.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> drop_path = rz.layers.DropPath(0.5)
+        >>> drop_path(torch.ones(3, 2))
+        tensor([[0., 0.],
+                [2., 2.],
+                [0., 0.]])
+        >>> drop_path.eval()(torch.ones(1, 2))
+        tensor([[1., 1.]])
+
+    Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382.
+    """
+
+    def __init__(self, rate: float, batch_axis: Axes = 0) -> None:
+        super().__init__(rate)
+        check_batch_axis(batch_axis)
+        self.batch_axis = batch_axis
+
+    def noise(self, x: Tensor) -> Tensor:
+        shape = one_for_each_sample(x, self.batch_axis)
+        u = torch.rand(shape, dtype=wide(x), device=x.device)
+        noise: Tensor = dropout_noise(xp, u, self.rate)
+        return noise
+
+    def extra_repr(self) -> str:
+        """Return the settings, as the module's text shows them."""
+        batch = "" if self.batch_axis == 0 else f", batch_axis={self.batch_axis}"
+        return super().extra_repr() + batch
