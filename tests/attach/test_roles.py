@@ -9,6 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 import regularizers as rz
 from attach.helpers import sites
+from regularizers.attach._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 
 
@@ -141,6 +142,65 @@ class PatchEmbed(nn.Module):
 def test_names_of_unknown_modules_hint_at_their_role(module, role):
     with pytest.raises(SelectionError, match=f"no kernel there, only .*({role})"):
         names(rz.kernel, module)
+
+
+class Owner(nn.Module):
+    """A module of no known kind with one parameter."""
+
+    def __init__(self, name: str, *shape: int) -> None:
+        super().__init__()
+        self.register_parameter(name, nn.Parameter(torch.ones(*shape)))
+
+
+class PositionEmbedding(Owner):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("module", "role"),
+    [
+        (Owner("gate_up_proj", 3, 4, 8), "kernel"),
+        (Owner("gate_up_proj_bias", 3, 8), "bias"),
+        (Owner("relative_position_bias_table", 9, 2), "bias"),
+        (Owner("attention_biases", 2, 9), "bias"),
+        (Owner("pos_bias_u", 2, 4), "bias"),
+        (Owner("biased", 2, 4), "bias"),
+        (Owner("unbiased", 2, 4), "kernel"),
+        (PositionEmbedding("bias", 2, 4), "bias"),
+        (PositionEmbedding("table", 2, 4), "embedding"),
+        (PositionEmbedding("gate", 1), "other"),
+        (Owner("mask_emb", 1, 1, 4), "embedding"),
+        (Owner("rel_pos_h", 5, 4), "embedding"),
+        (Owner("pos_alpha", 1), "other"),
+        (Owner("ensemble", 2, 4), "kernel"),
+        (Owner("composition", 2, 4), "kernel"),
+        (Owner("weight", 1, 1, 1, 4), "other"),
+        (Owner("alpha", 1, 4, 1), "other"),
+        (Owner("to_one", 1, 4), "kernel"),
+        (Owner("from_one", 4, 1), "kernel"),
+        (Owner("scale", 3, 4), "other"),
+        (Owner("A_log", 4, 2), "other"),
+        (Owner("D", 4, 2), "kernel"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value._parameters)),
+)
+def test_what_is_assumed_by_the_name_and_shape_of_a_parameter(module, role):
+    (parameter,) = parameters_of(nn.Sequential(module))
+    assert (parameter.role, parameter.assumed) == (role, True)
+
+
+def test_the_skip_of_a_state_space_model_is_no_kernel():
+    mixer = Owner("A_log", 4, 2)
+    mixer.D = nn.Parameter(torch.ones(2, 4))
+    assert [p.role for p in parameters_of(mixer)] == ["other", "other"]
+
+
+def test_parameters_in_a_list_go_by_the_module_that_holds_it():
+    model = Owner("matrix", 2, 2)
+    model.biases = nn.ParameterList([torch.ones(2, 2)])
+    model.parts = nn.ParameterDict({"weight": torch.ones(2, 2), "bias": torch.ones(2, 2)})
+    assert names(rz.kernel, model) == ["matrix", "parts.weight"]
+    assert names(rz.bias, model) == ["biases.0", "parts.bias"]
 
 
 @pytest.mark.parametrize("where", [Scale, "1", "**", lambda module, name: name == "1"])

@@ -35,6 +35,11 @@ _KERNELS = (
     nn.modules.rnn.RNNCellBase,
     nn.MultiheadAttention,
 )
+_CONTAINERS = (nn.ParameterList, nn.ParameterDict)
+
+_BIASES = {"bias", "biases"}
+_TABLES = {"emb", "pos", "position", "positional"}
+_SCALES = {"scale", "gain"}
 
 
 @dataclass(frozen=True)
@@ -61,21 +66,21 @@ class Parameter:
     def trainable(self) -> bool:
         """Whether the optimizer can change it: frozen weights are not penalised."""
         if self.parametrized:
-            return any(p.requires_grad for p in self._parametrization.parameters())
+            return any(p.requires_grad for p in self.parametrization.parameters())
         parameter = self.owner._parameters.get(self.name)
         return parameter is not None and parameter.requires_grad
 
     @property
     def identity(self) -> int:
         """Equal for tied parameters, which count once."""
-        source = self._parametrization if self.parametrized else getattr(self.owner, self.name)
+        source = self.parametrization if self.parametrized else getattr(self.owner, self.name)
         return id(source)
 
     @property
     def sources(self) -> tuple[Tensor | None, ...]:
         """The parameters it is or is computed from, as the module holds them now."""
         if self.parametrized:
-            return tuple(self._parametrization.parameters())
+            return tuple(self.parametrization.parameters())
         return (self.owner._parameters.get(self.name),)
 
     def read(self) -> Tensor:
@@ -83,10 +88,13 @@ class Parameter:
         return _read(self.owner, self.name)
 
     @property
-    def _parametrization(self) -> nn.Module:
+    def parametrization(self) -> parametrize.ParametrizationList:
+        """What computes the tensor and holds what it is computed from, if it is parametrized."""
         parametrizations = self.owner.parametrizations
         assert isinstance(parametrizations, nn.ModuleDict)
-        return parametrizations[self.name]
+        computing = parametrizations[self.name]
+        assert isinstance(computing, parametrize.ParametrizationList)
+        return computing
 
 
 def _read(owner: nn.Module, name: str) -> Tensor:
@@ -117,22 +125,34 @@ def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Paramete
         ConfigurationError: a role that is none.
         SelectionError: a `where` in `roles` that matches nothing, or a lazy module.
     """
-    found = []
-    stated = _Stated(model, roles or {})
+    return list(parameters_within(model, Stated(model, roles or {})))
+
+
+def parameters_within(model: nn.Module, stated: Stated) -> Iterator[Parameter]:
+    """Yield what `parameters_of` returns, of the model for which roles are `stated` or a part."""
+    modules: dict[str, nn.Module] = {}
+    computing: set[str] = set()
     for name, module in model.named_modules(remove_duplicate=False):
-        if _is_inside_parametrization(name):
+        modules[name] = module
+        if name in computing or name.rpartition(".")[0] in computing:
+            computing.add(name)  # what computes a parametrized tensor is counted with the tensor
             continue
+        prefix = f"{name}." if name else ""
+        computing |= {f"{prefix}parametrizations.{one}" for one in _computed_names(module)}
         for tensor_name in _tensor_names(module):
-            role, assumed = _role_of(module, tensor_name)
+            role, assumed = _role_of(*_holder(modules, name, tensor_name), module, tensor_name)
             stated_role = stated.role(module, tensor_name)
             if stated_role is not None:
                 role, assumed = stated_role, False
-            found.append(Parameter(module, name, tensor_name, role, assumed))
-    return found
+            yield Parameter(module, name, tensor_name, role, assumed)
 
 
-def _is_inside_parametrization(name: str) -> bool:
-    return "parametrizations" in name.split(".")
+def _holder(modules: dict[str, nn.Module], name: str, tensor: str) -> tuple[nn.Module, str]:
+    """Return whose a tensor is, and its name there: a list of parameters is its owner's."""
+    while isinstance(modules[name], _CONTAINERS) and name:
+        name, _, attribute = name.rpartition(".")
+        tensor = f"{attribute}_{tensor}"
+    return modules[name], tensor
 
 
 def _tensor_names(module: nn.Module) -> Iterator[str]:
@@ -144,35 +164,61 @@ def _tensor_names(module: nn.Module) -> Iterator[str]:
             )
         if parameter is not None:
             yield name
-    if parametrize.is_parametrized(module):
-        yield from module.parametrizations  # type: ignore[misc]
+    yield from _computed_names(module)
 
 
-def _role_of(module: nn.Module, name: str) -> tuple[Role, bool]:
-    """Return the role of a parameter, and whether it had to be assumed."""
-    is_bias = name.startswith("bias") or name.endswith("_bias")
-    if isinstance(module, _NORMS):
+def _computed_names(module: nn.Module) -> list[str]:
+    if not parametrize.is_parametrized(module):
+        return []
+    items = module.parametrizations.items()  # type: ignore[union-attr, operator]
+    return [name for name, part in items if isinstance(part, parametrize.ParametrizationList)]
+
+
+def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[Role, bool]:
+    """Return the role of a parameter, and whether it had to be assumed.
+
+    The holder and the name of the parameter in it say what it is for; its value is read from its
+    owner, which is another module if that is only a list of parameters.
+    """
+    words = set(name.split("_"))
+    is_bias = bool(words & _BIASES) or name.startswith("bias")
+    if isinstance(holder, _NORMS):
         return "norm", False
-    if isinstance(module, _EMBEDDINGS):
+    if isinstance(holder, _EMBEDDINGS):
         return "embedding", False
-    if isinstance(module, _KERNELS):
+    if isinstance(holder, _KERNELS):
         if is_bias:
             return "bias", False
         if "weight" in name:
             return "kernel", False
-    if isinstance(module, nn.PReLU):
+    if isinstance(holder, nn.PReLU):
         return "other", False
-    kind = type(module).__name__.lower()
+    kind = type(holder).__name__.lower()
     if "norm" in kind:
         return "norm", True
-    if "embed" in kind or "embed" in name or "token" in name:
-        return "embedding", True
     if is_bias:
         return "bias", True
-    return ("kernel" if _read(module, name).ndim >= 2 else "other"), True
+    if "embed" in name or "token" in name or name.endswith("emb"):
+        return "embedding", True
+    if words & _SCALES or _is_of_state_space(holder, name) or _is_vector(_read(owner, key)):
+        return "other", True
+    return ("embedding" if "embed" in kind or words & _TABLES else "kernel"), True
 
 
-class _Stated:
+def _is_of_state_space(holder: nn.Module, name: str) -> bool:
+    """Return whether it is the diagonal dynamics or the skip of a state space model (Mamba)."""
+    return name in ("A_log", "D") and "A_log" in holder._parameters
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    """Return whether it is a vector, or one with axes of length one to broadcast along.
+
+    A matrix of one row or column is no vector: it maps to or from a single unit.
+    """
+    return tensor.ndim < 2 or (tensor.ndim > 2 and tensor.numel() == max(tensor.shape))
+
+
+class Stated:
     """The roles the user stated, looked up by module and parameter."""
 
     def __init__(self, model: nn.Module, roles: Roles) -> None:
