@@ -10,56 +10,89 @@ from typing import TYPE_CHECKING
 
 from regularizers.errors import RegularizersError
 from regularizers.penalties import (
+    AR,
     L1,
     L1L2,
+    TAR,
     ActivityRegularization,
+    GroupLasso,
+    Huber,
     KLSparsity,
     L2Norm,
     L2Squared,
+    Lp,
+    Orthogonal,
     Penalty,
+    Temporal,
 )
 
 if TYPE_CHECKING:
-    from regularizers import layers
+    from regularizers import functional, layers
     from regularizers.attach import (
         Regularization,
         Report,
         Rule,
         activity,
+        ar,
         bias,
         kernel,
         regularize,
+        tar,
+        weight_decay_groups,
     )
 
 __version__ = version("regularizers")
 
 __all__ = [
+    "AR",
     "L1",
     "L1L2",
+    "TAR",
     "ActivityRegularization",
+    "GroupLasso",
+    "Huber",
     "KLSparsity",
     "L2Norm",
     "L2Squared",
+    "Lp",
+    "Orthogonal",
     "Penalty",
     "Regularization",
     "RegularizersError",
     "Report",
     "Rule",
+    "Temporal",
     "activity",
+    "ar",
     "bias",
+    "functional",
     "kernel",
     "layers",
     "regularize",
+    "tar",
+    "weight_decay_groups",
 ]
 
-_ATTACH = {"Regularization", "Report", "Rule", "activity", "bias", "kernel", "regularize"}
+_ATTACH = {
+    "Regularization",
+    "Report",
+    "Rule",
+    "activity",
+    "ar",
+    "bias",
+    "kernel",
+    "regularize",
+    "tar",
+    "weight_decay_groups",
+}
+_ROOMS = {"functional", "layers"}
 
 
 def __getattr__(name: str) -> object:
     if name in _ATTACH:
         return getattr(import_module("regularizers.attach"), name)
-    if name == "layers":
-        return import_module("regularizers.layers")
+    if name in _ROOMS:
+        return import_module(f"regularizers.{name}")
     raise AttributeError(_unknown(name))
 
 

@@ -32,6 +32,9 @@ class Attached(abc.ABC):
         penalty = self.loss(torch.zeros((), dtype=output.dtype))
         torch.autograd.backward([output, scale * penalty], [slope, None])
 
+    def step_with(self, optimizer: torch.optim.Optimizer) -> None:  # noqa: B027 -- as above
+        """Let the penalty enter within the steps of `optimizer`, where it can."""
+
     @abc.abstractmethod
     def rescale(self, factor: float) -> None:
         """Make every strength `factor` times what it was at first."""
@@ -56,6 +59,7 @@ class Method(abc.ABC):
     ours: bool
     injects = False
     copies = False
+    in_step = False
 
     @abc.abstractmethod
     def attach(self, model: nn.Module, case: Case, kind: str = "activity") -> Attached:
@@ -68,14 +72,17 @@ class Method(abc.ABC):
 
 @dataclass(frozen=True)
 class Ours(Method):
-    """`Regularization`, collected or injected."""
+    """`Regularization`, collected, injected, or attached to an optimizer."""
 
     delivery: str = "collect"
     copies: bool = False
+    in_step: bool = False
     ours = True
 
     @property
     def name(self) -> str:
+        if self.in_step:
+            return "attach(optimizer)"
         return f"{self.delivery}, copy=True" if self.copies else self.delivery
 
     @property
@@ -83,7 +90,9 @@ class Ours(Method):
         return self.delivery == "inject"
 
     def attach(self, model: nn.Module, case: Case, kind: str = "activity") -> Attached:
-        if kind == "kernel":
+        if kind == "proximal":
+            rule = rz.kernel(case.penalty, proximal=True)
+        elif kind == "kernel":
             rule = rz.kernel(case.penalty)
         elif self.copies:
             rule = rz.activity(case.penalty, where=SITES, copy=True)
@@ -105,6 +114,9 @@ class OurPenalty(Attached):
             return super().backward_stage(output, slope, scale)
         self.reg.set_scale(scale)
         return output.backward(slope)
+
+    def step_with(self, optimizer: torch.optim.Optimizer) -> None:
+        self.reg.attach(optimizer)
 
     def rescale(self, factor: float) -> None:
         for key, strength in self._strengths.items():
@@ -206,5 +218,6 @@ class HandWrittenSum(Attached):
 
 
 COLLECT, COPY, INJECT = Ours(), Ours(copies=True), Ours("inject")
-OURS = [COLLECT, COPY, INJECT]
+APPLY = Ours(in_step=True)
+OURS = [COLLECT, COPY, INJECT, APPLY]
 HOOKS = [ByHand(clears_first=True), ByHand(clears_first=False)]

@@ -8,7 +8,9 @@ from matrix import (
     inplace,
     lifecycle,
     offloaded,
+    optimizers,
     precision,
+    proximal,
     transforms,
     weights,
 )
@@ -25,6 +27,8 @@ GROUPS: dict[str, list[Regime]] = {
     "Transforms": transforms.REGIMES,
     "Life of a model": lifecycle.REGIMES,
     "Kernels": weights.REGIMES,
+    "Kernels, within the step": optimizers.REGIMES,
+    "Kernels, proximal": proximal.REGIMES,
 }
 
 REGIMES = [regime for group in GROUPS.values() for regime in group]

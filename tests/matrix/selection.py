@@ -19,6 +19,8 @@ def cases_of(regime: Regime, *, full: bool) -> list[Case]:
 
 def concerns(regime: Regime, method: Method) -> bool:
     """Return whether `method` has a cell in the row of `regime`."""
+    if method.ours and method.in_step != regime.in_step:
+        return False
     return regime.applies(method) and (regime.copies or not method.copies)
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from matrix.judge import Outcome, judge
 from matrix.kept import Kept, Row, fingerprint
-from matrix.methods import COLLECT, COPY, HOOKS, INJECT, OURS, Method
+from matrix.methods import HOOKS, OURS, Method
 from matrix.penalties import CASES
 from matrix.processes import several_processes
 from matrix.regimes import GROUPS, REGIMES
 from matrix.selection import cases_of, concerns
 
-METHODS: list[Method] = [COLLECT, COPY, INJECT, *HOOKS]
+METHODS: list[Method] = [*OURS, *HOOKS]
 
 _TARGET = Path(__file__).parents[2] / "docs" / "regimes.md"
 
@@ -95,12 +95,13 @@ def _totals(rows: list[Row]) -> Iterator[str]:
 
 
 def _group(title: str, regimes: list, rows: dict[str, Row]) -> Iterator[str]:
+    methods = [m for m in METHODS if any(m.name in rows[r.name].outcomes for r in regimes)]
     yield f"## {title}\n"
-    yield f"| | {' | '.join(method.name for method in METHODS)} |"
-    yield f"|---|{'---|' * len(METHODS)}"
+    yield f"| | {' | '.join(method.name for method in methods)} |"
+    yield f"|---|{'---|' * len(methods)}"
     for regime in regimes:
         outcomes = rows[regime.name].outcomes
-        cells = [counted(outcomes[m.name]) if m.name in outcomes else "" for m in METHODS]
+        cells = [counted(outcomes[m.name]) if m.name in outcomes else "" for m in methods]
         yield f"| {regime.name} | {' | '.join(cells)} |"
     yield ""
 

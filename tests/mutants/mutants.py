@@ -5,9 +5,10 @@ from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
 from mutants.processes import PROCESSES
 from mutants.sites import SITES
+from mutants.steps import STEPS
 
 # the slow ones first, so that none is left to the end alone
-MUTANTS = [*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS, *MATHEMATICS, *SITES]
+MUTANTS = [*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS, *MATHEMATICS, *STEPS, *SITES]
 
 EQUIVALENT = {
     "Begin, Commit and End do not ask whether the ledger is closed": (

@@ -27,22 +27,22 @@ SITES = [
     Mutant(
         "a tied weight counts twice",
         "attach/_sites.py",
-        "if not site.parameter.trainable or site.parameter.identity in seen:",
-        "if not site.parameter.trainable:",
+        "if site.parameter.trainable and site.parameter.identity not in seen:",
+        "if site.parameter.trainable:",
         (attach("weights::tied_weights_count_once"),),
     ),
     Mutant(
         "frozen weights count",
         "attach/_sites.py",
-        "if not site.parameter.trainable or site.parameter.identity in seen:",
-        "if site.parameter.identity in seen:",
+        "if site.parameter.trainable and site.parameter.identity not in seen:",
+        "if site.parameter.identity not in seen:",
         (attach("weights::frozen_weights_do_not_count_whenever_they_were_frozen"),),
     ),
     Mutant(
         "the weight of a norm is a kernel",
         "attach/_roles.py",
-        'if isinstance(module, _NORMS):\n        return "norm", False',
-        'if isinstance(module, _NORMS):\n        return "kernel", False',
+        'if isinstance(holder, _NORMS):\n        return "norm", False',
+        'if isinstance(holder, _NORMS):\n        return "kernel", False',
         (attach("roles::norms_embeddings_and_slopes_are_neither"),),
     ),
     Mutant(

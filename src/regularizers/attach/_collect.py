@@ -13,10 +13,11 @@ from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
 from regularizers.attach._hooks import Begin, Collecting, Commit, End
 from regularizers.attach._ledger import Ledger, Record
-from regularizers.attach._noting import NotingWeights
+from regularizers.attach._masks import Masks
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.errors import CollectionError
 from regularizers.penalties._elementary import Elementary
 
@@ -38,19 +39,20 @@ class Collect:
         self._group = group
         self._ledger = Ledger(max_uncollected)
         self._entries = {entry.key: entry for entry in sites.entries}
-        self._weights = NotingWeights(sites.parameters)
+        self.weights = WeightsInLoss(sites)
+        self.masks = Masks()
         self._silent = {entry.key for site in sites.activities for entry in site.entries}
         self.last: dict[str, Tensor] | None = None
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
-        noting = self._weights.attach(self._model)
+        noting = self.weights.attach(self._model)
         if not self._sites.activities:
             return noting
         return [
             *noting,
             *[
-                site.module.register_forward_hook(Collecting(site, self._model, self._ledger))
+                Collecting(site, self._model, self.masks, self._ledger).attach(site.module)
                 for site in self._sites.activities
             ],
             self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
@@ -80,8 +82,7 @@ class Collect:
             value: Tensor = self._term(record).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
-        self._weights.check()
-        return units | self._sites.weight_units()
+        return units | self.weights.units()
 
     def _taken(self) -> list[Record]:
         """Return what was recorded, of the whole batch if several processes share it."""

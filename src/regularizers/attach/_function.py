@@ -93,6 +93,7 @@ class Measure(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.shape, ctx.dtype = x.shape, x.dtype
         ctx.version = None
+        ctx.mask = None if torch.compiler.is_compiling() or is_transformed() else mask
         match ctx.term.keeps:
             case "input":
                 read = x
@@ -131,10 +132,24 @@ def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
         if "modified by an inplace operation" in str(error):
             raise _changed(ctx) from None
         raise
+    now, then = saved[1], ctx.mask
+    if then is not None and now is not None and now is not then:
+        # of one mask several tensors may be made: by a function, or when it was offloaded
+        same = torch.equal(now.to(then.device), then)
+        if not same:
+            raise _masked_anew(ctx)
     # a checkpoint computes again what it gives back, and PyTorch does not compare its version
     if ctx.version is not None and saved[0] is not None and saved[0]._version != ctx.version:
         raise _changed(ctx)
     return saved
+
+
+def _masked_anew(ctx: Any) -> RegimeError:
+    return RegimeError(
+        f"{ctx.site}: a checkpoint ran the forward again under another mask than the first time; "
+        f"call backward within the same `with reg.mask(...)`, or make the mask a function of the "
+        f"module's inputs: activity(..., mask=FUNCTION)"
+    )
 
 
 def _changed(ctx: Any) -> RegimeError:

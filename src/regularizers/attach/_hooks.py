@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import weakref
+from abc import abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach import _ops
 from regularizers.attach._function import Inject, measure
 from regularizers.attach._ledger import Ledger, Record
-from regularizers.attach._outputs import Activation, activation_of, replace_in
+from regularizers.attach._masks import Masks, mask_of, masked
+from regularizers.attach._outputs import Activation, activation_of, replace_in, state_before
 from regularizers.attach._regime import (
     Pass,
     current_pass,
@@ -23,6 +26,7 @@ from regularizers.attach._regime import (
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._time import in_time, with_state_before
 from regularizers.errors import RegimeError
 
 
@@ -48,15 +52,38 @@ def is_recording(module: nn.Module) -> bool:
 class Tap(Hook):
     """The forward hook that reads one site; what it does with a reading is its children's."""
 
-    def __init__(self, site: ActivitySite, model: nn.Module) -> None:
+    def __init__(self, site: ActivitySite, model: nn.Module, masks: Masks) -> None:
         self._model = weakref.ref(model)
         self._checked = False
-        self._select = site.select
-        self._copy = site.copy
-        self._site = site.entries[0].site
+        self._rule = site.rule
+        self._masks = masks
+        self._site = site.name
         self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
+        self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
 
-    def _activation(self, module: nn.Module, output: Any) -> Activation:
+    def attach(self, module: nn.Module) -> RemovableHandle:
+        """Put the hook in; one that is told all inputs only where they are asked for."""
+        if self._rule.mask is None and not self._rule.carry:
+            return module.register_forward_hook(self)
+        return module.register_forward_hook(WithKeywords(self), with_kwargs=True)
+
+    @abstractmethod
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
+        """Read `output`, which `module` made of the inputs."""
+
+    def _activation(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None,
+    ) -> Activation:
         if getattr(module, "_is_replica", False):
             raise RegimeError(
                 f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
@@ -64,7 +91,23 @@ class Tap(Hook):
             )
         if not self._checked and not torch.compiler.is_compiling():
             self._check_units_are_whole(module)
-        return activation_of(module, output, self._select, self._site)
+        activation = activation_of(module, output, self._rule.select, self._site)
+        if self._rule.mask is not None:
+            mask = mask_of(self._rule.mask, inputs, keywords or {}, self._site)
+            activation = masked(activation, mask, self._site)
+        if self._masks.any:
+            around = self._masks.of(module, self._site)
+            if around is not None:
+                activation = masked(activation, around, self._site)
+        return activation
+
+    def _state_before(
+        self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any] | None
+    ) -> Tensor | None:
+        """Return the state that joins the first difference, if the rule asks for it."""
+        if not self._rule.carry:
+            return None
+        return state_before(module, inputs, (keywords or {}).get("hx"), self._site)
 
     def _check_units_are_whole(self, module: nn.Module) -> None:
         model = self._model()
@@ -80,40 +123,56 @@ class Tap(Hook):
                 )
         self._checked = True
 
-    def _read(self, activation: Activation) -> list[Record]:
+    def _read(self, activation: Activation, before: Tensor | None) -> list[Record]:
         """Return what the penalties of an activation are functions of."""
-        x, batch_axis, mask = activation
-        return [
-            Record(
-                key,
-                *measure(
-                    x,
-                    term,
-                    batch_axis if term.batch_axis is None else term.batch_axis,
-                    mask,
-                    site=self._site,
-                    copy=self._copy,
-                ),
-            )
-            for key, term in self._terms
-        ]
+        records = []
+        for (key, term), timed in zip(self._terms, self._in_time, strict=True):
+            x, batch_axis, mask = activation[:3]
+            if timed is not None:
+                term = timed.of(activation)
+                if before is not None:
+                    x, _, mask = with_state_before(activation, before)[:3]
+            axes = batch_axis if term.batch_axis is None else term.batch_axis
+            copy = self._rule.copy
+            records.append(Record(key, *measure(x, term, axes, mask, site=self._site, copy=copy)))
+        return records
+
+
+class WithKeywords(Hook):
+    """A hook that is told keyword arguments too."""
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+
+    def __call__(
+        self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any
+    ) -> Any:
+        """Read `output`."""
+        return self._tap(module, inputs, output, keywords)
 
 
 class Collecting(Tap):
     """Records the penalties of a site, to be collected after the forward."""
 
-    def __init__(self, site: ActivitySite, model: nn.Module, ledger: Ledger) -> None:
-        super().__init__(site, model)
+    def __init__(self, site: ActivitySite, model: nn.Module, masks: Masks, ledger: Ledger) -> None:
+        super().__init__(site, model, masks)
         self._ledger = ledger
 
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> None:
         """Record the penalties of `output`, which stays as it is."""
         if self._ledger.closed:
             return
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return
-        records = self._read(self._activation(module, output))
+        before = self._state_before(module, inputs, keywords)
+        records = self._read(self._activation(module, inputs, output, keywords), before)
         if torch.compiler.is_compiling():
             self._ledger.record(
                 [
@@ -153,24 +212,31 @@ class Injecting(Tap):
         self,
         site: ActivitySite,
         model: nn.Module,
+        masks: Masks,
         scale: Scale,
         strengths: Strengths,
         latest: dict[str, Tensor],
     ) -> None:
-        super().__init__(site, model)
+        super().__init__(site, model, masks)
         self._scale = scale
         self._handle = scale.handle
         self._strengths = strengths
         self._latest = latest
 
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
         """Return `output` with a part that is equal to what it was, and brings the gradient."""
         compiling = torch.compiler.is_compiling()
         if module.training and not compiling:
             self._scale.seen(self._site)
         if self._scale.closed or not is_recording(module):
             return None
-        activation = self._activation(module, output)
+        activation = self._activation(module, inputs, output, keywords)
         if not compiling and is_batched_alone():
             raise RegimeError(
                 f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
@@ -180,7 +246,8 @@ class Injecting(Tap):
             self._scale.seen(self._site)
             return None
         total = activation.x.new_zeros((), dtype=torch.float32)
-        for (key, term), record in zip(self._terms, self._read(activation), strict=True):
+        records = self._read(activation, self._state_before(module, inputs, keywords))
+        for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
             total = total + value
             if not compiling:

@@ -8,10 +8,11 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach._collect import total
 from regularizers.attach._function import ScaleFrom
 from regularizers.attach._hooks import Injecting
-from regularizers.attach._noting import NotingWeights
+from regularizers.attach._masks import Masks
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._weights_in_loss import WeightsInLoss
 
 
 class Injection:
@@ -21,8 +22,9 @@ class Injection:
         self._model = model
         self._sites = sites
         self._strengths = strengths
-        self._scale = Scale(site.entries[0].site for site in sites.activities)
-        self._weights = NotingWeights(sites.parameters)
+        self._scale = Scale(site.name for site in sites.activities)
+        self.weights = WeightsInLoss(sites)
+        self.masks = Masks()
         self._latest: dict[str, Tensor] = {}
 
     @property
@@ -33,12 +35,12 @@ class Injection:
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks in."""
         injecting = [
-            site.module.register_forward_hook(
-                Injecting(site, self._model, self._scale, self._strengths, self._latest)
-            )
+            Injecting(
+                site, self._model, self.masks, self._scale, self._strengths, self._latest
+            ).attach(site.module)
             for site in self._sites.activities
         ]
-        return [*self._weights.attach(self._model), *injecting]
+        return [*self.weights.attach(self._model), *injecting]
 
     def close(self) -> None:
         """Inject nothing any more, also from hooks that a compiled program holds."""
@@ -47,10 +49,8 @@ class Injection:
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""
         self._scale.disarm()
-        self._weights.check()
         values = {
-            key: self._strengths.times(key, unit)
-            for key, unit in self._sites.weight_units().items()
+            key: self._strengths.times(key, unit) for key, unit in self.weights.units().items()
         }
         self._latest |= {key: value.detach() for key, value in values.items()}
         if values:

@@ -11,17 +11,23 @@ from array_api_compat.torch import astype as astype
 from array_api_compat.torch import max as max  # noqa: A004
 from array_api_compat.torch import sum as sum  # noqa: A004
 from torch import abs as abs  # noqa: A004
+from torch import autocast as autocast
 from torch import broadcast_to as broadcast_to
 from torch import clip as clip
+from torch import concat as concat
 from torch import finfo as finfo
 from torch import float32 as float32
 from torch import float64 as float64
 from torch import int32 as int32
 from torch import log as log
+from torch import matmul as matmul
 from torch import maximum as maximum
 from torch import ones_like as ones_like
+from torch import permute as permute_dims  # noqa: F401 -- the name that the standard gives it
 from torch import reshape as reshape
 from torch import sign as sign
 from torch import sqrt as sqrt
+from torch import tril as tril
+from torch import triu as triu
 from torch import where as where
 from torch import zeros_like as zeros_like

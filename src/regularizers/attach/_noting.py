@@ -34,6 +34,11 @@ class NotingWeights(Hook):
         if is_recording(model):
             self._noted = [parameter.sources for parameter in self._parameters]
 
+    def close(self) -> None:
+        """Note nothing any more."""
+        self._parameters = []
+        self._noted = None
+
     def check(self) -> None:
         """Raise unless the weights are still those that the last forward used."""
         if self._noted is None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from regularizers.attach._rules import Select
-from regularizers.errors import OutputError
+from regularizers.errors import OutputError, RegimeError
 from regularizers.penalties._frame import Axes
 
 
@@ -22,6 +22,7 @@ class Activation(NamedTuple):
     x: Tensor
     batch_axis: Axes
     mask: Tensor | None = None
+    time_axis: int | None = None
 
 
 def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
@@ -53,10 +54,12 @@ def _of_recurrent_layer(
         steps = torch.arange(int(lengths.max()), device=x.device)
         mask = steps < lengths.to(x.device)[:, None]
         mask = mask if module.batch_first else mask.T
-        return Activation(_checked(x, output, site), of_sequences, mask)
+        return Activation(_checked(x, output, site), of_sequences, mask, 1 - of_sequences)
     x = _checked(selected, output, site)
     if x is states:
-        return Activation(x, of_sequences if x.ndim == 3 else ())
+        if x.ndim == 3:
+            return Activation(x, of_sequences, time_axis=1 - of_sequences)
+        return Activation(x, (), time_axis=0)
     if any(x is state for state in (last if isinstance(last, tuple) else (last,))):
         # the last states lie as (layers, sequences, features), whatever batch_first says
         return Activation(x, 1 if x.ndim == 3 else ())
@@ -161,3 +164,21 @@ def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
         changed = {name: item for name, (item, n) in fields.items() if n}
         return (dataclasses.replace(value, **changed) if changed else value), len(changed)
     return value, 0
+
+
+def state_before(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
+    """Return the state of the last layer that a recurrent layer went on from, if it was given one.
+
+    Raises:
+        RegimeError: a layer of which the output does not go on from that state.
+    """
+    if not isinstance(module, nn.modules.rnn.RNNBase) or module.bidirectional:
+        raise RegimeError(
+            f"{site}: carry=True goes on from the state that a recurrent layer of one direction "
+            f"is given, which {type(module).__name__} is not; use carry=False"
+        )
+    given = inputs[1] if len(inputs) > 1 else hx
+    if given is None:
+        return None
+    state: Tensor = (given[0] if isinstance(given, tuple) else given)[-1]
+    return state

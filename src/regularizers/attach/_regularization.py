@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import Collect
 from regularizers.attach._hooks import Inert
 from regularizers.attach._inject import Injection
 from regularizers.attach._marks import marked_rules
-from regularizers.attach._names import printable
+from regularizers.attach._names import Wheres, described, printable
 from regularizers.attach._report import Report, Row
 from regularizers.attach._roles import Roles
 from regularizers.attach._rules import Rule
+from regularizers.attach._select import select_modules
 from regularizers.attach._sites import resolve
 from regularizers.attach._strengths import Strengths
+from regularizers.attach.step import Apply, Holding
 from regularizers.errors import (
     CollectionError,
     ConfigurationError,
@@ -99,9 +103,11 @@ class Regularization:
             if delivery == "collect"
             else Injection(model, self._sites, self._strengths)
         )
+        self._applied: Apply | None = None
         self._unusable: str | None = None
         _remove_inert_hooks(model)
-        self._detach = weakref.finalize(self, _remove, self._delivery.attach(), self._delivery)
+        self._handles = self._delivery.attach()
+        self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
 
     def penalty(self) -> Tensor:
@@ -153,6 +159,95 @@ class Regularization:
         self._check_usable()
         self._injection("set_scale").set_scale(check_strength(scale, "scale"))
 
+    def attach(self, *optimizers: Optimizer) -> None:
+        """Let weight penalties enter within `optimizer.step()`, as its own weight decay does.
+
+        Their gradients are added to `.grad` after unscaling and clipping, once a step, by
+        multi-tensor operations; weights of proximal rules are shrunk after the update. The same
+        rules as in the loss: `penalty()` no longer contains weights, `penalties()` still reports
+        them. A weight without a gradient gets the penalty's alone, as it would from the loss; a
+        step in which the optimizer has no gradient at all changes nothing.
+
+        The optimizers keep this regularization alive, until `detach`.
+
+        Args:
+            optimizers: those that hold the penalised weights, usually one. With closures, under
+                `torch.amp.GradScaler` and with `foreach` and `fused` updates as without.
+
+        Raises:
+            ConfigurationError: something else than an optimizer, or one without a learning rate
+                for a proximal rule.
+            SelectionError: no kernel or bias is ruled, or an optimizer does not hold one that is.
+            RegimeError: a second call; a parametrized weight; an optimizer that would get it wrong
+                (LBFGS; for proximal rules all but SGD, Adam and AdamW).
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.Linear(2, 1)
+            >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+            >>> rz.Regularization(layer, [rz.kernel(rz.L2Squared(0.5))]).attach(optimizer)
+            >>> before = layer.weight.detach().clone()
+            >>> (0 * layer(torch.ones(1, 2))).sum().backward()
+            >>> optimizer.step()
+            >>> torch.allclose(layer.weight, 0.9 * before)
+            True
+        """
+        self._check_usable()
+        if self._applied is not None:
+            raise RegimeError(
+                "attach: this Regularization is attached already; with several optimizers attach "
+                "them in one call, attach(first, second), and detach() it before another"
+            )
+        if not self._sites.weights:
+            raise SelectionError(
+                "attach: no rule is for kernels or biases, so there is nothing to do in a step"
+            )
+        if not optimizers:
+            raise ConfigurationError("attach: expected one optimizer or more, got none")
+        holding = Holding(optimizers)
+        holding.check(self._model, self._sites.weights)
+        self._applied = Apply(self._sites.weights, self._strengths, holding, self._check_usable)
+        self._handles += self._applied.attach()
+        self._delivery.weights.leave()
+
+    def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
+        """Say for the forwards in this context which elements of some activities count.
+
+        The mask does not go through the model, whose signature stays. The backward pass may come
+        after the context, except under checkpointing, which runs the forward again: then it raises
+        unless the same mask is still there.
+
+        Args:
+            mask: a boolean tensor over the leading axes of the output, True where it counts.
+            where: which of the penalised modules, as in `activity`.
+
+        Raises:
+            SelectionError: a `where` that matches no penalised module.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> rnn = torch.nn.GRU(4, 3, batch_first=True)
+            >>> reg = rz.Regularization(rnn, [rz.tar(1.0, where="")])
+            >>> mask = torch.tensor([[True, True, False], [True, False, False]])
+            >>> with reg.mask(mask, where=""):
+            ...     states, _ = rnn(torch.randn(2, 3, 4))
+            >>> change = states[0, 1] - states[0, 0]  # the one pair without padding
+            >>> torch.isclose(reg.penalty(), change.square().mean()).item()
+            True
+        """
+        self._check_usable()
+        wanted = [module for _, module in select_modules(self._model, where, "mask")]
+        penalised = {site.module for site in self._sites.activities}
+        meant = [module for module in wanted if module in penalised]
+        if not meant:
+            raise SelectionError(
+                f"mask: {described(where)} matches no module whose activity is penalised; those "
+                f"are {', '.join(site.name for site in self._sites.activities) or 'none'}"
+            )
+        return self._delivery.masks.put(dict.fromkeys(meant, mask))
+
     @property
     def strengths(self) -> Strengths:
         """The strength of each penalty at each site by its key: `reg.strengths[key] = 2e-3`."""
@@ -162,18 +257,22 @@ class Regularization:
     def penalties(self) -> dict[str, float]:
         """Return what each site contributed to the last collection, for the log.
 
-        A site that did not fire in it has 0; before the first collection there is nothing.
+        A site that did not fire in it has 0; before the first collection there is nothing. Weights
+        that are attached to an optimizer are read as they are now; if they are sharded, by every
+        process together.
         """
         self._check_usable()
         last = self._delivery.last
-        if last is None:
+        if last is None and self._applied is None:
             return {}
-        return {key: last[key].item() if key in last else 0.0 for key in self._strengths}
+        values = (last or {}) | ({} if self._applied is None else self._applied.values())
+        return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
 
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it."""
         self._check_usable()
         values = self.penalties()
+        zeros = {} if self._applied is None else self._applied.zeros()
         rows = [
             Row(
                 entry.site,
@@ -181,6 +280,7 @@ class Regularization:
                 entry.penalty_of(self._strengths[entry.key]),
                 entry.term.reduce or "sum",
                 values.get(entry.key),
+                zeros.get(entry.key),
             )
             for entry in self._sites.entries
         ]

@@ -16,6 +16,8 @@ class Row:
     penalty: str
     reduce: str
     value: float | None
+    zeros: float | None = None
+    """Of a weight that is shrunk: the share of its elements that are exactly 0."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,11 +29,15 @@ class Report:
 
     def __str__(self) -> str:
         total = sum(row.value for row in self.rows if row.value is not None)
-        cells = [("site", "kind", "penalty", "reduce", "last value", "share")]
+        shrunk = any(row.zeros is not None for row in self.rows)
+        names = ("site", "kind", "penalty", "reduce", "last value", "share", "zeros")
+        cells = [names if shrunk else names[:-1]]
         for row in self.rows:
             value = "-" if row.value is None else f"{row.value:.6g}"
             share = "-" if row.value is None or not total else f"{row.value / total:.1%}"
-            cells.append((row.site, row.kind, row.penalty, row.reduce, value, share))
-        return "\n".join([table(cells, right=(4, 5)), *self.notes])
+            zeros = "-" if row.zeros is None else f"{row.zeros:.1%}"
+            cell = (row.site, row.kind, row.penalty, row.reduce, value, share, zeros)
+            cells.append(cell if shrunk else cell[:-1])
+        return "\n".join([table(cells, right=(4, 5, 6)), *self.notes])
 
     __repr__ = __str__

@@ -11,11 +11,16 @@ from regularizers.attach._names import Wheres, described
 from regularizers.attach._select import as_list
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._base import Penalty
+from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_reduce
+from regularizers.penalties._proximal import check_proximal
+from regularizers.penalties._temporal import AR, TAR
 
-Kind: TypeAlias = Literal["activity", "kernel", "bias"]
+Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 Select: TypeAlias = int | str | Callable[[Any], Any]
+Mask: TypeAlias = Callable[..., Any]
+"""From the inputs of a module to a boolean tensor over the leading axes of its output."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Rule:
     reduce: Reduce | None = None
     batch_axis: Axes | None = None
     copy: bool = False
+    proximal: bool = False
+    mask: Mask | None = None
+    carry: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.penalty, Penalty):
@@ -39,7 +47,21 @@ class Rule:
         as_list(self.where)
         check_reduce(self.reduce)
         check_batch_axis(self.batch_axis)
-        self.terms  # noqa: B018 -- contradictions are said here, where the rule is written
+        self._check_activity()
+        terms = self.terms  # contradictions are said here, where the rule is written
+        if self.proximal:
+            check_proximal(terms)
+        if self.mask is not None and not callable(self.mask):
+            raise ConfigurationError(
+                f"{self.kind}: mask: expected a function of the module's inputs, got a "
+                f"{type(self.mask).__name__}; a mask of one batch goes around its forward: "
+                f"with reg.mask(mask, where=...)"
+            )
+        if self.carry and not any(isinstance(term, Difference) for term in terms):
+            raise ConfigurationError(
+                f"{self.kind}: carry=True is for differences in time, as of tar() and Temporal, "
+                f"got {self.penalty!r}"
+            )
 
     @property
     def terms(self) -> tuple[Elementary, ...]:
@@ -55,6 +77,14 @@ class Rule:
                 for term in self.penalty.terms
             ]
         )
+
+    def _check_activity(self) -> None:
+        for term in self.penalty.terms:
+            if self.kind == "activity" and term.for_weights_only:
+                raise ConfigurationError(
+                    f"activity: expected a penalty of activities, got {term!r}, which is one of "
+                    f"weights: what it is of a batch is not made up of samples; use kernel(...)"
+                )
 
     def _settled(self, name: str, of_penalty: Any, of_rule: Any) -> Any:
         if of_rule is None or of_penalty in (None, of_rule):
@@ -76,6 +106,8 @@ def activity(
     reduce: Reduce | None = None,
     batch_axis: Axes | None = None,
     copy: bool = False,
+    mask: Mask | None = None,
+    carry: bool = False,
 ) -> Rule:
     r"""Penalise what modules put out, in training mode, with gradients enabled.
 
@@ -92,19 +124,90 @@ def activity(
             the one they were made with.
         copy: keep a copy of the output where the gradient needs more than its signs, so that it
             may be changed in place after the module. Without it such a change raises.
+        mask: a function of the module's inputs, of nothing else, that returns a boolean tensor over
+            the leading axes of the output: True where it counts. A mask that the inputs do not
+            hold goes around the forward: `with reg.mask(mask, where=...)`.
+        carry: of penalties that are temporal, let the state that a recurrent layer is given join
+            the first difference, where windows of one text go on from each other.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
-        ConfigurationError: no penalty, no `where`, or two reductions that contradict.
+        ConfigurationError: no penalty, no `where`, two reductions that contradict, a mask that is
+            no function, or `carry` for a penalty that is not temporal.
 
     Example:
         >>> import regularizers as rz
         >>> rz.activity(rz.L1(1e-3), where="encoder.act").where
         'encoder.act'
     """
-    return Rule("activity", penalty, where, select, reduce, batch_axis, copy)
+    return Rule(
+        "activity", penalty, where, select, reduce, batch_axis, copy, mask=mask, carry=carry
+    )
+
+
+def ar(alpha: float, where: Wheres, **options: Any) -> Rule:
+    r"""Penalise the size of states, α·mean(h²): activation regularization.
+
+    .. math:: \alpha\, \overline{h^2}
+
+    The published language model takes it of the output after dropout, so `where` is the dropout.
+
+    Args:
+        alpha: α, finite and not negative; 2 in the publication.
+        where: which modules, as in `activity`.
+        options: `select`, `batch_axis`, `copy` and `mask`, as in `activity`.
+
+    Returns:
+        A rule for `Regularization`: `activity(AR(alpha), where)`.
+
+    Raises:
+        ConfigurationError: as `activity`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> str(rz.ar(2.0, where="drop"))
+        "activity(AR(2.0), where='drop')"
+
+    Source: Merity, McCann and Socher, "Revisiting activation regularization for language RNNs",
+    2017, arXiv 1708.01009.
+    """
+    return activity(AR(alpha), where, **options)
+
+
+def tar(beta: float, where: Wheres, *, time_axis: int | None = None, **options: Any) -> Rule:
+    r"""Penalise how states change, β·mean((h[t+1] − h[t])²): temporal activation regularization.
+
+    .. math:: \beta\, \overline{(h_{t+1} - h_t)^2}
+
+    The published language model takes it of the last recurrent layer itself, before dropout.
+
+    Args:
+        beta: β, finite and not negative; 1 in the publication.
+        where: which modules, as in `activity`. Recurrent layers say themselves which axis is time,
+            and a `PackedSequence` which steps are padding.
+        time_axis: the axis of time of other modules.
+        options: `select`, `batch_axis`, `copy`, `mask` and `carry`, as in `activity`.
+
+    Returns:
+        A rule for `Regularization`: `activity(TAR(beta), where)`.
+
+    Raises:
+        ConfigurationError: as `activity`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> rnn = torch.nn.LSTM(4, 3)
+        >>> reg = rz.Regularization(rnn, [rz.tar(1.0, where="")])
+        >>> states, _ = rnn(torch.randn(7, 2, 4))  # seven steps, two sequences
+        >>> torch.isclose(reg.penalty(), (states[1:] - states[:-1]).square().mean()).item()
+        True
+
+    Source: as of `ar`.
+    """
+    return activity(TAR(beta, time_axis=time_axis), where, **options)
 
 
 def kernel(
@@ -113,6 +216,7 @@ def kernel(
     *,
     reduce: Reduce | None = None,
     batch_axis: Axes | None = None,
+    proximal: bool = False,
 ) -> Rule:
     """Penalise kernels: the weights that multiply, known by the role of the module they are in.
 
@@ -125,19 +229,24 @@ def kernel(
             of a parameter means that one. Every kernel by default.
         reduce: as in the penalty; say it in one place only.
         batch_axis: as in the penalty.
+        proximal: shrink the weights by the proximal form of the penalty after each step of the
+            optimizer that `Regularization.attach` was given, instead of adding a gradient: the way
+            to weights that are exactly 0. For L1, L2Squared, L1L2, L2Norm and GroupLasso, and for
+            `torch.optim.SGD`, `Adam` and `AdamW`.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
-        ConfigurationError: no penalty, no `where`, or two reductions that contradict.
+        ConfigurationError: no penalty, no `where`, two reductions that contradict, or a penalty
+            without a proximal form.
 
     Example:
         >>> import regularizers as rz
         >>> rz.kernel(rz.L2Squared(1e-4)).where
         '**'
     """
-    return Rule("kernel", penalty, where, None, reduce, batch_axis)
+    return Rule("kernel", penalty, where, None, reduce, batch_axis, proximal=proximal)
 
 
 def bias(
@@ -146,6 +255,7 @@ def bias(
     *,
     reduce: Reduce | None = None,
     batch_axis: Axes | None = None,
+    proximal: bool = False,
 ) -> Rule:
     """Penalise biases: what is added after the kernels; a normalization layer's shift is none.
 
@@ -154,16 +264,17 @@ def bias(
         where: as in `kernel`. Every bias by default.
         reduce: as in the penalty; say it in one place only.
         batch_axis: as in the penalty.
+        proximal: as in `kernel`.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
-        ConfigurationError: no penalty, no `where`, or two reductions that contradict.
+        ConfigurationError: as in `kernel`.
 
     Example:
         >>> import regularizers as rz
         >>> rz.bias(rz.L1(1e-4), where="head").kind
         'bias'
     """
-    return Rule("bias", penalty, where, None, reduce, batch_axis)
+    return Rule("bias", penalty, where, None, reduce, batch_axis, proximal=proximal)

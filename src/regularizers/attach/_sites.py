@@ -13,9 +13,10 @@ from torch.distributed.tensor import DTensor
 from regularizers.attach._function import penalise
 from regularizers.attach._names import printable
 from regularizers.attach._roles import Parameter, Roles, parameters_of
-from regularizers.attach._rules import Kind, Rule, Select
+from regularizers.attach._rules import Kind, Rule
 from regularizers.attach._select import select_modules
 from regularizers.attach._weights import select_weights
+from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
 
 
@@ -28,6 +29,8 @@ class Entry:
     kind: Kind
     term: Elementary
 
+    proximal: bool = False
+
     def penalty_of(self, strength: float) -> str:
         """Return the call that makes the penalty, less the reduction, settled by the site."""
         return repr(dataclasses.replace(self.term, strength=strength, reduce=None))
@@ -38,9 +41,13 @@ class ActivitySite:
     """The output of one module."""
 
     module: nn.Module
-    select: Select | None
-    copy: bool
+    rule: Rule
     entries: tuple[Entry, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the module, as a person reads it."""
+        return self.entries[0].site
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,17 @@ class WeightGroup:
 
     sites: tuple[WeightSite, ...]
 
-    def read(self) -> Iterator[tuple[Entry, Tensor]]:
-        """Yield the penalties of the trainable weights as they are now, for a strength of 1."""
+    def counted(self) -> Iterator[WeightSite]:
+        """Yield the sites of trainable weights as they are now, of tied ones the first."""
         seen: set[int] = set()
         for site in self.sites:
-            if not site.parameter.trainable or site.parameter.identity in seen:
-                continue
-            seen.add(site.parameter.identity)
+            if site.parameter.trainable and site.parameter.identity not in seen:
+                seen.add(site.parameter.identity)
+                yield site
+
+    def read(self) -> Iterator[tuple[Entry, Tensor]]:
+        """Yield the penalties of the trainable weights as they are now, for a strength of 1."""
+        for site in self.counted():
             weight = site.parameter.read()
             for entry in site.entries:
                 axis = entry.term.batch_axis
@@ -101,10 +112,6 @@ class Sites:
         """The weights, at each of their places."""
         return [site.parameter for group in self.weights for site in group.sites]
 
-    def weight_units(self) -> dict[str, Tensor]:
-        """Return the penalties of all trainable weights, for a strength of 1."""
-        return {entry.key: value for group in self.weights for entry, value in group.read()}
-
     @property
     def entries(self) -> Iterator[Entry]:
         """Every penalty at every site: activities first, then weights, each as in the rules."""
@@ -133,7 +140,7 @@ def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sit
             modules = select_modules(model, rule.where, str(rule))
             names += [name for name, _ in modules]
             activities += [
-                ActivitySite(module, rule.select, rule.copy, keys.entries(printable(name), rule))
+                ActivitySite(module, rule, keys.entries(printable(name), rule))
                 for name, module in modules
             ]
             continue
@@ -167,6 +174,10 @@ def _note(parameter: Parameter) -> str:
     )
 
 
+def _kind(rule: Rule, term: Elementary) -> Kind:
+    return "temporal" if isinstance(term, Difference) else rule.kind
+
+
 class _Keys:
     """Keys `site/kind/penalty`, of which a second one alike gets `#2`."""
 
@@ -174,9 +185,15 @@ class _Keys:
         self._counts: Counter[str] = Counter()
 
     def entries(self, site: str, rule: Rule) -> tuple[Entry, ...]:
-        return tuple([Entry(self._key(site, rule, t), site, rule.kind, t) for t in rule.terms])
+        return tuple(
+            [
+                Entry(self._key(site, rule, term), site, _kind(rule, term), term, rule.proximal)
+                for term in rule.terms
+            ]
+        )
 
     def _key(self, site: str, rule: Rule, term: Elementary) -> str:
-        key = f"{site}/{rule.kind}/{type(term).__name__}"
+        of = term.of if isinstance(term, Difference) else term
+        key = f"{site}/{_kind(rule, term)}/{type(of).__name__}"
         self._counts[key] += 1
         return key if self._counts[key] == 1 else f"{key}#{self._counts[key]}"

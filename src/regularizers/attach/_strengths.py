@@ -22,6 +22,8 @@ class Strengths(Mapping[str, float]):
         self._values = {
             entry.key: torch.tensor(entry.term.strength, dtype=torch.float64) for entry in entries
         }
+        self.version = 0
+        """How often one was set."""
 
     def __getitem__(self, key: str) -> float:
         return self._values[key].item()
@@ -32,6 +34,7 @@ class Strengths(Mapping[str, float]):
                 f"strengths: expected one of {', '.join(self._values)}, got {key!r}"
             )
         self._values[key].fill_(check_strength(strength))
+        self.version += 1
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

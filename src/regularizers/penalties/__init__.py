@@ -6,19 +6,31 @@ Nothing here imports an array library; what an array can do is asked of the arra
 from regularizers.penalties._activity import ActivityRegularization
 from regularizers.penalties._base import Penalty, Sum
 from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._group_lasso import GroupLasso
+from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l1l2 import L1L2
 from regularizers.penalties._l2 import L2Norm, L2Squared
+from regularizers.penalties._lp import Lp
+from regularizers.penalties._orthogonal import Orthogonal
+from regularizers.penalties._temporal import AR, TAR, Temporal
 
 __all__ = [
+    "AR",
     "L1",
     "L1L2",
+    "TAR",
     "ActivityRegularization",
     "Elementary",
+    "GroupLasso",
+    "Huber",
     "KLSparsity",
     "L2Norm",
     "L2Squared",
+    "Lp",
+    "Orthogonal",
     "Penalty",
     "Sum",
+    "Temporal",
 ]

@@ -48,6 +48,14 @@ def cast(x: Array, dtype: Any) -> Array:
     return array_api_compat.array_namespace(x).astype(x, dtype, copy=False)
 
 
+def matmul(xp: Namespace, a: Array, b: Array) -> Array:
+    """Return the product of two matrices in their own precision, under PyTorch's autocast too."""
+    if not hasattr(xp, "autocast"):
+        return xp.matmul(a, b)
+    with xp.autocast(a.device.type, enabled=False):
+        return xp.matmul(a, b)
+
+
 def size_of(x: Array) -> int:
     """Return the number of elements; of a lazy array too, as long as its shape is known."""
     return math.prod(x.shape)

@@ -20,8 +20,9 @@ from regularizers.penalties._frame import (
     Tally,
     check_batch_axis,
     check_reduce,
-    normalise_axes,
 )
+from regularizers.penalties._proximal import check_step, proximal
+from regularizers.penalties._shrink import Step
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
@@ -90,7 +91,7 @@ class Penalty(ABC):
         if mask is not None:
             _arrays.check_mask(xp, x, mask)
         for term in self.terms:
-            normalise_axes(term.batch_axis, len(x.shape))
+            term.check_shape(tuple(x.shape))
         return xp, _arrays.widen(xp, x)
 
     def _read(
@@ -118,6 +119,42 @@ class Penalty(ABC):
         value, slope = self._value_and_slope(_arrays.detached(x), mask)
         _arrays.add_in_place(grads, slope)
         return value
+
+    def prox(self, x: Array, step: Step) -> Array:
+        r"""Return the proximal step from `x`: the array that the penalty draws it to.
+
+        .. math:: \operatorname*{argmin}_w \; p(w) + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
+
+        After a step of gradient descent on a loss it minimises loss plus penalty, and makes zeros
+        that are exactly 0, as adding the gradient never does.
+
+        Args:
+            x: the array. It stays as it is.
+            step: τ, not negative: a number, such as the learning rate, or an array that broadcasts
+                to the shape of `x`, such as the step that Adam takes in each element. Of an array
+                the numbers are not checked.
+
+        Returns:
+            An array of the shape and type of `x`, computed in at least float32.
+
+        Raises:
+            ConfigurationError: a step that is negative or not finite, or a penalty without an
+                exact proximal step: those with one are L1, L2Squared, L1L2, L2Norm, GroupLasso,
+                ActivityRegularization, and sums of these with at most one L2Norm or GroupLasso.
+
+        Example:
+            >>> import numpy as np
+            >>> import regularizers as rz
+            >>> rz.L1(1.0).prox(np.array([3.0, -0.5]), step=1.0)
+            array([2., 0.])
+
+        Source: Parikh and Boyd, "Proximal algorithms", 2014.
+        """
+        xp = _arrays.namespace_of(x)
+        check_step(xp, x, step)
+        for term in self.terms:
+            term.check_shape(tuple(x.shape))
+        return proximal(xp, x, step, [(term, term.strength) for term in self.terms])
 
     def __add__(self, other: Penalty) -> Penalty:
         return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
@@ -158,7 +195,7 @@ def _total(parts: Iterable[Array]) -> Array:
 def _arguments(penalty: Any) -> Iterator[str]:
     """Yield the arguments of the call that makes `penalty`, less those left at their default."""
     for f in dataclasses.fields(penalty):
-        if not f.kw_only:
+        if not f.kw_only and getattr(penalty, f.name) != f.default:
             yield repr(getattr(penalty, f.name))
     for f in dataclasses.fields(penalty):
         if f.kw_only and getattr(penalty, f.name) != f.default:

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal, Self
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._base import Reduced, is_factor
-from regularizers.penalties._frame import Frame, Tally, per
+from regularizers.penalties._frame import Frame, Tally, normalise_axes, per
+from regularizers.penalties._shrink import Stage, Step
 from regularizers.penalties._strength import check_strength
 
 
@@ -31,6 +32,12 @@ class Elementary(Reduced):
     keeps: ClassVar[Literal["input", "sign", "nothing"]] = "input"
     """What of the array `pullback` reads: what a backward pass must save."""
 
+    stage: ClassVar[Stage | None] = None
+    """What its proximal step acts on; None if it has none in closed form."""
+
+    for_weights_only: ClassVar[bool] = False
+    """Whether it is no penalty of activities: what it is of a batch, no parts of it add up to."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "strength", check_strength(self.strength))
@@ -43,6 +50,10 @@ class Elementary(Reduced):
         if not is_factor(factor):
             return NotImplemented
         return dataclasses.replace(self, strength=self.strength * factor)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise unless an array of this shape has the axes that are named."""
+        normalise_axes(self.batch_axis, len(shape))
 
     def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
         """Return how the elements of `x`, in the precision to accumulate in, become one number."""
@@ -76,6 +87,17 @@ class Elementary(Reduced):
     def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return the derivative of `value` with respect to the statistic."""
 
+    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
+        """Return the proximal step from `x`, and the step left for the stages after.
+
+        Args:
+            x: the array, in the precision to accumulate in.
+            step: a number, or an array that broadcasts to `x`.
+            strength: what takes the place of the penalty's own.
+            frame: how the elements become one number; it has no mask.
+        """
+        raise NotImplementedError
+
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
         """Return the form in which statistics of several parts of an array add up."""
         return statistic
@@ -88,14 +110,12 @@ class Elementary(Reduced):
 class Separable(Elementary):
     """A penalty that is a sum over elements of a function of each."""
 
-    @staticmethod
     @abstractmethod
-    def element(xp: Namespace, x: Array) -> Array:
+    def element(self, xp: Namespace, x: Array) -> Array:
         """Return the function of each element, 0 at 0."""
 
-    @staticmethod
     @abstractmethod
-    def element_slope(xp: Namespace, x: Array) -> Array:
+    def element_slope(self, xp: Namespace, x: Array) -> Array:
         """Return its derivative."""
 
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:

@@ -17,11 +17,28 @@ REDUCTIONS: tuple[Reduce, ...] = ("sum", "batch_mean", "mean")
 
 def check_batch_axis(batch_axis: object) -> None:
     """Raise unless `batch_axis` is an integer, a tuple of integers, or None for the default."""
-    axes = batch_axis if isinstance(batch_axis, tuple) else (batch_axis,)
-    if batch_axis is not None and not all(type(axis) is int for axis in axes):
+    if not (batch_axis is None or _are_axes(batch_axis)):
         raise ConfigurationError(
             f"batch_axis: expected an integer, a tuple of integers or None, got {batch_axis!r}"
         )
+
+
+def check_axes(axes: object, name: str = "axis") -> None:
+    """Raise unless `axes` is an integer or a tuple of integers."""
+    if not _are_axes(axes):
+        raise ConfigurationError(
+            f"{name}: expected an integer or a tuple of integers, got {axes!r}"
+        )
+
+
+def check_axis(axis: object, name: str = "axis") -> None:
+    """Raise unless `axis` is one integer."""
+    if type(axis) is not int:
+        raise ConfigurationError(f"{name}: expected an integer, got {axis!r}")
+
+
+def _are_axes(axes: object) -> bool:
+    return all(type(axis) is int for axis in (axes if isinstance(axes, tuple) else (axes,)))
 
 
 def check_reduce(reduce: object) -> None:
@@ -105,14 +122,23 @@ class Frame:
     @property
     def samples(self) -> int | Array:
         """The number of samples with a valid element."""
-        if self.mask is None:
-            return self._extent(self.batch)
-        return self._count(self.xp.any(self.mask, axis=self.units, keepdims=True), None)
+        return self.blocks(self.units)
 
     @property
     def samples_per_unit(self) -> int | Array:
         """The number of valid samples of each unit; batch axes kept as ones."""
-        return self._extent(self.batch) if self.mask is None else self._count(self.mask, self.batch)
+        return self.along(self.batch)
+
+    def along(self, axes: tuple[int, ...]) -> int | Array:
+        """Return the number of valid elements along `axes`, which are kept as ones."""
+        return self._extent(axes) if self.mask is None else self._count(self.mask, axes)
+
+    def blocks(self, axes: tuple[int, ...]) -> int | Array:
+        """Return the number of blocks, each of which extends over `axes`, with a valid element."""
+        if self.mask is None:
+            others = [axis for axis in range(len(self.shape)) if axis not in axes]
+            return self._extent(tuple(others))
+        return self._count(self.xp.any(self.mask, axis=axes, keepdims=True), None)
 
     def _extent(self, axes: tuple[int, ...]) -> int:
         return math.prod([self.shape[axis] for axis in axes])
@@ -134,3 +160,12 @@ def per(xp: Namespace, statistic: Array, tally: Tally) -> Array:
     if isinstance(tally, (int, float)):
         return statistic / max(tally, 1)
     return statistic / xp.where(tally > 1, tally, xp.ones_like(tally))
+
+
+def live(xp: Namespace, statistic: Array, tally: Tally) -> int | Array:
+    """Return how many elements of `statistic` have a tally, at least 1."""
+    if isinstance(tally, int):
+        return max(math.prod(statistic.shape), 1)
+    counts: Array = tally
+    number = xp.sum(xp.astype(xp.broadcast_to(counts > 0, statistic.shape), statistic.dtype))
+    return xp.where(number > 1, number, xp.ones_like(number))

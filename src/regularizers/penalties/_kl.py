@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace, size_of
+from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame, Tally, per
+from regularizers.penalties._frame import Frame, Tally, live, per
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,13 +103,7 @@ class KLSparsity(Elementary):
 
     def _units(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return how many units the sum is divided by."""
-        if self.reduce != "mean":
-            return 1
-        if isinstance(tally, int):
-            return max(size_of(statistic), 1)
-        counts: Array = tally
-        live = xp.sum(xp.astype(xp.broadcast_to(counts > 0, statistic.shape), statistic.dtype))
-        return xp.where(live > 1, live, xp.ones_like(live))
+        return live(xp, statistic, tally) if self.reduce == "mean" else 1
 
 
 def _within(penalty: KLSparsity, name: str, low: float, high: float) -> None:

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Separable
+from regularizers.penalties._frame import Frame, per
+from regularizers.penalties._shrink import Stage, Step, shrink_elements
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,11 +39,14 @@ class L1(Separable):
 
     keeps: ClassVar[Literal["input", "sign", "nothing"]] = "sign"
 
-    @staticmethod
-    def element(xp: Namespace, x: Array) -> Array:
+    stage: ClassVar[Stage | None] = "elements"
+
+    def element(self, xp: Namespace, x: Array) -> Array:
         # unlike abs, its derivative at 0 is 0 in every library: half of 1 and half of -1
         return xp.maximum(x, -x)
 
-    @staticmethod
-    def element_slope(xp: Namespace, x: Array) -> Array:
+    def element_slope(self, xp: Namespace, x: Array) -> Array:
         return xp.sign(x)
+
+    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
+        return shrink_elements(frame.xp, x, step * per(frame.xp, strength, frame.count)), step

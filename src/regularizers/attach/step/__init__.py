@@ -1,0 +1,6 @@
+"""Penalties of weights within the step of an optimizer: gradients before it, zeros after it."""
+
+from regularizers.attach.step._apply import Apply
+from regularizers.attach.step._holding import Holding
+
+__all__ = ["Apply", "Holding"]

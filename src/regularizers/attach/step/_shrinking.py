@@ -1,0 +1,78 @@
+"""The proximal form of weight penalties: weights shrunk after a step, to exactly 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from regularizers.attach import _namespace as xp
+from regularizers.errors import ConfigurationError, RegimeError
+from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._proximal import proximal
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """The proximal penalties of one weight, with their strengths."""
+
+    name: str
+    weight: Tensor
+    group: dict[str, Any]
+    terms: Sequence[tuple[Elementary, float]]
+
+    def shrink(self, optimizer: Optimizer) -> None:
+        """Shrink the weight by the step size of the optimizer; not where it made no step."""
+        if self.weight.grad is None:
+            return
+        check_shrinks(optimizer, self.group, self.name)
+        step = _step_size(optimizer, self.group, self.weight)
+        found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
+        if found_inf is not None:
+            # a fused optimizer leaves out a step whose gradients overflowed
+            step = step * (found_inf.to(self.weight.device) == 0)
+        self.weight.copy_(proximal(xp, self.weight, step, self.terms))
+
+
+def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
+    """Raise unless it is known how far a step of `optimizer` moves a weight of `group`."""
+    if type(optimizer) not in (SGD, Adam, AdamW):
+        raise RegimeError(
+            f"{site}: its rule is proximal, whose threshold is known for torch.optim.SGD, Adam and "
+            f"AdamW, got {type(optimizer).__name__}; use one of these, or proximal=False"
+        )
+    if group.get("lr") is None:
+        raise ConfigurationError(
+            f"{site}: its rule is proximal and needs the learning rate of the optimizer, but its "
+            f"parameter group has no 'lr'"
+        )
+    if group["maximize"]:
+        raise RegimeError(
+            f"{site}: its rule is proximal, which minimises, and the optimizer maximises; negate "
+            f"the loss and use maximize=False"
+        )
+
+
+def _step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
+    r"""Return τ, by which a lasting gradient g moves the weight: -τg a step.
+
+    .. math:: \tau = \eta\,\frac{1 - \text{dampening}}{1 - \mu} \quad\text{(SGD)}, \qquad
+        \tau = \frac{\eta}{\sqrt{\hat v} + \varepsilon} \quad\text{(Adam, AdamW)}
+
+    At a fixed point of step and shrinking the gradient then balances the penalty, so that it is
+    where their sum is least.
+    """
+    rate = group["lr"]
+    if isinstance(optimizer, SGD):
+        momentum = group["momentum"]
+        return rate * (1 - group["dampening"]) / (1 - momentum) if momentum else rate
+    state = optimizer.state[weight]
+    second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
+    # Adam counts in float32, of which a power would be too coarse
+    count = torch.as_tensor(state["step"], dtype=torch.float64)
+    correction = (1 - group["betas"][1] ** count).to(second.device)
+    return rate / ((second / correction).sqrt() + group["eps"])

@@ -1,0 +1,146 @@
+"""A penalty of what changes from one step of time to the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Self
+
+from regularizers.errors import ConfigurationError, ShapeError
+from regularizers.penalties._arrays import Array, Namespace, size_of
+from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
+
+
+@dataclass(frozen=True, repr=False)
+class Difference(Elementary):
+    """An elementary penalty of x[t+1] − x[t], of which `Temporal` is made.
+
+    Its reduction counts differences: valid ones, whose two steps are, where there is a mask.
+    """
+
+    of: Elementary = field(kw_only=True)
+    """The penalty of the differences; of its settings the strength and reading are not used."""
+    time_axis: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.time_axis is not None:
+            check_axis(self.time_axis, "time_axis")
+        inner = dataclasses.replace(
+            self.of, strength=1.0, reduce=self.reduce, batch_axis=self.batch_axis
+        )
+        object.__setattr__(self, "of", inner)
+
+    @classmethod
+    def between(cls, term: Elementary, time_axis: int | None) -> Self:
+        """Return the penalty that `term` is of the differences."""
+        return cls(
+            term.strength,
+            reduce=term.reduce,
+            batch_axis=term.batch_axis,
+            of=term,
+            time_axis=time_axis,
+        )
+
+    def along(self, time_axis: int) -> Self:
+        """Return the same penalty for this axis of time.
+
+        Raises:
+            ConfigurationError: the penalty names another.
+        """
+        return dataclasses.replace(self, time_axis=time_axis)
+
+    def __repr__(self) -> str:
+        of = dataclasses.replace(self.of, strength=self.strength)
+        axis = "" if self.time_axis is None else f", time_axis={self.time_axis}"
+        return f"Temporal({of!r}{axis})"
+
+    @property
+    def adds_over_units(self) -> bool:
+        return self.of.adds_over_units
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        super().check_shape(shape)
+        axis = self._axis(len(shape), normalise_axes(self.batch_axis, len(shape)))
+        self._check_length(shape[axis])
+        self.of.check_shape((*shape[:axis], shape[axis] - 1, *shape[axis + 1 :]))
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        differences, between = self._differences(x, frame), self._between(frame)
+        if size_of(differences) == 0 and self.of.keeps != "nothing":
+            return frame.xp.sum(differences), ()
+        return self.of.measure(between.select(differences), between)
+
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        xp, between = frame.xp, self._between(frame)
+        differences = self._differences(x, frame)
+        if size_of(differences) == 0:
+            return xp.zeros_like(x)
+        differences = between.select(differences)
+        slope = between.select(self.of.pullback(differences, kept, cotangent, between))
+        # each difference pulls the later of its two states one way and the earlier the other
+        axis = self._axis_of(frame)
+        none = xp.zeros_like(x[self._steps(frame, slice(0, 1))])
+        return xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)
+
+    def tally(self, frame: Frame) -> Tally:
+        return self.of.tally(self._between(frame))
+
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return self.of.value(statistic, tally, xp)
+
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return self.of.derivative(statistic, tally, xp)
+
+    def to_sum(self, statistic: Array, xp: Namespace) -> Array:
+        return self.of.to_sum(statistic, xp)
+
+    def from_sum(self, total: Array, xp: Namespace) -> Array:
+        return self.of.from_sum(total, xp)
+
+    def _differences(self, x: Array, frame: Frame) -> Array:
+        later, earlier = slice(1, None), slice(None, -1)
+        return x[self._steps(frame, later)] - x[self._steps(frame, earlier)]
+
+    def _between(self, frame: Frame) -> Frame:
+        """Return how the differences become one number."""
+        axis = self._axis_of(frame)
+        self._check_length(frame.shape[axis])
+        shape = (*frame.shape[:axis], frame.shape[axis] - 1, *frame.shape[axis + 1 :])
+        mask = frame.mask
+        if mask is not None:
+            later, earlier = slice(1, None), slice(None, -1)
+            mask = mask[self._steps(frame, later)] & mask[self._steps(frame, earlier)]
+        return Frame(frame.xp, shape, frame.dtype, frame.reduce, frame.batch, mask)
+
+    def _steps(self, frame: Frame, steps: slice) -> tuple[slice, ...]:
+        axis = self._axis_of(frame)
+        return tuple([steps if k == axis else slice(None) for k in range(len(frame.shape))])
+
+    def _axis_of(self, frame: Frame) -> int:
+        return self._axis(len(frame.shape), frame.batch)
+
+    def _axis(self, ndim: int, batch: tuple[int, ...]) -> int:
+        if self.time_axis is None:
+            raise ConfigurationError(
+                "time_axis: expected the axis of time, got None; only a recurrent layer says "
+                "which it is: Temporal(penalty, time_axis=1), or tar(..., time_axis=1)"
+            )
+        if not -ndim <= self.time_axis < ndim:
+            raise ShapeError(
+                f"time_axis: expected an axis of an array of {ndim} dimensions, got "
+                f"{self.time_axis}"
+            )
+        axis = self.time_axis % ndim
+        if axis in batch:
+            raise ShapeError(
+                f"time_axis: expected another axis than those of the batch, {batch}, got "
+                f"{self.time_axis}; samples have no order; say batch_axis=, if that is wrong"
+            )
+        return axis
+
+    @staticmethod
+    def _check_length(length: int) -> None:
+        if length == 0:
+            raise ShapeError("time_axis: expected one step of time or more, got a length of 0")

@@ -1,0 +1,177 @@
+"""Vectors drawn to be orthogonal to each other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from regularizers.errors import ConfigurationError
+from regularizers.penalties._arrays import Array, Namespace, matmul
+from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes, per
+from regularizers.penalties._norm import nonzero, scaled_norm
+
+
+@dataclass(frozen=True, repr=False)
+class Orthogonal(Elementary):
+    r"""How far the vectors of a kernel are from being orthonormal, or from being orthogonal.
+
+    .. math:: p(x) = s\,\|V V^\top - I\|_F^2, \qquad
+        \frac{\partial p}{\partial V} = 4 s\,(V V^\top - I)\,V
+
+    The rows of V are numbered by `axis`; all other axes are flattened into one, as is usual for
+    convolutions. With `normalized=True` the vectors u = v/‖v‖ take their place, and only their
+    angles count:
+
+    .. math:: p(x) = \frac{s}{n(n-1)} \sum_{i \ne j} |u_i \cdot u_j|
+
+    This is the mean of |cosine| over pairs. Keras' `OrthogonalRegularizer(s, mode)` has the same
+    factor; its mode `"rows"` is `axis=0` and `"columns"` is `axis=1`, of an array as Keras lays it
+    out: the kernel of a Dense layer is the transpose of that of PyTorch's Linear.
+
+    More than m vectors of m numbers cannot be orthonormal: of n > m the least is s(n − m), where
+    VᵀV = I, and the smaller of VVᵀ and VᵀV is what is computed.
+
+    Args:
+        strength: s, finite and not negative.
+        axis: the axis that numbers the vectors.
+        normalized: whether only the angles count. A vector of zeros has none, and no gradient; a
+            single vector costs nothing.
+        reduce: `"sum"` or None, which are the same: it is no sum over elements to average.
+        batch_axis: None. A kernel has no samples.
+
+    Raises:
+        ConfigurationError: an axis that is no integer, a `reduce` or a `batch_axis` there is not.
+        ShapeError: an axis that the array has not.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> kernel = np.array([[1.0, 0.0], [0.5, 1.0]])
+        >>> float(rz.Orthogonal(1.0)(kernel))
+        0.5625
+
+    Source: Brock et al., "Neural photo editing with introspective adversarial networks", 2016,
+    arXiv:1609.07093; normalized: Keras' `OrthogonalRegularizer`.
+    """
+
+    axis: int = 0
+    normalized: bool = field(default=False, kw_only=True)
+
+    for_weights_only: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_axis(self.axis)
+        if type(self.normalized) is not bool:
+            raise ConfigurationError(f"normalized: expected True or False, got {self.normalized!r}")
+        if self.reduce not in (None, "sum"):
+            raise ConfigurationError(
+                f"reduce: expected 'sum' or None of Orthogonal, which is no sum over elements to "
+                f"average, got {self.reduce!r}; divide the strength instead"
+            )
+        if self.batch_axis is not None:
+            raise ConfigurationError(
+                f"batch_axis: expected None of Orthogonal, since a kernel has no samples, "
+                f"got {self.batch_axis!r}; the vectors are numbered by axis="
+            )
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        normalise_axes(self.axis, len(shape), "axis")
+
+    def tally(self, frame: Frame) -> Tally:
+        return frame.blocks(_Vectors(self.axis, frame).within) if self.normalized else None
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        xp, vectors = frame.xp, _Vectors(self.axis, frame)
+        if self.normalized:
+            rows = vectors.rows(_directions(xp, x, vectors)[0])
+            cosines = matmul(xp, rows, _transposed(xp, rows))
+            cosines = cosines - cosines * _identity(xp, cosines)
+            # unlike abs, its derivative at 0 is 0 in every library
+            return xp.sum(xp.maximum(cosines, -cosines)), (xp.sign(cosines),)
+        rows = vectors.rows(x)
+        if vectors.outnumber:
+            # ‖VVᵀ − I‖² is ‖VᵀV − I‖² + n − m
+            products = matmul(xp, _transposed(xp, rows), rows)
+            error = products - _identity(xp, products)
+            more = frame.blocks(vectors.within) - vectors.length
+            return xp.sum(error * error) + more, (error,)
+        products = matmul(xp, rows, _transposed(xp, rows))
+        error = products - _identity(xp, products) * vectors.valid()
+        return xp.sum(error * error), (error,)
+
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        xp, vectors, (matrix,) = frame.xp, _Vectors(self.axis, frame), kept
+        if self.normalized:
+            directions, per_length = _directions(xp, x, vectors)
+            slope = vectors.array(2 * matmul(xp, matrix, vectors.rows(directions)))
+            along = xp.sum(slope * directions, axis=vectors.within, keepdims=True)
+            return cotangent * per_length * (slope - along * directions)
+        rows = vectors.rows(x)
+        factors = (rows, matrix) if vectors.outnumber else (matrix, rows)
+        return 4 * cotangent * vectors.array(matmul(xp, *factors))
+
+    @property
+    def adds_over_units(self) -> bool:
+        return False
+
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, statistic, _ordered_pairs(tally))
+
+    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        return per(xp, xp.ones_like(statistic), _ordered_pairs(tally))
+
+
+class _Vectors:
+    """The vectors in an array, as the rows of a matrix and back."""
+
+    def __init__(self, axis: int, frame: Frame) -> None:
+        numbering = normalise_axes(axis, len(frame.shape), "axis")
+        others = [axis for axis in range(len(frame.shape)) if axis not in numbering]
+        self.within = tuple(others)
+        self.length = math.prod([frame.shape[axis] for axis in self.within])
+        self.outnumber = math.prod([frame.shape[axis] for axis in numbering]) > self.length
+        self._order = (*numbering, *self.within)
+        self._frame = frame
+
+    def rows(self, x: Array) -> Array:
+        """Return the matrix of the vectors in `x`."""
+        xp = self._frame.xp
+        return xp.reshape(xp.permute_dims(x, self._order), (-1, self.length))
+
+    def array(self, rows: Array) -> Array:
+        """Return the array of the vectors in the matrix `rows`."""
+        xp, shape = self._frame.xp, self._frame.shape
+        turned = xp.reshape(rows, tuple([shape[axis] for axis in self._order]))
+        back = [self._order.index(axis) for axis in range(len(shape))]
+        return xp.permute_dims(turned, tuple(back))
+
+    def valid(self) -> Array:
+        """Return 1 where a vector has a valid element and 0 where it has none, as a column."""
+        frame = self._frame
+        if frame.mask is None:
+            return 1
+        some = frame.xp.any(frame.mask, axis=self.within, keepdims=True)
+        return frame.xp.reshape(frame.xp.astype(some, frame.dtype), (-1, 1))
+
+
+def _directions(xp: Namespace, x: Array, vectors: _Vectors) -> tuple[Array, Array]:
+    """Return u = v/‖v‖ of every vector and 1/‖v‖; where v is 0, u is 0 too."""
+    norm, scale = scaled_norm(xp, x, vectors.within)
+    norm = nonzero(xp, norm)
+    return x * scale / norm, scale / norm
+
+
+def _transposed(xp: Namespace, matrix: Array) -> Array:
+    return xp.permute_dims(matrix, (1, 0))
+
+
+def _identity(xp: Namespace, matrix: Array) -> Array:
+    # on the device of the matrix, wherever that is
+    return xp.tril(xp.triu(xp.ones_like(matrix)))
+
+
+def _ordered_pairs(count: Tally) -> Tally:
+    return None if count is None else count * (count - 1)

@@ -1,0 +1,100 @@
+"""The proximal step of several penalties at once, where it is exact."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
+from regularizers.penalties._arrays import Array, Namespace, namespace_of, size_of, widen
+from regularizers.penalties._shrink import Stage, Step
+
+if TYPE_CHECKING:
+    from regularizers.penalties._elementary import Elementary
+
+STAGES: tuple[Stage, ...] = ("squares", "elements", "blocks")
+"""The order in which proximal steps one after the other are that of the sum."""
+
+
+def proximal(
+    xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Elementary, float]]
+) -> Array:
+    r"""Return the proximal step of a sum of penalties.
+
+    .. math:: \operatorname*{argmin}_w \sum_k s_k\, p_k(w)
+        + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
+
+    Squares go first: they scale both the array and the steps of what follows. Then each element is
+    moved towards 0, and then each block (Yu, "On decomposing the proximal map", 2013); all three
+    hold for a step of each element.
+
+    Args:
+        xp: the namespace of `x`.
+        x: the array, of a floating type.
+        step: τ, a number or an array that broadcasts to `x`.
+        terms: elementary penalties, each with the strength that takes the place of its own.
+
+    Raises:
+        ConfigurationError: as `check_proximal`.
+    """
+    check_proximal([term for term, _ in terms])
+    if size_of(x) == 0:
+        return xp.zeros_like(x)
+    shrunk = widen(xp, x)
+    step = float(step) if is_number(step) else xp.astype(step, shrunk.dtype)
+    for stage in STAGES:
+        for term, strength in terms:
+            if term.stage == stage:
+                shrunk, step = term.shrink(shrunk, step, strength, term.frame(xp, shrunk, None))
+    return xp.astype(shrunk, x.dtype)
+
+
+def check_proximal(terms: Iterable[Elementary]) -> None:
+    """Raise unless there is an exact proximal step of the sum of `terms`.
+
+    Raises:
+        ConfigurationError: one of them has no proximal form, or two share elements in blocks.
+    """
+    blocks = []
+    for term in terms:
+        if term.stage is None:
+            raise ConfigurationError(
+                f"proximal step: expected L1, L2Squared, L1L2, L2Norm, GroupLasso, "
+                f"ActivityRegularization or a sum of these, got {term!r}, which has no proximal "
+                f"form; use its gradient"
+            )
+        if term.stage == "blocks":
+            blocks.append(term)
+    if len(blocks) > 1:
+        raise ConfigurationError(
+            f"proximal step: expected at most one of L2Norm and GroupLasso in a sum, got "
+            f"{' and '.join(map(repr, blocks))}, whose steps one after the other are not that of "
+            f"the sum; use one of them, and the gradient of the other"
+        )
+
+
+def is_number(step: Any) -> bool:
+    """Return whether `step` is one real number."""
+    return isinstance(step, numbers.Real) and not isinstance(step, bool)
+
+
+def check_step(xp: Namespace, x: Array, step: Any) -> None:
+    """Raise unless `step` is a finite number, zero or more, or an array that broadcasts to `x`."""
+    if is_number(step):
+        if not 0 <= float(step) < math.inf:
+            raise ConfigurationError(
+                f"step: expected a finite number, zero or more, got {step!r}; it is the size of a "
+                f"step down the gradient, such as the learning rate"
+            )
+        return
+    if namespace_of(step, "step") is not xp:
+        raise ArrayTypeError(
+            f"step: expected a number or an array of the library of x ({xp.__name__}), "
+            f"got {type(step).__name__}"
+        )
+    shape, whole = tuple(getattr(step, "shape", ())), tuple(x.shape)
+    pairs = zip(reversed(shape), reversed(whole), strict=False)
+    if len(shape) > len(whole) or not all(size in (1, extent) for size, extent in pairs):
+        raise ShapeError(f"step: expected a shape that broadcasts to {whole} of x, got {shape}")

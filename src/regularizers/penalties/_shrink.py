@@ -1,0 +1,80 @@
+"""Proximal steps in closed form, or nearly: what shrinks elements, and what shrinks blocks."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._norm import nonzero, safe_scale, scaled_norm
+
+Step: TypeAlias = float | Array
+"""How far a step goes: one number, or one for each element."""
+
+Stage: TypeAlias = Literal["squares", "elements", "blocks"]
+"""What a proximal step acts on."""
+
+_ITERATIONS = 12
+"""Of 4e4 random blocks whose steps spread over up to 16 decades, none needed more than 8."""
+
+
+def shrink_elements(xp: Namespace, x: Array, threshold: Step) -> Array:
+    r"""Return each element moved towards 0 by its threshold, and 0 where it would cross.
+
+    .. math:: w_i = \mathrm{sign}(x_i) \max(|x_i| - t_i, 0)
+    """
+    # x - x is 0 exactly, and without a sign
+    return x - xp.clip(x, -threshold, threshold)
+
+
+def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...] | None) -> Array:
+    r"""Return each block moved towards 0, its direction kept if its thresholds are all alike.
+
+    .. math:: w = \left(1 - \frac{t}{\|x\|}\right)_+ x, \qquad
+        w_i = \frac{c\, x_i}{c + t_i} \ \text{with}\ c = \|w\| \ \text{if they are not}
+
+    Args:
+        xp: the namespace of `x`.
+        x: the array.
+        threshold: t, a number or an array that broadcasts to `x`.
+        axes: those that a block extends over; None for all.
+    """
+    if _is_alike(x, threshold, axes):
+        norm, scale = scaled_norm(xp, x, axes)
+        norm = norm / scale
+        kept = 1 - threshold / nonzero(xp, norm)
+        return xp.where(norm <= threshold, xp.zeros_like(x), x * kept)
+    scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))
+    threshold = threshold * scale
+    size = _size_of_shrunk(xp, xp.abs(x * scale), threshold, axes)
+    return xp.where(size == 0, xp.zeros_like(x), x * (size / nonzero(xp, size + threshold)))
+
+
+def _is_alike(x: Array, threshold: Step, axes: tuple[int, ...] | None) -> bool:
+    """Return whether the thresholds of a block are known to be alike, by their shape."""
+    shape = getattr(threshold, "shape", ())
+    missing = len(x.shape) - len(shape)
+    within = range(len(x.shape)) if axes is None else axes
+    return {shape[axis - missing] for axis in within if axis >= missing} <= {1}
+
+
+def _size_of_shrunk(
+    xp: Namespace, x: Array, threshold: Array, axes: tuple[int, ...] | None
+) -> Array:
+    r"""Return c, at which the block has the norm that its elements are shrunk by.
+
+    .. math:: f(c) = 1 \Big/ \left\|\frac{x}{c + t}\right\| - 1 = 0, \qquad c = 0 \iff f(0) \ge 0
+
+    f is concave and increasing (a power mean of exponent -2 is), so Newton's method goes up to the
+    root from any point left of it and never beyond. From the one here no quotient exceeds 1.
+    """
+    margin = xp.max(x - threshold, axis=axes, keepdims=True)
+    size = xp.where(margin < 0, xp.zeros_like(margin), margin)
+    for _ in range(_ITERATIONS):
+        divisor = nonzero(xp, size + threshold)
+        quotient = x / divisor
+        square = quotient * quotient
+        norm = xp.sqrt(xp.sum(square, axis=axes, keepdims=True))
+        slope = nonzero(xp, xp.sum(square / divisor, axis=axes, keepdims=True))
+        onwards = norm * norm * (norm - 1) / slope
+        size = size + xp.where(norm <= 1, xp.zeros_like(onwards), onwards)
+    return size

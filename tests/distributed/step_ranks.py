@@ -1,0 +1,124 @@
+"""Two processes whose optimizers apply the penalties of kernels: launched by torchrun.
+
+After several steps the weights are compared with those of one process that trains on the joined
+batch with the same optimizer: penalised in its loss by the formula of the penalty on arrays, or by
+the proximal form of the penalty on arrays after each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+
+import regularizers as rz
+from distributed.ranks import Net, batch, net, own_part, run
+
+STEPS = 3
+PENALTIES = {
+    "L1 sum": rz.L1(0.3),
+    "L2Squared mean": rz.L2Squared(3.0, reduce="mean"),
+    "L2Norm sum": rz.L2Norm(0.3),
+    "L2Norm batch_mean": rz.L2Norm(0.9, reduce="batch_mean"),
+    "L1 + L2Squared": rz.L1(0.1) + rz.L2Squared(0.2),
+    "GroupLasso of rows": rz.GroupLasso(0.3, axis=0),
+    "GroupLasso of columns": rz.GroupLasso(0.3, axis=1),
+    "Huber": rz.Huber(0.3, delta=0.2),
+    "Orthogonal": rz.Orthogonal(0.1),
+    "Orthogonal normalized": rz.Orthogonal(0.3, axis=1, normalized=True),
+}
+SHRINKING = ("L1", "L2", "Group")
+OPTIMIZERS = {
+    "SGD": partial(torch.optim.SGD, lr=0.05, momentum=0.5),
+    "Adam": partial(torch.optim.Adam, lr=0.01),
+}
+
+
+def in_ddp() -> tuple[Net, nn.Module]:
+    model = net()
+    return model, DistributedDataParallel(model)
+
+
+def in_fsdp() -> tuple[Net, nn.Module]:
+    model = net()
+    for child in (model.up, model.down, model.branch, model):
+        fully_shard(child, mesh=init_device_mesh("cpu", (2,)))
+    return model, model
+
+
+PARALLEL = {"DDP": in_ddp, "FSDP2": in_fsdp}
+
+
+def whole(weight: Tensor) -> Tensor:
+    weight = weight.detach()
+    return weight.full_tensor() if isinstance(weight, DTensor) else weight
+
+
+def alone(penalty: rz.Penalty, make: Callable, *, proximal: bool) -> dict[str, Tensor]:
+    """Return the weights after the steps of one process."""
+    model = net()
+    kernels = [m.weight for m in (model.up, model.down, model.branch)]
+    optimizer = make(model.parameters())
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = 0.5 * model(batch(step)).square().sum()
+        if not proximal:
+            loss = loss + sum(penalty(w) for w in kernels)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            for w in kernels if proximal else ():
+                w.copy_(penalty.prox(w, step_size(optimizer, w)))
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def step_size(optimizer: torch.optim.Optimizer, weight: Tensor) -> float | Tensor:
+    (group,) = optimizer.param_groups
+    if "momentum" in group:
+        return group["lr"] / (1 - group["momentum"])
+    state = optimizer.state[weight]
+    second = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"].item())
+    return group["lr"] / (second.sqrt() + group["eps"])
+
+
+def together(name: str, penalty: rz.Penalty, make: Callable, *, proximal: bool) -> float:
+    """Return the largest error of a weight, relative to the largest weight."""
+    model, parallel = PARALLEL[name]()
+    reg = rz.Regularization(model, [rz.kernel(penalty, proximal=proximal)])
+    optimizer = make(model.parameters())
+    reg.attach(optimizer)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        parallel(own_part(batch(step), equal=False)).square().sum().backward()
+        optimizer.step()
+    expected = alone(penalty, make, proximal=proximal)
+    worst = 0.0
+    for key, weight in model.named_parameters():
+        got, want = whole(weight), expected[key]
+        if proximal and not torch.equal(got == 0, want == 0):
+            return float("inf")
+        worst = max(worst, ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item())
+    kernels = [whole(m.weight) for m in (model.up, model.down, model.branch)]
+    value = sum(penalty(w).item() for w in kernels)
+    return max(worst, abs(sum(reg.penalties().values()) - value) / value)
+
+
+def cells() -> Iterator[tuple[str, str, Callable[[], float]]]:
+    for parallel in PARALLEL:
+        for of_optimizer, make in OPTIMIZERS.items():
+            for name, penalty in PENALTIES.items():
+                cell = partial(together, parallel, penalty, make, proximal=False)
+                yield f"{parallel}, {of_optimizer}", name, cell
+                if name.startswith(SHRINKING):
+                    cell = partial(together, parallel, penalty, make, proximal=True)
+                    yield f"{parallel}, {of_optimizer}, proximal", name, cell
+
+
+if __name__ == "__main__":
+    run((regime, name, {"ours": cell}) for regime, name, cell in cells())

@@ -1,0 +1,179 @@
+"""Wrong edits to what happens within the step of an optimizer."""
+
+from mutants.mutant import Mutant, attach
+
+
+def optimizer(name: str) -> str:
+    return attach(f"attach_optimizer::{name}")
+
+
+STEPS = [
+    Mutant(
+        "the penalty is added before a closure",
+        "attach/step/_steps.py",
+        "            loss = closure()\n            self._before(self._optimizer)\n",
+        "            self._before(self._optimizer)\n            loss = closure()\n",
+        (optimizer("a_closure_computes_the_gradient_before_the_penalty_is_added"),),
+    ),
+    Mutant(
+        "a closure given by name is not seen",
+        "attach/step/_steps.py",
+        'closure = kwargs["closure"] if "closure" in kwargs else next(iter(args[1:]), None)',
+        "closure = next(iter(args[1:]), None)",
+        (optimizer("a_closure_computes_the_gradient_before_the_penalty_is_added"),),
+    ),
+    Mutant(
+        "a step within a step counts again",
+        "attach/step/_steps.py",
+        "return steps > 1",
+        "return False",
+        (optimizer("a_step_within_a_step_of_the_same_optimizer_counts_once"),),
+    ),
+    Mutant(
+        "a scaler that the optimizer applies goes unseen",
+        "attach/step/_steps.py",
+        'if kwargs.get("grad_scaler") is not None:',
+        "if False:",
+        (attach("attach_refusals::a_scaler_that_the_optimizer_applies_itself"),),
+    ),
+    Mutant(
+        "the scale of a fused optimizer is ignored",
+        "attach/step/_apply.py",
+        'scale: Tensor | None = getattr(optimizer, "grad_scale", None)',
+        "scale: Tensor | None = None",
+        (optimizer("under_a_grad_scaler_it_is_as_without"),),
+    ),
+    Mutant(
+        "a maximised objective is penalised with the same sign",
+        "attach/step/_apply.py",
+        '-strength if group["maximize"] else strength',
+        "strength",
+        (optimizer("a_maximised_objective_is_penalised_all_the_same"),),
+    ),
+    Mutant(
+        "a step without a backward pass is penalised",
+        "attach/step/_apply.py",
+        "            return  # a step without a backward pass changes nothing\n",
+        "            pass\n",
+        (optimizer("a_step_without_any_gradient_changes_nothing"),),
+    ),
+    Mutant(
+        "strengths that change are not seen",
+        "attach/step/_apply.py",
+        "            self._strengths.version,\n",
+        "",
+        (optimizer("strengths_can_change_between_steps"),),
+    ),
+    Mutant(
+        "weights that are unfrozen are not seen",
+        "attach/step/_apply.py",
+        "            *[weight is not None and weight.requires_grad for weight in weights],\n",
+        "",
+        (optimizer("frozen_weights_are_left_alone_until_they_are_trained"),),
+    ),
+    Mutant(
+        "every optimizer penalises every weight",
+        "attach/step/_apply.py",
+        "if self._holding.optimizer_of(weight) is optimizer:",
+        "if True:",
+        (optimizer("several_optimizers_each_penalise_what_they_hold"),),
+    ),
+    Mutant(
+        "weights stay in the loss too",
+        "attach/_regularization.py",
+        "        self._delivery.weights.leave()\n",
+        "",
+        (optimizer("the_penalty_leaves_weights_out_and_the_penalties_report_them"),),
+    ),
+    Mutant(
+        "the hooks of an optimizer stay after detach",
+        "attach/_regularization.py",
+        "self._handles += self._applied.attach()",
+        "self._applied.attach()",
+        (optimizer("the_optimizer_keeps_the_regularization_until_it_is_detached"),),
+    ),
+    Mutant(
+        "a parameter added later is not seen",
+        "attach/step/_holding.py",
+        "a is b and m == n for",
+        "a is b for",
+        (optimizer("frozen_weights_are_left_alone_until_they_are_trained"),),
+    ),
+    Mutant(
+        "a weight that no optimizer holds is left out",
+        "attach/step/_holding.py",
+        "        if missing:\n",
+        "        if False:\n",
+        (attach("attach_refusals::an_optimizer_that_holds_only_some_of_the_weights"),),
+    ),
+    Mutant(
+        "the slope of squares lacks its 2",
+        "attach/step/_additions.py",
+        "L2Squared: (lambda weights: weights, 2.0)",
+        "L2Squared: (lambda weights: weights, 1.0)",
+        (optimizer("the_update_is_that_of_the_optimizers_own_weight_decay"),),
+    ),
+    Mutant(
+        "a mean over elements is added as a sum",
+        "attach/step/_additions.py",
+        "return float(derivative) * _MANY[type(term)][1]",
+        "return _MANY[type(term)][1]",
+        (optimizer("the_update_is_that_of_the_penalty_in_the_loss"),),
+    ),
+    Mutant(
+        "a weight without a gradient is passed over",
+        "attach/step/_additions.py",
+        "            weight.grad = torch.zeros_like(weight)\n",
+        "            continue\n",
+        (optimizer("a_weight_without_a_gradient_gets_the_penaltys_alone"),),
+    ),
+    Mutant(
+        "momentum does not lengthen the step",
+        "attach/step/_shrinking.py",
+        'rate * (1 - group["dampening"]) / (1 - momentum) if momentum else rate',
+        "rate",
+        (attach("proximal_steps::l1_reaches_the_lasso"),),
+    ),
+    Mutant(
+        "dampening does not shorten the step",
+        "attach/step/_shrinking.py",
+        '(1 - group["dampening"]) / (1 - momentum)',
+        "1 / (1 - momentum)",
+        (attach("proximal_steps::l1_reaches_the_lasso"),),
+    ),
+    Mutant(
+        "Adam's threshold is not elementwise",
+        "attach/step/_shrinking.py",
+        'return rate / ((second / correction).sqrt() + group["eps"])',
+        'return rate / ((second / correction).mean().sqrt() + group["eps"])',
+        (attach("proximal_steps::l1_reaches_the_lasso"),),
+    ),
+    Mutant(
+        "the second moment is not corrected",
+        "attach/step/_shrinking.py",
+        "(second / correction).sqrt()",
+        "second.sqrt()",
+        ("tests/distributed/test_steps.py",),
+    ),
+    Mutant(
+        "amsgrad's largest second moment is ignored",
+        "attach/step/_shrinking.py",
+        'second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]',
+        'second = state["exp_avg_sq"]',
+        (attach("proximal_steps::the_step_of_adam_is_the_one_it_made"),),
+    ),
+    Mutant(
+        "a step that a fused optimizer left out shrinks",
+        "attach/step/_shrinking.py",
+        "        if found_inf is not None:\n",
+        "        if False:\n",
+        (optimizer("a_step_whose_gradient_overflowed_changes_nothing"),),
+    ),
+    Mutant(
+        "a weight that was not updated is shrunk",
+        "attach/step/_shrinking.py",
+        "        if self.weight.grad is None:\n            return\n",
+        "        if not optimizer.state[self.weight]:\n            return\n",
+        (attach("proximal_steps::with_sgd_a_weight_without_a_gradient_is_left_alone"),),
+    ),
+]
