@@ -62,6 +62,10 @@ def everyone(method: Method) -> bool:
     return True
 
 
+def everything(case: Case) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Regime:
     """A way to train."""
@@ -77,6 +81,7 @@ class Regime:
     in_step: bool = False
     """Whether the penalty enters within the step of an optimizer."""
     applies: Callable[[Method], bool] = everyone
+    takes: Callable[[Case], bool] = everything
 
 
 class Outcome(NamedTuple):

@@ -34,6 +34,28 @@ def _norm_of_each_sample(x: Tensor) -> Tensor:
     return x.flatten(1).square().sum(dim=1).sqrt()
 
 
+def _norms_of_groups(x: Tensor) -> Tensor:
+    return x.movedim(1, 0).flatten(1).square().sum(dim=1).sqrt()
+
+
+def _norms_within_samples(x: Tensor) -> Tensor:
+    return x.unflatten(1, (-1, 1)).flatten(2).square().sum(dim=2).sqrt()
+
+
+def _huber(x: Tensor, delta: float) -> Tensor:
+    size = x.abs()
+    return torch.where(size <= delta, x.square() / 2, delta * (size - delta / 2)).sum()
+
+
+def _dependence(w: Tensor) -> Tensor:
+    return (w @ w.T - torch.eye(len(w))).square().sum()
+
+
+def _cosines(w: Tensor) -> Tensor:
+    units = w / w.square().sum(dim=1, keepdim=True).sqrt()
+    return (units @ units.T).triu(diagonal=1).abs().sum() / (len(w) * (len(w) - 1) / 2)
+
+
 def _divergence(x: Tensor) -> Tensor:
     """Return KL(target || mean) of each unit, with its tangent outside of [ε, 1 - ε]."""
     mean = x.mean(dim=0)
@@ -76,7 +98,26 @@ CASES = [
             0.1 * x.abs().sum() + 0.3 * _divergence(x).sum() + 0.5 * _norm_of_each_sample(x).mean()
         ),
     ),
+    Case(
+        rz.GroupLasso(0.3, axis=1, reduce="batch_mean"),
+        lambda x: 0.3 * _norms_within_samples(x).sum() / len(x),
+    ),
+    Case(rz.GroupLasso(0.3, axis=1, reduce="sum"), lambda x: 0.3 * _norms_of_groups(x).sum()),
+    Case(
+        rz.GroupLasso(2.0, axis=1, reduce="mean"),
+        lambda x: 2 * (_norms_of_groups(x) / (x[:, 0].numel() ** 0.5)).mean(),
+    ),
+    Case(rz.Huber(1.0, 0.5, reduce="batch_mean"), lambda x: _huber(x, 0.5) / len(x)),
+    Case(rz.Lp(0.3, 0.5, reduce="batch_mean"), lambda x: 0.3 * x.abs().sqrt().sum() / len(x)),
+    Case(rz.Lp(0.3, 1.5, reduce="batch_mean"), lambda x: 0.3 * x.abs().pow(1.5).sum() / len(x)),
 ]
+
+OF_KERNELS = [
+    Case(rz.Orthogonal(0.3), lambda w: 0.3 * _dependence(w)),
+    Case(rz.Orthogonal(2.0, axis=1), lambda w: 2 * _dependence(w.T)),
+    Case(rz.Orthogonal(2.0, normalized=True), lambda w: 2 * _cosines(w)),
+]
+"""What is no penalty of activities."""
 
 ONE_EACH = list({type(case.penalty): case for case in reversed(CASES)}.values())[::-1]
 """The first case of every class."""

@@ -32,6 +32,9 @@ def by_hand(penalty: rz.Penalty, w: Tensor, step: float) -> Tensor:
         case rz.L2Norm(strength=s):
             rows = w if penalty.reduce == "batch_mean" else w.reshape(1, -1)
             threshold = step * s / (count**0.5 if mean else count)
+        case rz.GroupLasso(strength=s, reduce="batch_mean"):
+            # rows are samples, which share no group: every element is one of its own
+            return soft(w, step * s / count)
         case rz.GroupLasso(strength=s, axis=axis):
             rows = w if axis == 0 else w.T
             groups = {"mean": len(rows) * rows.shape[1] ** 0.5}.get(penalty.reduce, 1)

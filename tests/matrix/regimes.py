@@ -11,6 +11,7 @@ from matrix import (
     optimizers,
     precision,
     proximal,
+    temporal,
     transforms,
     weights,
 )
@@ -26,6 +27,7 @@ GROUPS: dict[str, list[Regime]] = {
     "Precision": precision.REGIMES,
     "Transforms": transforms.REGIMES,
     "Life of a model": lifecycle.REGIMES,
+    "Recurrent layers": temporal.REGIMES,
     "Kernels": weights.REGIMES,
     "Kernels, within the step": optimizers.REGIMES,
     "Kernels, proximal": proximal.REGIMES,

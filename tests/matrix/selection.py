@@ -4,12 +4,23 @@ from collections.abc import Iterator
 
 from matrix.judge import Regime
 from matrix.methods import OURS, Method
-from matrix.penalties import CASES, ONE_EACH, TRIMMED, Case
-from matrix.regimes import REGIMES
+from matrix.penalties import CASES, OF_KERNELS, ONE_EACH, TRIMMED, Case
+from matrix.regimes import GROUPS, REGIMES
+
+_OF_KERNELS = [*GROUPS["Kernels"], *GROUPS["Kernels, within the step"]]
 
 
 def cases_of(regime: Regime, *, full: bool) -> list[Case]:
     """Return the penalties that a regime is run with; of compiled ones, one of each class."""
+    return [case for case in _chosen(regime, full=full) if regime.takes(case)]
+
+
+def _chosen(regime: Regime, *, full: bool) -> list[Case]:
+    of_kernels = OF_KERNELS if regime in _OF_KERNELS else []
+    return _of_activities(regime, full=full) + (of_kernels if full else of_kernels[:1])
+
+
+def _of_activities(regime: Regime, *, full: bool) -> list[Case]:
     if regime.slow:
         return TRIMMED if full else TRIMMED[-1:]
     if regime.compiles:

@@ -12,7 +12,7 @@ from pathlib import Path
 from matrix.judge import Outcome, judge
 from matrix.kept import Kept, Row, fingerprint
 from matrix.methods import HOOKS, OURS, Method
-from matrix.penalties import CASES
+from matrix.penalties import CASES, OF_KERNELS
 from matrix.processes import several_processes
 from matrix.regimes import GROUPS, REGIMES
 from matrix.selection import cases_of, concerns
@@ -73,7 +73,7 @@ def markdown(rows: dict[str, Row]) -> str:
     """Return the page."""
     return "\n".join(
         [
-            _INTRODUCTION.format(count=len(CASES)),
+            _INTRODUCTION.format(count=len(CASES + OF_KERNELS)),
             *_totals(list(rows.values())),
             *[line for group, regimes in GROUPS.items() for line in _group(group, regimes, rows)],
             *several_processes(),

@@ -6,7 +6,7 @@ import torch
 from matrix.judge import judge
 from matrix.methods import HOOKS
 from matrix.network import batch, build, explicit, task
-from matrix.penalties import CASES, Case, public_classes
+from matrix.penalties import CASES, OF_KERNELS, Case, public_classes
 from matrix.regimes import REGIMES
 from penalties.oracle import plain
 
@@ -14,11 +14,11 @@ every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in C
 
 
 def test_every_public_penalty_is_in_the_matrix():
-    missing = public_classes() - {type(case.penalty) for case in CASES}
+    missing = public_classes() - {type(case.penalty) for case in CASES + OF_KERNELS}
     assert not missing, f"add to tests/matrix/penalties.py: {missing}"
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES + OF_KERNELS, ids=lambda case: case.name)
 def test_formulas_agree_with_the_oracle_of_the_penalties(case: Case):
     x = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(case.formula(x), plain(case.penalty, x))

@@ -252,8 +252,9 @@ class Injecting(Tap):
             total = total + value
             if not compiling:
                 self._latest[key] = value.detach()
-        x = Inject.apply(activation.x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        return replace_in(output, activation.x, x, self._site)
+        entry = activation.entry
+        x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        return replace_in(output, entry, x, self._site)
 
 
 class Begin(Hook):

@@ -23,6 +23,13 @@ class Activation(NamedTuple):
     batch_axis: Axes
     mask: Tensor | None = None
     time_axis: int | None = None
+    padded_from: Tensor | None = None
+    """The part of the output that `x` was made of, if it is no part itself."""
+
+    @property
+    def entry(self) -> Tensor:
+        """The part of the output by which a gradient can enter."""
+        return self.x if self.padded_from is None else self.padded_from
 
 
 def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
@@ -54,7 +61,8 @@ def _of_recurrent_layer(
         steps = torch.arange(int(lengths.max()), device=x.device)
         mask = steps < lengths.to(x.device)[:, None]
         mask = mask if module.batch_first else mask.T
-        return Activation(_checked(x, output, site), of_sequences, mask, 1 - of_sequences)
+        x = _checked(x, output, site)
+        return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)
     x = _checked(selected, output, site)
     if x is states:
         if x.ndim == 3:

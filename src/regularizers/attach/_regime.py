@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import Enum
 from types import FrameType
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,21 @@ from regularizers.errors import CollectionError
 
 _CHECKPOINT = "torch.utils.checkpoint"
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _never_compiled(function: Function) -> Function:
+    """Let the compiler pass a function by, which it may meet where it breaks a graph.
+
+    It asks about the moment in which it runs; in compiled code `_ops` does.
+    """
+    dynamo: Any = torch._C._dynamo.eval_frame
+    if hasattr(dynamo, "set_code_exec_strategy"):  # without it the compiler warns, no more
+        action = dynamo._FrameAction
+        skipped = dynamo._FrameExecStrategy(action.SKIP, action.DEFAULT)
+        dynamo.set_code_exec_strategy(function.__code__, skipped)
+    return function
+
 
 class Pass(Enum):
     """What a forward with gradients enabled is a part of."""
@@ -24,6 +41,7 @@ class Pass(Enum):
     REENTRANT = "a forward that a reentrant checkpoint repeats in the backward"
 
 
+@_never_compiled
 def current_pass() -> Pass:
     """Return what the running forward is a part of; not to be asked while compiling."""
     if torch._C._current_graph_task_id() == -1:
@@ -33,11 +51,13 @@ def current_pass() -> Pass:
     return Pass.REENTRANT
 
 
+@_never_compiled
 def is_first_reentrant_pass() -> bool:
     """Return whether this forward without gradients is to be repeated by a reentrant checkpoint."""
     return _caller_in_checkpoint() == "CheckpointFunction.forward"
 
 
+@_never_compiled
 def saved_tensors_are_hooked() -> bool:
     """Return whether what is saved for the backward passes through hooks that are unknown.
 
@@ -48,11 +68,13 @@ def saved_tensors_are_hooked() -> bool:
     return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
 
 
+@_never_compiled
 def is_transformed() -> bool:
     """Return whether a transform of `torch.func` is running, whose tensors are wrapped."""
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
+@_never_compiled
 def is_batched_alone() -> bool:
     """Return whether `vmap` runs without a gradient of `torch.func` around or within it."""
     levels = torch._C._functorch.get_interpreter_stack() or []
@@ -60,6 +82,7 @@ def is_batched_alone() -> bool:
     return bool(kinds) and torch._C._functorch.TransformType.Grad not in kinds
 
 
+@_never_compiled
 def check_alive(value: Tensor, key: str) -> None:
     """Raise if `value` belongs to a transform of `torch.func` that has ended."""
     dead: bool = torch._C._functorch.is_dead_tensor_wrapper(value)  # type: ignore[attr-defined]
@@ -97,11 +120,13 @@ def _is_managed_by_fsdp(part: nn.Module, model: nn.Module) -> bool:
     )
 
 
+@_never_compiled
 def _is_recomputation_on_top() -> bool:
     hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
     return hooks is not None and "_recomputation_hook" in getattr(hooks[0], "__qualname__", "")
 
 
+@_never_compiled
 def _caller_in_checkpoint() -> str | None:
     """Return the function of PyTorch's checkpointing that is nearest among the callers, if any."""
     frame: FrameType | None = sys._getframe(1)
