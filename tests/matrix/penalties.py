@@ -110,6 +110,12 @@ CASES = [
     Case(rz.Huber(1.0, 0.5, reduce="batch_mean"), lambda x: _huber(x, 0.5) / len(x)),
     Case(rz.Lp(0.3, 0.5, reduce="batch_mean"), lambda x: 0.3 * x.abs().sqrt().sum() / len(x)),
     Case(rz.Lp(0.3, 1.5, reduce="batch_mean"), lambda x: 0.3 * x.abs().pow(1.5).sum() / len(x)),
+    Case(rz.AR(2.0), lambda x: 2 * x.square().mean()),
+    Case(rz.TAR(1.0, time_axis=1), lambda x: x.diff(dim=1).square().mean()),
+    Case(
+        rz.Temporal(rz.L2Norm(0.3, reduce="batch_mean"), time_axis=1),
+        lambda x: 0.3 * _norm_of_each_sample(x.diff(dim=1)).mean(),
+    ),
 ]
 
 OF_KERNELS = [

@@ -20,6 +20,8 @@ def soft(w: Tensor, threshold: Tensor | float) -> Tensor:
 
 def by_hand(penalty: rz.Penalty, w: Tensor, step: float) -> Tensor:
     """Return the minimiser v of penalty(v) + ‖v − w‖² / (2 step)."""
+    if isinstance(penalty, rz.AR):
+        return by_hand(rz.L2Squared(penalty.alpha, reduce="mean"), w, step)
     mean = penalty.reduce == "mean"
     count = {"mean": w.numel(), "batch_mean": len(w)}.get(penalty.reduce, 1)
     match penalty:
@@ -48,7 +50,15 @@ def by_hand(penalty: rz.Penalty, w: Tensor, step: float) -> Tensor:
     return shrunk.reshape(w.shape)
 
 
-HAVE_ONE = (rz.L1, rz.L2Squared, rz.L1L2, rz.L2Norm, rz.GroupLasso, rz.ActivityRegularization)
+HAVE_ONE = (
+    rz.AR,
+    rz.L1,
+    rz.L2Squared,
+    rz.L1L2,
+    rz.L2Norm,
+    rz.GroupLasso,
+    rz.ActivityRegularization,
+)
 
 
 def where_there_is_one(method: Method, case: Case) -> Must:
