@@ -347,6 +347,33 @@ def test_frozen_weights_are_left_alone_until_they_are_trained():
     torch.testing.assert_close(layer.weight, before - 0.05 * before.sign())
 
 
+def test_a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained():
+    layer = nn.Linear(3, 1)
+    layer.weight.requires_grad_(False)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1.0)
+    rz.Regularization(layer, [rz.kernel(rz.L1(0.1))]).attach(optimizer)
+    before = layer.weight.detach().clone()
+    layer(torch.ones(1, 3)).sum().backward()
+    for trained in (False, True):
+        layer.weight.requires_grad_(trained)
+        optimizer.step()
+        torch.testing.assert_close(layer.weight, before - 0.1 * trained * before.sign())
+
+
+def test_a_weight_put_into_a_group_later_is_penalised():
+    layer = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD([layer.bias], lr=1.0)
+    layer.weight.requires_grad_(False)
+    rz.Regularization(layer, [rz.kernel(rz.L1(0.1))]).attach(optimizer)
+    before = layer.weight.detach().clone()
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    layer.weight.requires_grad_()
+    optimizer.param_groups[0]["params"].append(layer.weight)
+    optimizer.step()
+    torch.testing.assert_close(layer.weight, before - 0.1 * before.sign())
+
+
 def test_a_weight_unfrozen_without_an_optimizer_is_an_error_at_the_next_step():
     layer = nn.Linear(3, 1)
     layer.weight.requires_grad_(False)

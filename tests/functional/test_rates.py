@@ -49,6 +49,33 @@ def test_drop_path_drops_whole_samples(xp):
     np.testing.assert_allclose(y[y != 0], 1 / 0.7)
 
 
+def test_locked_dropout_drops_its_share_of_units_at_every_step(xp):
+    x = make(xp, np.ones((3, N // 10, 10)))
+    noised = functional.locked_dropout(x, 0.3, generator_of(xp), time_axis=0)
+    y = numbers(noised.y)
+    assert noised.noise.shape == (1, N // 10, 10)
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:1], y.shape))
+    assert abs((y[0] == 0).mean() - 0.3) < 5 * standard_error(0.3)
+    np.testing.assert_allclose(y[y != 0], 1 / 0.7)
+
+
+@pytest.mark.parametrize(("time_axis", "shape"), [(0, (1, 5, 6)), (1, (4, 1, 6)), (-1, (4, 5, 1))])
+def test_locked_dropout_along_other_axes(xp, time_axis, shape):
+    x = make(xp, np.ones((4, 5, 6)))
+    noised = functional.locked_dropout(x, 0.5, generator_of(xp), time_axis=time_axis)
+    assert noised.noise.shape == shape
+    y = numbers(noised.y)
+    np.testing.assert_array_equal(y, np.broadcast_to(numbers(noised.noise), y.shape))
+
+
+def test_locked_dropout_along_an_axis_that_cannot_be():
+    x, rng = np.ones((4, 5)), np.random.default_rng(0)
+    with pytest.raises(ShapeError, match=r"^time_axis: expected axes of an array of 2 dimensions"):
+        functional.locked_dropout(x, 0.5, rng, time_axis=2)
+    with pytest.raises(ConfigurationError, match=r"^time_axis: expected an integer, got \(0, 1\)$"):
+        functional.locked_dropout(x, 0.5, rng, time_axis=(0, 1))
+
+
 @pytest.mark.parametrize(
     ("batch_axis", "shape"),
     [(0, (4, 1, 1)), (-2, (1, 5, 1)), ((0, 1), (4, 5, 1))],

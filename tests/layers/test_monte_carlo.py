@@ -36,7 +36,7 @@ def test_every_dropout_is_active_and_batch_normalization_is_not(dropout, trainin
     flat = isinstance(dropout, nn.Dropout1d)
     conv, norm = (nn.Conv1d, nn.BatchNorm1d) if flat else (nn.Conv2d, nn.BatchNorm2d)
     model = nn.Sequential(conv(2, 8, 1), norm(8), dropout).train(training)
-    x = torch.randn(4, 2, 6) if flat else torch.randn(4, 2, 6, 6)
+    x = torch.randn(40, 2, 6) if flat else torch.randn(40, 2, 6, 6)
     before = copy.deepcopy(model.state_dict())
     with monte_carlo_dropout(model) as inside:
         assert inside is model
@@ -44,6 +44,26 @@ def test_every_dropout_is_active_and_batch_normalization_is_not(dropout, trainin
         assert varies(model, x)
     assert modes(model) == [training] * 4
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+
+
+SEQUENCES = {
+    "locked": (rz.layers.LockedDropout(0.5), torch.ones(5, 20, 3)),
+    "weights": (rz.layers.WeightDrop(nn.LSTM(3, 4), ["weight_hh_l0"], 0.5), torch.ones(5, 2, 3)),
+    "words": (
+        rz.layers.EmbeddingDropout(nn.Embedding(50, 3), 0.5),
+        torch.arange(40).reshape(20, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize(("dropout", "x"), SEQUENCES.values(), ids=SEQUENCES.keys())
+def test_the_dropouts_of_sequences_are_active_and_what_they_wrap_is_not(dropout, x):
+    model = nn.Sequential(dropout).eval()
+    with monte_carlo_dropout(model):
+        assert varies(model, x)
+        assert [m for m in model.modules() if m.training] == [dropout]
+    assert not varies(model, x)
+    assert not any(modes(model))
 
 
 def test_the_mean_of_the_draws_and_their_spread():

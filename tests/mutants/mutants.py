@@ -3,12 +3,18 @@
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
+from mutants.penalties import PENALTIES
 from mutants.processes import PROCESSES
+from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
 from mutants.steps import STEPS
+from mutants.temporal import TIME
 
 # the slow ones first, so that none is left to the end alone
-MUTANTS = [*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS, *MATHEMATICS, *STEPS, *SITES]
+MUTANTS = [
+    *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
+    *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
+]
 
 EQUIVALENT = {
     "Begin, Commit and End do not ask whether the ledger is closed": (

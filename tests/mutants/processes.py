@@ -23,11 +23,8 @@ PROCESSES = [
     Mutant(
         "norms are added up instead of squares",
         "penalties/_l2.py",
-        ' if self.reduce == "batch_mean" else xp.astype(statistic, xp.float64) ** 2\n'
-        "\n"
-        "    def from_sum(self, total: Array, xp: Namespace) -> Array:\n"
-        '        if self.reduce == "batch_mean":\n',
-        "\n\n    def from_sum(self, total: Array, xp: Namespace) -> Array:\n        if True:\n",
+        'return self.reduce != "batch_mean"',
+        "return False",
         (RANKS,),
     ),
     Mutant(

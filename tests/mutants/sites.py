@@ -13,8 +13,8 @@ SITES = [
     Mutant(
         "the padding of a PackedSequence counts",
         "attach/_outputs.py",
-        "return Activation(_checked(x, output, site), of_sequences, mask)",
-        "return Activation(_checked(x, output, site), of_sequences)",
+        "return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)",
+        "return Activation(x, of_sequences, None, 1 - of_sequences, selected.data)",
         (attach("recurrent::other_penalties_and_reductions_of_packed_sequences"),),
     ),
     Mutant(

@@ -69,7 +69,7 @@ STEPS = [
         "attach/step/_apply.py",
         "            *[weight is not None and weight.requires_grad for weight in weights],\n",
         "",
-        (optimizer("frozen_weights_are_left_alone_until_they_are_trained"),),
+        (optimizer("a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained"),),
     ),
     Mutant(
         "every optimizer penalises every weight",
@@ -97,14 +97,14 @@ STEPS = [
         "attach/step/_holding.py",
         "a is b and m == n for",
         "a is b for",
-        (optimizer("frozen_weights_are_left_alone_until_they_are_trained"),),
+        (optimizer("a_weight_put_into_a_group_later_is_penalised"),),
     ),
     Mutant(
         "a weight that no optimizer holds is left out",
         "attach/step/_holding.py",
         "        if missing:\n",
         "        if False:\n",
-        (attach("attach_refusals::an_optimizer_that_holds_only_some_of_the_weights"),),
+        (attach("attach_refusals::an_optimizer_that_holds_none_of_the_weights"),),
     ),
     Mutant(
         "the slope of squares lacks its 2",
@@ -153,7 +153,7 @@ STEPS = [
         "attach/step/_shrinking.py",
         "(second / correction).sqrt()",
         "second.sqrt()",
-        ("tests/distributed/test_steps.py",),
+        (attach("proximal_steps::the_step_of_adam_is_the_one_it_made"),),
     ),
     Mutant(
         "amsgrad's largest second moment is ignored",

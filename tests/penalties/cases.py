@@ -1,17 +1,34 @@
 """Every penalty, under every reduction and with the options it has."""
 
-from regularizers import L1, L1L2, ActivityRegularization, KLSparsity, L2Norm, L2Squared, Penalty
+from regularizers import (
+    L1,
+    L1L2,
+    ActivityRegularization,
+    GroupLasso,
+    Huber,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Lp,
+    Orthogonal,
+    Penalty,
+)
+from regularizers.penalties._frame import Axes
 
 REDUCTIONS = ["sum", "batch_mean", "mean"]
 
 
-def kinds(**options) -> list[Penalty]:
-    """Return one penalty of each kind, read with `options`."""
+def kinds(groups: Axes = -1, **options) -> list[Penalty]:
+    """Return one penalty of each kind that has reductions, read with `options`."""
     return [
         L1(0.75, **options),
         L2Norm(0.5, **options),
         L2Squared(0.25, **options),
         L1L2(0.5, 0.125, **options),
+        Huber(0.5, 0.375, **options),
+        Lp(0.5, 1.5, **options),
+        Lp(0.25, 0.5, **options),
+        GroupLasso(0.5, groups, **options),
         KLSparsity(0.5, target=0.25, **options),
         ActivityRegularization(0.75, "l1", **options),
         ActivityRegularization(0.5, "l2", **options),
@@ -20,14 +37,27 @@ def kinds(**options) -> list[Penalty]:
     ]
 
 
+ORTHOGONAL: list[Penalty] = [
+    Orthogonal(0.25),
+    Orthogonal(0.125, axis=-1),
+    Orthogonal(0.5, normalized=True),
+    Orthogonal(0.5, -1, normalized=True),
+]
+
 PENALTIES: list[Penalty] = [
     *kinds(),
+    *ORTHOGONAL,
+    *[GroupLasso(0.5, 0, reduce=reduce) for reduce in REDUCTIONS],
     *[penalty for reduce in REDUCTIONS for penalty in kinds(reduce=reduce)],
 ]
 
 OPTIONED: list[Penalty] = [
     *kinds(reduce="batch_mean", batch_axis=1),
-    *kinds(reduce="mean", batch_axis=(0, 1)),
+    *kinds(reduce="mean", batch_axis=(0, 1), groups=(0, 1)),
     *kinds(reduce="batch_mean", batch_axis=(-1, 0)),
     KLSparsity(0.5, target=0.25, epsilon=0.125),
+    GroupLasso(0.5, (), reduce="mean"),
+    GroupLasso(0.5, (), reduce="mean", batch_axis=(0, 1)),
+    GroupLasso(0.5, (0, 1)),
+    GroupLasso(0.5, 0, reduce="mean", batch_axis=1),
 ]

@@ -3,10 +3,26 @@
 They read the fields of a penalty and nothing else of it.
 """
 
+import math
+
 import numpy as np
 import torch
 
-from regularizers import L1, L1L2, ActivityRegularization, KLSparsity, L2Norm, L2Squared
+from regularizers import (
+    AR,
+    L1,
+    L1L2,
+    TAR,
+    ActivityRegularization,
+    GroupLasso,
+    Huber,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Lp,
+    Orthogonal,
+    Temporal,
+)
 
 
 def plain(penalty, x):
@@ -16,6 +32,19 @@ def plain(penalty, x):
             return s * _reduced(_by_sample(x, penalty).abs(), penalty)
         case L2Squared(strength=s):
             return s * _reduced(_by_sample(x, penalty).square(), penalty)
+        case Huber(strength=s, delta=delta):
+            samples = _by_sample(x, penalty)
+            loss = torch.nn.functional.huber_loss
+            elements = loss(samples, torch.zeros_like(samples), reduction="none", delta=delta)
+            return s * _reduced(elements, penalty)
+        case Lp(strength=s, p=p):
+            samples = _by_sample(x, penalty)
+            powers = torch.where(samples == 0, 1.0, samples).abs() ** p
+            return s * _reduced(torch.where(samples == 0, 0.0, powers), penalty)
+        case GroupLasso(strength=s):
+            return s * _norms_of_groups(x, penalty)
+        case Orthogonal(strength=s):
+            return s * _dependence(_numbered(x, (penalty.axis,)), penalty)
         case L2Norm(strength=s):
             return s * _norm(_by_sample(x, penalty), penalty)
         case L1L2(l1=s1, l2=s2):
@@ -27,6 +56,12 @@ def plain(penalty, x):
         case KLSparsity(strength=s):
             units = _divergence(_by_sample(x, penalty).mean(dim=0), penalty)
             return s * (units.mean() if penalty.reduce == "mean" else units.sum())
+        case AR(alpha=alpha):
+            return alpha * x.pow(2).mean()
+        case TAR(beta=beta, time_axis=axis):
+            return beta * x.diff(dim=axis).pow(2).mean()
+        case Temporal(penalty=of, time_axis=axis):
+            return plain(of, x.diff(dim=axis))
     return sum(plain(part, x) for part in penalty.parts)
 
 
@@ -40,19 +75,40 @@ def value_and_gradient(penalty, values):
 
 def _by_sample(x, penalty):
     """Return `x` as a matrix of samples by units."""
+    return _numbered(x, _axes(0 if penalty.batch_axis is None else penalty.batch_axis))
+
+
+def _axes(axis):
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def _numbered(x, axes):
+    """Return `x` as a matrix, whose rows are numbered by `axes`."""
     if x.ndim == 0:
         return x.reshape(1, 1)
-    axis = 0 if penalty.batch_axis is None else penalty.batch_axis
-    axes = axis if isinstance(axis, tuple) else (axis,)
     front = torch.movedim(x, axes, tuple(range(len(axes))))
-    return front.flatten(end_dim=len(axes) - 1).reshape(-1, _units(front, len(axes)))
+    return front.reshape(math.prod(front.shape[: len(axes)]), -1)
 
 
-def _units(front, batch_axes):
-    units = 1
-    for extent in front.shape[batch_axes:]:
-        units *= extent
-    return units
+def _norms_of_groups(x, penalty):
+    numbering, batch = _axes(penalty.axis), _axes(penalty.batch_axis or 0)
+    if penalty.reduce == "batch_mean" and x.ndim:
+        numbering = tuple({axis % x.ndim for axis in (*numbering, *batch)})
+    groups = _numbered(x, numbering)
+    norms = _scaled_norm(groups)
+    if penalty.reduce == "batch_mean":
+        return norms.sum() / len(_by_sample(x, penalty))
+    return (norms / groups.shape[1] ** 0.5).mean() if penalty.reduce == "mean" else norms.sum()
+
+
+def _dependence(vectors, penalty):
+    if not penalty.normalized:
+        return (vectors @ vectors.T - torch.eye(len(vectors))).square().sum()
+    norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    units = vectors / torch.where(norms == 0, 1.0, norms)
+    pairs = torch.combinations(torch.arange(len(vectors)))
+    products = (units[pairs[:, 0]] * units[pairs[:, 1]]).sum(dim=1)
+    return products.abs().mean() if len(pairs) else 0 * products.sum()
 
 
 def _reduced(elements, penalty):

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from regularizers import L1, L1L2, ActivityRegularization, KLSparsity, L2Norm, L2Squared
+from regularizers import (
+    L1,
+    L1L2,
+    ActivityRegularization,
+    GroupLasso,
+    Huber,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Lp,
+    Orthogonal,
+)
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 
 MAKERS = {
@@ -16,6 +27,10 @@ MAKERS = {
     "L2Norm": L2Norm,
     "L2Squared": L2Squared,
     "L1L2": lambda s, **options: L1L2(s, 0.1, **options),
+    "Huber": Huber,
+    "Lp": lambda s, **options: Lp(s, 1.5, **options),
+    "GroupLasso": lambda s, **options: GroupLasso(s, 0, **options),
+    "Orthogonal": Orthogonal,
     "KLSparsity": lambda s, **options: KLSparsity(s, 0.1, **options),
     "ActivityRegularization": lambda s, **options: ActivityRegularization(s, "l1", **options),
 }
@@ -134,3 +149,51 @@ def test_a_target_from_another_library_is_a_number(target, dtype):
     assert value.dtype == x.dtype
     assert value.item() == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5), rel=1e-6)
     assert KLSparsity(1.0, target)(x.detach().numpy()).dtype == dtype
+
+
+@pytest.mark.parametrize("value", [0, -1.0, nan, inf, True, "1", None, 1j], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [("delta", lambda value: Huber(0.1, value)), ("p", lambda value: Lp(0.1, value))],
+    ids=["Huber", "Lp"],
+)
+def test_a_setting_that_is_no_positive_number(name, maker, value):
+    match = f"^{name}: expected a finite number above 0, got"
+    with pytest.raises(ConfigurationError, match=match) as caught:
+        maker(value)
+
+    assert str(caught.value).endswith(f"got {value!r}")
+
+
+@pytest.mark.parametrize("axis", [0.0, "0", [0], (0, 1.0), True, None, np.int64(0)], ids=repr)
+def test_an_axis_of_groups_that_is_no_integer(axis):
+    with pytest.raises(ConfigurationError, match="axis: expected an integer or a tuple of") as e:
+        GroupLasso(0.1, axis)
+
+    assert str(e.value).endswith(f"got {axis!r}")
+
+
+@pytest.mark.parametrize("axis", [0.0, "0", (0,), True, None], ids=repr)
+def test_an_axis_of_vectors_that_is_no_integer(axis):
+    with pytest.raises(ConfigurationError, match="axis: expected an integer, got") as e:
+        Orthogonal(0.1, axis)
+
+    assert str(e.value).endswith(f"got {axis!r}")
+
+
+@pytest.mark.parametrize("normalized", [1, None, "yes"], ids=repr)
+def test_neither_true_nor_false(normalized):
+    with pytest.raises(ConfigurationError, match="normalized: expected True or False, got"):
+        Orthogonal(0.1, normalized=normalized)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "batch_mean"])
+def test_orthogonality_is_no_sum_to_average(reduce):
+    match = f"reduce: expected 'sum' or None of Orthogonal, .*, got '{reduce}'; divide the strength"
+    with pytest.raises(ConfigurationError, match=match):
+        Orthogonal(0.1, reduce=reduce)
+
+
+def test_orthogonality_has_no_samples():
+    with pytest.raises(ConfigurationError, match=r"batch_axis: expected None .*, got 1; the vect"):
+        Orthogonal(0.1, batch_axis=1)

@@ -7,7 +7,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 from penalties.arrays import make, numbers
-from regularizers import L1, L1L2, ActivityRegularization, KLSparsity, L2Norm, L2Squared
+from regularizers import (
+    L1,
+    L1L2,
+    ActivityRegularization,
+    GroupLasso,
+    Huber,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Lp,
+    Orthogonal,
+)
 
 close = pytest.approx
 
@@ -24,6 +35,25 @@ VALUES = [
     (L1(0.1) + L2Squared(0.1), [1.0, 2.0, 3.0], 0.6 + 1.4),
     (KLSparsity(0.1, target=0.5), [[0.25], [0.25]], 0.1 * 0.5 * math.log(4 / 3)),
     (KLSparsity(0.1, target=0.5), [[0.25], [0.75]], 0.0),
+    (Huber(0.1), [0.5, -1.0, 3.0], 0.1 * (0.125 + 0.5 + 2.5)),
+    (Huber(0.1, delta=2.0), [1.0, -3.0], 0.1 * (0.5 + 4.0)),
+    (Lp(0.1, 0.5), [4.0, -9.0, 0.0], 0.5),
+    (Lp(0.1, 1), [1.0, -2.0, 3.0], 0.6),
+    (Lp(0.1, 2), [1.0, -2.0, 3.0], 1.4),
+    (Lp(0.1, 3), [1.0, -2.0], 0.9),
+    (GroupLasso(0.1, axis=0), [[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]], 0.7),
+    (GroupLasso(0.1, axis=1), [[3.0, 5.0], [4.0, 12.0]], 1.8),
+    (GroupLasso(0.1, axis=(0, 1)), [[3.0, -5.0], [4.0, 12.0]], 2.4),
+    (GroupLasso(0.1, axis=()), [[2.0, 4.0], [-4.0, 8.0]], 1.0),
+    (GroupLasso(0.1, axis=1), [[[3.0], [5.0]], [[4.0], [12.0]]], 1.8),
+    (Orthogonal(0.1), [[1.0, 0.0], [0.0, -1.0]], 0.0),
+    (Orthogonal(0.1), [[1.0, 2.0], [0.0, 1.0]], 0.1 * (16 + 2 * 4)),
+    (Orthogonal(0.1, axis=1), [[1.0, 0.0], [2.0, 1.0]], 0.1 * (16 + 2 * 4)),
+    (Orthogonal(0.1), [[1.0], [1.0], [0.0]], 0.1 * (2 + 1)),
+    (Orthogonal(0.1, normalized=True), [[2.0, 0.0], [0.0, 3.0]], 0.0),
+    (Orthogonal(0.1, normalized=True), [[3.0, 4.0], [-5.0, 0.0]], 0.06),
+    (Orthogonal(0.1, normalized=True), [[3.0, 4.0], [-5.0, 0.0], [0.0, 0.0]], 0.02),
+    (Orthogonal(0.1, normalized=True), [[3.0, 4.0]], 0.0),
 ]
 
 GRADIENTS = [
@@ -37,6 +67,21 @@ GRADIENTS = [
     (ActivityRegularization.l2_squared(0.1), [2.0, 3.0], [0.4, 0.6]),
     (L1(0.1) + L2Squared(0.1), [2.0, 3.0], [0.5, 0.7]),
     (KLSparsity(0.3, target=0.5), [[0.25], [0.25]], [[-0.2], [-0.2]]),
+    (Huber(0.1), [0.5, -1.0, 3.0, 0.0], [0.05, -0.1, 0.1, 0.0]),
+    (Huber(0.1, delta=2.0), [1.0, -3.0], [0.1, -0.2]),
+    (Lp(0.1, 0.5), [4.0, -1.0, 0.0], [0.025, -0.05, 0.0]),
+    (Lp(0.1, 1), [1.0, -2.0, 0.0], [0.1, -0.1, 0.0]),
+    (Lp(0.1, 2), [2.0, -3.0, 0.0], [0.4, -0.6, 0.0]),
+    (Lp(0.1, 3), [1.0, -2.0, 0.0], [0.3, -1.2, 0.0]),
+    (GroupLasso(0.1, axis=0), [[3.0, 4.0], [0.0, 0.0]], [[0.06, 0.08], [0.0, 0.0]]),
+    (GroupLasso(0.1, axis=1), [[3.0, 0.0], [4.0, 0.0]], [[0.06, 0.0], [0.08, 0.0]]),
+    (Orthogonal(0.1), [[2.0, 0.0], [0.0, 1.0]], [[2.4, 0.0], [0.0, 0.0]]),
+    (Orthogonal(0.1), [[1.0], [1.0]], [[0.4], [0.4]]),
+    (
+        Orthogonal(0.1, normalized=True),
+        [[3.0, 4.0], [-5.0, 0.0], [0.0, 0.0]],
+        [[0.1 / 3 * 0.128, 0.1 / 3 * -0.096], [0.0, 0.1 / 3 * -0.16], [0.0, 0.0]],
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from penalties.arrays import numbers
-from regularizers import L1, L1L2, KLSparsity, L2Squared, Penalty
+from regularizers import L1, L1L2, KLSparsity, L2Squared, Orthogonal, Penalty
 
 PAIRS = [
     (keras.regularizers.L1(0.01), L1(0.01, reduce="batch_mean")),
@@ -126,3 +126,26 @@ def test_kullback_leibler_called_directly(batch, reduce):
 
     assert ours(codings).item() == pytest.approx(loss.item(), rel=1e-5)
     assert_allclose(numbers(ours.gradient(codings)), numbers(expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "axis"), [("rows", 0), ("columns", 1)])
+@pytest.mark.parametrize("shape", [(6, 5), (5, 6), (2, 3)], ids=str)
+def test_orthogonality(mode, axis, shape):
+    theirs = keras.regularizers.OrthogonalRegularizer(0.7, mode)
+    generator = torch.Generator().manual_seed(5)
+    kernel = torch.randn(shape, generator=generator, requires_grad=True)
+    loss = theirs(kernel)
+    (expected,) = torch.autograd.grad(loss, kernel)
+    ours = Orthogonal(0.7, axis, normalized=True)
+
+    assert ours(kernel).item() == pytest.approx(loss.item(), rel=1e-5)
+    assert_allclose(numbers(ours.gradient(kernel)), numbers(expected), rtol=1e-4, atol=1e-7)
+
+
+def test_orthogonality_of_a_dense_kernel_is_of_the_other_axis_of_a_linear_weight():
+    layer = dense(kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.7, "columns"))
+    weight = layer.kernel.value.detach().T
+
+    assert Orthogonal(0.7, axis=0, normalized=True)(weight).item() == pytest.approx(
+        layer.losses[0].item(), rel=1e-5
+    )

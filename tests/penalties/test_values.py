@@ -9,7 +9,18 @@ import pytest
 
 import regularizers
 from penalties.cases import OPTIONED, PENALTIES, kinds
-from regularizers import L1, L1L2, ActivityRegularization, KLSparsity, L2Norm, L2Squared
+from regularizers import (
+    L1,
+    L1L2,
+    ActivityRegularization,
+    GroupLasso,
+    Huber,
+    KLSparsity,
+    L2Norm,
+    L2Squared,
+    Lp,
+    Orthogonal,
+)
 from regularizers.penalties import Sum
 
 EVERY = PENALTIES + OPTIONED
@@ -32,6 +43,12 @@ def test_the_repr_is_the_call_that_makes_it(penalty):
         (KLSparsity(1.0, target=0.1), "KLSparsity(1.0, 0.1)"),
         (KLSparsity(1.0, 0.1, epsilon=0.01), "KLSparsity(1.0, 0.1, epsilon=0.01)"),
         (ActivityRegularization.l2(0.5), "ActivityRegularization(0.5, 'l2')"),
+        (Huber(0.5), "Huber(0.5)"),
+        (Huber(0.5, np.float64(2)), "Huber(0.5, 2.0)"),
+        (Lp(0.5, 3), "Lp(0.5, 3.0)"),
+        (GroupLasso(0.5, (0, 1), reduce="mean"), "GroupLasso(0.5, (0, 1), reduce='mean')"),
+        (Orthogonal(0.5), "Orthogonal(0.5)"),
+        (Orthogonal(0.5, 1, normalized=True), "Orthogonal(0.5, 1, normalized=True)"),
         (L1(0.5) + L2Squared(0.25), "L1(0.5) + L2Squared(0.25)"),
         (2 * (L1(0.5) + L2Norm(0.25)) + L1(1), "L1(1.0) + L2Norm(0.5) + L1(1.0)"),
         (np.float64(2) * L1(0.5), "L1(1.0)"),

@@ -13,6 +13,7 @@ from regularizers.functional._drop_block import drop_block
 from regularizers.functional._drop_path import drop_path
 from regularizers.functional._dropout import dropout
 from regularizers.functional._gaussian_dropout import gaussian_dropout
+from regularizers.functional._locked_dropout import locked_dropout
 from regularizers.functional._noised import Noised
 from regularizers.functional._normalized import (
     BatchNormEvaluated,
@@ -33,4 +34,5 @@ __all__ = [
     "drop_path",
     "dropout",
     "gaussian_dropout",
+    "locked_dropout",
 ]

@@ -30,17 +30,28 @@ class NoiseLayer(nn.Module, ABC):
     def noise(self, x: Tensor) -> Tensor:
         """Return noise that broadcasts to `x`, at least in float32."""
 
+    @property
+    def draws(self) -> bool:
+        """Whether there is noise: in training, unless the rate is 0."""
+        return self.training and self.rate != 0
+
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` times the noise; in evaluation, or at a rate of 0, `x` itself."""
-        if not self.training or self.rate == 0:
-            return x
+        return self.noised(x) if self.draws else x
+
+    def noised(self, x: Tensor) -> Tensor:
+        """Return `x` times noise, in the type of `x`."""
+        self.check(x)
+        return x * self.noise(x).to(x.dtype)
+
+    def check(self, x: Tensor) -> None:
+        """Raise unless the rate, which may have been changed, and `x` allow for noise."""
         check_rate(self.rate)
         if not x.is_floating_point():
             raise ArrayTypeError(
                 f"{type(self).__name__}: expected a tensor of a real floating type, got {x.dtype}; "
                 f"convert it first, for example with x.float()"
             )
-        return x * self.noise(x).to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""

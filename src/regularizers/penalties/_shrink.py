@@ -13,7 +13,7 @@ Step: TypeAlias = float | Array
 Stage: TypeAlias = Literal["squares", "elements", "blocks"]
 """What a proximal step acts on."""
 
-_ITERATIONS = 12
+_ITERATIONS = 10
 """Of 4e4 random blocks whose steps spread over up to 16 decades, none needed more than 8."""
 
 
@@ -45,8 +45,11 @@ def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...
         return xp.where(norm <= threshold, xp.zeros_like(x), x * kept)
     scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))
     threshold = threshold * scale
+    # an element whose threshold is 0 stays as it is, and is never divided by 0
+    least = xp.finfo(x.dtype).smallest_normal
+    threshold = xp.where(threshold == 0, xp.zeros_like(threshold) + least, threshold)
     size = _size_of_shrunk(xp, xp.abs(x * scale), threshold, axes)
-    return xp.where(size == 0, xp.zeros_like(x), x * (size / nonzero(xp, size + threshold)))
+    return xp.where(size == 0, xp.zeros_like(x), x * (size / (size + threshold)))
 
 
 def _is_alike(x: Array, threshold: Step, axes: tuple[int, ...] | None) -> bool:
@@ -70,7 +73,7 @@ def _size_of_shrunk(
     margin = xp.max(x - threshold, axis=axes, keepdims=True)
     size = xp.where(margin < 0, xp.zeros_like(margin), margin)
     for _ in range(_ITERATIONS):
-        divisor = nonzero(xp, size + threshold)
+        divisor = size + threshold
         quotient = x / divisor
         square = quotient * quotient
         norm = xp.sqrt(xp.sum(square, axis=axes, keepdims=True))

@@ -1,0 +1,56 @@
+"""Tensors that lie in memory as others do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def laid_out_as(like: Sequence[Tensor], tensors: list[Tensor]) -> list[Tensor]:
+    """Return `tensors` in one chunk of memory, if those that they replace, `like`, lie in one.
+
+    cuDNN keeps the weights of a recurrent layer in one chunk, and finds them by where they lie from
+    its start. With some of them elsewhere it warns, and copies them all at every call. They are
+    copied here instead, in the graph, with zeros where `like` has gaps.
+
+    Shape:
+        Those of `tensors`, which are those of `like`.
+    """
+    order = _in_one_chunk(like)
+    if order is None or len({t.dtype for t in (*like, *tensors)}) > 1:
+        return tensors
+    pieces: list[Tensor] = []
+    end = 0
+    for i in order:
+        start = int(like[i].storage_offset())
+        pieces += [tensors[i].new_zeros(start - end), tensors[i].reshape(-1)]
+        end = start + like[i].numel()
+    pieces.append(tensors[0].new_zeros(_extent(like[0]) - end))
+    chunk = torch.cat(pieces)
+    return [chunk.narrow(0, int(w.storage_offset()), w.numel()).view(w.shape) for w in like]
+
+
+def _in_one_chunk(tensors: Sequence[Tensor]) -> list[int] | None:
+    """Return the order in which `tensors` lie in a chunk of their own; None if they do not."""
+    try:
+        chunks = {t.untyped_storage()._cdata for t in tensors}
+    except NotImplementedError:  # within a functorch transform a tensor lies nowhere
+        return None
+    if len(tensors) < 2 or len(chunks) > 1 or not all(t.is_contiguous() for t in tensors):
+        return None
+    order = sorted(range(len(tensors)), key=lambda i: int(tensors[i].storage_offset()))
+    end = 0
+    for i in order:
+        if tensors[i].storage_offset() < end:
+            return None  # two of them are tied
+        end = int(tensors[i].storage_offset()) + tensors[i].numel()
+    # what cuDNN adds is zero biases; a chunk far larger is shared with other modules
+    is_their_own = _extent(tensors[0]) <= 2 * sum(t.numel() for t in tensors)
+    return order if is_their_own else None
+
+
+def _extent(tensor: Tensor) -> int:
+    """Return how many elements the chunk has in which `tensor` lies."""
+    return tensor.untyped_storage().nbytes() // tensor.element_size()

@@ -1,0 +1,166 @@
+"""Dropout of the weights of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils import parametrize
+
+from regularizers.errors import ConfigurationError, RegimeError, SelectionError
+from regularizers.functional._dropout import dropout_noise
+from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.layers._plain_names import loads_plain_names
+from regularizers.layers._substitution import Place, substituted
+
+_MOST_NAMES = 12
+
+
+class WeightDrop(NoiseLayer):
+    r"""Calls a module with a share of the named weights set to zero, drawn anew for each forward.
+
+    .. math:: y = f\left(x;\ \frac{m}{1 - r} \odot W\right), \qquad
+        m_{ij} \sim \mathrm{Bernoulli}(1 - r)
+
+    In a recurrent layer the same weights are dropped at every time step: for the weights from
+    hidden state to hidden state it is the weight-dropped LSTM. In evaluation it is the module.
+
+    The module keeps its parameters, under their own names, and they alone are trained: the dropped
+    weights exist within the forward. So a penalty of the kernels is about the raw weights, and a
+    rule finds the module as `"rnn.module"`. The layer saves `"module.weight_hh_l0"`, as
+    `named_parameters` says, and loads a state dict of the module alone as well. On a GPU the
+    weights of a recurrent layer stay in the one chunk of memory that cuDNN asks for.
+
+    Args:
+        module: any module; what is passed to the layer is passed to it.
+        weights: the names of its parameters to drop, such as `["weight_hh_l0"]`, or with dots those
+            of the modules in it.
+        rate: r, the share of each weight's elements that is dropped, in [0, 1).
+
+    Shape:
+        Inputs and outputs are those of the module.
+
+    Raises:
+        ConfigurationError: a rate outside [0, 1); no names; a name that is no parameter's, or is
+            parametrized, or is not initialised yet.
+        SelectionError: a name that the module does not have.
+        RegimeError: a replica of `nn.DataParallel`; a weight that is here in parts only; in the
+            forward, weights that something else exchanged.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> from torch import nn
+        >>> rnn = rz.layers.WeightDrop(nn.LSTM(3, 4), ["weight_hh_l0"], 0.5)
+        >>> states, (hidden, cell) = rnn(torch.randn(5, 2, 3))
+        >>> states.sum().backward()
+        >>> bool((rnn.module.weight_hh_l0.grad == 0).any())
+        True
+        >>> [name for name, _ in rnn.named_parameters()][:2]
+        ['module.weight_ih_l0', 'module.weight_hh_l0']
+
+    Source: Wan et al., "Regularization of neural networks using DropConnect", 2013; Merity, Keskar,
+    Socher, "Regularizing and optimizing LSTM language models", 2017, arXiv 1708.02182.
+    """
+
+    def __init__(self, module: nn.Module, weights: Sequence[str], rate: float) -> None:
+        super().__init__(rate)
+        _check_names(weights)
+        self.module = module
+        self.weights = tuple(weights)
+        self._places()
+        loads_plain_names(self)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the module makes of the arguments."""
+        if not self.draws:
+            return self.module(*args, **kwargs)
+        with substituted({place: self.noised(place.read()) for place in self._places()}):
+            return self.module(*args, **kwargs)
+
+    def noise(self, x: Tensor) -> Tensor:
+        u = torch.rand(x.shape, dtype=wide(x), device=x.device)
+        noise: Tensor = dropout_noise(xp, u, self.rate)
+        return noise
+
+    def _places(self) -> list[Place]:
+        # looked up each time: a module may have been exchanged, or parametrized, since
+        if getattr(self.module, "_is_replica", False):
+            raise RegimeError(
+                "WeightDrop: the replicas of nn.DataParallel have no parameters; use "
+                "torch.nn.parallel.DistributedDataParallel"
+            )
+        places = [_place(self.module, name) for name in self.weights]
+        if len(set(places)) < len(places):
+            raise ConfigurationError(f"WeightDrop: a weight is named twice in {[*self.weights]}")
+        return places
+
+    def extra_repr(self) -> str:
+        """Return the settings, as the module's text shows them."""
+        return f"weights={[*self.weights]}, {super().extra_repr()}"
+
+
+def _check_names(weights: object) -> None:
+    """Raise unless `weights` is a list of names, and not an empty one."""
+    names = isinstance(weights, (list, tuple)) and all(isinstance(name, str) for name in weights)
+    if not (names and weights):
+        raise ConfigurationError(
+            f"WeightDrop: expected a list of names of weights such as ['weight_hh_l0'], "
+            f"got {weights!r}"
+        )
+
+
+def _place(module: nn.Module, name: str) -> Place:
+    """Return where the parameter `name` of `module` is; raise unless it can be dropped."""
+    path, _, last = name.rpartition(".")
+    kind = type(module).__name__
+    owner = dict(module.named_modules(remove_duplicate=False)).get(path)
+    if owner is None:
+        raise SelectionError(_unknown(module, name))
+    if isinstance(owner, torch.jit.ScriptModule):
+        raise ConfigurationError(
+            f"WeightDrop: {name!r} of {kind} is kept by TorchScript, where it cannot be exchanged; "
+            f"wrap the module before torch.jit.script"
+        )
+    if parametrize.is_parametrized(owner) and (
+        parametrize.is_parametrized(owner, last) or isinstance(owner, nn.RNNBase)
+    ):
+        # a parametrized recurrent layer computes the whole list of its weights in its forward
+        raise ConfigurationError(
+            f"WeightDrop: {name!r} of {kind} cannot be dropped, because a parametrization computes "
+            f"weights of {type(owner).__name__} when they are read; "
+            f"use torch.nn.utils.parametrize.remove_parametrizations first"
+        )
+    parameter = owner._parameters.get(last)
+    if isinstance(parameter, UninitializedParameter):
+        raise ConfigurationError(
+            f"WeightDrop: {name!r} of {kind} is not initialised; run one batch through the module "
+            f"before wrapping it"
+        )
+    if hasattr(parameter, "device_mesh"):
+        raise RegimeError(
+            f"WeightDrop: {name!r} of {kind} is here in parts only, as a DTensor; apply "
+            f"fully_shard to the WeightDrop, or to what is around it, and not to the module in it"
+        )
+    if parameter is not None:
+        return Place(owner, last)
+    if getattr(owner, last, None) is None:
+        raise SelectionError(_unknown(module, name))
+    raise ConfigurationError(
+        f"WeightDrop: expected a parameter of {kind}, got {name!r}, which is of type "
+        f"{type(getattr(owner, last)).__name__} and no parameter; {_what_it_has(module)}"
+    )
+
+
+def _unknown(module: nn.Module, name: str) -> str:
+    return f"WeightDrop: {type(module).__name__} has no {name!r}; {_what_it_has(module)}"
+
+
+def _what_it_has(module: nn.Module) -> str:
+    names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"its parameters are {', '.join(names[:_MOST_NAMES]) or 'none'}{more}"

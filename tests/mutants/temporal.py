@@ -1,0 +1,109 @@
+"""Wrong edits to penalties of what changes in time, and to masks."""
+
+from mutants.mutant import Mutant, arrays, attach
+
+
+def temporal(name: str) -> str:
+    return attach(f"temporal::{name}")
+
+
+TIME = [
+    Mutant(
+        "time-first states are read as batch-first",
+        "attach/_outputs.py",
+        "return Activation(x, of_sequences, time_axis=1 - of_sequences)",
+        "return Activation(x, of_sequences, time_axis=1)",
+        (temporal("recurrent_layers_say_which_axis_is_time"),),
+    ),
+    Mutant(
+        "a single sequence has time at axis 1",
+        "attach/_outputs.py",
+        "return Activation(x, (), time_axis=0)",
+        "return Activation(x, (), time_axis=1)",
+        (temporal("a_sequence_without_a_batch_has_time_first"),),
+    ),
+    Mutant(
+        "a carried state is that of the first layer",
+        "attach/_outputs.py",
+        "(given[0] if isinstance(given, tuple) else given)[-1]",
+        "(given[0] if isinstance(given, tuple) else given)[0]",
+        (temporal("a_state_carried_over_joins_the_first_difference_by_choice"),),
+    ),
+    Mutant(
+        "a state given by name is not seen",
+        "attach/_hooks.py",
+        'return state_before(module, inputs, (keywords or {}).get("hx"), self._site)',
+        "return state_before(module, inputs, None, self._site)",
+        (temporal("a_state_carried_over_joins_the_first_difference_by_choice"),),
+    ),
+    Mutant(
+        "an axis that contradicts the layer is taken",
+        "attach/_time.py",
+        "if said is not None and said % ndim != known:",
+        "if False:",
+        (temporal("an_axis_that_contradicts_the_layer"),),
+    ),
+    Mutant(
+        "the function of a rule is not asked for its mask",
+        "attach/_hooks.py",
+        "if self._rule.mask is not None:",
+        "if False:",
+        (temporal("a_mask_may_be_a_function_of_the_inputs_of_the_module"),),
+    ),
+    Mutant(
+        "a mask outlives its context",
+        "attach/_masks.py",
+        "self._of, self.any = before, bool(before)",
+        "pass",
+        (temporal("a_mask_counts_for_penalties_that_are_not_temporal_too"),),
+    ),
+    Mutant(
+        "another mask in the backward pass goes unseen",
+        "attach/_function.py",
+        "        if not same:\n",
+        "        if False:\n",
+        (temporal("under_a_checkpoint_another_mask_in_the_backward_pass_is_an_error"),),
+    ),
+    Mutant(
+        "a pair counts if either step is valid",
+        "penalties/_difference.py",
+        "mask[self._steps(frame, later)] & mask[self._steps(frame, earlier)]",
+        "mask[self._steps(frame, later)] | mask[self._steps(frame, earlier)]",
+        (arrays("temporal::a_mask_equals_the_sequences_one_by_one"),),
+    ),
+    Mutant(
+        "a mask counts its later steps alone",
+        "penalties/_difference.py",
+        "mask[self._steps(frame, later)] & mask[self._steps(frame, earlier)]",
+        "mask[self._steps(frame, later)]",
+        (arrays("temporal::a_gap_in_the_mask_breaks_two_pairs"),),
+    ),
+    Mutant(
+        "a change pulls its later state alone",
+        "penalties/_difference.py",
+        "xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)",
+        "xp.concat([none, slope], axis=axis)",
+        (arrays("temporal::values_by_hand"),),
+    ),
+    Mutant(
+        "a change pulls the wrong way",
+        "penalties/_difference.py",
+        "xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)",
+        "xp.concat([slope, none], axis=axis) - xp.concat([none, slope], axis=axis)",
+        (arrays("temporal::values_by_hand"),),
+    ),
+    Mutant(
+        "time may be the batch",
+        "penalties/_difference.py",
+        "if axis in batch:",
+        "if False:",
+        (arrays("temporal::axes_that_cannot_be_time"),),
+    ),
+    Mutant(
+        "no step of time is no error",
+        "penalties/_difference.py",
+        "if length == 0:",
+        "if False:",
+        (arrays("temporal::no_step_is_an_error"),),
+    ),
+]
