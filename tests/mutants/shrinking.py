@@ -70,8 +70,15 @@ SHRINKING = [
         "the norm of a shrunk block is searched too shortly",
         "penalties/_shrink.py",
         "_ITERATIONS = 10",
-        "_ITERATIONS = 4",
-        (arrays("prox::blocks_whose_steps_spread_over_decades"),),
+        "_ITERATIONS = 6",
+        (arrays("prox::blocks_with_as_much_to_shrink_in_every_decade"),),
+    ),
+    Mutant(
+        "the norm of a shrunk block is searched from one side only",
+        "penalties/_shrink.py",
+        "size = xp.where(high > _FAR * low, xp.sqrt(low) * xp.sqrt(high), low)",
+        "size = low",
+        (arrays("prox::blocks_with_as_much_to_shrink_in_every_decade"),),
     ),
     Mutant(
         "small blocks are shrunk without scaling first",

@@ -258,7 +258,19 @@ def test_blocks_with_steps_of_zero_and_huge_ones(x, steps):
     assert_allclose((GroupLasso(1.0, 0) + L1(1.0)).prox(x, 0.0 * steps), x)
 
 
-@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e20, 1e30])
+@pytest.mark.parametrize("decades", [4, 8, 12, 16])
+@pytest.mark.parametrize("size", [2, 3, 5, 10])
+@pytest.mark.parametrize("ratio", [0.6, 0.9, 1.0, 1.2])
+def test_blocks_with_as_much_to_shrink_in_every_decade(decades, size, ratio):
+    """The hardest there are: f bends as often as there are elements."""
+    steps = 10.0 ** np.linspace(-decades, 0, size)
+    expected = by_bisection(ratio * steps, steps)
+    shrunk = GroupLasso(1.0, 0).prox(ratio * steps[None], steps[None])
+
+    assert_allclose(shrunk, [expected], atol=1e-11 * np.linalg.norm(steps))
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-30, 1e20, 1e36])
 def test_blocks_of_every_size(size):
     x, steps = (X * size).astype("float32"), (SPREAD * size).astype("float32")
     expected = GroupLasso(0.5, 0).prox(X, SPREAD)
@@ -357,3 +369,9 @@ def test_the_strengths_given_take_the_place_of_their_own():
     expected = (L1(0.25) + L2Squared(0.5) + GroupLasso(0.75, 0)).prox(X, SPREAD)
 
     assert_allclose(proximal(np, X, SPREAD, terms), expected)
+
+
+def test_a_number_as_a_step_may_lie_on_another_device():
+    x = torch.ones(3, device="meta")
+
+    assert L1(0.1).prox(x, torch.tensor(0.1)).device == x.device

@@ -61,6 +61,11 @@ def size_of(x: Array) -> int:
     return math.prod(x.shape)
 
 
+def beside(y: Array, x: Array) -> Array:
+    """Return `y` on the device of `x`; PyTorch alone lets a number lie on another."""
+    return y.to(x.device) if array_api_compat.is_torch_array(y) else y
+
+
 def detached(x: Array) -> Array:
     """Return `x` outside of any autograd graph (PyTorch); other libraries have none to leave."""
     return x.detach() if array_api_compat.is_torch_array(x) else x

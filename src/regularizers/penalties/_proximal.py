@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
-from regularizers.penalties._arrays import Array, Namespace, namespace_of, size_of, widen
+from regularizers.penalties._arrays import (
+    Array,
+    Namespace,
+    beside,
+    namespace_of,
+    size_of,
+    widen,
+)
 from regularizers.penalties._shrink import Stage, Step
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ def proximal(
     if size_of(x) == 0:
         return xp.zeros_like(x)
     shrunk = widen(xp, x)
-    step = float(step) if is_number(step) else xp.astype(step, shrunk.dtype)
+    step = float(step) if is_number(step) else xp.astype(beside(step, x), shrunk.dtype)
     for stage in STAGES:
         for term, strength in terms:
             if term.stage == stage:

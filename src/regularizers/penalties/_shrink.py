@@ -14,7 +14,11 @@ Stage: TypeAlias = Literal["squares", "elements", "blocks"]
 """What a proximal step acts on."""
 
 _ITERATIONS = 10
-"""Of 4e4 random blocks whose steps spread over up to 16 decades, none needed more than 8."""
+"""Of thousands of blocks, random and made to be hard, whose steps spread over up to 16 decades,
+none needed more to 1e-12 of its norm, and most needed half of them."""
+
+_FAR = 16.0
+"""The ratio of two bounds of a root from which on the search starts from between them."""
 
 
 def shrink_elements(xp: Namespace, x: Array, threshold: Step) -> Array:
@@ -67,17 +71,23 @@ def _size_of_shrunk(
 
     .. math:: f(c) = 1 \Big/ \left\|\frac{x}{c + t}\right\| - 1 = 0, \qquad c = 0 \iff f(0) \ge 0
 
-    f is concave and increasing (a power mean of exponent -2 is), so Newton's method goes up to the
-    root from any point left of it and never beyond. From the one here no quotient exceeds 1.
+    f is concave and increasing (a power mean of exponent -2 is), so that a step of Newton's method
+    never goes beyond the root, wherever it starts from. Where the root may still be far, it starts
+    from between the bounds. No quotient exceeds 1 at the first of them.
     """
     margin = xp.max(x - threshold, axis=axes, keepdims=True)
-    size = xp.where(margin < 0, xp.zeros_like(margin), margin)
+    low = xp.where(margin < 0, xp.zeros_like(margin), margin)
+    high = xp.sqrt(xp.sum(x * x, axis=axes, keepdims=True))
+    size = low
     for _ in range(_ITERATIONS):
         divisor = size + threshold
         quotient = x / divisor
         square = quotient * quotient
         norm = xp.sqrt(xp.sum(square, axis=axes, keepdims=True))
         slope = nonzero(xp, xp.sum(square / divisor, axis=axes, keepdims=True))
-        onwards = norm * norm * (norm - 1) / slope
-        size = size + xp.where(norm <= 1, xp.zeros_like(onwards), onwards)
-    return size
+        newton = size + norm * norm * (norm - 1) / slope
+        low = xp.where(newton > low, newton, low)
+        high = xp.where(norm < 1, size, high)
+        low = xp.where(low > high, high, low)
+        size = xp.where(high > _FAR * low, xp.sqrt(low) * xp.sqrt(high), low)
+    return low
