@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from regularizers.errors import RegularizersError
 
@@ -17,20 +18,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import tyro
 
-        from regularizers.recipes import sparse_autoencoder
+        from regularizers.recipes import classifier, language_model, sparse_autoencoder
     except ModuleNotFoundError as error:
         return _refuse(
             f"the recipes need {error.name}, which is not installed: "
             f"pip install 'regularizers[recipes]'"
         )
+    recipes: dict[str, tuple[type, Callable[[Any], None]]] = {
+        "sparse-autoencoder": (sparse_autoencoder.Config, sparse_autoencoder.run),
+        "classifier": (classifier.Config, classifier.run),
+        "language-model": (language_model.Config, language_model.run),
+    }
     try:
         config = tyro.extras.subcommand_cli_from_dict(
-            {"sparse-autoencoder": sparse_autoencoder.Config},
+            {name: settings for name, (settings, _) in recipes.items()},
             prog="regularizers",
             description="Regularization for neural networks, put to work on real data.",
             args=arguments,
         )
-        sparse_autoencoder.run(config)
+        next(run for settings, run in recipes.values() if isinstance(config, settings))(config)
     except RegularizersError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:

@@ -74,7 +74,10 @@ BAD = {
     "ragged.csv": (b"1,2\n3,4\n5\n" * 9, "line 3: expected 2 columns, as in the first row, got 1"),
     "words.csv": (b"1,2\n3,four\n", "line 2, column 2: expected a number, got 'four'"),
     "latin.csv": (b"1,\xff\n", "expected text in UTF-8"),
-    "nan.csv": (b"1,2\n" * 10 + b"nan,2\n", "expected finite numbers, got nan in row 11, column 1"),
+    "nan.csv": (
+        b"1,2\n" * 10 + b"nan,2\n",
+        "line 11, column 1: expected a number, got 'nan'; fill",
+    ),
     "few.csv": (b"1,2\n3,4\n", "at least 10 samples"),
     "noise.npy": (b"not NumPy", "expected NumPy's format"),
     "text.txt": (b"hello", "got something else"),

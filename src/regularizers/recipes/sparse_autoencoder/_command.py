@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import ConfigurationError
 from regularizers.penalties import L1, KLSparsity, Penalty
+from regularizers.recipes._run import begun, reopened, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._tables import Floats, Samples, load_digits, load_samples
 from regularizers.recipes.sparse_autoencoder._config import Config
@@ -43,28 +44,18 @@ def variants_of(config: Config) -> list[Variant]:
 
 def run(config: Config) -> None:
     """Train the networks, measure them, and write the run folder; print what a person reads."""
-    config.check()
-    folder: RunFolder | None = None
-    if config.resume is not None:
-        folder, config = _reopened(config)
+    folder, config = reopened(config)
     samples = load_digits() if config.data is None else load_samples(config.data)
     training, validation = split(samples, config)
-    if folder is None:
-        folder = RunFolder.create(config.runs, RECIPE)
-        folder.write_json("config.json", config.to_json() | {"data_digest": samples.digest})
-    elif folder.read_json("config.json").get("data_digest") != samples.digest:
-        raise DataError(f"resume: {samples.name} is not the data this run began with")
+    folder = begun(RECIPE, folder, config, samples.name, samples.digest)
     print(
         f"{samples.name}: {len(training)} samples for training, {len(validation)} for "
         f"validation, {training.shape[1]} features, {config.units} units, "
         f"{config.epochs_for(len(training))} epochs",
         flush=True,
     )
-    try:
+    with resumable(RECIPE, folder):
         networks, metrics = _train_all(config, folder, training, validation)
-    except KeyboardInterrupt:
-        print(f"\nInterrupted. Go on with: regularizers {RECIPE} --resume {folder.path}")
-        raise
     draw(networks, validation, samples.picture, folder.path / "picture.png")
     print(f"\n{metrics_table(metrics, config.units)}\n")
     print(f"The table's figures, the picture (picture.png) and the networks are in {folder.path}")
@@ -113,19 +104,3 @@ def _train_all(
             folder.write_json("metrics.json", kept)
         networks[variant.name] = network
     return networks, metrics
-
-
-def _reopened(config: Config) -> tuple[RunFolder, Config]:
-    assert config.resume is not None
-    changed = [
-        f"--{f.name.replace('_', '-')}"
-        for f in dataclasses.fields(config)
-        if f.name != "resume" and getattr(config, f.name) != f.default
-    ]
-    if changed:
-        raise ConfigurationError(
-            f"resume: expected no other setting, since the run knows its own, "
-            f"got {', '.join(changed)}"
-        )
-    folder = RunFolder.reopen(config.resume)
-    return folder, Config.from_json(folder.read_json("config.json"))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from regularizers.errors import ConfigurationError
 from regularizers.penalties import KLSparsity
 from regularizers.penalties._strength import check_strength
+from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
 
 STEPS = 4500
 """How many updates a network gets where `epochs` is not given."""
@@ -67,35 +64,11 @@ class Config:
         check_strength(self.l1, "l1")
         check_strength(self.kl, "kl")
         KLSparsity(self.kl, self.target)
-        for name in ("units", "batch_size"):
-            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
-        _check("epochs", self.epochs is None or self.epochs >= 1, "1 or more", self.epochs)
-        _check("seed", self.seed >= 0, "0 or more", self.seed)
-        _check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
-        rate = self.learning_rate
-        _check("learning-rate", math.isfinite(rate) and rate > 0, "positive and finite", rate)
+        check_counts(units=self.units, batch_size=self.batch_size, epochs=self.epochs)
+        check("seed", self.seed >= 0, "0 or more", self.seed)
+        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check_rate("learning-rate", self.learning_rate)
 
     def epochs_for(self, samples: int) -> int:
         """Return the passes over `samples` training samples."""
-        return self.epochs or math.ceil(STEPS / math.ceil(samples / self.batch_size))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings that make the run what it is, as plain values."""
-        settings = dataclasses.asdict(self)
-        del settings["runs"], settings["resume"]
-        settings["data"] = None if self.data is None else str(self.data.resolve())
-        return settings
-
-    @classmethod
-    def from_json(cls, settings: dict[str, Any]) -> Config:
-        """Return the settings that `to_json` wrote."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        settings = {name: value for name, value in settings.items() if name in known}
-        if settings.get("data") is not None:
-            settings["data"] = Path(settings["data"])
-        return cls(**settings)
-
-
-def _check(name: str, holds: bool, expected: str, got: object) -> None:
-    if not holds:
-        raise ConfigurationError(f"{name}: expected {expected}, got {got}")
+        return self.epochs or epochs_for(STEPS, samples, self.batch_size)

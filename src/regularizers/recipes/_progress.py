@@ -1,0 +1,53 @@
+"""What a person sees while a network trains: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+
+
+def progress_of(name: str, epochs: int, lines: int, *, alone: bool = True) -> Callback:
+    """Return what shows the progress of one training.
+
+    Args:
+        name: what it is called.
+        epochs: how many there are.
+        lines: how many to print where there is no terminal.
+        alone: whether a bar has the terminal to itself; else lines are printed there too.
+    """
+    return Bar(name) if alone and sys.stderr.isatty() else Lines(name, epochs, lines)
+
+
+class Bar(TQDMProgressBar):
+    """Progress on a terminal."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def init_train_tqdm(self) -> Any:
+        bar = super().init_train_tqdm()
+        bar.leave = False
+        return bar
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.set_description(
+            f"{self._name}: epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+        )
+
+
+class Lines(Callback):
+    """Progress where there is no terminal: lines spread evenly over the epochs."""
+
+    def __init__(self, name: str, epochs: int, lines: int) -> None:
+        self._name = name
+        self._every = max(epochs // lines, 1) if lines else 0
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        done = trainer.current_epoch + 1
+        if self._every and done % self._every == 0:
+            print(f"{self._name}: epoch {done} of {trainer.max_epochs}", flush=True)

@@ -1,0 +1,112 @@
+"""The training loop that the recipes share: Lightning's, interruptible and resumable."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from regularizers.recipes._progress import Bar, progress_of
+
+
+def fit(
+    name: str,
+    job: lightning.LightningModule,
+    *,
+    epochs: int,
+    seed: int,
+    checkpoint: Path,
+    lines: int = 5,
+    alone: bool = True,
+) -> None:
+    """Train `job`; go on from `checkpoint` where there is one.
+
+    Args:
+        name: what the progress is called.
+        job: the loss, the batches of each epoch and the optimizer.
+        epochs: passes over the batches.
+        seed: of the noise that layers such as dropout draw; each epoch draws its own, so that a
+            resumed run repeats it.
+        checkpoint: the file that holds the state after the last full epoch.
+        lines: lines of progress where there is no terminal.
+        alone: whether nothing else trains at the same time; else there are lines on a terminal too.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; the checkpoint is there.
+    """
+    saving = ModelCheckpoint(
+        dirpath=checkpoint.parent,
+        filename=checkpoint.stem,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    progress = progress_of(name, epochs, lines, alone=alone)
+    with one_thread(), _quiet(), _own_interrupt():
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=epochs,
+            reload_dataloaders_every_n_epochs=1,
+            callbacks=[_Noise(seed), saving, progress],
+            logger=False,
+            enable_progress_bar=isinstance(progress, Bar),
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(job, ckpt_path=checkpoint if checkpoint.is_file() else None)
+    job.cpu().eval()
+
+
+class _Noise(Callback):
+    """Seeds what layers draw, anew in each epoch."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        torch.manual_seed(self._seed * 100_003 + trainer.current_epoch)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small networks are fastest on one, and their figures are then the same on any machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what Lightning says that the user of a recipe can do nothing about."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # the samples are in memory, where workers would only be slower
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        # how Lightning asks PyTorch about tree leaves is between the two of them
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
+        # the folder of the checkpoints is made for them
+        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+        yield
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Lightning ends the process on Ctrl-C; its caller has a run folder to speak of."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,113 @@
+"""What a run of the classifier is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from regularizers.errors import ConfigurationError
+from regularizers.penalties._strength import check_strength
+from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
+
+STEPS = 1500
+"""How many updates a network gets where `epochs` is not given."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a classifier with and without regularization, and show what each kind did.
+
+    The same network is trained without any, with weight decay, L1 on its kernels, dropout, batch
+    normalization, L1 on its activations, and all together, each from several seeds. It ends with a
+    table, a picture, and a folder that holds both, the networks, and all figures.
+    """
+
+    data: Path | None = None
+    """Samples: a .csv with --target, or pictures in IDX, .npy or .npz with --labels (each but .npz
+    may be compressed: .gz). By default the 1797 handwritten digits of scikit-learn."""
+
+    target: str | None = None
+    """Column of the .csv that is the class: its name, or its number from 1 where the first line
+    has no names."""
+
+    labels: Path | None = None
+    """File with the class of each sample, in IDX, .npy or .npz."""
+
+    network: Literal["mlp", "conv"] = "mlp"
+    """Two hidden layers, or, for pictures, two convolutional ones."""
+
+    units: int = 256
+    """Units of each hidden layer of the mlp."""
+
+    weight_decay: float = 2e-3
+    """What weight decay adds of each kernel to its gradient."""
+
+    l1: float = 2e-4
+    """Strength of L1 on the kernels: summed over weights, against the mean cross-entropy."""
+
+    dropout: float = 0.5
+    """Probability that a hidden unit is dropped."""
+
+    activity: float = 0.25
+    """Strength of L1 on the hidden layers' activations: averaged over units and samples, summed
+    over layers."""
+
+    epochs: int | None = None
+    """Passes over the training data; by default as many as make 1500 updates."""
+
+    batch_size: int = 32
+    """Samples in an update."""
+
+    learning_rate: float = 0.05
+    """Of SGD with momentum 0.9; it rises over a tenth of the updates, then falls along a cosine."""
+
+    train: int | None = None
+    """Samples to train on, drawn for each seed; by default all that validation leaves."""
+
+    validation: float = 0.3
+    """Share of the samples kept for validation, the same for all seeds."""
+
+    seeds: int = 5
+    """How often each is trained, from other initial weights and in another order."""
+
+    seed: int = 0
+    """The first of them; it also settles what is kept for validation."""
+
+    runs: Path = Path("runs")
+    """Folder in which the folder of this run is made."""
+
+    resume: Path | None = None
+    """Folder of an interrupted run to go on with; it knows its settings."""
+
+    def check(self) -> None:
+        """Raise a `RegularizersError` unless every setting is one it can have."""
+        for name in ("weight_decay", "l1", "activity"):
+            check_strength(getattr(self, name), name.replace("_", "-"))
+        check("dropout", 0 <= self.dropout < 1, "0 or more, and less than 1", self.dropout)
+        check_counts(units=self.units, epochs=self.epochs, seeds=self.seeds)
+        # batch normalization has nothing to normalise one sample by
+        check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
+        check("train", self.train is None or self.train >= 2, "2 or more", self.train)
+        check("seed", self.seed >= 0, "0 or more", self.seed)
+        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check_rate("learning-rate", self.learning_rate)
+        self._check_data()
+
+    def _check_data(self) -> None:
+        if self.data is None and (self.target is not None or self.labels is not None):
+            given = "target" if self.target is not None else "labels"
+            raise ConfigurationError(f"{given}: expected --data FILE with it, got none")
+        if self.data is not None and (self.target is None) == (self.labels is None):
+            got = "neither" if self.target is None else "both"
+            raise ConfigurationError(
+                f"data: expected --target COLUMN (of a .csv) or --labels FILE with it, got {got}"
+            )
+
+    def epochs_for(self, samples: int) -> int:
+        """Return the passes over `samples` training samples."""
+        return self.epochs or epochs_for(STEPS, samples, self.batch_size)
+
+    def all_seeds(self) -> range:
+        """Return the seeds that each method is trained from."""
+        return range(self.seed, self.seed + self.seeds)

@@ -1,0 +1,94 @@
+"""The training: cross-entropy, activity penalties in the loss, kernels' in the optimizer's step."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+import regularizers as rz
+from regularizers.recipes._batches import Batches
+from regularizers.recipes._training import fit
+from regularizers.recipes.classifier._config import Config
+from regularizers.recipes.classifier._methods import Method
+from regularizers.recipes.classifier._parts import Part
+
+
+def train(
+    network: nn.Module, method: Method, part: Part, config: Config, seed: int, checkpoint: Path
+) -> None:
+    """Train `network` in place; go on from `checkpoint` where there is one.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; the checkpoint is there.
+    """
+    fit(
+        f"seed {seed}, {method.name}",
+        _Job(network, method, part, config, seed),
+        epochs=config.epochs_for(len(part.x)),
+        seed=seed,
+        checkpoint=checkpoint,
+        lines=0,
+    )
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Return the share of the learning rate: it rises over a tenth, then falls along a cosine.
+
+    Without the rise, batch normalization and dropout at once may leave no unit alive.
+    """
+    rise = max(steps // 10, 1)
+    if step < rise:
+        return (step + 1) / rise
+    return (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2 if steps > rise else 0.0
+
+
+class _Job(lightning.LightningModule):
+    """The loss and the optimizer."""
+
+    def __init__(
+        self, network: nn.Module, method: Method, part: Part, config: Config, seed: int
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.method = method
+        self.part = part
+        self.config = config
+        self.seed = seed
+        self.regularization = rz.Regularization(network, method.rules) if method.rules else None
+
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, y = batch
+        loss = nn.functional.cross_entropy(self.network(x), y)
+        if self.regularization is not None:
+            loss = loss + self.regularization.penalty()
+        return loss
+
+    def train_dataloader(self) -> Batches:
+        return Batches(
+            self.part.x,
+            self.part.y,
+            batch_size=self.config.batch_size,
+            seed=self.seed,
+            epoch=self.current_epoch,
+            # batch normalization has nothing to normalise one sample by
+            smallest=2,
+        )
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(
+            self.network.parameters(), self.config.learning_rate, momentum=0.9
+        )
+        if self.regularization is not None and self.method.penalises_kernels:
+            self.regularization.attach(optimizer)
+        steps = int(self.trainer.estimated_stepping_batches)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step, steps))
+        return [optimizer], [{"scheduler": rate, "interval": "step"}]
+
+    def on_fit_end(self) -> None:
+        if self.regularization is not None:
+            self.regularization.detach()

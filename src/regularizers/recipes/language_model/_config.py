@@ -1,0 +1,149 @@
+"""What a run of the language model is told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from regularizers.penalties._strength import check_strength
+from regularizers.recipes._settings import check, check_counts, check_rate
+from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
+
+SHORTEST = 5
+"""No window is shorter, nor is what one leaves behind."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a recurrent language model by dropouts, AR and TAR, and show what each is worth.
+
+    The same network is trained five times: plain, with all dropouts, with AR or TAR beside them,
+    and with all. It ends with a table of perplexities, a picture, a sample of generated text, and
+    a folder that holds these, the networks, and all figures.
+    """
+
+    text: Path | None = None
+    """Any text in UTF-8. By default the documentation that comes with Python (the topics of
+    help())."""
+
+    level: Literal["word", "char"] = "word"
+    """Whether a token is a word (or punctuation) or a character."""
+
+    min_count: int = 3
+    """How often a word of the vocabulary occurs in the training part; rarer ones are <unk>."""
+
+    validation: float = 0.1
+    """Share of the text, at its end, kept for validation."""
+
+    size: SizeName = "tiny"
+    """Sets what is not given below: units, layers, batches, epochs, rates."""
+
+    embedding: int | None = None
+    """Units of an embedded word, and of the last recurrent layer."""
+
+    hidden: int | None = None
+    """Units of the other recurrent layers."""
+
+    layers: int | None = None
+    """Recurrent layers."""
+
+    batch_size: int | None = None
+    """Streams of text side by side."""
+
+    window: int | None = None
+    """Usual length of a window of backpropagation through time, in words."""
+
+    epochs: int | None = None
+    """Passes over the text."""
+
+    learning_rate: float | None = None
+    """Of AdamW, at its highest."""
+
+    dropout: float = 1.0
+    """Multiplies the rates of all five dropouts."""
+
+    ar: float = 2.0
+    """α of AR: strength of the mean square of the last layer's dropped output."""
+
+    tar: float = 1.0
+    """β of TAR: strength of the mean square of that layer's change between steps."""
+
+    weight_decay: float = 0.01
+    """Of AdamW, for all networks."""
+
+    clip: float = 0.25
+    """Longest gradient, for all networks."""
+
+    temperature: float = 0.8
+    """Of the generated text: below 1 likely words are likelier still."""
+
+    seeds: int = 2
+    """How many networks of each kind, from consecutive seeds."""
+
+    seed: int = 0
+    """The first seed: of the initial weights, the windows and the dropouts."""
+
+    jobs: int = 2
+    """Networks trained at a time, each by one process on one thread."""
+
+    runs: Path = Path("runs")
+    """Folder in which the folder of this run is made."""
+
+    resume: Path | None = None
+    """Folder of an interrupted run to go on with; it knows its settings."""
+
+    def check(self) -> None:
+        """Raise a `RegularizersError` unless every setting is one it can have."""
+        check_counts(
+            min_count=self.min_count,
+            embedding=self.embedding,
+            hidden=self.hidden,
+            layers=self.layers,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            seeds=self.seeds,
+            jobs=self.jobs,
+        )
+        for name in ("ar", "tar", "weight_decay"):
+            check_strength(getattr(self, name), name.replace("_", "-"))
+        window = self.shape.window
+        check("window", window >= SHORTEST, f"{SHORTEST} or more", window)
+        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check("seed", self.seed >= 0, "0 or more", self.seed)
+        for name in ("clip", "temperature"):
+            value = getattr(self, name)
+            check(name, math.isfinite(value) and value > 0, "positive and finite", value)
+        check_rate("learning-rate", self.shape.learning_rate)
+        rates = self.shape.dropouts
+        largest = max(vars(rates).values())
+        check(
+            "dropout",
+            self.dropout >= 0 and largest < 1,
+            "a factor that leaves each rate in [0, 1)",
+            self.dropout,
+        )
+
+    @property
+    def shape(self) -> Size:
+        """The size, with what was given in its place."""
+        size = SIZES[self.size]
+
+        def given(name: str) -> object:
+            value = getattr(self, name)
+            return getattr(size, name) if value is None else value
+
+        return Size(
+            **{name: given(name) for name in vars(size) if name != "dropouts"},  # type: ignore[arg-type]
+            dropouts=size.dropouts.scaled(self.dropout),
+        )
+
+    @property
+    def no_dropouts(self) -> Dropouts:
+        """Rates of zero."""
+        return self.shape.dropouts.scaled(0)
+
+    def all_seeds(self) -> range:
+        """Return the seeds that each kind is trained from."""
+        return range(self.seed, self.seed + self.seeds)

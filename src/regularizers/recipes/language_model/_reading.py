@@ -1,0 +1,86 @@
+"""What is measured of a network that reads a text from end to end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from regularizers.recipes.language_model._network import LanguageModel, State
+from regularizers.recipes.language_model._windows import streams_of
+
+_STREAMS = 10
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How well the text was foreseen, and what the last layer did meanwhile."""
+
+    perplexity: float
+    """exp of the mean negative log-likelihood of a token."""
+
+    norm: float
+    """Root mean square of ‖h[t]‖, over steps and streams."""
+
+    change: float
+    """Root mean square of ‖h[t+1] − h[t]‖."""
+
+
+@torch.no_grad()
+def read(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Reading:
+    """Return what `network` makes of a text, in evaluation, its state carried through.
+
+    Every token but the first is foreseen once; each stream begins without a state.
+
+    Args:
+        network: the network; it is left in the mode it came in.
+        tokens: the text, of at least two numbers.
+        streams: parts of the text read side by side.
+    """
+    was_training = network.training
+    network.eval()
+    surprise = size = change = 0.0
+    steps = pairs = 0
+    for inputs, targets, states, before in _walk(network, tokens, min(streams, len(tokens) - 1)):
+        scores = network.predict(states).flatten(0, 1)
+        surprise += cross_entropy(scores, targets.flatten(), reduction="sum").item()
+        size += states.square().sum().item()
+        joined = states if before is None else torch.cat([before, states])
+        change += joined.diff(dim=0).square().sum().item()
+        steps += inputs.numel()
+        pairs += (len(joined) - 1) * joined.shape[1]
+    network.train(was_training)
+    return Reading(
+        perplexity=_exp(surprise / steps),
+        norm=math.sqrt(size / steps),
+        change=math.sqrt(change / max(pairs, 1)),
+    )
+
+
+def _walk(
+    network: LanguageModel, tokens: Tensor, streams: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Yield inputs, targets, the states, and the states of the step before."""
+    inputs, targets = streams_of(tokens, streams)
+    state: State | None = None
+    before: Tensor | None = None
+    for x, y in zip(*[torch.split(t, _AT_ONCE) for t in (inputs, targets)], strict=True):
+        states, state = network.read(x, state)
+        yield x, y, states, before
+        before = states[-1:]
+    rest = tokens[inputs.numel() :]
+    if len(rest) > 1 and state is not None and before is not None:
+        # too few for another step of every stream: the last stream goes on alone
+        alone = tuple((hidden[:, -1:], cell[:, -1:]) for hidden, cell in state)
+        states, _ = network.read(rest[:-1, None], alone)
+        yield rest[:-1, None], rest[1:, None], states, before[:, -1:]
+
+
+def _exp(x: float) -> float:
+    """Return e^x, and inf where that is beyond what a float holds."""
+    return math.exp(x) if x < 700 else math.inf

@@ -1,0 +1,161 @@
+"""The training: window after window, the state carried on, the penalties a term of the loss."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+import regularizers as rz
+from regularizers.recipes._training import fit
+from regularizers.recipes.language_model._config import Config
+from regularizers.recipes.language_model._network import LanguageModel, State, detached
+from regularizers.recipes.language_model._reading import Reading, read
+from regularizers.recipes.language_model._variants import Variant
+from regularizers.recipes.language_model._windows import Windows, streams_of, windows_of
+
+_WARM_UP = 0.15
+"""Share of the updates in which the learning rate rises."""
+
+
+@dataclass
+class Learned:
+    """What one network came to."""
+
+    epochs: list[Reading] = field(default_factory=list)
+    """Of the validation text, after each epoch."""
+
+    training_perplexity: float = math.nan
+    """In evaluation, of as much of the training text as there is for validation."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Learned:
+        """Return the figures that `to_json` made plain."""
+        return cls([Reading(**epoch) for epoch in kept["epochs"]], kept["training_perplexity"])
+
+
+def train(
+    network: LanguageModel,
+    variant: Variant,
+    training: Tensor,
+    validation: Tensor,
+    config: Config,
+    seed: int,
+    checkpoint: Path,
+) -> Learned:
+    """Train `network` to foresee `training`; go on from `checkpoint` where there is one.
+
+    Args:
+        network: trained in place.
+        variant: its penalties.
+        training: the text to learn, a vector of numbers.
+        validation: the text to be measured by after each epoch.
+        config: batches, windows, learning rate, epochs.
+        seed: of the windows and the dropouts.
+        checkpoint: the file that holds the state after the last full epoch.
+
+    Returns:
+        The figures of all epochs.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; the checkpoint is there.
+    """
+    job = _Job(network, variant, training, validation, config, seed)
+    fit(
+        f"{variant.name}, seed {seed}",
+        job,
+        epochs=config.shape.epochs,
+        seed=seed,
+        checkpoint=checkpoint,
+        alone=config.jobs == 1,
+    )
+    return job.learned
+
+
+class _Job(lightning.LightningModule):
+    """The loss and the optimizer."""
+
+    def __init__(
+        self,
+        network: LanguageModel,
+        variant: Variant,
+        training: Tensor,
+        validation: Tensor,
+        config: Config,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.validation = validation
+        self.begin = training[: len(validation)]
+        self.inputs, self.targets = streams_of(training, config.shape.batch_size)
+        self.bounds = [
+            windows_of(len(self.inputs), config.shape.window, seed * 100_003 + epoch)
+            for epoch in range(config.shape.epochs)
+        ]
+        rules = variant.rules(network)
+        self.regularization = rz.Regularization(network, rules) if rules else None
+        self.state: State | None = None
+        self.steps = 0
+        self.learned = Learned()
+
+    def train_dataloader(self) -> Windows:
+        return Windows(self.inputs, self.targets, self.bounds[self.current_epoch])
+
+    def on_train_epoch_start(self) -> None:
+        self.state = None
+
+    def training_step(self, window: tuple[Tensor, Tensor]) -> Tensor:
+        inputs, targets = window
+        scores, state = self.network(inputs, self.state)
+        self.state, self.steps = detached(state), len(inputs)
+        loss = cross_entropy(scores.flatten(0, 1), targets.flatten())
+        if self.regularization is not None:
+            loss = loss + self.regularization.penalty()
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        # a decay of the embedding would pull at words the window does not hold
+        groups = rz.weight_decay_groups(self.network, self.config.weight_decay, embeddings=False)
+        rate = self.config.shape.learning_rate
+        optimizer = torch.optim.AdamW(groups, rate, betas=(0.9, 0.99))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            rate,
+            total_steps=sum(map(len, self.bounds)),
+            pct_start=_WARM_UP,
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        # a short window is a smaller sample: it moves the weights less; the schedule then sets
+        # the rate of the next step anew
+        for group in optimizer.param_groups:
+            group["lr"] *= self.steps / self.config.shape.window
+
+    def on_train_epoch_end(self) -> None:
+        self.learned.epochs.append(read(self.network, self.validation.to(self.device)))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["learned"] = self.learned.to_json()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.learned = Learned.from_json(checkpoint["learned"])
+
+    def on_fit_end(self) -> None:
+        if self.regularization is not None:
+            self.regularization.detach()
+        self.learned.training_perplexity = read(self.network, self.begin.to(self.device)).perplexity
