@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix mutants format clean
+.PHONY: help demo test check matrix controllers mutants format clean
 
 help: ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, test
 
 matrix: $(VENV)/dev ## Measure every penalty in every way of training; writes docs/regimes.md.
 	PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
+
+controllers: $(VENV)/recipes ## Stated targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
+	$(BIN)/python -m benchmarks.controllers $(MNIST)
 
 mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.
 	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py

@@ -8,6 +8,15 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from regularizers.control import (
+    Constant,
+    Cosine,
+    LinearWarmup,
+    Piecewise,
+    TargetActive,
+    TargetMean,
+    TargetNorm,
+)
 from regularizers.errors import RegularizersError
 from regularizers.penalties import (
     AR,
@@ -15,6 +24,7 @@ from regularizers.penalties import (
     L1L2,
     TAR,
     ActivityRegularization,
+    Budget,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -23,11 +33,12 @@ from regularizers.penalties import (
     Lp,
     Orthogonal,
     Penalty,
+    Schedule,
     Temporal,
 )
 
 if TYPE_CHECKING:
-    from regularizers import functional, layers
+    from regularizers import functional, layers, monitor
     from regularizers.attach import (
         Regularization,
         Report,
@@ -40,6 +51,7 @@ if TYPE_CHECKING:
         tar,
         weight_decay_groups,
     )
+    from regularizers.monitor import Monitor
 
 __version__ = version("regularizers")
 
@@ -49,18 +61,28 @@ __all__ = [
     "L1L2",
     "TAR",
     "ActivityRegularization",
+    "Budget",
+    "Constant",
+    "Cosine",
     "GroupLasso",
     "Huber",
     "KLSparsity",
     "L2Norm",
     "L2Squared",
+    "LinearWarmup",
     "Lp",
+    "Monitor",
     "Orthogonal",
     "Penalty",
+    "Piecewise",
     "Regularization",
     "RegularizersError",
     "Report",
     "Rule",
+    "Schedule",
+    "TargetActive",
+    "TargetMean",
+    "TargetNorm",
     "Temporal",
     "activity",
     "ar",
@@ -68,6 +90,7 @@ __all__ = [
     "functional",
     "kernel",
     "layers",
+    "monitor",
     "regularize",
     "tar",
     "weight_decay_groups",
@@ -85,12 +108,14 @@ _ATTACH = {
     "tar",
     "weight_decay_groups",
 }
-_ROOMS = {"functional", "layers"}
+_ROOMS = {"functional", "layers", "monitor"}
 
 
 def __getattr__(name: str) -> object:
     if name in _ATTACH:
         return getattr(import_module("regularizers.attach"), name)
+    if name == "Monitor":
+        return import_module("regularizers.monitor").Monitor
     if name in _ROOMS:
         return import_module(f"regularizers.{name}")
     raise AttributeError(_unknown(name))

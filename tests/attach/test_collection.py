@@ -14,7 +14,7 @@ from attach.helpers import (
     per_sample,
     records,
 )
-from regularizers.attach import _hooks
+from regularizers.attach.taps import _tap
 from regularizers.errors import CollectionError
 
 L1 = rz.L1(1.0)
@@ -136,7 +136,7 @@ def test_evaluation_computes_and_records_nothing(how, monkeypatch):
 
     model = mlp()
     reg = rz.Regularization(model, [rz.activity(L1, where="1")])
-    monkeypatch.setattr(_hooks, "measure", forbidden)
+    monkeypatch.setattr(_tap, "measure", forbidden)
     with pytest.raises(AssertionError, match="a penalty was computed"):
         model(batch())
     if how == "eval":

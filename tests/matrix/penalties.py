@@ -116,6 +116,14 @@ CASES = [
         rz.Temporal(rz.L2Norm(0.3, reduce="batch_mean"), time_axis=1),
         lambda x: 0.3 * _norm_of_each_sample(x.diff(dim=1)).mean(),
     ),
+    Case(
+        rz.Budget(rz.L1(0.5, reduce="batch_mean"), 1.0),
+        lambda x: 0.5 * (x.abs().sum() / len(x) - 1).relu(),
+    ),
+    Case(
+        rz.Budget(rz.L2Squared(0.5, reduce="sum"), 1.0),
+        lambda x: 0.5 * (x.square().sum() - 1).relu(),
+    ),
 ]
 
 OF_KERNELS = [

@@ -68,7 +68,7 @@ INJECTING = [
     ),
     Mutant(
         "inject counts the last of several terms only",
-        "attach/_hooks.py",
+        "attach/taps/_injecting.py",
         "total = total + value",
         "total = value",
         (cell("eager", "inject", SEVERAL),),
@@ -82,7 +82,7 @@ INJECTING = [
     ),
     Mutant(
         "inject goes on after detach where the hook is called all the same",
-        "attach/_hooks.py",
+        "attach/taps/_injecting.py",
         "if self._scale.closed or not is_recording(module):",
         "if not is_recording(module):",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
@@ -99,14 +99,14 @@ INJECTING = [
 COLLECTING = [
     Mutant(
         "a forward is recorded twice",
-        "attach/_hooks.py",
+        "attach/taps/_collecting.py",
         "case Pass.FORWARD:\n                self._ledger.record(records)",
         "case Pass.FORWARD:\n                self._ledger.record(records + records)",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
         "what a checkpoint recomputes is recorded",
-        "attach/_hooks.py",
+        "attach/taps/_collecting.py",
         "                pass  # computed",
         "                self._ledger.record(records)  # computed",
         (cell("checkpoint", "collect", L1),),
@@ -123,14 +123,14 @@ COLLECTING = [
     ),
     Mutant(
         "the first pass of a reentrant checkpoint is not refused",
-        "attach/_hooks.py",
+        "attach/taps/_collecting.py",
         "        if self._ledger.in_forward:\n",
         "        if False:\n",
         (cell("reentrant checkpoint", "collect", L1),),
     ),
     Mutant(
         "the second pass of a reentrant checkpoint is not refused",
-        "attach/_hooks.py",
+        "attach/taps/_collecting.py",
         "case Pass.REENTRANT:\n                raise self._reentrant()",
         "case Pass.REENTRANT:\n                pass",
         (attach("regimes::a_reentrant_checkpoint_of_the_whole_model_raises_in_its_backward"),),
@@ -179,8 +179,8 @@ COLLECTING = [
     ),
     Mutant(
         "taps go on after detach where they are called all the same",
-        "attach/_hooks.py",
-        "        if self._ledger.closed:\n            return\n",
+        "attach/taps/_collecting.py",
+        "        if self._ledger.closed:\n            return None\n",
         "",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
     ),
@@ -228,7 +228,7 @@ COLLECTING = [
     ),
     Mutant(
         "a replica of DataParallel records",
-        "attach/_hooks.py",
+        "attach/taps/_tap.py",
         'if getattr(module, "_is_replica", False):',
         "if False:",
         (attach("regimes::a_replica_of_data_parallel_raises"),),

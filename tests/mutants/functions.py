@@ -92,7 +92,7 @@ FUNCTIONS = [
     ),
     Mutant(
         "the batch axis of the rule is ignored",
-        "attach/_hooks.py",
+        "attach/taps/_tap.py",
         "batch_axis if term.batch_axis is None else term.batch_axis",
         "batch_axis",
         (attach("rules::batch_axis_of_an_activity"),),

@@ -36,7 +36,7 @@ PROCESSES = [
     ),
     Mutant(
         "a part of the units is taken for all of them",
-        "attach/_hooks.py",
+        "attach/taps/_tap.py",
         "if may_hold_a_part_of_the_units(module, model):",
         "if False:",
         (RANKS,),

@@ -76,8 +76,8 @@ SITES = [
     Mutant(
         "a change of strength is ignored",
         "attach/_strengths.py",
-        "self._values[key].fill_(check_strength(strength))",
-        "check_strength(strength)",
+        "                self._values[key].fill_(value)\n",
+        "",
         (cell("compile, 20 strengths", "collect", SQUARES),),
     ),
     Mutant(

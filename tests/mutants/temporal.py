@@ -31,7 +31,7 @@ TIME = [
     ),
     Mutant(
         "a state given by name is not seen",
-        "attach/_hooks.py",
+        "attach/taps/_tap.py",
         'return state_before(module, inputs, (keywords or {}).get("hx"), self._site)',
         "return state_before(module, inputs, None, self._site)",
         (temporal("a_state_carried_over_joins_the_first_difference_by_choice"),),
@@ -45,7 +45,7 @@ TIME = [
     ),
     Mutant(
         "the function of a rule is not asked for its mask",
-        "attach/_hooks.py",
+        "attach/taps/_tap.py",
         "if self._rule.mask is not None:",
         "if False:",
         (temporal("a_mask_may_be_a_function_of_the_inputs_of_the_module"),),

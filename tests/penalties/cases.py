@@ -4,6 +4,7 @@ from regularizers import (
     L1,
     L1L2,
     ActivityRegularization,
+    Budget,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -34,6 +35,8 @@ def kinds(groups: Axes = -1, **options) -> list[Penalty]:
         ActivityRegularization(0.5, "l2", **options),
         ActivityRegularization(0.25, "l2_squared", **options),
         L1(0.5, **options) + L2Norm(0.25, **options) + L2Squared(1.5),
+        Budget(L1(0.75, **options), 0.3),
+        Budget(GroupLasso(0.5, groups, **options), 0.3),
     ]
 
 

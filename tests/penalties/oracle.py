@@ -3,6 +3,7 @@
 They read the fields of a penalty and nothing else of it.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -14,6 +15,7 @@ from regularizers import (
     L1L2,
     TAR,
     ActivityRegularization,
+    Budget,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -56,6 +58,9 @@ def plain(penalty, x):
         case KLSparsity(strength=s):
             units = _divergence(_by_sample(x, penalty).mean(dim=0), penalty)
             return s * (units.mean() if penalty.reduce == "mean" else units.sum())
+        case Budget(strength=s, penalty=of, budget=budget):
+            reading = {"reduce": penalty.reduce, "batch_axis": penalty.batch_axis}
+            return s * torch.relu(plain(dataclasses.replace(of, **reading), x) - budget)
         case AR(alpha=alpha):
             return alpha * x.pow(2).mean()
         case TAR(beta=beta, time_axis=axis):

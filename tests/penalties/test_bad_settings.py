@@ -12,6 +12,7 @@ from regularizers import (
     L1,
     L1L2,
     ActivityRegularization,
+    Budget,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -32,6 +33,7 @@ MAKERS = {
     "GroupLasso": lambda s, **options: GroupLasso(s, 0, **options),
     "Orthogonal": Orthogonal,
     "KLSparsity": lambda s, **options: KLSparsity(s, 0.1, **options),
+    "Budget": lambda s, **options: Budget(L1(s, **options), 1.0),
     "ActivityRegularization": lambda s, **options: ActivityRegularization(s, "l1", **options),
 }
 every_maker = pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS.keys())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.distributed as dist
@@ -11,13 +11,15 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
-from regularizers.attach._hooks import Begin, Collecting, Commit, End
+from regularizers.attach._forwards import Begin, Commit, End
+from regularizers.attach._gauge import Gauge
 from regularizers.attach._ledger import Ledger, Record
 from regularizers.attach._masks import Masks
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._weights_in_loss import WeightsInLoss
+from regularizers.attach.taps import Collecting
 from regularizers.errors import CollectionError
 from regularizers.penalties._elementary import Elementary
 
@@ -32,11 +34,13 @@ class Collect:
         strengths: Strengths,
         max_uncollected: int,
         group: dist.ProcessGroup | None,
+        gauges: Mapping[str, Gauge],
     ) -> None:
         self._model = model
         self._sites = sites
         self._strengths = strengths
         self._group = group
+        self._gauges = gauges
         self._ledger = Ledger(max_uncollected)
         self._entries = {entry.key: entry for entry in sites.entries}
         self.weights = WeightsInLoss(sites)
@@ -52,7 +56,9 @@ class Collect:
         return [
             *noting,
             *[
-                Collecting(site, self._model, self.masks, self._ledger).attach(site.module)
+                Collecting(site, self._model, self.masks, self._gauges, self._ledger).attach(
+                    site.module
+                )
                 for site in self._sites.activities
             ],
             self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
@@ -82,6 +88,8 @@ class Collect:
             value: Tensor = self._term(record).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
+            if record.amount is not None:
+                self._gauges[record.key].measured(record.amount)
         return units | self.weights.units()
 
     def _taken(self) -> list[Record]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from regularizers.attach import _namespace as xp
 from regularizers.attach import _ops, _scale
 from regularizers.attach._regime import is_transformed, saved_tensors_are_hooked
+from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._arrays import widen
 from regularizers.penalties._elementary import Elementary
@@ -39,6 +40,7 @@ def measure(
     *,
     site: str = "",
     copy: bool = False,
+    gauge: int | None = None,
 ) -> tuple[Tensor, Tally]:
     """Return the statistic of `x` in its graph, and the tally: what the penalty is a function of.
 
@@ -48,7 +50,7 @@ def measure(
     if term.keeps == "input" and (copy or _must_copy()):
         x = x.clone()
     frame = _frame(x, term, batch_axis, mask)
-    statistic = Measure.apply(x, mask, term, batch_axis, site)[0]  # type: ignore[no-untyped-call]
+    statistic = Measure.apply(x, mask, term, batch_axis, site, gauge)[0]  # type: ignore[no-untyped-call]
     return statistic, term.tally(frame)
 
 
@@ -77,7 +79,12 @@ class Measure(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        x: Tensor, mask: Tensor | None, term: Elementary, batch_axis: Axes, site: str
+        x: Tensor,
+        mask: Tensor | None,
+        term: Elementary,
+        batch_axis: Axes,
+        site: str,
+        gauge: int | None,
     ) -> tuple[Tensor, ...]:
         frame = _frame(x, term, batch_axis, mask)
         if x.numel() == 0 and term.keeps != "nothing":
@@ -87,7 +94,7 @@ class Measure(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, mask, ctx.term, ctx.batch_axis, ctx.site = inputs
+        x, mask, ctx.term, ctx.batch_axis, ctx.site, ctx.gauge = inputs
         _, *kept = output
         ctx.mark_non_differentiable(*kept)
         ctx.set_materialize_grads(False)
@@ -108,11 +115,11 @@ class Measure(torch.autograd.Function):
     @staticmethod
     def backward(
         ctx: Any, cotangent: Tensor | None, *_: None
-    ) -> tuple[Tensor | None, None, None, None, None]:
+    ) -> tuple[Tensor | None, None, None, None, None, None]:
         if cotangent is None:
-            return None, None, None, None, None
+            return None, None, None, None, None, None
         if 0 in ctx.shape:
-            return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None, None, None
+            return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None, None, None, None
         term = ctx.term
         read, mask, *kept = _saved(ctx)
         frame = Frame(xp, ctx.shape, cotangent.dtype, term.reduce or "sum", ctx.batch_axis, mask)
@@ -121,7 +128,9 @@ class Measure(torch.autograd.Function):
             # differentiated again: what the statistic kept is a function of x as well
             kept = term.measure(x, frame)[1]
         gradient = frame.select(term.pullback(x, kept, cotangent, frame))
-        return gradient.to(ctx.dtype), None, None, None, None
+        if ctx.gauge is not None:
+            gradient = noted(gradient, None, "penalty", ctx.gauge)
+        return gradient.to(ctx.dtype), None, None, None, None, None
 
 
 def _saved(ctx: Any) -> tuple[Tensor | None, ...]:

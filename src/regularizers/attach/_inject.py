@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import total
 from regularizers.attach._function import ScaleFrom
-from regularizers.attach._hooks import Injecting
+from regularizers.attach._gauge import Gauge
 from regularizers.attach._masks import Masks
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._weights_in_loss import WeightsInLoss
+from regularizers.attach.taps import Injecting
 
 
 class Injection:
     """Taps return their output through a Function that adds the gradient of the penalty to its."""
 
-    def __init__(self, model: nn.Module, sites: Sites, strengths: Strengths) -> None:
+    def __init__(
+        self, model: nn.Module, sites: Sites, strengths: Strengths, gauges: Mapping[str, Gauge]
+    ) -> None:
         self._model = model
         self._sites = sites
         self._strengths = strengths
+        self._gauges = gauges
         self._scale = Scale(site.name for site in sites.activities)
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
@@ -36,7 +42,13 @@ class Injection:
         """Put the hooks in."""
         injecting = [
             Injecting(
-                site, self._model, self.masks, self._scale, self._strengths, self._latest
+                site,
+                self._model,
+                self.masks,
+                self._gauges,
+                self._scale,
+                self._strengths,
+                self._latest,
             ).attach(site.module)
             for site in self._sites.activities
         ]

@@ -21,6 +21,8 @@ class Record(NamedTuple):
     tally: Tally
     backward_id: Tensor | None = None
     """Of a record made by compiled code: the backward pass it was made in, -1 for none."""
+    amount: Tensor | None = None
+    """Of a penalty with a target: the total and the count of what it measures."""
 
     @property
     def counts(self) -> bool:

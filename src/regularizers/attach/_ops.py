@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regularizers.attach import _scale
+from regularizers.attach import _gauge, _scale
 
 
 @torch.library.custom_op("regularizers::backward_id", mutates_args=())
@@ -44,3 +44,15 @@ def read_scale(gradient: Tensor, handle: int, site: str) -> Tensor:
 @read_scale.register_fake
 def _(gradient: Tensor, handle: int, site: str) -> Tensor:
     return gradient.new_empty((), dtype=torch.promote_types(gradient.dtype, torch.float32))
+
+
+@torch.library.custom_op("regularizers::note_pull", mutates_args=())
+def note_pull(gradient: Tensor, counted: Tensor | None, pull: str, handle: int) -> Tensor:
+    """Note how strong a gradient is that a loss or a penalty has at a site; return a copy of it."""
+    _gauge.note(gradient, counted, "loss" if pull == "loss" else "penalty", handle)
+    return gradient.clone()
+
+
+@note_pull.register_fake
+def _(gradient: Tensor, counted: Tensor | None, pull: str, handle: int) -> Tensor:
+    return torch.empty_like(gradient)

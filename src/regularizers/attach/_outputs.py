@@ -137,8 +137,8 @@ def replace_in(output: Any, old: Tensor, new: Tensor, site: str) -> Any:
     replaced, count = _replaced(output, old, new)
     if count == 0:
         raise OutputError(
-            f"{site}: with delivery='inject' the tensor selected must be a part of the output, "
-            f"which is {describe(output)}, and not computed from it"
+            f"{site}: with delivery='inject' or a strength with a target, the tensor selected "
+            f"must be a part of the output, which is {describe(output)}, and not computed from it"
         )
     return replaced
 

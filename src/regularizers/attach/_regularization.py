@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import Collect
-from regularizers.attach._hooks import Inert
+from regularizers.attach._control import Control
+from regularizers.attach._controller import Reached
+from regularizers.attach._hooks import remove_inert_hooks
 from regularizers.attach._inject import Injection
 from regularizers.attach._marks import marked_rules
 from regularizers.attach._names import Wheres, described, printable
@@ -23,7 +26,7 @@ from regularizers.attach._rules import Rule
 from regularizers.attach._select import select_modules
 from regularizers.attach._sites import resolve
 from regularizers.attach._strengths import Strengths
-from regularizers.attach.step import Apply, Holding
+from regularizers.attach.step import Apply, Holding, Steps
 from regularizers.errors import (
     CollectionError,
     ConfigurationError,
@@ -98,14 +101,16 @@ class Regularization:
         self._model = model
         self._sites = resolve(model, rules, roles)
         self._strengths = Strengths(self._sites.entries)
+        self._control = Control(self._sites, self._strengths, process_group)
+        gauges = self._control.gauges
         self._delivery: Collect | Injection = (
-            Collect(model, self._sites, self._strengths, max_uncollected, process_group)
+            Collect(model, self._sites, self._strengths, max_uncollected, process_group, gauges)
             if delivery == "collect"
-            else Injection(model, self._sites, self._strengths)
+            else Injection(model, self._sites, self._strengths, gauges)
         )
         self._applied: Apply | None = None
         self._unusable: str | None = None
-        _remove_inert_hooks(model)
+        remove_inert_hooks(model)
         self._handles = self._delivery.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
@@ -128,6 +133,7 @@ class Regularization:
                 "penalty() would count what delivery='inject' adds to the gradient by itself; "
                 "write loss = reg.scale_from(loss), and read values from penalties()"
             )
+        self._control.used()
         return self._delivery.penalty()
 
     def scale_from(self, loss: Tensor) -> Tensor:
@@ -144,7 +150,9 @@ class Regularization:
             RegimeError: the delivery is `"collect"`.
         """
         self._check_usable()
-        return self._injection("scale_from").scale_from(loss)
+        delivery = self._injection("scale_from")
+        self._control.used()
+        return delivery.scale_from(loss)
 
     def set_scale(self, scale: float) -> None:
         """Say the scale of the loss where it is never seen, as in a stage of a pipeline.
@@ -199,9 +207,10 @@ class Regularization:
                 "attach: this Regularization is attached already; with several optimizers attach "
                 "them in one call, attach(first, second), and detach() it before another"
             )
-        if not self._sites.weights:
+        if not (self._sites.weights or self._control.changes):
             raise SelectionError(
-                "attach: no rule is for kernels or biases, so there is nothing to do in a step"
+                "attach: no rule is for kernels or biases and no strength changes, so there is "
+                "nothing to do in a step"
             )
         if not optimizers:
             raise ConfigurationError("attach: expected one optimizer or more, got none")
@@ -209,7 +218,66 @@ class Regularization:
         holding.check(self._model, self._sites.weights)
         self._applied = Apply(self._sites.weights, self._strengths, holding, self._check_usable)
         self._handles += self._applied.attach()
+        if self._control.changes:
+            self._handles += Steps(optimizers[0], _nothing, self._advance).attach()
         self._delivery.weights.leave()
+
+    def step(self) -> None:
+        """Go on to the next step of every strength that is a schedule or has a target.
+
+        Call it after each `optimizer.step()`; an optimizer that this is attached to does.
+
+        Raises:
+            StrengthError: a schedule gives a strength that is negative, NaN or infinite; nothing
+                has changed then.
+            RegimeError: an optimizer does it already; or several processes have no
+                `process_group`, so that each would find a strength of its own.
+            ConfigurationError: no strength changes.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.Linear(3, 2)
+            >>> rising = rz.LinearWarmup(1e-3, steps=10)
+            >>> reg = rz.Regularization(layer, [rz.kernel(rz.L2Squared(rising))])
+            >>> reg.step()
+            >>> dict(reg.strengths)
+            {'weight/kernel/L2Squared': 0.0001}
+        """
+        self._check_usable()
+        if self._applied is not None and self._control.changes:
+            raise RegimeError(
+                "step: the optimizer that this Regularization is attached to makes the steps; "
+                "leave this call out"
+            )
+        if not self._control.changes:
+            raise ConfigurationError(
+                "step: every strength is a number, so there is nothing to step; a schedule such "
+                "as LinearWarmup(1e-3, steps=1000), or a target such as TargetActive(10), changes"
+            )
+        self._control.advance(self._device)
+
+    def targets(self) -> dict[str, Reached]:
+        """Return, for each strength with a target, what is measured, what is wanted, and λ."""
+        self._check_usable()
+        return self._control.targets()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the strengths stand, as plain numbers, to go on from exactly there.
+
+        The model's own `state_dict` has none of it.
+        """
+        self._check_usable()
+        return self._control.state()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the strengths stand where `state_dict` said.
+
+        Raises:
+            ConfigurationError: a state of other rules, or no such state; nothing has changed then.
+        """
+        self._check_usable()
+        self._control.restore(state)
 
     def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
         """Say for the forwards in this context which elements of some activities count.
@@ -263,7 +331,7 @@ class Regularization:
         """
         self._check_usable()
         last = self._delivery.last
-        if last is None and self._applied is None:
+        if last is None and (self._applied is None or not self._sites.weights):
             return {}
         values = (last or {}) | ({} if self._applied is None else self._applied.values())
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
@@ -284,7 +352,8 @@ class Regularization:
             )
             for entry in self._sites.entries
         ]
-        return Report(tuple(rows), self._sites.notes)
+        reached = [f"{key}: {r}" for key, r in self.targets().items()]
+        return Report(tuple(rows), (*reached, *self._sites.notes))
 
     def detach(self) -> None:
         """Take the hooks away: the model is as it was before. A second call does nothing."""
@@ -302,6 +371,13 @@ class Regularization:
     def __getstate__(self) -> dict[str, object]:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters(), torch.zeros(())).device
+
+    def _advance(self, optimizer: Optimizer) -> None:
+        self._control.advance(self._device)
 
     def _injection(self, method: str) -> Injection:
         if isinstance(self._delivery, Injection):
@@ -352,16 +428,11 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
     return rules
 
 
+def _nothing(optimizer: Optimizer) -> None:
+    """Do nothing before an optimizer's step."""
+
+
 def _remove(handles: list[RemovableHandle], delivery: Collect | Injection) -> None:
     for handle in handles:
         handle.remove()
     delivery.close()
-
-
-def _remove_inert_hooks(model: nn.Module) -> None:
-    """Remove what hooks left behind when this model was copied from another."""
-    for module in model.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks):
-            for key in [key for key, hook in hooks.items() if isinstance(hook, Inert)]:
-                del hooks[key]
-                module._forward_hooks_always_called.pop(key, None)

@@ -9,12 +9,14 @@ from typing import Any, Literal, TypeAlias
 
 from regularizers.attach._names import Wheres, described
 from regularizers.attach._select import as_list
+from regularizers.control._targets import Target
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._base import Penalty
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_reduce
 from regularizers.penalties._proximal import check_proximal
+from regularizers.penalties._schedule import StrengthLike
 from regularizers.penalties._temporal import AR, TAR
 
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
@@ -48,6 +50,7 @@ class Rule:
         check_reduce(self.reduce)
         check_batch_axis(self.batch_axis)
         self._check_activity()
+        self._check_targets()
         terms = self.terms  # contradictions are said here, where the rule is written
         if self.proximal:
             check_proximal(terms)
@@ -84,6 +87,16 @@ class Rule:
                 raise ConfigurationError(
                     f"activity: expected a penalty of activities, got {term!r}, which is one of "
                     f"weights: what it is of a batch is not made up of samples; use kernel(...)"
+                )
+
+    def _check_targets(self) -> None:
+        for term in self.penalty.terms:
+            of_outputs = self.kind == "activity" and not isinstance(term, Difference)
+            if isinstance(term.strength, Target) and not of_outputs:
+                raise ConfigurationError(
+                    f"{self.kind}: {term.strength!r} is measured of a module's output, so its "
+                    f"penalty must be one of the output too, got {term!r}; give this one a number "
+                    f"or a schedule"
                 )
 
     def _settled(self, name: str, of_penalty: Any, of_rule: Any) -> Any:
@@ -147,7 +160,7 @@ def activity(
     )
 
 
-def ar(alpha: float, where: Wheres, **options: Any) -> Rule:
+def ar(alpha: StrengthLike, where: Wheres, **options: Any) -> Rule:
     r"""Penalise the size of states, α·mean(h²): activation regularization.
 
     .. math:: \alpha\, \overline{h^2}
@@ -176,7 +189,7 @@ def ar(alpha: float, where: Wheres, **options: Any) -> Rule:
     return activity(AR(alpha), where, **options)
 
 
-def tar(beta: float, where: Wheres, *, time_axis: int | None = None, **options: Any) -> Rule:
+def tar(beta: StrengthLike, where: Wheres, *, time_axis: int | None = None, **options: Any) -> Rule:
     r"""Penalise how states change, β·mean((h[t+1] − h[t])²): temporal activation regularization.
 
     .. math:: \beta\, \overline{(h_{t+1} - h_t)^2}

@@ -8,20 +8,29 @@ import torch
 from torch import Tensor
 
 from regularizers.attach._sites import Entry
+from regularizers.control._law import QUIET
+from regularizers.control._steps import at_step
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties._schedule import Schedule, as_strength
+from regularizers.penalties._strength import Strength, check_strength
 
 
 class Strengths(Mapping[str, float]):
-    """The strength of each penalty at each site, by its key; it can be set.
+    """The strength of each penalty at each site, by its key; one that is a number can be set.
 
     They are kept as tensors, so that a change compiles nothing anew.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._values = {
-            entry.key: torch.tensor(entry.term.strength, dtype=torch.float64) for entry in entries
-        }
+        self.changing: dict[str, Strength] = {}
+        """Those that are no numbers, which stand where the steps have brought them."""
+        self._values: dict[str, Tensor] = {}
+        for entry in entries:
+            strength = as_strength(entry.term.strength)
+            if isinstance(strength, Strength):
+                self.changing[entry.key] = strength
+            first = _first(strength, entry.key)
+            self._values[entry.key] = torch.tensor(first, dtype=torch.float64)
         self.version = 0
         """How often one was set."""
 
@@ -33,8 +42,12 @@ class Strengths(Mapping[str, float]):
             raise ConfigurationError(
                 f"strengths: expected one of {', '.join(self._values)}, got {key!r}"
             )
-        self._values[key].fill_(check_strength(strength))
-        self.version += 1
+        if key in self.changing:
+            raise ConfigurationError(
+                f"strengths: {key} is {self.changing[key]!r}, whose next step would take back "
+                f"what is set; to set it by hand, give the penalty a number"
+            )
+        self.put({key: check_strength(strength)})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -42,6 +55,20 @@ class Strengths(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def put(self, values: Mapping[str, float]) -> None:
+        """Set several, checked before."""
+        for key, value in values.items():
+            if self[key] != value:
+                self._values[key].fill_(value)
+                self.version += 1
+
     def times(self, key: str, unit: Tensor) -> Tensor:
         """Return the penalty of the strength of `key` from that of a strength of 1."""
         return unit * self._values[key].to(unit.dtype)
+
+
+def _first(strength: float | Strength, key: str) -> float:
+    """Return where a strength stands before the first step."""
+    if isinstance(strength, Schedule):
+        return at_step(strength, 0, key)
+    return QUIET if isinstance(strength, Strength) else strength

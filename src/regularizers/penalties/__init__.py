@@ -5,6 +5,7 @@ Nothing here imports an array library; what an array can do is asked of the arra
 
 from regularizers.penalties._activity import ActivityRegularization
 from regularizers.penalties._base import Penalty, Sum
+from regularizers.penalties._budget import Budget
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._group_lasso import GroupLasso
 from regularizers.penalties._huber import Huber
@@ -14,6 +15,8 @@ from regularizers.penalties._l1l2 import L1L2
 from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._lp import Lp
 from regularizers.penalties._orthogonal import Orthogonal
+from regularizers.penalties._schedule import Schedule
+from regularizers.penalties._strength import Strength
 from regularizers.penalties._temporal import AR, TAR, Temporal
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "L1L2",
     "TAR",
     "ActivityRegularization",
+    "Budget",
     "Elementary",
     "GroupLasso",
     "Huber",
@@ -31,6 +35,8 @@ __all__ = [
     "Lp",
     "Orthogonal",
     "Penalty",
+    "Schedule",
+    "Strength",
     "Sum",
     "Temporal",
 ]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._base import Reduced
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Norm, L2Squared
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties._schedule import StrengthLike, as_strength
+from regularizers.penalties._strength import is_factor
 
 Norm: TypeAlias = Literal["l1", "l2", "l2_squared"]
 
@@ -35,7 +36,7 @@ class ActivityRegularization(Reduced):
     ============== ========== =======================
 
     Args:
-        strength: s, finite and not negative.
+        strength: s, finite and not negative; a number, a schedule or a controller.
         norm: which of the three.
         reduce: as in the penalty named.
         batch_axis: as in the penalty named.
@@ -53,29 +54,29 @@ class ActivityRegularization(Reduced):
         array([1.06, 0.92])
     """
 
-    strength: float
+    strength: StrengthLike
     norm: Norm
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "strength", check_strength(self.strength))
+        object.__setattr__(self, "strength", as_strength(self.strength))
         if not isinstance(self.norm, str) or self.norm not in _PENALTIES:
             raise ConfigurationError(
                 f"norm: expected one of {', '.join(map(repr, _PENALTIES))}, got {self.norm!r}"
             )
 
     @classmethod
-    def l1(cls, strength: float) -> Self:
+    def l1(cls, strength: StrengthLike) -> Self:
         """Return the penalty s·Σ|x|."""
         return cls(strength, "l1")
 
     @classmethod
-    def l2(cls, strength: float) -> Self:
+    def l2(cls, strength: StrengthLike) -> Self:
         """Return the penalty s·√Σx², the norm itself."""
         return cls(strength, "l2")
 
     @classmethod
-    def l2_squared(cls, strength: float) -> Self:
+    def l2_squared(cls, strength: StrengthLike) -> Self:
         """Return the penalty s·Σx²."""
         return cls(strength, "l2_squared")
 
@@ -87,4 +88,4 @@ class ActivityRegularization(Reduced):
     def __mul__(self, factor: float) -> Self:
         if not is_factor(factor):
             return NotImplemented
-        return dataclasses.replace(self, strength=self.strength * factor)
+        return dataclasses.replace(self, strength=as_strength(self.strength) * factor)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import numbers
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from regularizers.penalties import _arrays
 from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._call import call_of
 from regularizers.penalties._frame import (
     Axes,
     Frame,
@@ -22,7 +22,9 @@ from regularizers.penalties._frame import (
     check_reduce,
 )
 from regularizers.penalties._proximal import check_step, proximal
+from regularizers.penalties._schedule import number_of
 from regularizers.penalties._shrink import Step
+from regularizers.penalties._strength import is_factor
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
@@ -42,6 +44,7 @@ class Penalty(ABC):
     Raises:
         ArrayTypeError: an integer, boolean or complex array, or no array at all.
         ShapeError: a mask, a batch axis or `grads` that does not fit the array.
+        StrengthTypeError: a strength that is no number, which only a Regularization can keep.
     """
 
     __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * penalty asks us
@@ -56,12 +59,12 @@ class Penalty(ABC):
 
         It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
         """
-        xp, wide = self._prepared(x, mask)
+        xp, wide, terms = self._prepared(x, mask)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide)
         return _total(
-            term.strength * term.value(m.statistic, m.tally, xp)
-            for term, m in self._read(xp, wide, mask)
+            strength * term.value(m.statistic, m.tally, xp)
+            for term, strength, m in _read(terms, xp, wide, mask)
         )
 
     def gradient(self, x: Array, *, mask: Array | None = None) -> Array:
@@ -75,32 +78,31 @@ class Penalty(ABC):
 
     def _value_and_slope(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
         """Return the penalty and its gradient in the precision they were accumulated in."""
-        xp, wide = self._prepared(x, mask)
+        xp, wide, terms = self._prepared(x, mask)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide), xp.zeros_like(wide)
         values, slopes = [], []
-        for term, m in self._read(xp, wide, mask):
-            values.append(term.strength * term.value(m.statistic, m.tally, xp))
-            cotangent = term.strength * term.derivative(m.statistic, m.tally, xp)
+        for term, strength, m in _read(terms, xp, wide, mask):
+            values.append(strength * term.value(m.statistic, m.tally, xp))
+            cotangent = strength * term.derivative(m.statistic, m.tally, xp)
             slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
         return _total(values), _total(slopes)
 
-    def _prepared(self, x: Array, mask: Array | None) -> tuple[Namespace, Array]:
-        """Return the namespace of `x` and `x` in the precision to accumulate in, all checked."""
+    def _charged(self) -> list[tuple[Elementary, float]]:
+        """Return the terms with their strengths; raise unless these are numbers."""
+        return [(term, number_of(term.strength, self)) for term in self.terms]
+
+    def _prepared(
+        self, x: Array, mask: Array | None
+    ) -> tuple[Namespace, Array, list[tuple[Elementary, float]]]:
+        """Return the namespace of `x`, `x` in the precision to accumulate in, and the terms."""
+        terms = self._charged()
         xp = _arrays.namespace_of(x)
         if mask is not None:
             _arrays.check_mask(xp, x, mask)
-        for term in self.terms:
+        for term, _ in terms:
             term.check_shape(tuple(x.shape))
-        return xp, _arrays.widen(xp, x)
-
-    def _read(
-        self, xp: Namespace, x: Array, mask: Array | None
-    ) -> Iterator[tuple[Elementary, _Reading]]:
-        for term in self.terms:
-            frame = term.frame(xp, x, mask)
-            selected = frame.select(x)
-            yield term, _Reading(selected, frame, term.tally(frame), *term.measure(selected, frame))
+        return xp, _arrays.widen(xp, x), terms
 
     def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
         """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
@@ -150,11 +152,12 @@ class Penalty(ABC):
 
         Source: Parikh and Boyd, "Proximal algorithms", 2014.
         """
+        terms = self._charged()
         xp = _arrays.namespace_of(x)
         check_step(xp, x, step)
-        for term in self.terms:
+        for term, _ in terms:
             term.check_shape(tuple(x.shape))
-        return proximal(xp, x, step, [(term, term.strength) for term in self.terms])
+        return proximal(xp, x, step, terms)
 
     def __add__(self, other: Penalty) -> Penalty:
         return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
@@ -171,7 +174,7 @@ class Penalty(ABC):
         return self.__mul__(factor)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(_arguments(self))})"
+        return call_of(self)
 
 
 class _Reading(NamedTuple):
@@ -184,27 +187,22 @@ class _Reading(NamedTuple):
     kept: tuple[Array, ...]
 
 
+def _read(
+    terms: Sequence[tuple[Elementary, float]], xp: Namespace, x: Array, mask: Array | None
+) -> Iterator[tuple[Elementary, float, _Reading]]:
+    for term, strength in terms:
+        frame = term.frame(xp, x, mask)
+        selected = frame.select(x)
+        reading = _Reading(selected, frame, term.tally(frame), *term.measure(selected, frame))
+        yield term, strength, reading
+
+
 def _parts(penalty: Penalty) -> tuple[Penalty, ...]:
     return penalty.parts if isinstance(penalty, Sum) else (penalty,)
 
 
 def _total(parts: Iterable[Array]) -> Array:
     return functools.reduce(operator.add, parts)
-
-
-def _arguments(penalty: Any) -> Iterator[str]:
-    """Yield the arguments of the call that makes `penalty`, less those left at their default."""
-    for f in dataclasses.fields(penalty):
-        if not f.kw_only and getattr(penalty, f.name) != f.default:
-            yield repr(getattr(penalty, f.name))
-    for f in dataclasses.fields(penalty):
-        if f.kw_only and getattr(penalty, f.name) != f.default:
-            yield f"{f.name}={getattr(penalty, f.name)!r}"
-
-
-def is_factor(factor: object) -> bool:
-    """Return whether a penalty can be multiplied by `factor`: a real number."""
-    return isinstance(factor, numbers.Real) and not isinstance(factor, bool)
 
 
 @dataclass(frozen=True, repr=False)

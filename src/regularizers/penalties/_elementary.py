@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._base import Reduced
 from regularizers.penalties._frame import Frame, Tally, normalise_axes, per
+from regularizers.penalties._schedule import StrengthLike, as_strength
 from regularizers.penalties._shrink import Stage, Step
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties._strength import is_factor
+
+Keeps: TypeAlias = Literal["input", "sign", "nothing"]
+"""What of an array a backward pass saves."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,20 +31,14 @@ class Elementary(Reduced):
     the form that `to_sum` gives them, and so do the tallies.
     """
 
-    strength: float
-
-    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "input"
-    """What of the array `pullback` reads: what a backward pass must save."""
+    strength: StrengthLike
 
     stage: ClassVar[Stage | None] = None
     """What its proximal step acts on; None if it has none in closed form."""
 
-    for_weights_only: ClassVar[bool] = False
-    """Whether it is no penalty of activities: what it is of a batch, no parts of it add up to."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "strength", check_strength(self.strength))
+        object.__setattr__(self, "strength", as_strength(self.strength))
 
     @property
     def terms(self) -> tuple[Elementary, ...]:
@@ -49,7 +47,17 @@ class Elementary(Reduced):
     def __mul__(self, factor: float) -> Self:
         if not is_factor(factor):
             return NotImplemented
-        return dataclasses.replace(self, strength=self.strength * factor)
+        return dataclasses.replace(self, strength=as_strength(self.strength) * factor)
+
+    @property
+    def keeps(self) -> Keeps:
+        """What of the array `pullback` reads: what a backward pass must save."""
+        return "input"
+
+    @property
+    def for_weights_only(self) -> bool:
+        """Whether it is no penalty of activities: of a batch it is no sum over any parts of it."""
+        return False
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raise unless an array of this shape has the axes that are named."""

@@ -35,7 +35,7 @@ class GroupLasso(Blocks):
     64 weights feed a unit.
 
     Args:
-        strength: s, finite and not negative.
+        strength: s, finite and not negative; a number, a schedule or a controller.
         axis: the axis that numbers the groups, or several.
         reduce: `"sum"` over groups; `"batch_mean"`, the sum over the groups of each sample averaged
             over samples, where samples never share a group: the batch axes number groups too;

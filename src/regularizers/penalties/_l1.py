@@ -19,7 +19,7 @@ class L1(Separable):
         \quad \mathrm{sign}(0) = 0
 
     Args:
-        strength: s, finite and not negative.
+        strength: s, finite and not negative; a number, a schedule or a controller.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
             at activity sites.

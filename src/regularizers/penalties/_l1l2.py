@@ -6,11 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
-from regularizers.penalties._base import Reduced, is_factor
+from regularizers.penalties._base import Reduced
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Squared
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties._schedule import StrengthLike, as_strength
+from regularizers.penalties._strength import is_factor
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,8 +22,8 @@ class L1L2(Reduced):
         \frac{\partial p}{\partial x_i} = s_1\,\mathrm{sign}(x_i) + 2 s_2\, x_i
 
     Args:
-        l1: s₁, finite and not negative.
-        l2: s₂, finite and not negative.
+        l1: s₁, finite and not negative; a number, a schedule or a controller.
+        l2: s₂, finite and not negative; a number, a schedule or a controller.
         reduce: as in `L1`, for both.
         batch_axis: as in `L1`, for both.
 
@@ -35,13 +36,13 @@ class L1L2(Reduced):
     Source: Zou and Hastie, "Regularization and variable selection via the elastic net", 2005.
     """
 
-    l1: float
-    l2: float
+    l1: StrengthLike
+    l2: StrengthLike
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "l1", check_strength(self.l1, "l1"))
-        object.__setattr__(self, "l2", check_strength(self.l2, "l2"))
+        object.__setattr__(self, "l1", as_strength(self.l1, "l1"))
+        object.__setattr__(self, "l2", as_strength(self.l2, "l2"))
 
     @property
     def terms(self) -> tuple[Elementary, ...]:
@@ -51,4 +52,5 @@ class L1L2(Reduced):
     def __mul__(self, factor: float) -> Self:
         if not is_factor(factor):
             return NotImplemented
-        return dataclasses.replace(self, l1=self.l1 * factor, l2=self.l2 * factor)
+        l1, l2 = as_strength(self.l1), as_strength(self.l2)
+        return dataclasses.replace(self, l1=l1 * factor, l2=l2 * factor)

@@ -34,7 +34,7 @@ class Orthogonal(Elementary):
     VᵀV = I, and the smaller of VVᵀ and VᵀV is what is computed.
 
     Args:
-        strength: s, finite and not negative.
+        strength: s, finite and not negative; a number, a schedule or a controller.
         axis: the axis that numbers the vectors.
         normalized: whether only the angles count. A vector of zeros has none, and no gradient; a
             single vector costs nothing.

@@ -14,3 +14,11 @@ def check_positive(value: object, name: str) -> float:
     if not (real and 0 < float(value) < math.inf):  # type: ignore[arg-type]
         raise ConfigurationError(f"{name}: expected a finite number above 0, got {value!r}")
     return float(value)  # type: ignore[arg-type]
+
+
+def check_not_negative(value: object, name: str) -> float:
+    """Return `value` as a float; raise unless it is a finite number, zero or more."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and 0 <= float(value) < math.inf):  # type: ignore[arg-type]
+        raise ConfigurationError(f"{name}: expected a finite number, zero or more, got {value!r}")
+    return float(value)  # type: ignore[arg-type]

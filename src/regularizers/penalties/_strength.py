@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import math
 import numbers
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from regularizers.errors import StrengthError, StrengthTypeError
 
 
+class Strength(ABC):
+    """A strength that is not one number; a Regularization keeps where it stands."""
+
+    __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * strength asks us
+
+    @abstractmethod
+    def __mul__(self, factor: float) -> Strength:
+        """Return the strength that is `factor` times this one, wherever it stands."""
+
+    def __rmul__(self, factor: float) -> Strength:
+        return self.__mul__(factor)
+
+
 def check_strength(strength: object, name: str = "strength") -> float:
     """Return `strength` as a float; raise unless it is a finite number, zero or more."""
-    if isinstance(strength, bool) or not isinstance(strength, numbers.Real):
-        raise StrengthTypeError(
-            f"{name}: expected a number, finite and not negative, got {strength!r} "
-            f"of type {type(strength).__name__}"
-        )
+    if not is_factor(strength):
+        raise StrengthTypeError(no_number(strength, name))
     try:
-        value = float(strength)
+        value = float(strength)  # type: ignore[arg-type]
     except OverflowError:
         value = math.inf
     if not (math.isfinite(value) and value >= 0):
@@ -25,3 +37,16 @@ def check_strength(strength: object, name: str = "strength") -> float:
             f"to turn a penalty off, give it strength 0 or leave it out"
         )
     return value
+
+
+def is_factor(factor: object) -> bool:
+    """Return whether a strength can be multiplied by `factor`: a real number."""
+    return isinstance(factor, numbers.Real) and not isinstance(factor, bool)
+
+
+def no_number(strength: object, name: str) -> str:
+    """Return what is wrong with `strength`, which is no number."""
+    return (
+        f"{name}: expected a number, finite and not negative, got {strength!r} "
+        f"of type {type(strength).__name__}"
+    )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Penalty, is_factor
+from regularizers.penalties._base import Penalty
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import check_axis
 from regularizers.penalties._l2 import L2Squared
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties._schedule import StrengthLike, as_strength
+from regularizers.penalties._strength import is_factor
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +78,7 @@ class AR(Penalty):
     `L2Squared(alpha, reduce="mean")`.
 
     Args:
-        alpha: α, finite and not negative.
+        alpha: α, finite and not negative; a number, a schedule or a controller.
 
     Example:
         >>> import numpy as np
@@ -89,17 +90,19 @@ class AR(Penalty):
     2017, arXiv 1708.01009.
     """
 
-    alpha: float
+    alpha: StrengthLike
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", check_strength(self.alpha, "alpha"))
+        object.__setattr__(self, "alpha", as_strength(self.alpha, "alpha"))
 
     @property
     def terms(self) -> tuple[Elementary, ...]:
         return (L2Squared(self.alpha, reduce="mean"),)
 
     def __mul__(self, factor: float) -> Self:
-        return AR(self.alpha * factor) if is_factor(factor) else NotImplemented  # type: ignore[return-value]
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, alpha=as_strength(self.alpha) * factor)
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,7 +115,7 @@ class TAR(Penalty):
     `Temporal(L2Squared(beta, reduce="mean"))`; with a mask the mean is over valid pairs.
 
     Args:
-        beta: β, finite and not negative.
+        beta: β, finite and not negative; a number, a schedule or a controller.
         time_axis: the axis of time. None where a recurrent layer says it.
 
     Raises:
@@ -128,11 +131,11 @@ class TAR(Penalty):
     Source: as of `AR`.
     """
 
-    beta: float
+    beta: StrengthLike
     time_axis: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta", check_strength(self.beta, "beta"))
+        object.__setattr__(self, "beta", as_strength(self.beta, "beta"))
         if self.time_axis is not None:
             check_axis(self.time_axis, "time_axis")
 
@@ -143,4 +146,4 @@ class TAR(Penalty):
     def __mul__(self, factor: float) -> Self:
         if not is_factor(factor):
             return NotImplemented
-        return dataclasses.replace(self, beta=self.beta * factor)
+        return dataclasses.replace(self, beta=as_strength(self.beta) * factor)

@@ -2,5 +2,6 @@
 
 from regularizers.attach.step._apply import Apply
 from regularizers.attach.step._holding import Holding
+from regularizers.attach.step._steps import Steps
 
-__all__ = ["Apply", "Holding"]
+__all__ = ["Apply", "Holding", "Steps"]

@@ -1,0 +1,61 @@
+"""Which trainings are compared, and the doing of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from benchmarks.controllers.training import Run, train
+
+TARGETS = (5, 10, 20)
+INITIAL = (1e-6, 1e-3, 1.0)
+SEEDS = (0, 1, 2)
+CONSTANTS = tuple([1e-4 * 10 ** (2.5 * k / 9) for k in range(10)])
+"""From 1e-4 to 3e-2, so that the targets lie within."""
+
+
+def runs(data: Sequence[str]) -> list[Run]:
+    """Return all trainings."""
+    controlled = [
+        Run(d, target=t, initial=i, seed=s)
+        for d, t, i, s in itertools.product(data, TARGETS, INITIAL, SEEDS)
+    ]
+    constants = [
+        Run(d, constant=c, seed=s, revive=r)
+        for d, c, s, r in itertools.product(data, CONSTANTS, SEEDS, (True, False))
+    ]
+    of = [Run(d, target=10, seed=s) for d, s in itertools.product(data, SEEDS)]
+    replace = dataclasses.replace
+    changed = [replace(run, batch=b) for run in of for b in (32, 512)]
+    changed += [replace(run, times=1000.0) for run in of]
+    unannealed = [replace(run, target=t, anneal=False) for run in of for t in TARGETS]
+    return [*controlled, *constants, *changed, *unannealed]
+
+
+Results = dict[Run, dict[str, Any]]
+
+
+def measured(todo: Sequence[Run], kept: Path, jobs: int = 2) -> Results:
+    """Return what every training ends with; those in the file `kept` are not repeated."""
+    results: Results = {}
+    if kept.is_file():
+        results = {Run(**run): result for run, result in json.loads(kept.read_text())}
+    missing = [run for run in todo if run not in results]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        futures = {pool.submit(train, run): run for run in missing}
+        for number, future in enumerate(as_completed(futures), start=1):
+            results[futures[future]] = future.result()
+            print(f"\r{number} of {len(missing)} networks", end="", file=sys.stderr, flush=True)
+            if number % 20 == 0 or number == len(missing):
+                kept.write_text(
+                    json.dumps([[dataclasses.asdict(r), v] for r, v in results.items()])
+                )
+    print(file=sys.stderr)
+    return results

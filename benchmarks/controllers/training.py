@@ -1,0 +1,125 @@
+"""One sparse autoencoder, trained with a constant strength or with a target."""
+
+from __future__ import annotations
+
+import statistics
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import regularizers as rz
+from regularizers.recipes._tables import load_digits, load_samples
+from regularizers.recipes.sparse_autoencoder._command import split
+from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+from regularizers.recipes.sparse_autoencoder._revival import is_due, resample
+from regularizers.recipes.sparse_autoencoder._silence import Silence
+
+UNITS = 100
+STEPS = 2000
+RATE = 2e-3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    data: str
+    target: int | None = None
+    constant: float | None = None
+    initial: float = 1e-3
+    seed: int = 0
+    batch: int = 128
+    times: float = 1.0
+    """What the loss is multiplied by."""
+    revive: bool = True
+    anneal: bool = True
+
+    @property
+    def strength(self) -> Any:
+        return (
+            self.constant
+            if self.target is None
+            else rz.TargetActive(self.target, initial=self.initial)
+        )
+
+
+@cache
+def samples(data: str, seed: int) -> tuple[Tensor, Tensor]:
+    """Return training and validation samples."""
+    return split(load_digits() if data == "digits" else load_samples(Path(data)), Config(seed=seed))
+
+
+def train(run: Run) -> dict[str, Any]:
+    """Train one network and return what it ends with."""
+    torch.set_num_threads(1)
+    x, validation = samples(run.data, run.seed)
+    torch.manual_seed(run.seed)
+    network = Autoencoder(x.mean(dim=0), UNITS, nn.ReLU())
+    optimizer = torch.optim.NAdam(network.parameters(), RATE)
+    last = STEPS / 5
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (STEPS - step) / last) if run.anneal else 1.0
+    )
+    reg = rz.Regularization(network, [rz.activity(rz.L1(run.strength), where="coding")])
+    codings: list[Tensor] = []
+    reading = network.coding.register_forward_hook(lambda *args: codings.append(args[2].detach()))
+    silence, generator = Silence(UNITS), torch.Generator().manual_seed(run.seed)
+    batches = _batches(x, run)
+    said: list[str] = []
+    counts: list[float] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for step in range(1, STEPS + 1):
+            batch = next(batches)
+            loss = run.times * nn.functional.mse_loss(network(batch), batch) + reg.penalty()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if run.target is not None:
+                reg.step()
+            rate.step()
+            coding = codings.pop()
+            silence.see(coding)
+            counts.append((coding > 0).sum().item() / len(coding))
+            if run.revive and is_due(step, STEPS):
+                silence.start_anew(resample(network, silence.dead, x, optimizer, generator))
+        said = [str(w.message) for w in caught]
+    strength = reg.strengths["coding/activity/L1"]
+    reading.remove()
+    reg.detach()
+    return {
+        "last_steps": statistics.fmean(counts[-50:]),
+        "last_swing": statistics.pstdev(counts[-50:]),
+        "training": _active(network, x),
+        "validation": _active(network, validation),
+        "explained": _explained(network, validation),
+        "strength": strength,
+        "dead": int(silence.dead.sum()),
+        "said": said,
+    }
+
+
+def _batches(x: Tensor, run: Run) -> Iterator[Tensor]:
+    generator = torch.Generator().manual_seed(1000 + run.seed)
+    while True:
+        order = torch.randperm(len(x), generator=generator)
+        for rows in order[: len(order) // run.batch * run.batch].split(run.batch):
+            yield x[rows]
+
+
+@torch.no_grad()
+def _active(network: Autoencoder, x: Tensor) -> float:
+    return (network.encode(x) > 0).sum().item() / len(x)
+
+
+@torch.no_grad()
+def _explained(network: Autoencoder, x: Tensor) -> float:
+    error = (network(x) - x).square().sum()
+    return 1 - (error / (x - x.mean(dim=0)).square().sum()).item()

@@ -1,0 +1,46 @@
+"""Hooks of the model: where a forward begins and ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from regularizers.attach._hooks import Hook, is_recording
+from regularizers.attach._ledger import Ledger
+
+
+class Begin(Hook):
+    """Pre-hook of the model: a forward begins."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Hold what is recorded from here on until the forward has ended."""
+        if is_recording(model) and not self._ledger.closed:
+            self._ledger.begin()
+
+
+class Commit(Hook):
+    """Hook of the model: its forward ended well."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Let its records count."""
+        if is_recording(model) and not self._ledger.closed:
+            self._ledger.commit()
+
+
+class End(Hook):
+    """Hook of the model that is always called: what was not committed has failed."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Forget the records of a forward that raised."""
+        if is_recording(model) and not self._ledger.closed:
+            self._ledger.end()

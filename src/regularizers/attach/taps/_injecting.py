@@ -1,0 +1,90 @@
+"""The hook of the second delivery: the gradient enters by the output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regularizers.attach import _namespace as xp
+from regularizers.attach._function import Inject
+from regularizers.attach._gauge import Gauge
+from regularizers.attach._hooks import is_recording
+from regularizers.attach._masks import Masks
+from regularizers.attach._outputs import replace_in
+from regularizers.attach._regime import (
+    Pass,
+    current_pass,
+    is_batched_alone,
+)
+from regularizers.attach._scale import Scale
+from regularizers.attach._sites import ActivitySite
+from regularizers.attach._strengths import Strengths
+from regularizers.attach.taps._tap import Tap
+from regularizers.errors import RegimeError
+
+
+class Injecting(Tap):
+    """Lets the gradient of the penalties of a site enter by its output."""
+
+    def __init__(
+        self,
+        site: ActivitySite,
+        model: nn.Module,
+        masks: Masks,
+        gauges: Mapping[str, Gauge],
+        scale: Scale,
+        strengths: Strengths,
+        latest: dict[str, Tensor],
+    ) -> None:
+        super().__init__(site, model, masks, gauges)
+        self._scale = scale
+        self._handle = scale.handle
+        self._strengths = strengths
+        self._latest = latest
+
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return `output` with a part that is equal to what it was, and brings the gradient."""
+        compiling = torch.compiler.is_compiling()
+        if module.training and not compiling:
+            self._scale.seen(self._site)
+        if self._scale.closed or not is_recording(module):
+            return None
+        activation = self._activation(module, inputs, output, keywords)
+        if not compiling and is_batched_alone():
+            raise RegimeError(
+                f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
+                f"scale_from within torch.func.grad, within vmap, or use delivery='collect'"
+            )
+        if not activation.x.requires_grad:  # frozen: there is no gradient to enter
+            self._scale.seen(self._site)
+            return None
+        total = activation.x.new_zeros((), dtype=torch.float32)
+        records = self._read(activation, self._state_before(module, inputs, keywords))
+        for (key, term), record in zip(self._terms, records, strict=True):
+            value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
+            total = total + value
+            if not compiling:
+                self._latest[key] = value.detach()
+            if record.amount is not None:
+                self._measured(key, record.amount)
+        entry = activation.entry
+        x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        return replace_in(output, entry, self._watched(activation, x), self._site)
+
+    def _measured(self, key: str, amount: Tensor) -> None:
+        if torch.compiler.is_compiling():
+            raise RegimeError(
+                f"{self._site}: compiled code with delivery='inject' cannot tell what it measures; "
+                f"for a strength with a target use delivery='collect'"
+            )
+        if current_pass() is not Pass.RECOMPUTED:
+            self._gauges[key].measured(amount)

@@ -1,0 +1,33 @@
+"""Moving averages that are right from their first value on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass
+class Average:
+    r"""An exponential moving average, corrected for where it began.
+
+    .. math:: m_t = \frac{\sum_{k \le t} \beta^{t-k} x_k}{\sum_{k \le t} \beta^{t-k}}, \qquad
+        \beta = 1 - 1/\text{steps}
+
+    Args:
+        steps: how far back it reaches.
+    """
+
+    steps: int
+    total: float = 0.0
+    weight: float = 0.0
+
+    def add(self, x: float) -> None:
+        """Take one more value."""
+        keep = 1 - 1 / self.steps
+        self.total = keep * self.total + x
+        self.weight = keep * self.weight + 1
+
+    @property
+    def mean(self) -> float:
+        """What it stands at; NaN before the first value."""
+        return self.total / self.weight if self.weight else math.nan

@@ -1,0 +1,21 @@
+"""A schedule at a step, checked."""
+
+from __future__ import annotations
+
+from regularizers.errors import StrengthError, StrengthTypeError
+from regularizers.penalties._schedule import Schedule
+from regularizers.penalties._strength import check_strength
+
+
+def at_step(schedule: Schedule, step: int, site: str) -> float:
+    """Return the strength that a schedule gives at a step.
+
+    Raises:
+        StrengthError: it is negative, NaN or infinite.
+        StrengthTypeError: it is no number.
+    """
+    strength = schedule.at(step)
+    try:
+        return check_strength(strength, f"{site}: {schedule!r} at step {step}")
+    except (StrengthError, StrengthTypeError) as error:
+        raise type(error)(f"{error}; mend the schedule") from None

@@ -1,0 +1,53 @@
+"""What a controller says that it cannot mend, and that it says it once."""
+
+import math
+import re
+
+import pytest
+
+from regularizers.control._diagnosis import Diagnosis
+from regularizers.control._law import Law
+
+
+def said(quantities, scale=1.0, target=10.0):
+    """Return what is said along the way, each with its step."""
+    law, diagnosis = Law(target, 0.0), Diagnosis()
+    messages = []
+    for step, quantity in enumerate(quantities):
+        law.update(quantity, scale)
+        if message := diagnosis.look(law, quantity):
+            messages.append((step, message))
+    return messages
+
+
+def test_nothing_where_the_target_is_reached():
+    assert said([10 + 40 * 0.99**step for step in range(2000)]) == []
+
+
+def test_nothing_as_long_as_it_comes_nearer_at_the_upper_end():
+    assert said([12 + 200 * 0.97**step for step in range(150)]) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "message"), [(40.0, "upper end.*40 is the nearest.*Raise"), (4.0, "Lower")]
+)
+def test_a_target_that_is_not_reached(quantity, message):
+    ((step, text),) = said([quantity] * 1000)
+    assert step < 250
+    assert re.search(message, text)
+    assert "10" in text
+    assert f"{quantity:.4g} is the nearest reached" in text
+
+
+def test_a_quantity_that_swings_from_step_to_step():
+    ((_, text),) = said([10 + 2 * (-1) ** step for step in range(400)])
+    assert "Anneal" in text
+    assert said([10 + 0.1 * (-1) ** step for step in range(400)]) == []  # hardly
+    slow = [10 + 2 * math.sin(step / 10) for step in range(400)]
+    assert said(slow) == []
+
+
+def test_a_site_that_no_gradient_reaches():
+    ((step, text),) = said([12.0] * 300, scale=math.nan)
+    assert step == 49
+    assert "no gradient" in text

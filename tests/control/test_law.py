@@ -1,0 +1,115 @@
+"""The control law, step by step against the same formulas written out."""
+
+import math
+import random
+
+import pytest
+
+from regularizers.control._average import Average
+from regularizers.control._law import QUIET, Law
+
+
+def test_an_average_is_that_of_the_values_weighted_by_age():
+    average = Average(10)
+    assert math.isnan(average.mean)
+    values = [4.0, 1.0, 7.0]
+    for value in values:
+        average.add(value)
+    weights = [0.9**2, 0.9, 1.0]
+    by_hand = sum([w * v for w, v in zip(weights, values, strict=True)]) / sum(weights)
+    assert average.mean == pytest.approx(by_hand, rel=1e-14)
+
+
+def by_hand(target, initial, measurements):
+    """Yield λ after each pair of a quantity and a scale, from the formulas of the page."""
+    a = s = weight_a = weight_s = 0.0
+    integral = None
+    for step, (quantity, scale) in enumerate(measurements, start=1):
+        a, weight_a = 0.9 * a + quantity, 0.9 * weight_a + 1
+        s, weight_s = 0.95 * s + scale, 0.95 * weight_s + 1
+        if step < 10:
+            yield QUIET
+            continue
+        mean, most = a / weight_a, s / weight_s
+        e = max(-1, min(1, math.log((mean + 0.01 * target) / (1.01 * target))))
+        if integral is None:
+            integral = math.log(max(0.01 * most, min(initial, 0.1 * most)))
+        else:
+            integral = max(math.log(1e-6 * most), min(integral + 0.1 * e, math.log(most)))
+        yield math.exp(min(integral + 2 * e, math.log(most)))
+
+
+@pytest.mark.parametrize("initial", [0.0, 1e-3, 1e9])
+def test_strengths_are_those_of_the_formulas(initial):
+    rng = random.Random(0)
+    measurements = [(rng.uniform(2, 30), rng.uniform(0.1, 0.3)) for _ in range(300)]
+    law = Law(10.0, initial)
+    for (quantity, scale), expected in zip(
+        measurements, by_hand(10.0, initial, measurements), strict=True
+    ):
+        law.update(quantity, scale)
+        assert law.strength == pytest.approx(expected, rel=1e-12)
+
+
+def driven(law, steps, quantity=lambda strength: 20.0, scale=1.0):
+    for _ in range(steps):
+        law.update(quantity(law.strength), scale)
+    return law
+
+
+def test_it_begins_between_a_hundredth_and_a_tenth_of_the_scale():
+    for initial, first in [(1e-9, 0.01), (0.05, 0.05), (1e9, 0.1)]:
+        law = driven(Law(20.0, initial), 10)  # at the target, where the error is 0
+        assert law.strength == pytest.approx(first, rel=1e-12)
+
+
+def test_it_is_the_same_law_at_every_scale():
+    # what is measured depends on the strength relative to the scale, as it does of a loss times k
+    def run(scale):
+        law = Law(10.0, 0.0)
+        driven(law, 400, lambda strength: 100 / (1 + 1000 * strength / scale), scale)
+        return law.strength / scale
+
+    assert run(1000.0) == pytest.approx(run(1.0), rel=1e-9)
+    assert run(1e-9) == pytest.approx(run(1.0), rel=1e-9)
+
+
+def test_it_reaches_the_target_where_the_quantity_falls_with_the_strength():
+    law = driven(Law(10.0, 1.0), 400, lambda strength: 100 / (1 + 300 * strength))
+    assert law.measured.mean == pytest.approx(10.0, rel=1e-3)
+    assert law.strength == pytest.approx(9 / 300, rel=1e-2)
+
+
+def test_it_does_not_wind_up_where_no_strength_is_enough():
+    law = driven(Law(10.0, 1.0), 1000, lambda strength: 50.0)
+    assert law.at_most
+    assert law.strength == pytest.approx(1.0)  # the scale
+    driven(law, 40, lambda strength: 5.0)
+    assert law.strength < 0.2
+
+
+def test_it_does_not_wind_down_where_there_is_too_little_without_a_penalty():
+    law = driven(Law(10.0, 1.0), 1000, lambda strength: 3.0)
+    assert law.at_least
+    assert 0 < law.strength < 1e-6
+    driven(law, 200, lambda strength: 30.0)
+    assert law.strength > 0.1
+
+
+def test_where_nothing_is_active_the_integral_stands():
+    law = driven(Law(10.0, 1.0), 30, lambda strength: 12.0)
+    before = law.integral
+    driven(law, 20, lambda strength: 0.0, scale=math.nan)
+    assert law.integral == before
+    assert law.strength < math.exp(before)
+
+
+@pytest.mark.parametrize("nothing", [math.nan, math.inf])
+def test_what_is_not_finite_says_nothing(nothing):
+    law, other = (driven(Law(10.0, 1.0), 30, lambda strength: 12.0) for _ in range(2))
+    law.update(nothing, 1.0)
+    assert law == other
+    law.update(12.0, nothing)
+    other.measured.add(12.0)
+    assert law.scale == other.scale
+    assert law.measured == other.measured

@@ -1,0 +1,164 @@
+"""Wrong edits to schedules, targets and what they are told."""
+
+from mutants.mutant import Mutant, attach
+
+
+def law(name: str) -> str:
+    return f"tests/control/test_law.py::test_{name}"
+
+
+def reached(name: str) -> str:
+    return attach(f"control::{name}")
+
+
+def regime(name: str) -> str:
+    return attach(f"target_regimes::{name}")
+
+
+FORMULAS = law("strengths_are_those_of_the_formulas")
+SCALE = reached("of_l1_the_scale_is_samples_times_the_root_mean_square_of_the_pull")
+
+CONTROL = [
+    Mutant(
+        "the integral winds up",
+        "control/_law.py",
+        "min(self.integral + _INTEGRAL * e, math.log(s))",
+        "self.integral + _INTEGRAL * e",
+        (law("it_does_not_wind_up_where_no_strength_is_enough"),),
+    ),
+    Mutant(
+        "the integral winds down",
+        "control/_law.py",
+        "            self.integral = max(self.integral, math.log(_LEAST * s))\n",
+        "",
+        (law("it_does_not_wind_down_where_there_is_too_little_without_a_penalty"),),
+    ),
+    Mutant(
+        "the strength has no upper end",
+        "control/_law.py",
+        "math.exp(min(self.integral + _PROPORTIONAL * e, math.log(s)))",
+        "math.exp(self.integral + _PROPORTIONAL * e)",
+        (FORMULAS,),
+    ),
+    Mutant(
+        "the first strength is not brought to the scale",
+        "control/_law.py",
+        "math.log(min(max(self.initial, _FIRST[0] * s), _FIRST[1] * s))",
+        "math.log(max(self.initial, 1e-9))",
+        (law("it_begins_between_a_hundredth_and_a_tenth_of_the_scale"),),
+    ),
+    Mutant(
+        "the integral falls while nothing is active",
+        "control/_law.py",
+        "elif alive:",
+        "else:",
+        (law("where_nothing_is_active_the_integral_stands"),),
+    ),
+    Mutant(
+        "an overflow is averaged in",
+        "control/_law.py",
+        "        if not math.isfinite(measured):\n            return\n",
+        "",
+        (law("what_is_not_finite_says_nothing"),),
+    ),
+    Mutant(
+        "an average is not corrected for its beginning",
+        "control/_average.py",
+        "return self.total / self.weight if",
+        "return self.total / self.steps if",
+        (law("an_average_is_that_of_the_values_weighted_by_age"),),
+    ),
+    Mutant(
+        "sums of one step go on into the next",
+        "attach/_controller.py",
+        "        self.gauge.clear()\n",
+        "",
+        (reached("an_interrupted_run_goes_on_as_if_it_had_not_been"), FORMULAS, SCALE,
+         reached("the_target_is_reached")),
+    ),
+    Mutant(
+        "the strength of the penalty's pull is not taken out",
+        "attach/_controller.py",
+        "self.law.strength * math.sqrt(loss / penalty)",
+        "math.sqrt(loss / penalty)",
+        (SCALE,),
+    ),
+    Mutant(
+        "the loss's pull counts where nothing is active",
+        "attach/_watch.py",
+        'noted(gradient, counted, "loss", gauge)',
+        'noted(gradient, None, "loss", gauge)',
+        (SCALE,),
+    ),
+    Mutant(
+        "the pull of the penalty is not noted",
+        "attach/_function.py",
+        'gradient = noted(gradient, None, "penalty", ctx.gauge)',
+        "pass",
+        (SCALE,),
+    ),
+    Mutant(
+        "the gradient that is watched is lost",
+        "attach/_watch.py",
+        "        return gradient, None, None\n",
+        "        return 0 * gradient, None, None\n",
+        (reached("the_gradient_is_that_of_the_strength_it_stands_at"),),
+    ),
+    Mutant(
+        "masked elements pull",
+        "attach/_watch.py",
+        "    selected: Tensor = frame.select(x)\n",
+        "    selected: Tensor = x\n",
+        (reached("masked_elements_are_not_counted"),),
+    ),
+    Mutant(
+        "what a checkpoint repeats is measured twice",
+        "attach/taps/_injecting.py",
+        "if current_pass() is not Pass.RECOMPUTED:",
+        "if True:",
+        (regime("inject"),),
+    ),
+    Mutant(
+        "processes do not add up what they measure",
+        "attach/_control.py",
+        "            dist.all_reduce(sums, group=self._group)\n",
+        "            pass\n",
+        ("tests/distributed/test_targets.py",),
+    ),
+    Mutant(
+        "a schedule is not checked at its step",
+        "control/_steps.py",
+        'return check_strength(strength, f"{site}: {schedule!r} at step {step}")',
+        "return strength",
+        (reached("a_schedule_that_gives_no_strength_names_the_step_and_changes_nothing"),),
+    ),
+    Mutant(
+        "a step counts though it failed",
+        "attach/_control.py",
+        "        after = self.steps + 1\n",
+        "        after = self.steps = self.steps + 1\n",
+        (reached("a_schedule_that_gives_no_strength_names_the_step_and_changes_nothing"),),
+    ),
+    Mutant(
+        "every optimizer makes a step",
+        "attach/_regularization.py",
+        "            self._handles += Steps(optimizers[0], _nothing, self._advance).attach()\n",
+        "            for o in optimizers:\n"
+        "                self._handles += Steps(o, _nothing, self._advance).attach()\n",
+        (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
+    ),
+    Mutant(
+        "a state forgets the sums of a step that was begun",
+        "attach/_gauge.py",
+        "        if sums[1]:\n",
+        "        if False:\n",
+        (reached("an_interrupted_run_goes_on_as_if_it_had_not_been"),),
+    ),
+    Mutant(
+        "a state is loaded though the rules are others",
+        "attach/_control.py",
+        "        if here != there:\n",
+        "        if False:\n",
+        (reached("a_state_of_other_rules_is_refused_whole"),),
+    ),
+]  # fmt: skip
