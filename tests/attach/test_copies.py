@@ -154,3 +154,14 @@ def test_moving_the_model_to_another_type_keeps_the_hooks():
     x = batch().float()
     model(x)
     torch.testing.assert_close(reg.penalty(), penalty_by_hand(model, x))
+
+
+def test_a_copy_keeps_no_flag_of_a_hook_that_was_told_keywords():
+    # a later hook that is given the same number would be called with one argument too many
+    model = mlp()
+    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="1", mask=lambda x: x[:, 0] > 0)])
+    copied = copy.deepcopy(model)
+    again = rz.Regularization(copied, [rz.kernel(rz.L1(1.0))])
+    again.detach()
+    assert [list(hooks) for hooks in hook_dicts(copied) if hooks] == []
+    reg.detach()

@@ -30,7 +30,17 @@ def is_recording(module: nn.Module) -> bool:
 def remove_inert_hooks(model: nn.Module) -> None:
     """Remove what hooks left behind when this model was copied from another."""
     for module in model.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks):
-            for key in [key for key, hook in hooks.items() if isinstance(hook, Inert)]:
-                del hooks[key]
-                module._forward_hooks_always_called.pop(key, None)
+        _remove_inert(
+            module._forward_hooks,
+            module._forward_hooks_always_called,
+            module._forward_hooks_with_kwargs,
+        )
+        _remove_inert(module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs)
+
+
+def _remove_inert(hooks: dict[int, Any], *flags: dict[int, bool]) -> None:
+    """Remove inert hooks, and what PyTorch keeps of each beside it."""
+    for key in [key for key, hook in hooks.items() if isinstance(hook, Inert)]:
+        del hooks[key]
+        for flag in flags:
+            flag.pop(key, None)

@@ -20,7 +20,7 @@ _CHECKPOINT = "torch.utils.checkpoint"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _never_compiled(function: Function) -> Function:
+def never_compiled(function: Function) -> Function:
     """Let the compiler pass a function by, which it may meet where it breaks a graph.
 
     It asks about the moment in which it runs; in compiled code `_ops` does.
@@ -41,7 +41,7 @@ class Pass(Enum):
     REENTRANT = "a forward that a reentrant checkpoint repeats in the backward"
 
 
-@_never_compiled
+@never_compiled
 def current_pass() -> Pass:
     """Return what the running forward is a part of; not to be asked while compiling."""
     if torch._C._current_graph_task_id() == -1:
@@ -51,13 +51,13 @@ def current_pass() -> Pass:
     return Pass.REENTRANT
 
 
-@_never_compiled
+@never_compiled
 def is_first_reentrant_pass() -> bool:
     """Return whether this forward without gradients is to be repeated by a reentrant checkpoint."""
     return _caller_in_checkpoint() == "CheckpointFunction.forward"
 
 
-@_never_compiled
+@never_compiled
 def saved_tensors_are_hooked() -> bool:
     """Return whether what is saved for the backward passes through hooks that are unknown.
 
@@ -68,13 +68,13 @@ def saved_tensors_are_hooked() -> bool:
     return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
 
 
-@_never_compiled
+@never_compiled
 def is_transformed() -> bool:
     """Return whether a transform of `torch.func` is running, whose tensors are wrapped."""
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
-@_never_compiled
+@never_compiled
 def is_batched_alone() -> bool:
     """Return whether `vmap` runs without a gradient of `torch.func` around or within it."""
     levels = torch._C._functorch.get_interpreter_stack() or []
@@ -82,7 +82,7 @@ def is_batched_alone() -> bool:
     return bool(kinds) and torch._C._functorch.TransformType.Grad not in kinds
 
 
-@_never_compiled
+@never_compiled
 def check_alive(value: Tensor, key: str) -> None:
     """Raise if `value` belongs to a transform of `torch.func` that has ended."""
     dead: bool = torch._C._functorch.is_dead_tensor_wrapper(value)  # type: ignore[attr-defined]
@@ -120,13 +120,13 @@ def _is_managed_by_fsdp(part: nn.Module, model: nn.Module) -> bool:
     )
 
 
-@_never_compiled
+@never_compiled
 def _is_recomputation_on_top() -> bool:
     hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
     return hooks is not None and "_recomputation_hook" in getattr(hooks[0], "__qualname__", "")
 
 
-@_never_compiled
+@never_compiled
 def _caller_in_checkpoint() -> str | None:
     """Return the function of PyTorch's checkpointing that is nearest among the callers, if any."""
     frame: FrameType | None = sys._getframe(1)

@@ -1,0 +1,106 @@
+"""Which units have fallen silent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from regularizers.errors import ConfigurationError
+from regularizers.monitor._metric import Metric
+from regularizers.monitor._samples import Samples
+from regularizers.monitor._streaming import State
+from regularizers.penalties._settings import check_not_negative
+
+
+@dataclasses.dataclass(eq=False)
+class DeadUnits(Metric):
+    r"""Units that were active, |x| > θ, on none of the last samples.
+
+    .. math:: \#\{u : s_u \ge after\}, \quad s_u = \text{samples since } u \text{ was active}
+
+    Samples are counted in their order in the batch. Streams that are merged count one after the
+    other; processes count as if they had seen their samples in turn, so that a unit which was
+    active a moment ago in one of them is not dead.
+
+    Args:
+        after: how many samples a unit must have been silent for. None: all since the last `reset`.
+        threshold: θ, as in `ActiveUnits`.
+
+    Raises:
+        ConfigurationError: `after` is no integer of 1 or more.
+        StrengthError, StrengthTypeError, ConfigurationError: a threshold below 0 or not finite.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> dead = rz.monitor.DeadUnits()
+        >>> dead.update(torch.tensor([[1.0, 0.0, 0.0], [2.0, 3.0, 0.0], [1.0, 0.0, 0.0]]))
+        >>> dead.value(), dead.which().tolist(), dead.silent().tolist()
+        (1.0, [False, False, True], [0, 1, 3])
+    """
+
+    after: int | None = None
+    _: dataclasses.KW_ONLY
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_not_negative(self.threshold, "threshold")
+        if self.after is not None and (type(self.after) is not int or self.after < 1):
+            raise ConfigurationError(
+                f"after: expected a number of samples, 1 or more, or None for all, got "
+                f"{self.after!r}"
+            )
+
+    def value(self) -> float:
+        """Return the number of dead units; NaN before any sample."""
+        return float("nan") if self._state is None else float(self.which().sum().item())
+
+    def fraction(self) -> float:
+        """Return the share of units that is dead, in [0, 1]; NaN before any sample."""
+        return float("nan") if self._state is None else self.value() / len(self.which())
+
+    def which(self) -> Tensor:
+        """Return which units are dead, on their device; (units,), boolean. Empty before any."""
+        if self._state is None:
+            return torch.zeros(0, dtype=torch.bool)
+        silent, seen = self._state["silent"], self._state["seen"]
+        return (silent == seen) & (seen > 0) if self.after is None else silent >= self.after
+
+    def silent(self) -> Tensor:
+        """Return for how many samples each unit has been silent; (units,), int64."""
+        return torch.zeros(0, dtype=torch.int64) if self._state is None else self._state["silent"]
+
+    def as_dict(self) -> dict[str, float]:
+        return {"dead_units": self.value(), "dead_fraction": self.fraction()}
+
+    def note(self) -> str | None:
+        if self._state is None or not self.value():
+            return None
+        for_long = "all" if self.after is None else f"the last {self.after}"
+        return (
+            f"{self.value():.0f} of {len(self.which())} units were silent on {for_long} "
+            f"of {int(self._state['seen'].max())} samples"
+        )
+
+    def _measure(self, samples: Samples) -> State:
+        seen, valid = samples.per_unit, samples.valid
+        ones = torch.ones_like(samples.x[:, :1], dtype=torch.int32) if valid is None else valid
+        # the number of each sample among those that count; 0 where the unit is silent
+        number = ones.cumsum(dim=0, dtype=torch.int32)
+        last = (samples.active(self.threshold) * number).amax(dim=0)
+        return {"silent": seen - last, "seen": seen}
+
+    def _after(self, first: State, then: State) -> State:
+        never = then["silent"] == then["seen"]
+        before = torch.where(never, first["silent"], 0)
+        return {"silent": before + then["silent"], "seen": first["seen"] + then["seen"]}
+
+    def _beside(self, states: Sequence[State]) -> State:
+        silent = torch.stack([state["silent"] for state in states])
+        seen = torch.stack([state["seen"] for state in states])
+        everywhere = seen.max(dim=0).values
+        since = torch.where(silent < seen, silent, everywhere).min(dim=0).values
+        return {"silent": torch.minimum(since, seen).sum(dim=0), "seen": seen.sum(dim=0)}

@@ -1,0 +1,111 @@
+"""How often each unit is active."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regularizers.errors import ConfigurationError
+from regularizers.monitor._metric import Metric
+from regularizers.monitor._samples import Samples, widest
+from regularizers.monitor._streaming import State
+from regularizers.penalties._settings import check_not_negative
+
+
+class Histogram(NamedTuple):
+    """Units by the logarithm of their density."""
+
+    counts: Tensor
+    """(bins,), int64: the number of units in each bin."""
+    edges: Tensor
+    """(bins + 1,), float64: log10 densities. The last bin includes its upper edge, 0."""
+    silent: int
+    """The number of units that were never active, whose logarithm there is none of."""
+
+
+@dataclasses.dataclass(eq=False)
+class DensityHistogram(Metric):
+    r"""The share of samples on which each unit is active, as a histogram over its logarithm.
+
+    .. math:: d_u = \frac{\#\{n : |x_{nu}| > \theta\}}{N} \qquad \log_{10} d_u \in [low, 0]
+
+    As of sparse autoencoders: ultra-low densities to the left, dense features at 0. The densities
+    themselves are exact, so that any other histogram can be made of them.
+
+    Args:
+        bins: how many bins of equal width there are.
+        low: the logarithm at which the first one begins; rarer units are counted in it too.
+        threshold: θ, as in `ActiveUnits`.
+
+    Raises:
+        ConfigurationError: not a positive number of bins, or `low` not below 0.
+        StrengthError, StrengthTypeError, ConfigurationError: a threshold below 0 or not finite.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> density = rz.monitor.DensityHistogram(bins=3, low=-3.0)
+        >>> density.update((torch.arange(100)[:, None] < torch.tensor([0, 1, 20, 100])).float())
+        >>> density.value()
+        Histogram(counts=tensor([0, 1, 2]),
+                  edges=tensor([-3., -2., -1.,  0.], dtype=torch.float64), silent=1)
+        >>> density.densities()
+        tensor([0.0000, 0.0100, 0.2000, 1.0000], dtype=torch.float64)
+
+    Source: Bricken et al., "Towards monosemanticity", 2023, whose feature density histograms
+    these are.
+    """
+
+    bins: int = 24
+    _: dataclasses.KW_ONLY
+    low: float = -6.0
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_not_negative(self.threshold, "threshold")
+        if type(self.bins) is not int or self.bins < 1:
+            raise ConfigurationError(
+                f"bins: expected a number of bins, 1 or more, got {self.bins!r}"
+            )
+        if not float("-inf") < self.low < 0:
+            raise ConfigurationError(
+                f"low: expected a log10 density, finite and below 0, got {self.low!r}"
+            )
+
+    def value(self) -> Histogram:
+        """Return the histogram, on the CPU; before any sample it counts no unit."""
+        edges = torch.linspace(self.low, 0.0, self.bins + 1, dtype=torch.float64)
+        density = self.densities().cpu().double()
+        logarithm = density[density > 0].log10()
+        place = torch.bucketize(logarithm, edges[1:-1], right=True)
+        counts = torch.bincount(place, minlength=self.bins)
+        return Histogram(counts, edges, int((density == 0).sum()))
+
+    def densities(self) -> Tensor:
+        """Return the density of each unit, on its device; (units,). Empty before any sample.
+
+        NaN where a mask left no sample of a unit.
+        """
+        if self._state is None:
+            return torch.zeros(0, dtype=torch.float64)
+        seen = self._state["seen"]
+        return self._state["active"].to(widest(seen.device)) / seen
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the mean log10 density of units that were active, and how many never were."""
+        density = self.densities()
+        if not len(density):
+            return {"log10_density": float("nan"), "silent_units": float("nan")}
+        return {
+            "log10_density": density[density > 0].log10().mean().item(),
+            "silent_units": float((density == 0).sum().item()),
+        }
+
+    def _measure(self, samples: Samples) -> State:
+        return {
+            "active": samples.active(self.threshold).sum(dim=0),
+            "seen": samples.per_unit,
+        }

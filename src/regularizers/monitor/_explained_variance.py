@@ -1,0 +1,122 @@
+"""How much of a target its reconstruction explains, by two definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from regularizers.monitor._metric import PairMetric
+from regularizers.monitor._moments import Moments
+from regularizers.monitor._samples import Samples
+from regularizers.monitor._streaming import State
+
+
+@dataclasses.dataclass(eq=False)
+class _OfResiduals(PairMetric):
+    """The moments of the target and of what is left of it, x − x̂."""
+
+    def _measure(self, target: Samples, reconstruction: Samples) -> State:
+        left = Samples(target.x - reconstruction.x, target.valid)
+        return _state(Moments.of(target), Moments.of(left))
+
+    def _after(self, first: State, then: State) -> State:
+        target, left = (
+            one.and_then(other) for one, other in zip(_moments(first), _moments(then), strict=True)
+        )
+        return _state(target, left)
+
+
+@dataclasses.dataclass(eq=False)
+class ExplainedVariance(_OfResiduals):
+    r"""The share of the variance of a target that is not in its residual; at best 1.
+
+    .. math:: \frac{\sum_u V_u \, (1 - \operatorname{Var}(x_u - \hat x_u) / V_u)}{\sum_u V_u}
+        = 1 - \frac{\sum_u \operatorname{Var}(x_u - \hat x_u)}{\sum_u V_u}
+        \qquad V_u = \operatorname{Var}(x_u)
+
+    Variances are over samples; it is the mean over units of the share of each, weighted by what
+    there is to explain, so that a unit whose target does not vary has no part in the sums. It is
+    scikit-learn's `explained_variance_score` with `multioutput="variance_weighted"`.
+
+    What it does not see, and `FractionOfVarianceUnexplained` does: a constant by which the
+    reconstruction of a unit is off, and any error at units whose target does not vary.
+
+    Where no unit varies it is NaN; scikit-learn puts 0 or 1 there.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> x = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+        >>> ev = rz.monitor.ExplainedVariance()
+        >>> ev.update(x, x + 3.0)
+        >>> ev.value()
+        1.0
+    """
+
+    def value(self) -> float:
+        """Return the share, at most 1; NaN before any sample."""
+        if self._state is None:
+            return float("nan")
+        target, left = _moments(self._state)
+        spread = target.spread
+        unexplained = torch.where(spread == 0, 0.0, left.squares)
+        return 1.0 - (unexplained.sum() / spread.sum()).item()
+
+    def as_dict(self) -> dict[str, float]:
+        return {"explained_variance": self.value()}
+
+
+@dataclasses.dataclass(eq=False)
+class FractionOfVarianceUnexplained(_OfResiduals):
+    r"""The squared error of a reconstruction over that of the mean of each unit; at best 0.
+
+    .. math:: \frac{\sum_{n,u} (x_{nu} - \hat x_{nu})^2}{\sum_{n,u} (x_{nu} - \bar x_u)^2}
+
+    Every error counts, also a constant one and one at units whose target does not vary. Where all
+    units vary it is 1 − R², scikit-learn's `r2_score` with `multioutput="variance_weighted"`, and
+    1 − `ExplainedVariance` + Σ r̄² / Σ Var(x), r̄ the mean residual of each unit.
+
+    Where no unit varies it is inf, or NaN if there is no error either; scikit-learn's R² is 0 or 1
+    there.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> x = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+        >>> fvu = rz.monitor.FractionOfVarianceUnexplained()
+        >>> fvu.update(x, x + 3.0)
+        >>> fvu.value()
+        3.6
+    """
+
+    def value(self) -> float:
+        """Return the fraction, 0 or more; NaN before any sample."""
+        if self._state is None:
+            return float("nan")
+        target, left = _moments(self._state)
+        errors = left.squares.sum() + (left.n * left.mean.square()).sum()
+        return (errors / target.spread.sum()).item()
+
+    def as_dict(self) -> dict[str, float]:
+        return {"variance_unexplained": self.value()}
+
+
+def _state(target: Moments, left: Moments) -> State:
+    return {
+        "n": target.n,
+        "mean": target.mean,
+        "squares": target.squares,
+        "left_mean": left.mean,
+        "left_squares": left.squares,
+    }
+
+
+def _moments(state: State) -> tuple[Moments, Moments]:
+    """Return the moments of the target and of what is left of it."""
+    n: Tensor = state["n"]
+    return (
+        Moments(n, state["mean"], state["squares"]),
+        Moments(n, state["left_mean"], state["left_squares"]),
+    )

@@ -1,0 +1,60 @@
+"""Which forwards of a model are read."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from typing import Literal, TypeAlias, get_args
+
+from torch import nn
+
+from regularizers.errors import ConfigurationError
+
+During: TypeAlias = Literal["training", "evaluation", "always"]
+
+
+class Gate:
+    """Lets every N-th forward of a model through, counted among those in the mode asked for.
+
+    A module that is called outside of the model's own forward counts its own calls.
+    """
+
+    def __init__(self, model: nn.Module, every: int, during: During) -> None:
+        if type(every) is not int or every < 1:
+            raise ConfigurationError(
+                f"every: expected an integer, 1 or more, for every N-th forward, got {every!r}"
+            )
+        if during not in get_args(During):
+            raise ConfigurationError(
+                f"during: expected one of {', '.join(map(repr, get_args(During)))}, got {during!r}"
+            )
+        self.during = during
+        self.every = every
+        self.in_forward = False
+        self._model = weakref.ref(model)
+        self._counts: Counter[int | None] = Counter()
+        self._open = False
+
+    def __str__(self) -> str:
+        mode = {"always": "any mode"}.get(self.during, self.during)
+        return f"{mode}, of which every {self.every}th forward is read" if self.every > 1 else mode
+
+    def begin(self) -> None:
+        """Decide about the forward of the model that begins here."""
+        self._open = self._next(None)
+        self.in_forward = True
+
+    def end(self) -> None:
+        """Know that the forward has ended."""
+        self.in_forward = False
+
+    def lets_through(self, tap: int) -> bool:
+        """Return whether this call of a tap is to be read; ask once a call."""
+        return self._open if self.in_forward else self._next(tap)
+
+    def _next(self, caller: int | None) -> bool:
+        model = self._model()
+        if model is None or self.during == ("evaluation" if model.training else "training"):
+            return False
+        self._counts[caller] += 1
+        return (self._counts[caller] - 1) % self.every == 0

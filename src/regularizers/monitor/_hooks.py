@@ -1,0 +1,163 @@
+"""The hooks of one monitor, which read what passes and leave it as it is."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from regularizers.attach._hooks import Hook
+from regularizers.attach._masks import mask_of, masked
+from regularizers.attach._outputs import Activation
+from regularizers.attach._regime import may_hold_a_part_of_the_units, never_compiled
+from regularizers.attach._rules import Mask
+from regularizers.errors import RegimeError
+from regularizers.monitor import _program
+from regularizers.monitor._sources import Source, sample_axes
+from regularizers.monitor._watch import Watch
+from regularizers.penalties._frame import Axes
+
+NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Tap(Hook):
+    """The forward hook that reads the input or the output of one module."""
+
+    def __init__(
+        self,
+        number: int,
+        source: Source,
+        site: str,
+        watch: Watch,
+        model: nn.Module,
+        batch_axis: Axes | None,
+        mask: Mask | None,
+    ) -> None:
+        self._number = number
+        self._source = source
+        self._site = site
+        self._watch = watch
+        self._model = weakref.ref(model)
+        self._batch_axis = batch_axis
+        self._mask = mask
+        self._checked = False
+
+    def attach(self, module: nn.Module) -> RemovableHandle:
+        """Put the hook in; one that is told all inputs only where they are asked for."""
+        if self._mask is None and self._source.kind == "output":
+            return module.register_forward_hook(self)
+        return module.register_forward_hook(WithKeywords(self), with_kwargs=True)
+
+    @never_compiled
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: Mapping[str, Any] = NO_KEYWORDS,
+    ) -> None:
+        """Read `output`, or the inputs; both stay as they are."""
+        if self._watch.closed or torch.compiler.is_exporting():
+            return
+        if torch.compiler.is_compiling():
+            read = self._activation(module, inputs, output, keywords)
+            _program.read(self._watch.order, read, self._watch.handle, self._number)
+        else:
+            self._read(module, inputs, output, keywords)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _read(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: Mapping[str, Any],
+    ) -> None:
+        if not self._checked:
+            self._check(module)
+        if self._watch.wants(self._number):
+            self._watch.take(self._number, self._activation(module, inputs, output, keywords))
+
+    def _activation(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: Mapping[str, Any],
+    ) -> Activation:
+        activation = self._source.read(module, inputs, keywords, output, self._site)
+        activation = activation._replace(
+            x=activation.x.detach(), batch_axis=sample_axes(activation, self._batch_axis)
+        )
+        if self._mask is None:
+            return activation
+        mask = mask_of(self._mask, inputs, dict(keywords), self._site)
+        return masked(activation, mask, self._site)
+
+    def _check(self, module: nn.Module) -> None:
+        if getattr(module, "_is_replica", False):
+            raise RegimeError(
+                f"{self._site}: nn.DataParallel runs copies of the model, whose readings meet in "
+                f"no order; use torch.nn.parallel.DistributedDataParallel"
+            )
+        model = self._model()
+        is_output = self._source.kind == "output"
+        if is_output and model is not None and may_hold_a_part_of_the_units(module, model):
+            raise RegimeError(
+                f"{self._site}: under tensor parallelism this output may hold a part of the units; "
+                f"monitor a module sharded by rows, whose output is whole"
+            )
+        self._checked = True
+
+
+class WithKeywords(Hook):
+    """A hook that is told keyword arguments too."""
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+
+    @never_compiled
+    def __call__(
+        self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any
+    ) -> None:
+        """Read `output`, or the inputs."""
+        self._tap(module, inputs, output, keywords)
+
+
+class Begin(Hook):
+    """Pre-hook of the model: a forward begins."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    @never_compiled
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Decide whether it is read."""
+        if torch.compiler.is_exporting():
+            return
+        if torch.compiler.is_compiling():
+            _program.begin(self._watch.order, self._watch.handle)
+        else:
+            self._watch.begin()
+
+
+class End(Hook):
+    """Hook of the model that is always called, also if its forward raised."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    @never_compiled
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Forget what a pair still waits for."""
+        if torch.compiler.is_exporting():
+            return
+        if torch.compiler.is_compiling():
+            _program.end(self._watch.order, self._watch.handle)
+        else:
+            self._watch.end()

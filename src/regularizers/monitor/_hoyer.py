@@ -1,0 +1,66 @@
+"""How unequal the units of a sample are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from regularizers.errors import ShapeError
+from regularizers.monitor._metric import Metric
+from regularizers.monitor._samples import Samples, widest
+from regularizers.monitor._streaming import State
+
+
+@dataclasses.dataclass(eq=False)
+class HoyerSparsity(Metric):
+    r"""Hoyer's sparsity of a sample, from 0 (all units alike) to 1 (one unit active), on average.
+
+    .. math:: \frac{1}{N} \sum_n \frac{\sqrt{U} - \|x_n\|_1 / \|x_n\|_2}{\sqrt{U} - 1}
+
+    U counts the units of the sample; with a mask those that are valid. It does not change with the
+    scale of a sample. A sample of zeros, of which it is not defined, counts as 1: a code falls
+    silent from one active unit, whose sparsity is 1, and its last step should not look like a step
+    back. `ActiveUnits` and `DeadUnits` tell a code that fell silent from one that is sparse.
+
+    Of a single unit it is not defined either: that raises, and samples of which a mask leaves fewer
+    than two units do not count.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> hoyer = rz.monitor.HoyerSparsity()
+        >>> hoyer.update(torch.tensor([[5.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, -1.0]]))
+        >>> hoyer.value()
+        0.5
+
+    Source: Hoyer, "Non-negative matrix factorization with sparseness constraints", 2004, section 2.
+    """
+
+    def value(self) -> float:
+        """Return the mean sparsity of a sample; NaN before any."""
+        samples = self._sum("samples")
+        return self._sum("total") / samples if samples else float("nan")
+
+    def as_dict(self) -> dict[str, float]:
+        return {"hoyer_sparsity": self.value()}
+
+    def _measure(self, samples: Samples) -> State:
+        if samples.units < 2:
+            raise ShapeError(
+                "expected samples of two units or more, got one, of which the sparsity is not "
+                "defined; choose another site, or say by batch_axis which axes count samples"
+            )
+        defined = samples.per_sample >= 2
+        each = torch.where(defined, _sparsity(samples), 0.0)
+        return {"total": each.sum(), "samples": defined.sum()}
+
+
+def _sparsity(samples: Samples) -> Tensor:
+    """Return the sparsity of each sample of at least two units; (samples,)."""
+    wide = widest(samples.x.device)
+    l1 = torch.linalg.vector_norm(samples.x, 1, dim=1, dtype=wide)
+    l2 = torch.linalg.vector_norm(samples.x, 2, dim=1, dtype=wide)
+    root = samples.per_sample.clamp(min=2).to(wide).sqrt()
+    return torch.where(l1 == 0, 1.0, (root - l1 / l2) / (root - 1))

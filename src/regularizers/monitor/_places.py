@@ -1,0 +1,123 @@
+"""Every place a monitor reads, resolved from what it was told for one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from torch import nn
+
+from regularizers.attach._names import Where, Wheres, printable
+from regularizers.attach._rules import Select
+from regularizers.attach._select import select_modules
+from regularizers.errors import ConfigurationError
+from regularizers.monitor._active_units import ActiveUnits
+from regularizers.monitor._dead_units import DeadUnits
+from regularizers.monitor._explained_variance import (
+    ExplainedVariance,
+    FractionOfVarianceUnexplained,
+)
+from regularizers.monitor._mean_activation import MeanActivation
+from regularizers.monitor._metric import Metric, PairMetric
+from regularizers.monitor._norm import Norm
+from regularizers.monitor._reading import Reading
+from regularizers.monitor._sinks import Pair, PairSink, Sink, SiteSink
+from regularizers.monitor._sources import Source, output_of
+from regularizers.monitor._streaming import Streaming
+
+Pairs: TypeAlias = Mapping[str, tuple[Source | Where, Source | Where]]
+"""Targets and their reconstructions by the name of the pair; a `where` means an output."""
+
+OF_ONE = (ActiveUnits(), DeadUnits(), MeanActivation(), Norm())
+OF_TWO = (ExplainedVariance(), FractionOfVarianceUnexplained())
+
+
+@dataclass(frozen=True)
+class Place:
+    """One input or output of one module, and where it goes."""
+
+    module: nn.Module
+    source: Source
+    sink: Sink
+
+
+def resolve(
+    model: nn.Module,
+    where: Wheres | None,
+    metrics: Iterable[Streaming] | None,
+    pairs: Pairs | None,
+    select: Select | None,
+) -> tuple[list[Place], list[Reading]]:
+    """Return the places in `model`, and the readings that are taken there.
+
+    Raises:
+        SelectionError: a `where` that matches nothing, or, of a pair, several modules.
+        ConfigurationError: nothing to read, no metrics for it, or two readings of one name.
+    """
+    if where is None and not pairs:
+        raise ConfigurationError(
+            "Monitor: expected a where, such as 'encoder.act', or pairs, got neither"
+        )
+    of_one, of_two = _checked(metrics, where is not None, bool(pairs))
+    places: list[Place] = []
+    readings: list[Reading] = []
+    for name, module in [] if where is None else select_modules(model, where, "Monitor"):
+        reading = Reading(printable(name), of_one)
+        readings.append(reading)
+        places.append(Place(module, Source("output", module, select), SiteSink(reading)))
+    for name, sides in (pairs or {}).items():
+        reading = Reading(name, of_two, is_pair=True)
+        if name in [known.name for known in readings]:
+            raise ConfigurationError(
+                f"pairs[{name!r}]: a site has that name too, and so would its numbers; choose "
+                f"another"
+            )
+        readings.append(reading)
+        pair = Pair(reading)
+        for source, is_target in zip(_sides(name, sides), (True, False), strict=True):
+            _, module = source.module_in(model, name)
+            places.append(Place(module, source, PairSink(pair, is_target=is_target)))
+    return places, readings
+
+
+def _sides(name: str, sides: object) -> tuple[Source, Source]:
+    if not (isinstance(sides, (tuple, list)) and len(sides) == 2):
+        raise ConfigurationError(
+            f"pairs[{name!r}]: expected (target, reconstruction), such as "
+            f'(rz.monitor.input_of("encoder"), "decoder"), got {sides!r}'
+        )
+    target, made = [side if isinstance(side, Source) else output_of(side) for side in sides]
+    return target, made
+
+
+def _checked(
+    metrics: Iterable[Streaming] | None, has_sites: bool, has_pairs: bool
+) -> tuple[Sequence[Streaming], Sequence[Streaming]]:
+    """Return the metrics of sites and those of pairs; the default ones where none is said."""
+    if isinstance(metrics, Streaming):
+        raise ConfigurationError(f"metrics: expected a list of metrics; write [{metrics!r}]")
+    given = list(OF_ONE if metrics is None else metrics)
+    for metric in given:
+        if isinstance(metric, type) and issubclass(metric, Streaming):
+            raise ConfigurationError(
+                f"metrics: expected metrics, got the class; write {metric.__name__}()"
+            )
+        if not isinstance(metric, (Metric, PairMetric)):
+            raise ConfigurationError(
+                f"metrics: expected metrics such as ActiveUnits(), got {metric!r} of type "
+                f"{type(metric).__name__}"
+            )
+    of_one = [metric for metric in given if isinstance(metric, Metric)]
+    of_two = [metric for metric in given if isinstance(metric, PairMetric)]
+    if of_two and not has_pairs:
+        raise ConfigurationError(
+            f"metrics: {of_two[0]!r} is of a target and its reconstruction; say which with "
+            f'pairs={{"reconstruction": (rz.monitor.input_of("encoder"), "decoder")}}'
+        )
+    if has_sites and not of_one:
+        raise ConfigurationError(
+            "metrics: expected one or more of single activations for `where`, got none; leave "
+            "`where` out to read pairs alone"
+        )
+    return of_one, of_two or OF_TWO

@@ -1,0 +1,66 @@
+"""What a monitor has seen, as a table a person reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from regularizers._text import table
+
+
+@dataclass(frozen=True)
+class Row:
+    """One site, or one pair of them, with the first number of each of its metrics."""
+
+    site: str
+    is_pair: bool
+    samples: int
+    units: float
+    """Of one sample, of unequal ones the mean; NaN before any."""
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, repr=False)
+class MonitorReport:
+    """The sites of a monitor with their numbers, and notes on what is wrong."""
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        sites = [row for row in self.rows if not row.is_pair]
+        pairs = [row for row in self.rows if row.is_pair]
+        tables = [_table(rows) for rows in (sites, pairs) if rows]
+        return "\n".join(["\n\n".join(tables), *self.notes])
+
+    __repr__ = __str__
+
+
+def general_notes(row: Row, when: str) -> Iterator[str]:
+    """Yield what can be wrong with any site: nothing was seen, or no number came of it."""
+    if not row.samples:
+        why = (
+            "do both sides run within one forward of the model?"
+            if row.is_pair
+            else "is it called by the forward, as module(x) and not as module.forward(x)?"
+        )
+        yield (
+            f"{row.site}: no sample was seen in {when}; {why} A model that is compiled must be "
+            f"compiled after its monitor is made"
+        )
+        return
+    wrong = [name for name, value in row.values.items() if not math.isfinite(value)]
+    if wrong:
+        yield f"{row.site}: {', '.join(wrong)} not finite"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    header = ("pair" if rows[0].is_pair else "site", "samples", "units", *names)
+    cells = [header]
+    for row in rows:
+        numbers = [row.units, *[row.values.get(name) for name in names]]
+        shown = ["-" if n is None or not row.samples else f"{n:.4g}" for n in numbers]
+        cells.append((row.site, str(row.samples), *shown))
+    return table(cells, right=range(1, len(header)))

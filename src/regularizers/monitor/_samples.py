@@ -1,0 +1,154 @@
+"""A batch as a matrix: a row for each sample, a column for each unit."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from regularizers.attach._masks import masked
+from regularizers.attach._outputs import Activation, describe
+from regularizers.errors import ArrayTypeError
+from regularizers.penalties._frame import Axes, check_batch_axis, normalise_axes
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """Return the type that sums are kept in: float64, or float32 where a device has no wider."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+_AT_ONCE = {True: 2**17, False: 2**24}
+"""Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
+
+
+class Samples:
+    """The samples of one batch, and which of their units count.
+
+    A sample is one index along the batch axes, a unit one along all others. Of a mask only what is
+    valid counts: a sample counts if any of its units is valid, and a unit has as many samples as
+    are valid for it. Nothing here waits for the device.
+    """
+
+    def __init__(self, matrix: Tensor, valid: Tensor | None = None) -> None:
+        self._matrix = matrix
+        self.valid = valid
+        """(samples, units), or (samples, 1) where samples count as a whole."""
+        self._active: dict[float, Tensor] = {}
+
+    @classmethod
+    def of(
+        cls, x: Tensor, batch_axis: Axes = 0, mask: Tensor | None = None, name: str = "x"
+    ) -> Samples:
+        """Return the samples of an array of any number of axes; `name` is for errors.
+
+        Raises:
+            ArrayTypeError: no plain tensor of a real floating type.
+            ConfigurationError, ShapeError: a `batch_axis` that is none, or that `x` has not.
+            OutputError, ShapeError: a mask that is not boolean, or not over the leading axes.
+        """
+        _check(x)
+        check_batch_axis(batch_axis)
+        batch = normalise_axes(batch_axis, x.ndim)
+        units = tuple([axis for axis in range(x.ndim) if axis not in batch])
+        x = x.detach()
+        samples, width = _extent(x, batch), _extent(x, units)
+
+        def matrix(array: Tensor, columns: int) -> Tensor:
+            return array.permute(*batch, *units).reshape(samples, columns)
+
+        valid = None
+        if mask is not None:
+            masked(Activation(x, batch), mask, name)
+            whole = all(axis >= mask.ndim for axis in units)
+            mask = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+            over = [1 if whole and axis in units else n for axis, n in enumerate(x.shape)]
+            valid = matrix(mask.expand(over), 1 if whole else width)
+        return cls(matrix(x, width), valid)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no element at all."""
+        return self._matrix.numel() == 0
+
+    def parts(self) -> Iterator[Samples]:
+        """Yield the samples in parts, so that what is computed of one is small."""
+        rows = max(_AT_ONCE[self._matrix.device.type == "cpu"] // max(self.units, 1), 1)
+        if len(self._matrix) <= rows:
+            yield self
+            return
+        for start in range(0, len(self._matrix), rows):
+            part = slice(start, start + rows)
+            yield Samples(self._matrix[part], None if self.valid is None else self.valid[part])
+
+    @property
+    def units(self) -> int:
+        """The number of units of one sample."""
+        return self._matrix.shape[1]
+
+    @functools.cached_property
+    def x(self) -> Tensor:
+        """The elements, at least in float32, and 0 where they do not count; (samples, units)."""
+        wide = torch.promote_types(self._matrix.dtype, torch.float32)
+        x = self._matrix.to(wide)
+        return x if self.valid is None else torch.where(self.valid, x, torch.zeros_like(x))
+
+    def active(self, threshold: float) -> Tensor:
+        """Return where |x| > `threshold`; (samples, units). What does not count is not active."""
+        if threshold not in self._active:
+            self._active[threshold] = self.x.abs() > threshold
+        return self._active[threshold]
+
+    def total(self, x: Tensor, axis: int | None = None) -> Tensor:
+        """Return the sum of `x`, added up in the widest type."""
+        dtype = widest(x.device)
+        return x.sum(dtype=dtype) if axis is None else x.sum(dtype=dtype, dim=axis)
+
+    @functools.cached_property
+    def count(self) -> Tensor:
+        """The number of samples that count; int64."""
+        if self.valid is None:
+            return self._whole((), len(self._matrix))
+        return self.valid.any(dim=1).sum()
+
+    @functools.cached_property
+    def elements(self) -> Tensor:
+        """The number of elements that count; int64."""
+        return self.per_sample.sum()
+
+    @functools.cached_property
+    def per_sample(self) -> Tensor:
+        """The number of units that count in each sample; (samples,), int64."""
+        if self.valid is None:
+            return self._whole((len(self._matrix),), self.units)
+        return self.valid.sum(dim=1) * (self.units // self.valid.shape[1])
+
+    @functools.cached_property
+    def per_unit(self) -> Tensor:
+        """The number of samples that count for each unit; (units,), int64."""
+        if self.valid is None:
+            return self._whole((self.units,), len(self._matrix))
+        return self.valid.sum(dim=0).expand(self.units)
+
+    def _whole(self, shape: tuple[int, ...], number: int) -> Tensor:
+        return torch.full(shape, number, dtype=torch.int64, device=self._matrix.device)
+
+
+def _extent(x: Tensor, axes: tuple[int, ...]) -> int:
+    return math.prod([x.shape[axis] for axis in axes])
+
+
+def _check(x: object) -> None:
+    if isinstance(x, DTensor):
+        raise ArrayTypeError(
+            "expected a plain tensor, got a DTensor, of which each process has a part; select "
+            "output.full_tensor() of it"
+        )
+    if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
+        raise ArrayTypeError(
+            f"expected a torch.Tensor of a real floating type, got {describe(x)}; convert it "
+            f"first, for example with x.float()"
+        )

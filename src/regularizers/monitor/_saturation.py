@@ -1,0 +1,115 @@
+"""How much of an activation lies where its function is flat."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Self
+
+from regularizers.errors import ConfigurationError
+from regularizers.monitor._metric import Metric
+from regularizers.monitor._samples import Samples
+from regularizers.monitor._streaming import State
+
+
+@dataclasses.dataclass(eq=False)
+class Saturation(Metric):
+    r"""The share of elements below `low` or above `high`, where a squashing function is flat.
+
+    .. math:: \frac{\#\{x_{nu} < low\} + \#\{x_{nu} > high\}}{NU}
+
+    It reads what the function puts out. Flat is where its derivative, which of both functions is a
+    parabola in the output y, has less than a share s of its maximum:
+
+    ========  ===========  ================================  =================
+    function  derivative   s of its maximum is left where    at s = 0.1
+    ========  ===========  ================================  =================
+    sigmoid   y(1 − y)     y = ½ ± ½·√(1 − s)                0.0257 and 0.9743
+    tanh      1 − y²       y = ± √(1 − s)                    −0.9487 and 0.9487
+    ========  ===========  ================================  =================
+
+    Args:
+        low: the output below which the function counts as flat; `-math.inf` for nowhere.
+        high: the output above which it does; `math.inf` for nowhere.
+
+    Raises:
+        ConfigurationError: not two numbers of which `low` is smaller.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> saturation = rz.monitor.Saturation.of_tanh()
+        >>> saturation.update(torch.tensor([[-1.0, 0.0], [0.96, 0.5]]))
+        >>> saturation.value()
+        0.5
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigurationError(
+                f"Saturation: expected two numbers of which low is smaller, got low={self.low!r} "
+                f"and high={self.high!r}"
+            )
+
+    @classmethod
+    def of_sigmoid(cls, share: float = 0.1) -> Self:
+        """Return the metric of what a sigmoid puts out.
+
+        Args:
+            share: of its greatest slope, ¼, less than which counts as flat; in (0, 1).
+
+        Raises:
+            ConfigurationError: another share.
+        """
+        half = math.sqrt(1 - _checked(share)) / 2
+        return cls(0.5 - half, 0.5 + half)
+
+    @classmethod
+    def of_tanh(cls, share: float = 0.1) -> Self:
+        """Return the metric of what a tanh puts out.
+
+        Args:
+            share: of its greatest slope, 1, less than which counts as flat; in (0, 1).
+
+        Raises:
+            ConfigurationError: another share.
+        """
+        edge = math.sqrt(1 - _checked(share))
+        return cls(-edge, edge)
+
+    def value(self) -> float:
+        """Return the share of all elements, in [0, 1]; NaN before any sample."""
+        return self._share("below") + self._share("above")
+
+    def as_dict(self) -> dict[str, float]:
+        return {
+            "saturation": self.value(),
+            "saturation_low": self._share("below"),
+            "saturation_high": self._share("above"),
+        }
+
+    def note(self) -> str | None:
+        if self.value() <= 0.5:
+            return None
+        return f"{self.value():.1%} of the elements are where the function is flat"
+
+    def _share(self, name: str) -> float:
+        elements = self._sum("elements")
+        return self._sum(name) / elements if elements else float("nan")
+
+    def _measure(self, samples: Samples) -> State:
+        below, above = samples.x < self.low, samples.x > self.high
+        if samples.valid is not None:  # what does not count is 0, which may be one of them
+            below, above = below & samples.valid, above & samples.valid
+        return {"below": below.sum(), "above": above.sum(), "elements": samples.elements}
+
+
+def _checked(share: float) -> float:
+    if not 0 < share < 1:
+        raise ConfigurationError(
+            f"share: expected a number between 0 and 1, of the greatest slope, got {share!r}"
+        )
+    return share

@@ -1,0 +1,95 @@
+"""Where what the taps read goes: into the metrics of a site, or of a pair."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from regularizers.attach._outputs import Activation
+from regularizers.monitor._metric import check_same_shape
+from regularizers.monitor._reading import Reading
+from regularizers.monitor._samples import Samples
+from regularizers.monitor._streaming import named
+
+
+class Sink(Protocol):
+    """Takes what one tap reads."""
+
+    site: str
+    """What an error is to begin with."""
+    waits: bool
+    """Whether it waits for another tap, which must be of the same forward."""
+
+    def take(self, activation: Activation) -> None:
+        """Count it."""
+
+    def forget(self) -> None:
+        """Hold nothing any more: a forward has ended."""
+
+
+class SiteSink:
+    """The metrics of one site."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.site = reading.name
+        self.waits = False
+        self._reading = reading
+
+    def take(self, activation: Activation) -> None:
+        """Count it."""
+        with named(self.site):
+            self._reading.add(_samples(activation.x, activation, self.site))
+
+    def forget(self) -> None:
+        """Hold nothing, as ever."""
+
+
+class Pair:
+    """The metrics of a target and its reconstruction, which come one after the other.
+
+    The one that comes first is copied: what follows may change it in place, and a compiled program
+    uses its memory again. Both have the batch axes and the mask of the target.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._held: dict[bool, Activation] = {}
+
+    def take(self, activation: Activation, *, is_target: bool) -> None:
+        """Hold one side until the other comes; of several the last."""
+        other = self._held.pop(not is_target, None)
+        if other is None:
+            self._held[is_target] = activation._replace(x=activation.x.clone())
+            return
+        target, made = (activation, other) if is_target else (other, activation)
+        name = self.reading.name
+        with named(name):
+            check_same_shape(target.x, made.x)
+            self.reading.add(_samples(target.x, target, name), _samples(made.x, target, name))
+
+    def forget(self) -> None:
+        """Wait no longer for the other side."""
+        self._held = {}
+
+
+class PairSink:
+    """One side of a pair."""
+
+    def __init__(self, pair: Pair, *, is_target: bool) -> None:
+        self.site = pair.reading.name
+        self.waits = True
+        self._pair = pair
+        self._is_target = is_target
+
+    def take(self, activation: Activation) -> None:
+        """Count it, or hold it until the other side comes."""
+        self._pair.take(activation, is_target=self._is_target)
+
+    def forget(self) -> None:
+        """Wait no longer for the other side."""
+        self._pair.forget()
+
+
+def _samples(x: Tensor, like: Activation, name: str) -> Samples:
+    return Samples.of(x, like.batch_axis, like.mask, name)

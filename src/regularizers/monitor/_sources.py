@@ -1,0 +1,138 @@
+"""What a monitor reads: the output of a module, or what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from regularizers.attach._names import Where, described, printable
+from regularizers.attach._outputs import Activation, activation_of, describe
+from regularizers.attach._rules import Select
+from regularizers.attach._select import select_modules
+from regularizers.errors import OutputError, SelectionError
+from regularizers.penalties._frame import Axes
+
+
+@dataclass(frozen=True)
+class Source:
+    """The input or the output of one module; made by `input_of` and `output_of`."""
+
+    kind: Literal["input", "output"]
+    where: Where
+    select: Select | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {described(self.where)}"
+
+    def module_in(self, model: nn.Module, pair: str) -> tuple[str, nn.Module]:
+        """Return the one module that is meant, after its name.
+
+        Raises:
+            SelectionError: none, or several.
+        """
+        found = select_modules(model, self.where, f"pairs[{pair!r}]")
+        if len(found) > 1:
+            names = ", ".join(printable(name) for name, _ in found[:4])
+            raise SelectionError(
+                f"pairs[{pair!r}]: expected one module, where={described(self.where)} matches "
+                f"{len(found)}: {names}; name one of them"
+            )
+        return found[0]
+
+    def read(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        output: Any,
+        site: str,
+    ) -> Activation:
+        """Return the tensor that is meant of what `module` was given or has returned.
+
+        Raises:
+            OutputError: there is none, or it is not real floating point.
+        """
+        if self.kind == "output":
+            return activation_of(module, output, self.select, site)
+        return Activation(_given(inputs, keywords, self.select, site), 0)
+
+
+def input_of(where: Where, *, select: Select | None = None) -> Source:
+    """Name what a module is given as one side of a pair.
+
+    Args:
+        where: one module: its name, type, itself, or a predicate.
+        select: which argument: its place, its name if it is given by name, or a function of all
+            arguments; the first by default. Axis 0 of it counts samples.
+
+    Returns:
+        A side for `Monitor(..., pairs={name: (target, reconstruction)})`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> str(rz.monitor.input_of("encoder"))
+        "input of 'encoder'"
+    """
+    return Source("input", where, select)
+
+
+def output_of(where: Where, *, select: Select | None = None) -> Source:
+    """Name what a module returns as one side of a pair; a plain `where` means this too.
+
+    Args:
+        where: one module: its name, type, itself, or a predicate.
+        select: which part of an output that is no tensor, as in `activity`.
+
+    Returns:
+        A side for `Monitor(..., pairs={name: (target, reconstruction)})`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> str(rz.monitor.output_of("decoder"))
+        "output of 'decoder'"
+    """
+    return Source("output", where, select)
+
+
+def sample_axes(activation: Activation, batch_axis: Axes | None) -> tuple[int, ...]:
+    """Return the axes that count samples: those said, or those that the module knows.
+
+    Of a recurrent layer each step of each sequence is a sample, so that its units are features,
+    however long the sequences are.
+    """
+    axes = activation.batch_axis if batch_axis is None else batch_axis
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    time = activation.time_axis
+    return axes if batch_axis is not None or time is None else (*axes, time)
+
+
+def _given(
+    inputs: tuple[Any, ...], keywords: Mapping[str, Any], select: Select | None, site: str
+) -> Tensor:
+    try:
+        if callable(select):
+            x = select(*inputs, **keywords)
+        elif isinstance(select, str):
+            x = keywords[select]
+        else:
+            x = inputs[select or 0]
+    except (IndexError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{site}: select={select!r} finds nothing in the input, which is "
+            f"{_arguments(inputs, keywords)} ({type(error).__name__}: {error})"
+        ) from None
+    if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
+        raise OutputError(
+            f"{site}: expected an input that is a tensor of a real floating type, got "
+            f"{describe(x)}; say which of {_arguments(inputs, keywords)} with "
+            f"input_of(..., select=PLACE, NAME or FUNCTION)"
+        )
+    return x
+
+
+def _arguments(inputs: tuple[Any, ...], keywords: Mapping[str, Any]) -> str:
+    named = [f"{name}={describe(value)}" for name, value in keywords.items()]
+    return f"({', '.join([*map(describe, inputs), *named])})"

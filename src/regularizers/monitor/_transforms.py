@@ -1,0 +1,38 @@
+"""Tensors within transforms of `torch.func`, which wrap them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from regularizers.attach._regime import is_transformed
+from regularizers.errors import RegimeError
+
+
+def outside() -> AbstractContextManager[object]:
+    """Return a context in which no transform wraps what is computed."""
+    if not is_transformed():
+        return nullcontext()
+    clear: AbstractContextManager[object] = (
+        torch._functorch.pyfunctorch.temporarily_clear_interpreter_stack()
+    )
+    return clear
+
+
+def unwrapped(x: Tensor, site: str) -> Tensor:
+    """Return the plain tensor in `x`.
+
+    Raises:
+        RegimeError: `x` is one member of a `vmap`, whose axis of members has no place here.
+    """
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(x):
+        if functorch.is_batchedtensor(x):
+            raise RegimeError(
+                f"{site}: within vmap a monitor cannot tell samples from members; detach() it, or "
+                f"monitor a forward outside of vmap"
+            )
+        x = functorch.get_unwrapped(x)
+    return x
