@@ -9,7 +9,7 @@ import torch
 import regularizers as rz
 from monitor.helpers import sparse
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
-from regularizers.monitor._samples import widest
+from regularizers.monitor.metrics._samples import widest
 
 
 def value(metric: rz.monitor.Metric, x: torch.Tensor, **options: object) -> object:

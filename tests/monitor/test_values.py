@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import regularizers as rz
 from monitor.helpers import sparse
 from monitor.oracles import OF_ONE, OF_TWO, as_matrix
-from regularizers.monitor import PairMetric, _samples
+from regularizers.monitor import PairMetric
+from regularizers.monitor.metrics import _samples
 
 of_one = pytest.mark.parametrize(("metric", "oracle"), OF_ONE.values(), ids=OF_ONE)
 of_two = pytest.mark.parametrize(("metric", "oracle"), OF_TWO.values(), ids=OF_TWO)

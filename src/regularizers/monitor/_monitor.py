@@ -21,8 +21,8 @@ from regularizers.monitor._hooks import Begin, End, Tap
 from regularizers.monitor._places import Pairs, Place, resolve
 from regularizers.monitor._readings import Readings
 from regularizers.monitor._report import MonitorReport
-from regularizers.monitor._streaming import Streaming
 from regularizers.monitor._watch import Watch
+from regularizers.monitor.metrics._streaming import Streaming
 from regularizers.penalties._frame import Axes, check_batch_axis
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from regularizers.monitor._metric import Metric, PairMetric
 from regularizers.monitor._report import Row, general_notes
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._seen import Seen
-from regularizers.monitor._streaming import Streaming, named
+from regularizers.monitor.metrics._metric import Metric, PairMetric
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._seen import Seen
+from regularizers.monitor.metrics._streaming import Streaming, named
 
 
 class Reading:

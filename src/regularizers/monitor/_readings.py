@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch.distributed as dist
 
 from regularizers.errors import ConfigurationError, SelectionError
-from regularizers.monitor._across import of_every_process
 from regularizers.monitor._reading import Reading
 from regularizers.monitor._report import MonitorReport
-from regularizers.monitor._streaming import Streaming, named
+from regularizers.monitor.metrics._across import of_every_process
+from regularizers.monitor.metrics._streaming import Streaming, named
 
 
 class Readings:

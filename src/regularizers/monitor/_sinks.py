@@ -7,10 +7,10 @@ from typing import Protocol
 from torch import Tensor
 
 from regularizers.attach._outputs import Activation
-from regularizers.monitor._metric import check_same_shape
 from regularizers.monitor._reading import Reading
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._streaming import named
+from regularizers.monitor.metrics._metric import check_same_shape
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._streaming import named
 
 
 class Sink(Protocol):

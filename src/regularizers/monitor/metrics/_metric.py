@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._streaming import State, Streaming, named
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._streaming import State, Streaming, named
 from regularizers.penalties._frame import Axes
 
 

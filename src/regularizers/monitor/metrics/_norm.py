@@ -7,9 +7,9 @@ import math
 
 import torch
 
-from regularizers.monitor._metric import Metric
-from regularizers.monitor._samples import Samples, widest
-from regularizers.monitor._streaming import State
+from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._streaming import State
 
 
 @dataclasses.dataclass(eq=False)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
-from regularizers.monitor._metric import Metric
-from regularizers.monitor._samples import Samples, widest
-from regularizers.monitor._streaming import State
+from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._streaming import State
 from regularizers.penalties._settings import check_not_negative
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.monitor._samples import Samples, widest
+from regularizers.monitor.metrics._samples import Samples, widest
 
 
 class Moments(NamedTuple):

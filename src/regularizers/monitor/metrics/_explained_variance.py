@@ -7,10 +7,10 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from regularizers.monitor._metric import PairMetric
-from regularizers.monitor._moments import Moments
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._streaming import State
+from regularizers.monitor.metrics._metric import PairMetric
+from regularizers.monitor.metrics._moments import Moments
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._streaming import State
 
 
 @dataclasses.dataclass(eq=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from regularizers.monitor._metric import Metric
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._streaming import State
+from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._streaming import State
 from regularizers.penalties._settings import check_not_negative
 
 

@@ -7,9 +7,9 @@ import math
 from typing import Self
 
 from regularizers.errors import ConfigurationError
-from regularizers.monitor._metric import Metric
-from regularizers.monitor._samples import Samples
-from regularizers.monitor._streaming import State
+from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._streaming import State
 
 
 @dataclasses.dataclass(eq=False)

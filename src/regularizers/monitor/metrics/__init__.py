@@ -1,0 +1,1 @@
+"""What can be measured of activations, one definition a file."""
