@@ -17,8 +17,8 @@ from benchmarks.controllers.training import Run, train
 TARGETS = (5, 10, 20)
 INITIAL = (1e-6, 1e-3, 1.0)
 SEEDS = (0, 1, 2)
-CONSTANTS = tuple([1e-4 * 10 ** (2.5 * k / 9) for k in range(10)])
-"""From 1e-4 to 3e-2, so that the targets lie within."""
+CONSTANTS = tuple([1.5e-3 * 50 ** (k / 9) for k in range(10)])
+"""From 1.5e-3 to 7.5e-2, each half as strong again, so that all targets lie within."""
 
 
 def runs(data: Sequence[str]) -> list[Run]:

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.controllers.plan import INITIAL, SEEDS, TARGETS, Results
+from benchmarks.controllers.plan import CONSTANTS, INITIAL, SEEDS, TARGETS, Results
 from benchmarks.controllers.training import Run
 
 
@@ -27,7 +27,7 @@ def at_count(results: Results, data: str, target: float, seed: int, *, revive: b
     points = sorted(
         (r["validation"], r["explained"])
         for run, r in results.items()
-        if (run.data, run.seed, run.revive, run.target) == (data, seed, revive, None)
+        if (run.data, run.seed, run.revive) == (data, seed, revive) and run.constant in CONSTANTS
     )
     for (low, below), (high, above) in itertools.pairwise(points):
         if low <= target <= high:
