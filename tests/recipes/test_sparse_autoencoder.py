@@ -14,10 +14,20 @@ import torch
 from safetensors.torch import load_file
 
 from regularizers.__main__ import main
+from regularizers.recipes._tables import load_digits
+from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._metrics import measure
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+from regularizers.recipes.sparse_autoencoder._training import train
+from regularizers.recipes.sparse_autoencoder._variants import variants_of
 
-QUICK = ["sparse-autoencoder", "--units", "12", "--epochs", "4"]
+QUICK = ["sparse-autoencoder", "--units", "12", "--active", "3", "--epochs", "4"]
+# a strength and a learning rate that leave few units alive
+DYING = [
+    *("sparse-autoencoder", "--units", "12", "--epochs", "150", "--l1", "0.2"),
+    *("--learning-rate", "0.01"),
+]
 
 
 @pytest.fixture
@@ -42,20 +52,27 @@ def figures(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def history(folder, name):
+    return json.loads((folder / "training.json").read_text())[name]
+
+
 def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data, capsys):
     assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
     folder = only_folder(tmp_path / "runs")
     printed = capsys.readouterr().out.strip().splitlines()
     assert printed[-1].endswith(str(folder))
-    header = next(line for line in printed if line.startswith("penalty"))
-    for column in ("validation MSE", "mean activation", "active of 12", "dead units"):
-        assert column in header
-    rows = [line.split()[0] for line in printed if line.split() and line.split()[1:2]]
-    assert [row for row in rows if row in ("none", "L1", "KL")][-3:] == ["none", "L1", "KL"]
+    (top,) = (i for i, line in enumerate(printed) if line.startswith("penalty"))
+    for column in ("strength", "validation MSE", "active of 12", "dead units", "revived"):
+        assert column in printed[top]
+    assert [line.split()[0] for line in printed[top + 2 : top + 5]] == ["none", "L1", "KL"]
     assert any("sigmoid" in line and "mean activation is the measure" in line for line in printed)
+    assert any("L1 was told to leave 3 units active" in line for line in printed)
     assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert list(figures(folder)) == ["none", "L1", "KL"]
     assert json.loads((folder / "config.json").read_text())["units"] == 12
+    report = (folder / "report.html").read_text()
+    assert f"{figures(folder)['L1']['active_units']:.1f} of 12 units explain" in report
+    assert "table.npy" in report
 
 
 def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
@@ -72,9 +89,9 @@ def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
     shown = figures(folder)["L1"]
     assert shown["mse"] == pytest.approx(((output - x) ** 2).mean(), rel=1e-4)
     assert shown["mean_activation"] == pytest.approx(coding.mean(), rel=1e-4)
-    assert shown["active_units"] == pytest.approx((coding > 1e-3).sum(1).mean(), abs=0.1)
+    assert shown["active_units"] == pytest.approx((coding > 0).sum(1).mean(), abs=0.1)
     assert shown["explained_variance"] == pytest.approx(
-        1 - ((output - x) ** 2).sum() / ((x - x.mean(0)) ** 2).sum(), rel=1e-4
+        1 - (output - x).var(0).sum() / x.var(0).sum(), rel=1e-4
     )
 
 
@@ -85,13 +102,67 @@ def test_figures_by_hand():
         network.encoder.bias.zero_()
         network.decoder.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))
         network.decoder.bias.zero_()
-    metrics = measure(network, torch.tensor([[1.0, 0.0], [2.0, 4.0]]))
-    # codings [1, 0, 0] and [2, 4, 0]; reconstructions [1, 0] and [2, 2]
+    validation = torch.tensor([[1.0, 0.0], [2.0, 4.0]])
+    training = torch.tensor([[-1.0, -2.0], [3.0, 3.0], [1.0, -5.0]])
+    happened = History(every=1, last_strength=0.25, revived=7)
+    metrics = measure(network, validation, training, happened)
+    # codings [1, 0, 0] and [2, 4, 0]; reconstructions [1, 0] and [2, 2]; residuals [0, 0], [0, 2]
     assert metrics.mse == pytest.approx(4 / 4)
-    assert metrics.explained_variance == pytest.approx(1 - 4 / 8.5)
+    assert metrics.explained_variance == pytest.approx(1 - 2 / 8.5)
     assert metrics.mean_activation == pytest.approx(7 / 6)
     assert metrics.active_units == pytest.approx(1.5)
-    assert metrics.dead_units == 1
+    # codings [0, 0, 3], [3, 3, 0] and [1, 0, 4]
+    assert metrics.active_in_training == pytest.approx(5 / 3)
+    assert (metrics.dead_units, metrics.revived, metrics.strength) == (1, 7, 0.25)
+    assert metrics.is_sparse
+
+
+def test_saturation_by_hand():
+    network = Autoencoder(torch.zeros(1), 1, torch.nn.Sigmoid())
+    with torch.no_grad():
+        network.encoder.weight.fill_(1)
+        network.encoder.bias.zero_()
+    # a sigmoid has a tenth of its slope where y(1 - y) = 1/40, at ±3.637
+    x = torch.tensor([[-3.7], [-3.6], [0.0], [3.6], [3.7]])
+    metrics = measure(network, x, x, History(every=1))
+    assert metrics.saturated == pytest.approx(2 / 5)
+    assert not metrics.is_sparse
+
+
+def trained_with_l1(tmp_path, x, **settings) -> History:
+    config = Config(**settings)
+    (variant,) = (variant for variant in variants_of(config) if variant.name == "L1")
+    x = torch.from_numpy(x).float()
+    torch.manual_seed(0)
+    network = Autoencoder(x.mean(dim=0), config.units, variant.coding())
+    return train(network, variant, x, config, tmp_path / "l1.ckpt")
+
+
+def test_l1_leaves_as_many_units_active_as_it_was_told(tmp_path):
+    settings = {"units": 50, "active": 5.0, "epochs": 80, "learning_rate": 5e-3}
+    happened = trained_with_l1(tmp_path, load_digits().x[:320] / 16, **settings)
+    assert happened.step == list(range(4, 801, 4))
+    assert np.mean(happened.active[-20:]) == pytest.approx(5, rel=0.05)
+    assert happened.last_strength == happened.strength[-1] > 0
+    assert len(set(happened.strength)) > 100
+    assert happened.error[-1] < happened.error[0]
+
+
+def test_a_strength_of_l1_that_is_given_stays(tmp_path, data):
+    run_of = ["sparse-autoencoder", "--units", 12, "--epochs", 4, "--data", data]
+    assert run(*run_of, "--l1", 2e-3, "--runs", tmp_path / "runs") == 0
+    folder = only_folder(tmp_path / "runs")
+    assert set(history(folder, "L1")["strength"]) == {2e-3}
+    assert set(history(folder, "none")["strength"]) == {0}
+    assert "The strength of L1 was given" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("revive", ["resample", "auxiliary", "none"])
+def test_silent_units_come_back_if_they_are_revived(tmp_path, data, revive):
+    settings = {"units": 12, "epochs": 150, "l1": 0.2, "learning_rate": 0.01, "revive": revive}
+    happened = trained_with_l1(tmp_path, np.load(data)[:96], **settings)
+    assert max(happened.dead) > 0
+    assert (happened.revived > 0) == (revive != "none")
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others(tmp_path, data):
@@ -103,7 +174,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(tmp_path, 
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, data):
-    long = ["sparse-autoencoder", "--units", "12", "--epochs", "150", "--data", str(data)]
+    long = [*DYING, "--data", str(data)]
     assert run(*long, "--runs", tmp_path / "whole") == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "regularizers", *long, "--runs", str(tmp_path / "cut")],
@@ -124,7 +195,10 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, dat
     assert f"--resume {folder}" in out
     assert list(figures(folder)) == ["none"]
     assert run("sparse-autoencoder", "--resume", folder) == 0
-    assert figures(folder) == figures(only_folder(tmp_path / "whole"))
+    whole = only_folder(tmp_path / "whole")
+    assert figures(whole)["L1"]["revived"] > 0
+    for name in ("metrics.json", "training.json", "report.html"):
+        assert (folder / name).read_text() == (whole / name).read_text()
     assert (folder / "picture.png").is_file()
 
 
@@ -139,6 +213,16 @@ def test_a_finished_run_resumed_trains_nothing_again(tmp_path, data):
 
 
 REFUSED = {
+    "no active units": (["--active", "0"], "active: expected more than 0 and at most --units 100"),
+    "more active than there are": (
+        ["--active", "13", "--units", "12"],
+        "active: expected more than 0 and at most --units 12, got 13",
+    ),
+    "NaN active units": (["--active", "nan"], "active: expected more than 0 .* got nan"),
+    "a target and a strength": (
+        ["--active", "10", "--l1", "5e-3"],
+        "active: expected nothing beside --l1, since a strength is either given or found, got 10",
+    ),
     "negative strength": (["--l1", "-1"], "l1: expected a finite number"),
     "NaN strength": (["--kl", "nan"], "kl: expected a finite number"),
     "target": (["--target", "1.5"], "target: expected a number between"),
@@ -162,6 +246,11 @@ def test_bad_input_is_one_message_without_a_traceback_and_status_2(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_training_that_diverges_is_refused(tmp_path, data, capsys):
+    assert run(*QUICK, "--data", data, "--runs", tmp_path, "--learning-rate", "1e20") == 2
+    assert "learning-rate: expected one at which 'none' trains" in capsys.readouterr().err
+
+
 def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path, data, capsys):
     (tmp_path / "file").write_text("in the way")
     assert run(*QUICK, "--data", data, "--runs", tmp_path / "file") == 2
@@ -171,7 +260,7 @@ def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path, data, capsys):
 def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path, data, capsys):
     assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
     folder = only_folder(tmp_path / "runs")
-    assert run("sparse-autoencoder", "--resume", folder, "--units", 5) == 2
+    assert run("sparse-autoencoder", "--resume", folder, "--units", 50) == 2
     assert "resume: expected no other setting" in capsys.readouterr().err
     np.save(data, np.random.default_rng(1).random((120, 9)))
     assert run("sparse-autoencoder", "--resume", folder) == 2

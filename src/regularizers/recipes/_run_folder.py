@@ -57,9 +57,13 @@ class RunFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         """Write `content` under `name`; the file is replaced at once or stays as it was."""
+        self.write_text(name, json.dumps(content, indent=2) + "\n")
+
+    def write_text(self, name: str, content: str) -> None:
+        """Write `content` under `name`; the file is replaced at once or stays as it was."""
         path = self.path / name
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        draft.write_text(content, encoding="utf-8")
         draft.replace(path)
 
     def read_json(self, name: str) -> Any:

@@ -1,45 +1,29 @@
-"""The command: from a configuration to a table, a picture and a run folder."""
+"""The command: from a configuration to a table, a report and a run folder."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import L1, KLSparsity, Penalty
 from regularizers.recipes._run import begun, reopened, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._tables import Floats, Samples, load_digits, load_samples
 from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure, metrics_table
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 from regularizers.recipes.sparse_autoencoder._picture import draw
+from regularizers.recipes.sparse_autoencoder._result import Result, Trained
 from regularizers.recipes.sparse_autoencoder._training import train
+from regularizers.recipes.sparse_autoencoder._variants import variants_of
+from regularizers.recipes.sparse_autoencoder.report import page
 
 RECIPE = "sparse-autoencoder"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to train the network."""
-
-    name: str
-    penalty: Penalty | None
-    coding: type[nn.Module]
-
-
-def variants_of(config: Config) -> list[Variant]:
-    """Return the networks that a run compares."""
-    return [
-        Variant("none", None, nn.ReLU),
-        Variant("L1", L1(config.l1), nn.ReLU),
-        Variant("KL", KLSparsity(config.kl, config.target), nn.Sigmoid),
-    ]
 
 
 def run(config: Config) -> None:
@@ -55,10 +39,13 @@ def run(config: Config) -> None:
         flush=True,
     )
     with resumable(RECIPE, folder):
-        networks, metrics = _train_all(config, folder, training, validation)
+        trained = _train_all(config, folder, training, validation)
+    result = Result(config, samples.name, len(training), validation, samples.picture, trained)
+    networks = {name: one.network for name, one in trained.items()}
     draw(networks, validation, samples.picture, folder.path / "picture.png")
-    print(f"\n{metrics_table(metrics, config.units)}\n")
-    print(f"The table's figures, the picture (picture.png) and the networks are in {folder.path}")
+    folder.write_text("report.html", page(result))
+    print(f"\n{metrics_table(result.metrics, config)}\n")
+    print(f"The report (report.html), its picture and the networks are in {folder.path}")
 
 
 def split(samples: Samples, config: Config) -> tuple[Tensor, Tensor]:
@@ -84,23 +71,38 @@ def _range(training: Floats, largest: float | None) -> tuple[Floats, Floats]:
 
 def _train_all(
     config: Config, folder: RunFolder, training: Tensor, validation: Tensor
-) -> tuple[dict[str, Autoencoder], dict[str, Metrics]]:
+) -> dict[str, Trained]:
     """Train what the run folder does not hold yet; after each network, keep it."""
     metrics = {name: Metrics(**m) for name, m in folder.read_json("metrics.json").items()}
-    networks: dict[str, Autoencoder] = {}
+    histories = {
+        name: History.from_json(h) for name, h in folder.read_json("training.json").items()
+    }
+    trained: dict[str, Trained] = {}
     for variant in variants_of(config):
+        name = variant.name
         torch.manual_seed(config.seed)
         network = Autoencoder(training.mean(dim=0), config.units, variant.coding())
-        weights = folder.path / f"{variant.name.lower()}.safetensors"
-        if variant.name in metrics and weights.is_file():
+        weights = folder.path / f"{variant.file_name}.safetensors"
+        if name in metrics and name in histories and weights.is_file():
             network.load_state_dict(load_file(weights))
             network.eval()
         else:
-            checkpoint = folder.path / "checkpoints" / f"{variant.name.lower()}.ckpt"
-            train(variant.name, network, variant.penalty, training, config, checkpoint)
+            checkpoint = folder.path / "checkpoints" / f"{variant.file_name}.ckpt"
+            histories[name] = train(network, variant, training, config, checkpoint)
+            _check_finite(network, name, config)
+            metrics[name] = measure(network, validation, training, histories[name])
             save_file(network.state_dict(), weights)
-            metrics[variant.name] = measure(network, validation)
-            kept = {name: dataclasses.asdict(m) for name, m in metrics.items()}
-            folder.write_json("metrics.json", kept)
-        networks[variant.name] = network
-    return networks, metrics
+            folder.write_json("training.json", {n: h.to_json() for n, h in histories.items()})
+            folder.write_json(
+                "metrics.json", {n: dataclasses.asdict(m) for n, m in metrics.items()}
+            )
+        trained[name] = Trained(network, metrics[name], histories[name])
+    return trained
+
+
+def _check_finite(network: Autoencoder, name: str, config: Config) -> None:
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise ConfigurationError(
+            f"learning-rate: expected one at which {name!r} trains, got {config.learning_rate}, at "
+            f"which its weights grew beyond all bounds; lower it"
+        )

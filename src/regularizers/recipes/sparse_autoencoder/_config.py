@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from regularizers.penalties import KLSparsity
 from regularizers.penalties._strength import check_strength
@@ -12,14 +13,21 @@ from regularizers.recipes._settings import check, check_counts, check_rate, epoc
 STEPS = 4500
 """How many updates a network gets where `epochs` is not given."""
 
+ACTIVE = 10.0
+"""How many units L1 leaves active where neither `active` nor `l1` is given."""
+
+Revive = Literal["resample", "auxiliary", "none"]
+"""What is done for units that have fallen silent."""
+
 
 @dataclass(frozen=True)
 class Config:
     """Train a sparse autoencoder by activity regularization, and show what the penalty did.
 
     The same network is trained three times: without a penalty, with L1 on a ReLU coding, and with
-    the KL divergence from a target mean activation on a sigmoid coding. It ends with a table, a
-    picture, and a folder that holds both, the networks, and all figures.
+    the KL divergence from a target mean activation on a sigmoid coding. L1 is told how many units
+    to leave active and finds its strength itself. It ends with a table, a picture, a report to
+    read in a browser, and a folder that holds them, the networks, and all figures.
     """
 
     data: Path | None = None
@@ -29,8 +37,16 @@ class Config:
     units: int = 100
     """Units of the coding."""
 
-    l1: float = 5e-3
-    """Strength of L1: summed over units, averaged over samples, against the mean squared error."""
+    active: float | None = None
+    """Units of the coding that L1 leaves active on a sample, on average; by default 10."""
+
+    l1: float | None = None
+    """A constant strength of L1 instead: summed over units, averaged over samples, against the
+    mean squared error."""
+
+    revive: Revive = "resample"
+    """What is done for units that L1 silences. resample: a new start at a sample that is badly
+    reconstructed. auxiliary: a term of the loss by which they reconstruct what is left over."""
 
     kl: float = 1e-2
     """Strength of the KL divergence, summed over units."""
@@ -44,7 +60,7 @@ class Config:
     batch_size: int = 32
     """Samples in an update."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Of NAdam; it falls to zero over the last third."""
 
     validation: float = 0.2
@@ -61,13 +77,38 @@ class Config:
 
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is one it can have."""
-        check_strength(self.l1, "l1")
         check_strength(self.kl, "kl")
         KLSparsity(self.kl, self.target)
         check_counts(units=self.units, batch_size=self.batch_size, epochs=self.epochs)
+        self._check_l1()
         check("seed", self.seed >= 0, "0 or more", self.seed)
         check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
         check_rate("learning-rate", self.learning_rate)
+
+    @property
+    def wanted_active(self) -> float | None:
+        """How many units L1 is to leave active; None where its strength is constant."""
+        if self.l1 is not None:
+            return None
+        return ACTIVE if self.active is None else self.active
+
+    def _check_l1(self) -> None:
+        if self.l1 is not None:
+            check_strength(self.l1, "l1")
+            check(
+                "active",
+                self.active is None,
+                "nothing beside --l1, since a strength is either given or found",
+                self.active,
+            )
+        elif self.wanted_active is not None:
+            check(
+                "active",
+                0 < self.wanted_active <= self.units,
+                f"more than 0 and at most --units {self.units}",
+                f"{self.wanted_active:g}",
+            )
+        check("revive", self.revive in get_args(Revive), " or ".join(get_args(Revive)), self.revive)
 
     def epochs_for(self, samples: int) -> int:
         """Return the passes over `samples` training samples."""

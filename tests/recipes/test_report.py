@@ -1,0 +1,321 @@
+"""The report: what it says, shows and escapes, part by part."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+
+from recipes.results import UNITS, history, metrics, result
+from regularizers.recipes.sparse_autoencoder._history import History
+from regularizers.recipes.sparse_autoencoder._result import Result
+from regularizers.recipes.sparse_autoencoder.report import page
+from regularizers.recipes.sparse_autoencoder.report._advice import advice_for
+from regularizers.recipes.sparse_autoencoder.report._densities import counts
+from regularizers.recipes.sparse_autoencoder.report._html import element, escaped, joined
+from regularizers.recipes.sparse_autoencoder.report._pictures import use_of
+from regularizers.recipes.sparse_autoencoder.report._png import ink, signed
+from regularizers.recipes.sparse_autoencoder.report._scales import linear, logarithmic, named
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would: its text, and every element with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        return [
+            found
+            for name, found in self.elements
+            if name == tag
+            and all(found.get(key.rstrip("_")) == value for key, value in attributes.items())
+        ]
+
+
+# the page
+
+
+def test_it_says_what_the_run_was_and_came_to():
+    text = Reader(page(result())).text
+    for said in (
+        "5.1 of 30 units explain 83.0% of the variance",
+        "on 80 samples of 9 pixels (3 × 3), 4 times over",
+        "20 samples it has not seen",
+        "5 asked for",
+        "--batch-size",
+        "0.0125",
+    ):
+        assert said in text
+
+
+def test_every_element_is_closed_and_headings_go_down_by_one():
+    reader = Reader(page(result()))
+    assert reader.open == []
+    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_it_asks_for_nothing_else():
+    text = page(result())
+    assert not re.search(r"https?:|<script|@import|url\(", text)
+    reader = Reader(text)
+    sources = [e["src"] for e in reader.all("img")] + [e["href"] for e in reader.all("link")]
+    assert len(sources) > 3 * UNITS
+    assert all(source.startswith("data:") for source in sources)
+
+
+def test_a_name_that_is_markup_is_shown_as_it_is():
+    text = page(result(data='<b onclick="x">&.npy'))
+    assert "<b " not in text
+    assert '<b onclick="x">&.npy' in Reader(text).text
+
+
+def test_what_cannot_be_seen_is_said():
+    reader = Reader(page(result()))
+    assert all(image["alt"] for image in reader.all("img"))
+    assert all(chart["aria-label"] for chart in reader.all("svg", role="img"))
+    assert len(reader.all("svg")) == len(reader.all("svg", role="img")) == 6
+    assert "With L1, from 15.0 to 5.0 active units; the target is 5." in page(result())
+
+
+def test_the_target_is_a_line_where_there_is_one():
+    assert "target 5</text>" in page(result())
+    assert "target" not in "".join(re.findall("<svg.*?</svg>", page(result(active=None, l1=5e-3))))
+
+
+def test_a_table_is_drawn_in_strips_and_few_units_do_not_unfold():
+    text = page(result(picture=None, units=8))
+    assert "of 9 columns" in text
+    assert len(Reader(text).all("dl", class_="rows strips")) == 6
+    assert Reader(page(result())).text.count("The other 6") == 3
+
+
+@pytest.mark.parametrize("value", ["a < b", "x & y", '"'])
+def test_text_is_escaped_once_and_markup_is_not(value):
+    inner = element("b", value)
+    assert Reader(str(element("p", inner, value, title=value))).text == value + value
+    assert escaped(inner) == inner
+    assert joined([inner, "<"]) == inner + "&lt;"
+
+
+# pictures
+
+
+def decoded(address: str) -> np.ndarray:
+    kind, content = address.split(",")
+    assert kind == "data:image/png;base64"
+    return matplotlib.image.imread(io.BytesIO(base64.b64decode(content)), format="png")
+
+
+def test_ink_is_black_and_as_opaque_as_the_value():
+    picture = decoded(ink(np.array([[0.0, 0.25, 1.0], [0.5, -3.0, 9.0]])))
+    assert picture[..., :3].max() == 0
+    assert picture[..., 3] == pytest.approx(np.array([[0, 0.25, 1], [0.5, 0, 1]]), abs=0.01)
+
+
+def test_signed_values_are_red_above_0_blue_below_and_nothing_at_0():
+    picture = decoded(signed(np.array([[-2.0, 0.0, 1.0, 2.0]])))
+    red, _, blue, opacity = np.moveaxis(picture[0], -1, 0)
+    assert opacity == pytest.approx([1, 0, 0.5, 1], abs=0.02)
+    assert blue[0] > red[0]
+    assert red[2] > blue[2]
+    assert red[3] > blue[3]
+    assert decoded(signed(np.zeros((2, 3))))[..., 3].max() == 0
+
+
+def test_features_are_ordered_by_use_and_say_it():
+    run = result()
+    network = run.trained["L1"].network
+    with torch.no_grad():
+        network.encoder.weight.zero_()
+        network.encoder.bias.fill_(-1)
+        network.encoder.bias[4] = 1
+        network.encoder.weight[7, 0] = 2
+        network.encoder.bias[7] = -2 * run.validation[:, 0].sort().values[4]
+    shares = use_of(run.trained["L1"], run.validation)
+    assert shares[[4, 7, 0]].tolist() == [1, 0.75, 0]
+    alts = [image["alt"] for image in Reader(page(run)).all("img") if "feature" in image["alt"]]
+    assert alts[:3] == ["feature of unit 5, used 100%", "feature of unit 8, used 75%", alts[2]]
+    assert "dead" in alts[2]
+
+
+def test_units_are_counted_by_how_often_they_are_used():
+    use = torch.tensor([0.0, 0.0, 0.005, 0.01, 0.015, 0.3, 1.0])
+    assert counts(use) == [2, 2, 1, 0, 0, 0, 1, 1]
+
+
+# axes
+
+
+@pytest.mark.parametrize(
+    ("largest", "ticks"),
+    [
+        (0, (0, 0.25, 0.5, 0.75, 1)),
+        (4, (0, 1, 2, 3, 4)),
+        (10, (0, 2.5, 5, 7.5, 10)),
+        (99.6, (0, 25, 50, 75, 100)),
+        (4500, (0, 2000, 4000, 6000)),
+        (0.031, (0, 0.01, 0.02, 0.03, 0.04)),
+    ],
+)
+def test_a_linear_axis_begins_at_0_and_has_few_round_ticks(largest, ticks):
+    scale = linear(largest)
+    assert scale.ticks == pytest.approx(ticks)
+    assert scale(0) == 0
+    assert scale(ticks[-1]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([1e-4, 1e-1], (1e-4, 1e-3, 1e-2, 1e-1)),
+        ([3e-3, 2e-2], (2e-3, 5e-3, 1e-2, 2e-2)),
+        ([5e-3, 5e-3], (2e-3, 5e-3, 1e-2)),
+        ([0.0, 1e-9, 1e-1], (1e-9, 1e-7, 1e-5, 1e-3, 1e-1)),
+        ([], (0.5, 1, 2)),
+    ],
+)
+def test_a_logarithmic_axis_contains_all_that_is_above_0(values, ticks):
+    scale = logarithmic(values)
+    assert scale.ticks == pytest.approx(ticks)
+    assert scale(ticks[0]) == 0
+    assert scale((ticks[0] * ticks[-1]) ** 0.5) == pytest.approx(0.5)
+
+
+def test_ticks_are_named_in_few_characters():
+    values = (0, 2500, 0.25, 0.0005, 1e-7, 2e6)
+    assert [named(value) for value in values] == ["0", "2500", "0.25", "0.0005", "1e-7", "2e6"]
+
+
+# advice
+
+
+def advised(run: Result) -> list[str]:
+    return [f"{one.level}: {one.finding} {one.cure}".strip() for one in advice_for(run)]
+
+
+def test_where_all_is_fine_it_says_so():
+    assert all(said.startswith("fine: ") for said in advised(result()))
+    assert len(advised(result())) == 4
+
+
+ADVICE = {
+    "missed on unseen samples": (
+        result(of_l1=metrics(active_units=5.6)),
+        "mend: L1 was to leave 5 units active. On unseen samples 5.6 are, 12% more; on training "
+        "samples 5.0. The strength is right, but .* fewer --units",
+    ),
+    "missed in training": (
+        result(of_l1=metrics(active_units=8.0, active_in_training=7.5)),
+        "mend: .* 60% more; on training samples 7.5. The training ended .* more --epochs",
+    ),
+    "what the control said": (
+        result(happened=history(said=["coding/activity/L1: the rate is too high. Anneal it"])),
+        "note: While the strength of L1 was sought: the rate is too high. Anneal it.",
+    ),
+    "what the control said of what was never reached": (
+        result(
+            happened=history(said=["coding/activity/L1: no more is reached"]),
+            of_l1=metrics(active_in_training=2.0),
+        ),
+        "mend: While the strength of L1 was sought: no more is reached.",
+    ),
+    "constant": (
+        result(active=None, l1=5e-3, of_l1=metrics(strength=5e-3)),
+        "note: The strength of L1 was given: 0.005 leaves 5.1 units active. .* --active",
+    ),
+    "few dead": (result(of_l1=metrics(dead_units=1)), "note: With L1 1 of 30 units is dead"),
+    "many dead": (
+        result(of_l1=metrics(dead_units=6)),
+        "mend: With L1 6 of 30 units are dead: .* --units 24 would do",
+    ),
+    "many dead, left alone": (
+        result(of_l1=metrics(dead_units=6), revive="none"),
+        "mend: With L1 6 of 30 .* --revive resample",
+    ),
+    "revived": (
+        result(of_l1=metrics(revived=3)),
+        "fine: Units that had fallen silent came back 3 times, after a new start",
+    ),
+    "revived by the auxiliary loss": (
+        result(of_l1=metrics(revived=1), revive="auxiliary"),
+        "fine: Units that had fallen silent came back once, by the auxiliary loss",
+    ),
+    "never revived": (
+        result(happened=history(dead=[0, 4, 4, 2])),
+        "mend: Up to 4 units were silent for 1000 training samples; none came back. Train longer",
+    ),
+    "left alone": (result(revive="none"), "note: Units that fell silent were left alone"),
+    "saturated": (
+        result(kl=metrics(coding="sigmoid", mean_activation=0.1, saturated=0.3)),
+        "note: 30.0% of the sigmoid's activations .* lower --kl, or raise --target above 0.1",
+    ),
+    "mostly saturated": (
+        result(kl=metrics(coding="sigmoid", mean_activation=0.1, saturated=0.7)),
+        "mend: 70.0% of the sigmoid's",
+    ),
+    "mean off": (
+        result(kl=metrics(coding="sigmoid", mean_activation=0.12)),
+        "note: KL was to bring the mean activation to 0.1. It is 0.12, 20% more. Raise --kl",
+    ),
+    "copied": (
+        result(none=metrics(active_units=29.7, explained_variance=0.999)),
+        "note: Without a penalty the network copies its input: 29.7 of 30 units",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_what_stands_out_is_said_with_what_to_do(case):
+    run, said = ADVICE[case]
+    found = advised(run)
+    assert sum(bool(re.match(said, one)) for one in found) == 1, found
+    levels = [one.partition(":")[0] for one in found]
+    assert levels == sorted(levels, key=["mend", "note", "fine"].index)
+
+
+# what happened in the training
+
+
+def test_a_point_is_the_mean_of_the_updates_since_the_one_before():
+    happened = History.of(600)
+    assert happened.every == 3
+    for step, (active, error) in enumerate([(9, 3.0), (6, 2.0), (3, 1.0), (8, 5.0)], 1):
+        happened.add(step, 0.1 * step, active, error, dead=step)
+    assert (happened.step, happened.active, happened.error) == ([3], [6], [2])
+    assert (happened.strength, happened.dead) == ([pytest.approx(0.3)], [3])
+    assert happened.last_strength == pytest.approx(0.4)
+    again = History.from_json(happened.to_json())
+    for one in (happened, again):
+        one.add(5, 0.5, 4, 1.0, dead=5)
+        one.add(6, 0.6, 3, 3.0, dead=6)
+    assert again == happened
+    assert again.active == [6, 5]
