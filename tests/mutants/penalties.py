@@ -136,4 +136,32 @@ PENALTIES = [
         "if False:",
         (arrays("orthogonal::it_is_refused_where_a_rule_is_for_activities"),),
     ),
+    Mutant(
+        "a budget is charged from its first unit on",
+        "penalties/_budget.py",
+        "return self._beyond(spent, spent - self.budget, xp)",
+        "return self._beyond(spent, spent, xp)",
+        (arrays("budget::both_sides_of_the_budget"),),
+    ),
+    Mutant(
+        "at its budget a penalty pulls",
+        "penalties/_budget.py",
+        "xp.where(spent <= self.budget, xp.zeros_like(charge), charge)",
+        "xp.where(spent < self.budget, xp.zeros_like(charge), charge)",
+        (arrays("budget::at_the_budget_nothing_pulls"),),
+    ),
+    Mutant(
+        "NaN is within every budget",
+        "penalties/_budget.py",
+        "xp.where(spent <= self.budget, xp.zeros_like(charge), charge)",
+        "xp.where(spent > self.budget, charge, xp.zeros_like(charge))",
+        (arrays("budget::what_is_not_finite_is_charged"),),
+    ),
+    Mutant(
+        "a schedule is taken for a number on an array",
+        "penalties/_base.py",
+        "[(term, number_of(term.strength, self)) for term in self.terms]",
+        "[(term, term.strength) for term in self.terms]",
+        ("tests/penalties/test_strengths.py",),
+    ),
 ]
