@@ -33,7 +33,7 @@ def by_hand(target, initial, measurements):
         mean, most = a / weight_a, s / weight_s
         e = max(-1, min(1, math.log((mean + 0.01 * target) / (1.01 * target))))
         if integral is None:
-            integral = math.log(max(0.01 * most, min(initial, 0.1 * most)))
+            integral = math.log(max(0.05 * most, min(initial, 0.2 * most)))
         else:
             integral = max(math.log(1e-6 * most), min(integral + 0.1 * e, math.log(most)))
         yield math.exp(min(integral + 2 * e, math.log(most)))
@@ -57,8 +57,8 @@ def driven(law, steps, quantity=lambda strength: 20.0, scale=1.0):
     return law
 
 
-def test_it_begins_between_a_hundredth_and_a_tenth_of_the_scale():
-    for initial, first in [(1e-9, 0.01), (0.05, 0.05), (1e9, 0.1)]:
+def test_it_begins_between_a_twentieth_and_a_fifth_of_the_scale():
+    for initial, first in [(1e-9, 0.05), (0.1, 0.1), (1e9, 0.2)]:
         law = driven(Law(20.0, initial), 10)  # at the target, where the error is 0
         assert law.strength == pytest.approx(first, rel=1e-12)
 

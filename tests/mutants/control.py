@@ -45,7 +45,7 @@ CONTROL = [
         "control/_law.py",
         "math.log(min(max(self.initial, _FIRST[0] * s), _FIRST[1] * s))",
         "math.log(max(self.initial, 1e-9))",
-        (law("it_begins_between_a_hundredth_and_a_tenth_of_the_scale"),),
+        (law("it_begins_between_a_twentieth_and_a_fifth_of_the_scale"),),
     ),
     Mutant(
         "the integral falls while nothing is active",

@@ -15,7 +15,7 @@ _INTEGRAL = 0.1
 _PROPORTIONAL = 2.0
 _LARGEST_ERROR = 1.0
 _SOFTENING = 0.01
-_FIRST = (0.01, 0.1)  # times the scale
+_FIRST = (0.05, 0.2)  # times the scale
 _LEAST = 1e-6  # times the scale
 
 
@@ -30,8 +30,8 @@ class Law:
         L \leftarrow \mathrm{clip}(L + 0.1\,e,\; \log 10^{-6} s,\; \log s), \qquad
         \lambda = e^{\min(L + 2e,\; \log s)}
 
-    It looks on for ten steps, and begins at `initial`, brought between a hundredth and a tenth of
-    the scale. No equilibrium lies above the scale, where the integral stops.
+    It looks on for ten steps, and begins at `initial`, brought between a twentieth and a fifth
+    of the scale. No equilibrium lies above the scale, where the integral stops.
 
     Args:
         target: T, above 0.
