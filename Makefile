@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help: ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table and a picture.
+demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a picture, a report.
 	$(BIN)/regularizers sparse-autoencoder
 
 test: $(VENV)/dev ## Run the tests and the examples in the docs.

@@ -182,7 +182,9 @@ def test_the_check_itself_finds_what_is_wrong(module, source, upward, circles):
 
 def test_the_mathematics_never_imports_an_array_library():
     sources, packages = read_package()
-    mathematics = [m for m in sources if room_of(m) in {"errors", "penalties", "functional", "control"}]
+    mathematics = [
+        m for m in sources if room_of(m) in {"errors", "penalties", "functional", "control"}
+    ]
     assert "regularizers.penalties._l1" in mathematics
     for module in mathematics:
         names = imported_names(module, sources[module], is_package=module in packages)
