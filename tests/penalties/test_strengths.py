@@ -46,6 +46,9 @@ class Halved(Schedule):
     def at(self, step):
         return 0.5**step
 
+    def __repr__(self):
+        return "Halved()"
+
 
 def halved(step):
     return 0.5**step
