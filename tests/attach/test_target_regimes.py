@@ -89,6 +89,24 @@ def test_inject(reentrant, expected):
     assert_same(trained(Coder(reentrant), delivery="inject"), expected)
 
 
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+def test_what_a_checkpoint_repeats_counts_once(delivery):
+    class Twice(Coder):
+        def forward(self, x):
+            plain = self.encode(x)
+            return self.decoder(plain + checkpoint(self.encode, x.exp(), use_reentrant=False))
+
+    model, x = Twice(), batch(64)
+    rules = [rz.activity(rz.L1(rz.TargetActive(3)), where="coding")]
+    reg = rz.Regularization(model, rules, delivery=delivery)
+    loss = model(x).square().mean()
+    (loss + reg.penalty() if delivery == "collect" else reg.scale_from(loss)).backward()
+    reg.step()
+    active = [(model.encoder(y) > 0).sum().item() / 64 for y in (x, x.exp())]
+    assert law_of(reg).measured.mean == sum(active) / 2
+    assert active[0] != active[1]
+
+
 def test_a_scaled_loss(expected):
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     assert_same(trained(Coder(), scaler=scaler), expected)

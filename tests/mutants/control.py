@@ -116,7 +116,7 @@ CONTROL = [
         "attach/taps/_injecting.py",
         "if current_pass() is not Pass.RECOMPUTED:",
         "if True:",
-        (regime("inject"),),
+        (regime("what_a_checkpoint_repeats_counts_once"),),
     ),
     Mutant(
         "processes do not add up what they measure",
