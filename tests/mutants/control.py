@@ -93,7 +93,7 @@ CONTROL = [
     Mutant(
         "the pull of the penalty is not noted",
         "attach/_function.py",
-        'gradient = noted(gradient, None, "penalty", ctx.gauge)',
+        'gradient = noted(gradient, None, "penalty", ctx.reading.gauge)',
         "pass",
         (SCALE,),
     ),

@@ -6,15 +6,15 @@ FUNCTIONS = [
     Mutant(
         "the gradient has the wrong sign",
         "attach/_function.py",
-        "return gradient.to(ctx.dtype), None, None, None, None",
-        "return -gradient.to(ctx.dtype), None, None, None, None",
+        "return gradient.to(ctx.dtype), None, None",
+        "return -gradient.to(ctx.dtype), None, None",
         (attach("gradients::mlp"),),
     ),
     Mutant(
         "the gradient forgets what comes from above",
         "attach/_function.py",
-        "term.pullback(x, kept, cotangent, frame)",
-        "term.pullback(x, kept, torch.ones_like(cotangent), frame)",
+        "term.pullback(x, tuple(kept), cotangent, frame)",
+        "term.pullback(x, tuple(kept), torch.ones_like(cotangent), frame)",
         (attach("gradients::penalty_is_scaled_with_the_loss"),),
     ),
     Mutant(
@@ -65,7 +65,7 @@ FUNCTIONS = [
     Mutant(
         "the input is saved where its signs would do",
         "attach/_function.py",
-        "read = torch.sign(x).to(torch.int8)",
+        "read = signs(x)",
         "read = x",
         (attach("function_cost::an_in_place_change_after_the_site_leaves_the_gradient_right"),),
     ),
@@ -79,15 +79,15 @@ FUNCTIONS = [
     Mutant(
         "the Function accumulates in half precision",
         "attach/_function.py",
-        "term.measure(frame.select(widen(xp, x)), frame)",
-        "term.measure(frame.select(x), frame)",
+        "reading.term.measure(frame.select(x.to(dtype)), frame)",
+        "reading.term.measure(frame.select(x), frame)",
         (attach("function_cost::half_precision_is_accumulated_in_float32"),),
     ),
     Mutant(
         "the mask is forgotten in the gradient",
         "attach/_function.py",
-        "gradient = frame.select(term.pullback(x, kept, cotangent, frame))",
-        "gradient = term.pullback(x, kept, cotangent, frame)",
+        "gradient = frame.select(term.pullback(x, tuple(kept), cotangent, frame))",
+        "gradient = term.pullback(x, tuple(kept), cotangent, frame)",
         (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
     ),
     Mutant(

@@ -64,7 +64,7 @@ MATHEMATICS = [
     Mutant(
         "half precision is not widened",
         "penalties/_arrays.py",
-        "return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x",
+        "return x if is_wide(xp, x) else xp.astype(x, xp.float32)",
         "return x",
         (arrays("extremes::half_precision_is_accumulated_in_single"),),
     ),

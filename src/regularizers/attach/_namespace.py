@@ -15,6 +15,7 @@ from torch import autocast as autocast
 from torch import broadcast_to as broadcast_to
 from torch import clip as clip
 from torch import concat as concat
+from torch import empty_like as empty_like
 from torch import finfo as finfo
 from torch import float32 as float32
 from torch import float64 as float64

@@ -38,9 +38,14 @@ def namespace_of(x: Array, name: str = "x") -> Namespace:
     return xp
 
 
+def is_wide(xp: Namespace, x: Array) -> bool:
+    """Return whether `x` has the precision to accumulate in: at least float32."""
+    return bool(xp.finfo(x.dtype).bits >= 32)
+
+
 def widen(xp: Namespace, x: Array) -> Array:
     """Return `x` in the precision to accumulate in: at least float32."""
-    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+    return x if is_wide(xp, x) else xp.astype(x, xp.float32)
 
 
 def cast(x: Array, dtype: Any) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
-from regularizers.penalties import _arrays
+from regularizers.penalties import _arrays, _piecewise
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._call import call_of
 from regularizers.penalties._frame import (
@@ -21,6 +21,7 @@ from regularizers.penalties._frame import (
     check_batch_axis,
     check_reduce,
 )
+from regularizers.penalties._piecewise import Charged, goes_piecewise
 from regularizers.penalties._proximal import check_step, proximal
 from regularizers.penalties._schedule import number_of
 from regularizers.penalties._shrink import Step
@@ -59,7 +60,10 @@ class Penalty(ABC):
 
         It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
         """
-        xp, wide, terms = self._prepared(x, mask)
+        xp, terms = self._prepared(x, mask)
+        if goes_piecewise(terms, mask, x):
+            return _piecewise.value(terms, xp, x)
+        wide = _arrays.widen(xp, x)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide)
         return _total(
@@ -73,12 +77,19 @@ class Penalty(ABC):
 
     def value_and_gradient(self, x: Array, *, mask: Array | None = None) -> tuple[Array, Array]:
         """Return the penalty and its gradient, which read the array together."""
-        value, slope = self._value_and_slope(x, mask)
+        xp, terms = self._prepared(x, mask)
+        if goes_piecewise(terms, mask, x) and _arrays.is_wide(xp, x):
+            gradient = xp.zeros_like(x)
+            return _piecewise.add(terms, xp, x, gradient), gradient
+        value, slope = self._value_and_slope(terms, xp, x, mask)
         return value, _arrays.cast(slope, x.dtype)
 
-    def _value_and_slope(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
+    @staticmethod
+    def _value_and_slope(
+        terms: Charged, xp: Namespace, x: Array, mask: Array | None
+    ) -> tuple[Array, Array]:
         """Return the penalty and its gradient in the precision they were accumulated in."""
-        xp, wide, terms = self._prepared(x, mask)
+        wide = _arrays.widen(xp, x)
         if _arrays.size_of(x) == 0:
             return xp.sum(wide), xp.zeros_like(wide)
         values, slopes = [], []
@@ -92,17 +103,15 @@ class Penalty(ABC):
         """Return the terms with their strengths; raise unless these are numbers."""
         return [(term, number_of(term.strength, self)) for term in self.terms]
 
-    def _prepared(
-        self, x: Array, mask: Array | None
-    ) -> tuple[Namespace, Array, list[tuple[Elementary, float]]]:
-        """Return the namespace of `x`, `x` in the precision to accumulate in, and the terms."""
+    def _prepared(self, x: Array, mask: Array | None) -> tuple[Namespace, Charged]:
+        """Return the namespace of `x`, and the terms with their strengths, all checked."""
         terms = self._charged()
         xp = _arrays.namespace_of(x)
         if mask is not None:
             _arrays.check_mask(xp, x, mask)
         for term, _ in terms:
             term.check_shape(tuple(x.shape))
-        return xp, _arrays.widen(xp, x), terms
+        return xp, terms
 
     def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
         """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
@@ -118,8 +127,12 @@ class Penalty(ABC):
                 `value_and_gradient`.
         """
         _arrays.check_grads(_arrays.namespace_of(x), x, grads)
-        value, slope = self._value_and_slope(_arrays.detached(x), mask)
-        _arrays.add_in_place(grads, slope)
+        xp, terms = self._prepared(x, mask)
+        x, into = _arrays.detached(x), _arrays.detached(grads)
+        if goes_piecewise(terms, mask, x, into):
+            return _piecewise.add(terms, xp, x, into)
+        value, slope = self._value_and_slope(terms, xp, x, mask)
+        _arrays.add_in_place(into, slope)
         return value
 
     def prox(self, x: Array, step: Step) -> Array:

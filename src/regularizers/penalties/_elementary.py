@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._base import Reduced
-from regularizers.penalties._frame import Frame, Tally, normalise_axes, per
+from regularizers.penalties._frame import Frame, Tally, normalise_axes
 from regularizers.penalties._schedule import StrengthLike, as_strength
 from regularizers.penalties._shrink import Stage, Step
 from regularizers.penalties._strength import is_factor
@@ -35,6 +35,9 @@ class Elementary(Reduced):
 
     stage: ClassVar[Stage | None] = None
     """What its proximal step acts on; None if it has none in closed form."""
+
+    in_pieces: ClassVar[bool] = False
+    """Whether it can read and write a large array piece by piece; `Separable` says how."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,6 +109,22 @@ class Elementary(Reduced):
         """
         raise NotImplementedError
 
+    def constant(self, tally: Any) -> float:
+        """Of what is in pieces: the derivative of the value with respect to the statistic."""
+        raise NotImplementedError
+
+    def sum_in_pieces(self, x: Array) -> Array:
+        """Return the statistic of an array that comes in pieces."""
+        raise NotImplementedError
+
+    def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
+        """Add the slope of `x`, times `factor`, into `grads`; return the statistic of `x`."""
+        raise NotImplementedError
+
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        """Return the gradient of (statistic · cotangent), of the type `dtype`."""
+        raise NotImplementedError
+
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
         """Return the form in which statistics of several parts of an array add up."""
         return statistic
@@ -113,27 +132,3 @@ class Elementary(Reduced):
     def from_sum(self, total: Array, xp: Namespace) -> Array:
         """Return the statistic of the whole array from the sum over its parts."""
         return total
-
-
-class Separable(Elementary):
-    """A penalty that is a sum over elements of a function of each."""
-
-    @abstractmethod
-    def element(self, xp: Namespace, x: Array) -> Array:
-        """Return the function of each element, 0 at 0."""
-
-    @abstractmethod
-    def element_slope(self, xp: Namespace, x: Array) -> Array:
-        """Return its derivative."""
-
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
-        return frame.xp.sum(self.element(frame.xp, x)), ()
-
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        return cotangent * self.element_slope(frame.xp, x)
-
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, statistic, tally)
-
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, xp.ones_like(statistic), tally)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._elementary import Separable
 from regularizers.penalties._frame import Frame, per
+from regularizers.penalties._separable import Separable
 from regularizers.penalties._shrink import Stage, Step, shrink_elements
 
 
@@ -44,6 +45,19 @@ class L1(Separable):
     def element(self, xp: Namespace, x: Array) -> Array:
         # unlike abs, its derivative at 0 is 0 in every library: half of 1 and half of -1
         return xp.maximum(x, -x)
+
+    def sum_of(self, library: Any, x: Array, scratch: Array | None) -> Array:
+        return library.sum(library.abs(x, out=scratch))
+
+    def slope_of(self, library: Any, x: Array, out: Array) -> Array:
+        return library.sign(x, out=out)
+
+    def sum_and_slope(self, library: Any, x: Array, scratch: Array) -> tuple[Array, Array]:
+        size = self.sum_of(library, x, scratch)
+        sign = library.sign(x, out=scratch)
+        if size != size:
+            sign[x != x] = math.nan
+        return size, sign
 
     def element_slope(self, xp: Namespace, x: Array) -> Array:
         return xp.sign(x)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._elementary import Separable
 from regularizers.penalties._norm import nonzero
+from regularizers.penalties._separable import Separable
 from regularizers.penalties._settings import check_positive
 
 
