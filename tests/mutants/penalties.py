@@ -190,7 +190,7 @@ PENALTIES = [
         "attach/_function.py",
         "torch.compiler.is_compiling() or torch.is_grad_enabled()",
         "torch.compiler.is_compiling()",
-        (arrays("pieces::differentiated_twice"),),
+        (arrays("pieces::a_square_of_the_sum_is_differentiated_twice"),),
     ),
     Mutant(
         "squares are summed by what autocast lowers",

@@ -193,3 +193,12 @@ def test_more_than_double_precision_is_kept():
     value = rz.L1(1.0)(x)
     assert value.dtype == np.longdouble
     assert value > PIECE + 1
+
+
+def test_a_square_of_the_sum_is_differentiated_twice():
+    x = data()[:2]
+    leaf = torch.from_numpy(x).requires_grad_()
+    squared = penalise(leaf, rz.L1(1.0), 0) ** 2
+    (gradient,) = torch.autograd.grad(squared, leaf, create_graph=True)
+    (second,) = torch.autograd.grad(gradient[0].sum(), leaf)
+    assert_allclose(second.numpy(), 2 * np.sign(x) * np.sign(x[0]).sum(), rtol=1e-12)

@@ -33,7 +33,8 @@ class Entry:
 
     def penalty_of(self, strength: float) -> str:
         """Return the call that makes the penalty, less the reduction, settled by the site."""
-        return repr(dataclasses.replace(self.term, strength=strength, reduce=None))
+        rounded = float(f"{strength:.6g}")  # one that was found has more digits than say anything
+        return repr(dataclasses.replace(self.term, strength=rounded, reduce=None))
 
 
 @dataclass(frozen=True)
