@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix controllers mutants format clean
+.PHONY: help demo test check matrix controllers bench mutants format clean
 
 help: ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ matrix: $(VENV)/dev ## Measure every penalty in every way of training; writes do
 
 controllers: $(VENV)/recipes ## Stated targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
+
+bench: $(VENV)/recipes ## Time penalties beside what a user would write instead.
+	$(BIN)/python -m benchmarks.speed
 
 mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.
 	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py
