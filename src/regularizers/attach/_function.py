@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Frame, Tally
 from regularizers.penalties._pieces import PIECE, come_in_pieces, pieces
+from regularizers.penalties._separable import Separable
 
 
 def penalise(
@@ -127,7 +128,7 @@ class Measure(torch.autograd.Function):
             return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None
         term: Elementary = ctx.reading.term
         read, mask, *kept = _saved(ctx)
-        if term.in_pieces and mask is None and read is not None and is_piecewise(read):
+        if isinstance(term, Separable) and mask is None and is_piecewise(read):
             gradient = term.slope_in_pieces(read, cotangent, ctx.dtype)
         else:
             frame = ctx.reading.frame(ctx.shape, cotangent.dtype, mask)
@@ -146,8 +147,9 @@ class MeasureNow(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, reading: Reading) -> tuple[Tensor, ...]:
-        if reading.term.in_pieces and mask is None and _is_simple(x):
-            output: tuple[Tensor, ...] = (reading.term.sum_in_pieces(x),)
+        term = reading.term
+        if isinstance(term, Separable) and mask is None and _is_simple(x):
+            output: tuple[Tensor, ...] = (term.sum_in_pieces(x),)
         else:
             output = Measure.forward(x, mask, reading)
         Measure.setup_context(ctx, (x, mask, reading), output)
@@ -162,9 +164,10 @@ def _is_simple(x: Tensor) -> bool:
     return ordinary and x.is_contiguous() and (0 < x.numel() <= PIECE or come_in_pieces(x))
 
 
-def is_piecewise(x: Tensor) -> bool:
+def is_piecewise(x: Tensor | None) -> TypeGuard[Tensor]:
     """Return whether `x` is read and its gradient written piece by piece: nothing records it."""
-    return not (torch.compiler.is_compiling() or torch.is_grad_enabled()) and come_in_pieces(x)
+    recorded = torch.compiler.is_compiling() or torch.is_grad_enabled()
+    return x is not None and not recorded and come_in_pieces(x)
 
 
 def signs(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._base import Reduced
@@ -107,22 +107,6 @@ class Elementary(Reduced):
             strength: what takes the place of the penalty's own.
             frame: how the elements become one number; it has no mask.
         """
-        raise NotImplementedError
-
-    def constant(self, tally: Any) -> float:
-        """Of what is in pieces: the derivative of the value with respect to the statistic."""
-        raise NotImplementedError
-
-    def sum_in_pieces(self, x: Array) -> Array:
-        """Return the statistic of an array that comes in pieces."""
-        raise NotImplementedError
-
-    def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
-        """Add the slope of `x`, times `factor`, into `grads`; return the statistic of `x`."""
-        raise NotImplementedError
-
-    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
-        """Return the gradient of (statistic · cotangent), of the type `dtype`."""
         raise NotImplementedError
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:

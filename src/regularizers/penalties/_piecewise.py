@@ -5,19 +5,24 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._pieces import come_in_pieces
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
+    from regularizers.penalties._separable import Separable
 
 Charged = Sequence[tuple["Elementary", float]]
 """Elementary penalties, each with its strength."""
 
+ChargedPiecewise = Sequence[tuple["Separable", float]]
 
-def goes_piecewise(terms: Charged, mask: Array | None, *arrays: Array) -> bool:
+
+def goes_piecewise(
+    terms: Charged, mask: Array | None, *arrays: Array
+) -> TypeGuard[ChargedPiecewise]:
     """Return whether the penalties of an array can be read, or added elsewhere, piece by piece."""
     return (
         mask is None
@@ -26,7 +31,7 @@ def goes_piecewise(terms: Charged, mask: Array | None, *arrays: Array) -> bool:
     )
 
 
-def value(terms: Charged, xp: Namespace, x: Array) -> Array:
+def value(terms: ChargedPiecewise, xp: Namespace, x: Array) -> Array:
     """Return the sum of the penalties of `x`."""
     values = []
     for term, strength in terms:
@@ -35,7 +40,7 @@ def value(terms: Charged, xp: Namespace, x: Array) -> Array:
     return functools.reduce(operator.add, values)
 
 
-def add(terms: Charged, xp: Namespace, x: Array, grads: Array) -> Array:
+def add(terms: ChargedPiecewise, xp: Namespace, x: Array, grads: Array) -> Array:
     """Add the gradients of the penalties of `x` into `grads`; return the sum of the penalties."""
     values = []
     for term, strength in terms:
