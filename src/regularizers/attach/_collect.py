@@ -104,8 +104,7 @@ class Collect:
             failed = error
         records = [] if failed else self._ledger.take()
         terms = [self._term(record) for record in records]
-        device = next(self._model.parameters(), torch.zeros(())).device
-        return across(records, terms, self._group, device, failed)
+        return across(records, terms, self._group, device_of(self._model), failed)
 
     def _term(self, record: Record) -> Elementary:
         return self._entries[record.key].term
@@ -137,12 +136,16 @@ class Collect:
         return CollectionError(f"{entry.site}: the site has never fired with gradients; {why}")
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Return where the parameters of a model are; the machine's own memory if it has none."""
+    return next(model.parameters(), torch.zeros(())).device
+
+
 def total(values: Iterable[Tensor], model: nn.Module) -> Tensor:
     """Return the sum of penalties, which may lie on several devices; 0 where there are none."""
     parts = list(values)
     if not parts:
-        anywhere = next(model.parameters(), torch.zeros(()))
-        return torch.zeros((), device=anywhere.device)
+        return torch.zeros((), device=device_of(model))
     result = parts[0]
     for part in parts[1:]:
         result = result + part.to(result.device)

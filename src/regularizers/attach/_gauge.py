@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import weakref
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-_handles = itertools.count()
-_gauges: weakref.WeakValueDictionary[int, Gauge] = weakref.WeakValueDictionary()
+from regularizers.attach._handles import Handles
+
+_gauges: Handles[Gauge] = Handles()
 
 Pull = Literal["loss", "penalty"]
 
@@ -24,7 +23,7 @@ def note(gradient: Tensor, counted: Tensor | None, pull: Pull, handle: int) -> N
         pull: whose gradient it is.
         handle: of the gauge; what has ended since notes nothing.
     """
-    gauge = _gauges.get(handle)
+    gauge = _gauges.find(handle)
     if gauge is not None:
         gauge.note(gradient, counted, pull)
 
@@ -37,8 +36,7 @@ class Gauge:
     """
 
     def __init__(self) -> None:
-        self.handle = next(_handles)
-        _gauges[self.handle] = self
+        self.handle = _gauges.add(self)
         self.clear()
 
     def clear(self) -> None:

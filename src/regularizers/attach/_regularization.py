@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
-import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._collect import Collect
+from regularizers.attach._collect import Collect, device_of
 from regularizers.attach._control import Control
 from regularizers.attach._controller import Reached
 from regularizers.attach._hooks import remove_inert_hooks
@@ -255,7 +254,7 @@ class Regularization:
                 "step: every strength is a number, so there is nothing to step; a schedule such "
                 "as LinearWarmup(1e-3, steps=1000), or a target such as TargetActive(10), changes"
             )
-        self._control.advance(self._device)
+        self._control.advance(device_of(self._model))
 
     def targets(self) -> dict[str, Reached]:
         """Return, for each strength with a target, what is measured, what is wanted, and λ."""
@@ -372,12 +371,8 @@ class Regularization:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self._model.parameters(), torch.zeros(())).device
-
     def _advance(self, optimizer: Optimizer) -> None:
-        self._control.advance(self._device)
+        self._control.advance(device_of(self._model))
 
     def _injection(self, method: str) -> Injection:
         if isinstance(self._delivery, Injection):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import weakref
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from regularizers.attach._handles import Handles
 from regularizers.errors import RegimeError
 
-_handles = itertools.count()
-_scales: weakref.WeakValueDictionary[int, Scale] = weakref.WeakValueDictionary()
+_scales: Handles[Scale] = Handles()
 
 
 def of(handle: int) -> Scale:
@@ -21,7 +19,7 @@ def of(handle: int) -> Scale:
     Raises:
         RegimeError: its Regularization is no more.
     """
-    scale = _scales.get(handle)
+    scale = _scales.find(handle)
     if scale is None:
         raise RegimeError(
             "the Regularization of this graph was deleted before its backward pass; keep it as "
@@ -43,8 +41,7 @@ class Scale:
     """
 
     def __init__(self, sites: Iterable[str]) -> None:
-        self.handle = next(_handles)
-        _scales[self.handle] = self
+        self.handle = _scales.add(self)
         self.closed = False
         self._silent = set(sites)
         self._current: Tensor | None = None

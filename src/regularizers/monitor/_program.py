@@ -7,18 +7,14 @@ anew at each. So the program holds the reading as an operation, which runs when 
 
 from __future__ import annotations
 
-import itertools
-import weakref
 from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from regularizers.attach._handles import Handles
 from regularizers.attach._outputs import Activation
-
-_handles = itertools.count()
-_observers: weakref.WeakValueDictionary[int, Observer] = weakref.WeakValueDictionary()
 
 
 class Observer(Protocol):
@@ -34,11 +30,8 @@ class Observer(Protocol):
         """Know that a forward of the model has ended."""
 
 
-def registered(observer: Observer) -> int:
-    """Return the number by which programs know `observer`, without keeping it alive."""
-    handle = next(_handles)
-    _observers[handle] = observer
-    return handle
+OBSERVERS: Handles[Observer] = Handles()
+"""The monitors that programs know."""
 
 
 def begin(order: Tensor, handle: int) -> None:
@@ -59,20 +52,20 @@ def end(order: Tensor, handle: int) -> None:
 
 
 def _begin(order: Tensor, handle: int) -> None:
-    if handle in _observers:
-        _observers[handle].begin()
+    if observer := OBSERVERS.find(handle):
+        observer.begin()
 
 
 def _read(
     order: Tensor, x: Tensor, axes: list[int], mask: Tensor | None, handle: int, tap: int
 ) -> None:
-    if handle in _observers:
-        _observers[handle].read(tap, Activation(x, tuple(axes), mask))
+    if observer := OBSERVERS.find(handle):
+        observer.read(tap, Activation(x, tuple(axes), mask))
 
 
 def _end(order: Tensor, handle: int) -> None:
-    if handle in _observers:
-        _observers[handle].end()
+    if observer := OBSERVERS.find(handle):
+        observer.end()
 
 
 # Declared rather than made by custom_op: that they change `order`, which they leave as it is, keeps

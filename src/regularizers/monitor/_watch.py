@@ -20,7 +20,7 @@ class Watch:
     """Which forward is read, and where the readings go."""
 
     def __init__(self, gate: Gate, sinks: Sequence[Sink]) -> None:
-        self.handle = _program.registered(self)
+        self.handle = _program.OBSERVERS.add(self)
         self.order = torch.zeros(())
         self.closed = False
         self.around: list[Tensor | None] = [None] * len(sinks)
