@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from regularizers.__main__ import main
 from regularizers.recipes._tables import load_digits
+from regularizers.recipes.sparse_autoencoder import _command
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._metrics import measure
@@ -171,6 +172,25 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(tmp_path, 
     a, b, c = (figures(only_folder(tmp_path / name)) for name in "abc")
     assert a == b
     assert a != c
+
+
+def test_networks_are_made_on_one_thread(tmp_path, data, monkeypatch):
+    # several would round the first weights otherwise, and training makes much of it
+    class Noting(Autoencoder):
+        def __init__(self, *arguments) -> None:
+            threads.append(torch.get_num_threads())
+            super().__init__(*arguments)
+
+    threads: list[int] = []
+    monkeypatch.setattr(_command, "Autoencoder", Noting)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs") == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threads == [1, 1, 1]
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, data):

@@ -13,6 +13,7 @@ from regularizers.errors import ConfigurationError
 from regularizers.recipes._run import begun, reopened, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._tables import Floats, Samples, load_digits, load_samples
+from regularizers.recipes._training import one_thread
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure, metrics_table
@@ -38,7 +39,7 @@ def run(config: Config) -> None:
         f"{config.epochs_for(len(training))} epochs",
         flush=True,
     )
-    with resumable(RECIPE, folder):
+    with resumable(RECIPE, folder), one_thread():
         trained = _train_all(config, folder, training, validation)
     result = Result(config, samples.name, len(training), validation, samples.picture, trained)
     networks = {name: one.network for name, one in trained.items()}
