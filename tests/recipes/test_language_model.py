@@ -19,9 +19,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import regularizers as rz
 from regularizers.__main__ import main
 from regularizers.errors import ConfigurationError
+from regularizers.recipes._jobs import done
 from regularizers.recipes.language_model import Config
 from regularizers.recipes.language_model._corpus import read_corpus, tokens_of
-from regularizers.recipes.language_model._jobs import done
 from regularizers.recipes.language_model._network import LanguageModel, detached
 from regularizers.recipes.language_model._reading import read
 from regularizers.recipes.language_model._sampling import continued

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_model, save_model
 
 from regularizers.errors import ConfigurationError, DataError
+from regularizers.recipes._jobs import done
 from regularizers.recipes._run import begun, reopened, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes.language_model._config import Config
 from regularizers.recipes.language_model._corpus import Corpus, read_corpus
-from regularizers.recipes.language_model._jobs import done
 from regularizers.recipes.language_model._network import LanguageModel
 from regularizers.recipes.language_model._picture import draw
 from regularizers.recipes.language_model._sampling import continued
