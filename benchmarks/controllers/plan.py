@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import multiprocessing
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from benchmarks.controllers.training import Run, train
+
+from regularizers.recipes._jobs import done
+from regularizers.recipes._run_folder import RunFolder
 
 TARGETS = (5, 10, 20)
 INITIAL = (1e-6, 1e-3, 1.0)
@@ -48,14 +49,12 @@ def measured(todo: Sequence[Run], kept: Path, jobs: int = 2) -> Results:
     if kept.is_file():
         results = {Run(**run): result for run, result in json.loads(kept.read_text())}
     missing = [run for run in todo if run not in results]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(train, run): run for run in missing}
-        for number, future in enumerate(as_completed(futures), start=1):
-            results[futures[future]] = future.result()
-            print(f"\r{number} of {len(missing)} networks", end="", file=sys.stderr, flush=True)
-            if number % 20 == 0 or number == len(missing):
-                kept.write_text(
-                    json.dumps([[dataclasses.asdict(r), v] for r, v in results.items()])
-                )
+    folder = RunFolder(kept.parent)
+    for number, (run, result) in enumerate(done(train, missing, jobs), start=1):
+        results[run] = result
+        folder.write_text(
+            kept.name, json.dumps([[dataclasses.asdict(r), v] for r, v in results.items()])
+        )
+        print(f"\r{number} of {len(missing)} networks", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return results

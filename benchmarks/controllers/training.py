@@ -87,7 +87,7 @@ def train(run: Run) -> dict[str, Any]:
             rate.step()
             coding = codings.pop()
             silence.see(coding)
-            counts.append((coding > 0).sum().item() / len(coding))
+            counts.append(_active(coding))
             if run.revive and is_due(step, STEPS):
                 silence.start_anew(resample(network, silence.dead, x, optimizer, generator))
         said = [str(w.message) for w in caught]
@@ -97,8 +97,8 @@ def train(run: Run) -> dict[str, Any]:
     return {
         "last_steps": statistics.fmean(counts[-50:]),
         "last_swing": statistics.pstdev(counts[-50:]),
-        "training": _active(network, x),
-        "validation": _active(network, validation),
+        "training": _active(network.encode(x)),
+        "validation": _active(network.encode(validation)),
         "explained": _explained(network, validation),
         "strength": strength,
         "dead": int(silence.dead.sum()),
@@ -114,12 +114,13 @@ def _batches(x: Tensor, run: Run) -> Iterator[Tensor]:
             yield x[rows]
 
 
-@torch.no_grad()
-def _active(network: Autoencoder, x: Tensor) -> float:
-    return (network.encode(x) > 0).sum().item() / len(x)
+def _active(coding: Tensor) -> float:
+    active = rz.monitor.ActiveUnits()
+    active.update(coding)
+    return active.value()
 
 
-@torch.no_grad()
 def _explained(network: Autoencoder, x: Tensor) -> float:
-    error = (network(x) - x).square().sum()
-    return 1 - (error / (x - x.mean(dim=0)).square().sum()).item()
+    unexplained = rz.monitor.FractionOfVarianceUnexplained()
+    unexplained.update(x, network(x))
+    return 1 - unexplained.value()

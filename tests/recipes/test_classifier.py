@@ -1,12 +1,9 @@
 """The classifier from the command line: what it shows, keeps, repeats and refuses."""
 
 import json
-import os
 import re
 import signal
 import statistics
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -16,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from regularizers.__main__ import main
+from recipes.commands import assert_refused, figures, interrupted, only_folder, run
 from regularizers.recipes._batches import Batches
 from regularizers.recipes._labelled import load_with_target
 from regularizers.recipes.classifier import Config
@@ -45,21 +42,8 @@ def data(tmp_path):
     return tmp_path / "blobs.csv"
 
 
-def run(*arguments) -> int:
-    return main([*map(str, arguments)])
-
-
 def quick(data, parent, *more) -> int:
     return run(*QUICK, "--data", data, "--target", "kind", "--runs", parent, *more)
-
-
-def only_folder(parent):
-    (folder,) = parent.iterdir()
-    return folder
-
-
-def figures(folder):
-    return json.loads((folder / "metrics.json").read_text())
 
 
 def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data, capsys):
@@ -288,24 +272,15 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, dat
     long = ["classifier", "--units", "8", "--epochs", "40", "--seeds", "1", "--data", str(data)]
     long += ["--target", "kind"]
     assert run(*long, "--runs", tmp_path / "whole") == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "regularizers", *long, "--runs", str(tmp_path / "cut")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
     # the second, with dropout in it, has a state of its own noise to repeat
     checkpoint = "checkpoints/dropout-0.ckpt"
-    while not list(tmp_path.glob(f"cut/*/{checkpoint}")):
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    folder = only_folder(tmp_path / "cut")
-    assert f"--resume {folder}" in out
+
+    def wait(process):
+        while not list(tmp_path.glob(f"cut/*/{checkpoint}")):
+            assert process.poll() is None
+            time.sleep(0.002)
+
+    folder = interrupted(long, tmp_path / "cut", wait)
     assert list(figures(folder)) == ["none", "weight decay", "L1 kernels"]
     assert (folder / checkpoint).is_file()
     assert run("classifier", "--resume", folder) == 0
@@ -376,11 +351,7 @@ def test_bad_input_is_one_message_without_a_traceback_and_status_2(
 ):
     arguments, message = REFUSED[case]
     monkeypatch.chdir(tmp_path)
-    assert run("classifier", *arguments) == 2
-    err = capsys.readouterr().err
-    assert len(err.strip().splitlines()) == 1
-    assert re.search(message, err)
-    assert not (tmp_path / "runs").exists()
+    assert_refused(["classifier", *arguments], message, capsys)
 
 
 def test_a_network_that_diverges_says_so(tmp_path, data, capsys):

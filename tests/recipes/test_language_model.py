@@ -4,9 +4,6 @@ import json
 import math
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -17,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import regularizers as rz
-from regularizers.__main__ import main
+from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._jobs import done
 from regularizers.recipes.language_model import Config
@@ -53,19 +50,6 @@ def text(tmp_path):
 def network():
     torch.manual_seed(0)
     return LanguageModel(17, 6, 9, 3, Dropouts(0.1, 0.2, 0.3, 0.4, 0.5))
-
-
-def run(*arguments) -> int:
-    return main([*map(str, arguments)])
-
-
-def only_folder(parent):
-    (folder,) = parent.iterdir()
-    return folder
-
-
-def figures(folder):
-    return json.loads((folder / "metrics.json").read_text())
 
 
 # the command
@@ -140,31 +124,9 @@ def test_the_same_seed_gives_the_same_figures_whatever_the_processes(tmp_path, t
     assert [of["0"] for of in a.values()] != [of["1"] for of in c.values()]
 
 
-def interrupted(tmp_path, arguments, after):
-    """Begin a run, stop it by Ctrl-C after the line that starts so, return its folder."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "regularizers", *arguments, "--runs", str(tmp_path / "cut")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(after):
-            process.send_signal(signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    folder = only_folder(tmp_path / "cut")
-    assert f"--resume {folder}" in out
-    return folder
-
-
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, text):
     long = [*QUICK, "--epochs", "10", "--text", str(text)]
-    folder = interrupted(tmp_path, long, "dropouts, seed 0: epoch 4")
+    folder = interrupted(long, tmp_path / "cut", after_line("dropouts, seed 0: epoch 4"))
     assert list(figures(folder)) == ["none"]
     assert (folder / "checkpoints" / "dropouts-0.ckpt").is_file()
     assert run("language-model", "--resume", folder) == 0
@@ -175,7 +137,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, tex
 
 def test_processes_end_with_the_run_they_belong_to(tmp_path, text):
     endless = [*QUICK, "--jobs", "2", "--epochs", "50", "--text", str(text)]
-    folder = interrupted(tmp_path, endless, "dropouts, seed 0: epoch 10")
+    folder = interrupted(endless, tmp_path / "cut", after_line("dropouts, seed 0: epoch 10"))
     checkpoint = folder / "checkpoints" / "dropouts-0.ckpt"
     before = checkpoint.stat().st_mtime_ns
     time.sleep(1)
@@ -221,11 +183,7 @@ def test_bad_input_is_one_message_without_a_traceback_and_status_2(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "text.txt").write_bytes(content)
-    assert run("language-model", "--text", "text.txt", *arguments) == 2
-    err = capsys.readouterr().err
-    assert len(err.strip().splitlines()) == 1
-    assert re.search(message, err)
-    assert not (tmp_path / "runs").exists()
+    assert_refused(["language-model", "--text", "text.txt", *arguments], message, capsys)
 
 
 def test_resuming_with_another_text_or_other_settings_is_refused(tmp_path, text, capsys):

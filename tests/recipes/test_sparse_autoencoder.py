@@ -1,11 +1,6 @@
 """The sparse autoencoder from the command line: what it shows, keeps, repeats and refuses."""
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -13,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from regularizers.__main__ import main
+from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
 from regularizers.recipes._tables import load_digits
 from regularizers.recipes.sparse_autoencoder import _command
 from regularizers.recipes.sparse_autoencoder._config import Config
@@ -38,19 +33,6 @@ def data(tmp_path):
     table = rng.random((120, 9)) * np.repeat([[1] * 4 + [0] * 5, [0] * 4 + [1] * 5], 60, axis=0)
     np.save(tmp_path / "table.npy", table)
     return tmp_path / "table.npy"
-
-
-def run(*arguments) -> int:
-    return main([*map(str, arguments)])
-
-
-def only_folder(parent):
-    (folder,) = parent.iterdir()
-    return folder
-
-
-def figures(folder):
-    return json.loads((folder / "metrics.json").read_text())
 
 
 def history(folder, name):
@@ -196,23 +178,7 @@ def test_networks_are_made_on_one_thread(tmp_path, data, monkeypatch):
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_figures(tmp_path, data):
     long = [*DYING, "--data", str(data)]
     assert run(*long, "--runs", tmp_path / "whole") == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "regularizers", *long, "--runs", str(tmp_path / "cut")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("L1: epoch 30"):
-            process.send_signal(signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    folder = only_folder(tmp_path / "cut")
-    assert f"--resume {folder}" in out
+    folder = interrupted(long, tmp_path / "cut", after_line("L1: epoch 30"))
     assert list(figures(folder)) == ["none"]
     assert run("sparse-autoencoder", "--resume", folder) == 0
     whole = only_folder(tmp_path / "whole")
@@ -259,11 +225,7 @@ def test_bad_input_is_one_message_without_a_traceback_and_status_2(
 ):
     arguments, message = REFUSED[case]
     monkeypatch.chdir(tmp_path)
-    assert run("sparse-autoencoder", *arguments) == 2
-    err = capsys.readouterr().err
-    assert len(err.strip().splitlines()) == 1
-    assert re.search(message, err)
-    assert not (tmp_path / "runs").exists()
+    assert_refused(["sparse-autoencoder", *arguments], message, capsys)
 
 
 def test_a_training_that_diverges_is_refused(tmp_path, data, capsys):
