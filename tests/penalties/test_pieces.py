@@ -8,9 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 import regularizers as rz
 from regularizers.attach._function import penalise
 from regularizers.penalties import _pieces
-from regularizers.penalties._pieces import PIECE, come_in_pieces
+from regularizers.penalties._pieces import are_large, lie_plainly
 
-SHAPE = (5, PIECE // 2 + 7)
+PIECE = 2**12
+SHAPE = (5, PIECE // 2 + 6)
 """Two whole pieces and a part of one."""
 
 FORMULAS = {
@@ -44,17 +45,22 @@ def made(library, x):
     return x.copy() if library == "numpy" else torch.from_numpy(x.copy())
 
 
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(_pieces, "PIECE", PIECE)
+
+
 @pytest.fixture
 def counted(monkeypatch):
     """Count the pieces that are read."""
     taken = []
 
-    def pieces(x):
-        for piece in _pieces.pieces(x):
-            taken.append(len(piece))
+    def wide_pieces(*arrays):
+        for piece in _pieces.wide_pieces(*arrays):
+            taken.append(len(piece[0]))
             yield piece
 
-    monkeypatch.setattr("regularizers.penalties._separable.pieces", pieces)
+    monkeypatch.setattr("regularizers.penalties._separable.wide_pieces", wide_pieces)
     return taken
 
 
@@ -140,10 +146,29 @@ def test_nan_is_seen_in_the_value_and_stays_in_its_place(library):
         assert_array_equal(np.argwhere(np.isnan(np.asarray(grads))), [[3, 100]])
 
 
-def test_elements_that_do_not_follow_each_other_are_read_at_once(counted):
+@pytest.mark.parametrize(
+    "penalty", [p for p in FORMULAS if getattr(p, "reduce", None) != "batch_mean"], ids=repr
+)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_axes_may_lie_in_any_order(penalty, library, counted):
+    x = data().reshape(5, 2, -1).transpose(1, 2, 0)
+    value, slope = FORMULAS[penalty](x)
+    array = x if library == "numpy" else torch.from_numpy(x)
+    grads = np.ones_like(x) if library == "numpy" else torch.ones_like(array)
+    assert_allclose(float(penalty.apply(array, grads)), value, rtol=1e-12)
+    assert_allclose(np.asarray(grads), 1 + slope, rtol=1e-12, atol=1e-15)
+    assert max(counted) == PIECE
+    if library == "torch":
+        leaf = array.clone().requires_grad_()
+        assert not leaf.is_contiguous()
+        sum([penalise(leaf, t, 0) * t.strength for t in penalty.terms]).backward()
+        assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-15)
+
+
+def test_elements_that_do_not_lie_close_or_in_one_order_are_read_at_once(counted):
     x = data()
-    for strided in (x.T, x[:, ::2], torch.from_numpy(x).T):
-        assert not come_in_pieces(strided)
+    for strided in (x[:, ::2], x[:, 1:], torch.from_numpy(x)[:, 1:], torch.ones(3, 1).expand(3, 4)):
+        assert not lie_plainly(strided)
         assert_allclose(float(rz.L1(1.0)(strided)), np.abs(np.asarray(strided)).sum(), rtol=1e-12)
     grads = np.zeros(SHAPE).T
     rz.L1(1.0).apply(np.ascontiguousarray(x.T), grads)
@@ -158,11 +183,12 @@ def test_a_mask_is_read_at_once(counted):
     assert counted == []
 
 
-def test_small_arrays_are_no_pieces():
-    assert not come_in_pieces(np.zeros(PIECE))
-    assert come_in_pieces(np.zeros(PIECE + 1))
-    assert not come_in_pieces(torch.zeros(PIECE + 1, requires_grad=True))
-    assert not come_in_pieces(torch.zeros(PIECE + 1, device="meta"))
+def test_what_is_recorded_or_elsewhere_is_read_at_once():
+    assert not are_large(np.zeros(PIECE))
+    assert are_large(np.zeros(PIECE + 1))
+    assert lie_plainly(torch.zeros(2))
+    assert not lie_plainly(torch.zeros(2, requires_grad=True))
+    assert not lie_plainly(torch.zeros(2, device="meta"))
 
 
 def test_a_failed_call_leaves_the_gradient_alone():

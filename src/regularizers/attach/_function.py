@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach import _ops, _scale
@@ -15,8 +15,8 @@ from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Frame, Tally
-from regularizers.penalties._pieces import PIECE, come_in_pieces, pieces
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._pieces import are_large, lie_plainly, pieces
+from regularizers.penalties._piecewise import lies_in_pieces
 
 
 def penalise(
@@ -128,7 +128,7 @@ class Measure(torch.autograd.Function):
             return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None
         term: Elementary = ctx.reading.term
         read, mask, *kept = _saved(ctx)
-        if isinstance(term, Separable) and mask is None and is_piecewise(read):
+        if _is_large(read) and mask is None and lies_in_pieces(term, read):
             gradient = term.slope_in_pieces(read, cotangent, ctx.dtype)
         else:
             frame = ctx.reading.frame(ctx.shape, cotangent.dtype, mask)
@@ -148,7 +148,7 @@ class MeasureNow(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, reading: Reading) -> tuple[Tensor, ...]:
         term = reading.term
-        if isinstance(term, Separable) and mask is None and _is_simple(x):
+        if mask is None and x.numel() > 0 and lies_in_pieces(term, x):
             output: tuple[Tensor, ...] = (term.sum_in_pieces(x),)
         else:
             output = Measure.forward(x, mask, reading)
@@ -158,24 +158,18 @@ class MeasureNow(torch.autograd.Function):
     backward = Measure.backward
 
 
-def _is_simple(x: Tensor) -> bool:
-    """Return whether `x` is an ordinary tensor that is small, or comes in pieces."""
-    ordinary = type(x) is Tensor or type(x) is nn.Parameter
-    return ordinary and x.is_contiguous() and (0 < x.numel() <= PIECE or come_in_pieces(x))
-
-
-def is_piecewise(x: Tensor | None) -> TypeGuard[Tensor]:
-    """Return whether `x` is read and its gradient written piece by piece: nothing records it."""
+def _is_large(x: Tensor | None) -> TypeGuard[Tensor]:
+    """Return whether `x` is worth reading in pieces: nothing records what is made of it."""
     recorded = torch.compiler.is_compiling() or torch.is_grad_enabled()
-    return x is not None and not recorded and come_in_pieces(x)
+    return x is not None and not recorded and are_large(x)
 
 
 def signs(x: Tensor) -> Tensor:
     """Return the signs of `x`, in a byte each."""
-    if not is_piecewise(x):
+    if not (_is_large(x) and lie_plainly(x)):
         return torch.sign(x).to(torch.int8)
     result = torch.empty_like(x, dtype=torch.int8)
-    for piece, into in zip(pieces(x), pieces(result), strict=True):
+    for piece, into in pieces(x, result):
         into.copy_(torch.sign(piece))
     return result
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.penalties._arrays import Array, Namespace, size_of
+from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
+from regularizers.penalties._pieces import are_contiguous, library_of, lie_plainly
+from regularizers.penalties._separable import Separable
+from regularizers.penalties._steps_in_pieces import (
+    add_slope_of_differences,
+    slope_of_differences,
+    sum_of_differences,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +90,31 @@ class Difference(Elementary):
         axis = self._axis_of(frame)
         none = xp.zeros_like(x[self._steps(frame, slice(0, 1))])
         return xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)
+
+    def lies_in_pieces(self, *arrays: Array) -> bool:
+        x, axis = arrays[0], self.time_axis
+        if not isinstance(self.of, Separable) or axis is None or not -x.ndim <= axis < x.ndim:
+            return False
+        wide = all(is_wide(library_of(y), y) for y in arrays)
+        return wide and x.shape[axis] > 1 and are_contiguous(*arrays) and lie_plainly(*arrays)
+
+    def sum_in_pieces(self, x: Array) -> Array:
+        return sum_of_differences(*self._separated(x))
+
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        return slope_of_differences(*self._separated(x), cotangent, dtype)
+
+    def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
+        return add_slope_of_differences(*self._separated(x), grads, factor)
+
+    def constant(self, tally: float | None) -> float:
+        assert isinstance(self.of, Separable)
+        return self.of.constant(tally)
+
+    def _separated(self, x: Array) -> tuple[Separable, Array, int]:
+        assert isinstance(self.of, Separable)
+        assert self.time_axis is not None
+        return self.of, x, self.time_axis % len(x.shape)
 
     def tally(self, frame: Frame) -> Tally:
         return self.of.tally(self._between(frame))

@@ -36,9 +36,6 @@ class Elementary(Reduced):
     stage: ClassVar[Stage | None] = None
     """What its proximal step acts on; None if it has none in closed form."""
 
-    in_pieces: ClassVar[bool] = False
-    """Whether it can read and write a large array piece by piece; `Separable` says how."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "strength", as_strength(self.strength))
@@ -60,6 +57,10 @@ class Elementary(Reduced):
     @property
     def for_weights_only(self) -> bool:
         """Whether it is no penalty of activities: of a batch it is no sum over any parts of it."""
+        return False
+
+    def lies_in_pieces(self, *arrays: Array) -> bool:
+        """Return whether it can take arrays of one shape piece by piece, as `Piecewise` says."""
         return False
 
     def check_shape(self, shape: tuple[int, ...]) -> None:

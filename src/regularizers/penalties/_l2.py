@@ -10,6 +10,7 @@ from regularizers.penalties._blocks import Blocks
 from regularizers.penalties._frame import Frame, Tally, per
 from regularizers.penalties._separable import Separable
 from regularizers.penalties._shrink import Stage, Step
+from regularizers.penalties._sums import sum_of_squares
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,9 +46,8 @@ class L2Squared(Separable):
     def element(self, xp: Namespace, x: Array) -> Array:
         return x * x
 
-    def sum_of(self, library: Any, x: Array, scratch: Array | None) -> Array:
-        # a dot product would be faster, and in float32 lose two digits
-        return library.sum(library.multiply(x, x, out=scratch))
+    def sum_of(self, library: Any, x: Array, room: Array) -> Array:
+        return sum_of_squares(library, x)
 
     def slope_of(self, library: Any, x: Array, out: Array) -> Array:
         return x

@@ -3,35 +3,69 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import array_api_compat
 
 from regularizers.penalties._arrays import Array, size_of
 
-PIECE = 2**16
-"""Elements of a piece: in float32 a quarter of a megabyte, which the cache of a core holds."""
+PIECE = 2**18
+"""Elements of a piece: in float32 a megabyte, which the caches of a core hold a few of."""
 
 
-def come_in_pieces(x: Array) -> bool:
-    """Return whether `x` is better read piece by piece.
+def are_large(*arrays: Array) -> bool:
+    """Return whether arrays are too large to be read at once as fast as in pieces."""
+    return all(size_of(x) > PIECE for x in arrays)
 
-    That is a large array of NumPy, or of PyTorch in the machine's own memory, whose elements lie
-    one after the other, and of which nothing is recorded: by no graph, no transform and no
-    compiler, which fuses what it is given as a whole.
+
+def lie_plainly(*arrays: Array) -> bool:
+    """Return whether arrays of one shape can be taken in pieces together.
+
+    Those are arrays of NumPy, or of PyTorch in the machine's own memory, whose elements lie close
+    together and all in one order, and of which nothing is recorded: by no graph, no transform and
+    no compiler, which fuses what it is given as a whole.
     """
-    if size_of(x) <= PIECE:
-        return False
+    return all(map(_is_plain, arrays)) and _in_one_order(arrays) is not None
+
+
+def _is_plain(x: Array) -> bool:
     if array_api_compat.is_numpy_array(x):
-        return bool(x.flags.c_contiguous)
+        return True
     if not array_api_compat.is_torch_array(x) or x.device.type != "cpu":
         return False
     torch = sys.modules["torch"]
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False
     recorded = torch.is_grad_enabled() and x.requires_grad
-    return type(x) in (torch.Tensor, torch.nn.Parameter) and not recorded and x.is_contiguous()
+    return type(x) in (torch.Tensor, torch.nn.Parameter) and not recorded
+
+
+def _in_one_order(arrays: Sequence[Array]) -> list[Array] | None:
+    """Return the arrays with their axes in the order of memory, if that is one for all."""
+    if all(map(are_contiguous, arrays)):
+        return list(arrays)
+    strides = _strides(arrays[0])
+    axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+    ordered = [_permuted(x, axes) for x in arrays]
+    return ordered if all(map(are_contiguous, ordered)) else None
+
+
+def are_contiguous(*arrays: Array) -> bool:
+    """Return whether the elements of each lie one after the other, the last axis fastest."""
+    return all(
+        x.is_contiguous() if array_api_compat.is_torch_array(x) else x.flags.c_contiguous
+        for x in arrays
+    )
+
+
+def _strides(x: Array) -> Sequence[int]:
+    strides: Sequence[int] = x.stride() if array_api_compat.is_torch_array(x) else x.strides
+    return strides
+
+
+def _permuted(x: Array, axes: Sequence[int]) -> Array:
+    return x.permute(*axes) if array_api_compat.is_torch_array(x) else x.transpose(axes)
 
 
 def library_of(x: Array) -> Any:
@@ -42,13 +76,50 @@ def library_of(x: Array) -> Any:
     return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
 
 
-def pieces(x: Array) -> Iterator[Array]:
-    """Yield views of successive elements of `x`, one-dimensional, of `PIECE` at most."""
-    flat = x.reshape(-1)
-    for start in range(0, size_of(x), PIECE):
-        yield flat[start : start + PIECE]
+def pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield views of successive elements of arrays that lie plainly, in one dimension.
+
+    They have `PIECE` elements at most, and correspond to each other.
+    """
+    ordered = _in_one_order(arrays)
+    assert ordered is not None
+    flat = [x.reshape(-1) for x in ordered]
+    for start in range(0, max(size_of(flat[0]), 1), PIECE):
+        yield tuple([x[start : start + PIECE] for x in flat])
+
+
+def wide_pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield pieces, the first array's in the precision to accumulate in, and room for its values.
+
+    The room is as long as the piece, of its type, and the same for all.
+    """
+    library, room = library_of(arrays[0]), None
+    dtype = accumulated_in(library, arrays[0].dtype)
+    for piece, *others in pieces(*arrays):
+        wide = converted(piece, dtype)
+        room = library.empty_like(wide) if room is None else room
+        yield wide, room[: len(wide)], *others
+
+
+def accumulated_in(library: Any, dtype: Any) -> Any:
+    """Return the type in which elements of the type `dtype` are added up: at least float32."""
+    return dtype if library.finfo(dtype).bits >= 32 else library.float32
 
 
 def converted(x: Array, dtype: Any) -> Array:
     """Return an array that comes in pieces, or one of these, in another type."""
     return x.to(dtype) if array_api_compat.is_torch_array(x) else x.astype(dtype, copy=False)
+
+
+def add_scaled(into: Array, x: Array, factor: float, room: Array) -> None:
+    """Add `factor` times `x` into a piece, in the type of the piece; `room` may be written."""
+    if array_api_compat.is_torch_array(into):
+        into.add_(x, alpha=factor)
+        return
+    into += converted(library_of(x).multiply(x, factor, out=room), into.dtype)
+
+
+def total(parts: list[Array]) -> Array:
+    """Return the sum, which the library takes in pairs: one after the other would be coarser."""
+    library = library_of(parts[0])
+    return library.sum(library.stack(parts))

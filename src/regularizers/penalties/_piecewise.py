@@ -5,29 +5,60 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._pieces import come_in_pieces
+from regularizers.penalties._frame import Frame, Tally
+from regularizers.penalties._pieces import are_large
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
-    from regularizers.penalties._separable import Separable
 
 Charged = Sequence[tuple["Elementary", float]]
 """Elementary penalties, each with its strength."""
 
-ChargedPiecewise = Sequence[tuple["Separable", float]]
+
+class Piecewise(Protocol):
+    """An elementary penalty that takes arrays piece by piece, where they lie so that it can."""
+
+    def sum_in_pieces(self, x: Array) -> Array:
+        """Return the statistic of `x`."""
+
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        """Return the gradient of (statistic · cotangent), of the type `dtype`."""
+
+    def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
+        """Add the derivative of the statistic, times `factor`, into `grads`; return it of `x`."""
+
+    def constant(self, tally: float | None) -> float:
+        """Return the derivative of the value with respect to the statistic, without a mask."""
+
+    def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
+        """Return how elements become one number."""
+
+    def tally(self, frame: Frame) -> Any:
+        """Return what the statistic is divided by."""
+
+    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        """Return the penalty."""
+
+
+ChargedPiecewise = Sequence[tuple[Piecewise, float]]
+
+
+def lies_in_pieces(term: Elementary, *arrays: Array) -> TypeGuard[Piecewise]:
+    """Return whether a penalty can take arrays of one shape, and any size, piece by piece."""
+    return term.lies_in_pieces(*arrays)
 
 
 def goes_piecewise(
     terms: Charged, mask: Array | None, *arrays: Array
 ) -> TypeGuard[ChargedPiecewise]:
-    """Return whether the penalties of an array can be read, or added elsewhere, piece by piece."""
+    """Return whether the penalties of an array are better read, or added elsewhere, in pieces."""
     return (
         mask is None
-        and all(term.in_pieces for term, _ in terms)
-        and all(come_in_pieces(array) for array in arrays)
+        and are_large(*arrays)
+        and all(term.lies_in_pieces(*arrays) for term, _ in terms)
     )
 
 

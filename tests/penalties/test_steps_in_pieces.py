@@ -1,0 +1,112 @@
+"""Differences in time of large arrays are taken in pieces, to the same numbers."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+import regularizers as rz
+from regularizers.attach._function import penalise
+from regularizers.penalties import _pieces, _steps_in_pieces
+
+SHAPES = {
+    "time first": ((40, 3, 50), 0),
+    "batch first": ((30, 20, 10), 1),
+    "batch first, long": ((3, 300, 10), 1),
+    "many units": ((7, 900), 0),
+    "time last": ((20, 8, 30), 2),
+    "two steps": ((2, 600), -2),
+    "two axes of samples": ((4, 5, 6, 20), -2),
+}
+INNER = {
+    rz.L2Squared(0.3): (lambda d: 0.3 * (d**2).sum(), lambda d: 0.6 * d),
+    rz.L1(0.3): (lambda d: 0.3 * np.abs(d).sum(), lambda d: 0.3 * np.sign(d)),
+    rz.Huber(0.3, delta=0.5): (
+        lambda d: 0.3 * np.where(np.abs(d) < 0.5, d**2 / 2, 0.5 * (np.abs(d) - 0.25)).sum(),
+        lambda d: 0.3 * np.clip(d, -0.5, 0.5),
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch):
+    """Make pieces small, and count the differences that are read."""
+    monkeypatch.setattr(_pieces, "PIECE", 400)
+    monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
+    taken, differences = [], _steps_in_pieces._differences
+
+    def counting(*args):
+        for found in differences(*args):
+            taken.append(len(found[0]))
+            yield found
+
+    monkeypatch.setattr(_steps_in_pieces, "_differences", counting)
+    return taken
+
+
+def expected(x, axis, inner):
+    value, slope = INNER[inner]
+    d = np.diff(x, axis=axis)
+    pad = [(0, 0)] * x.ndim
+    pad[axis] = (1, 1)
+    return value(d), -np.diff(np.pad(slope(d), pad), axis=axis)
+
+
+@pytest.mark.parametrize("inner", INNER, ids=repr)
+@pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=list(SHAPES))
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_value_gradient_and_apply(library, shape, axis, inner, counted):
+    x = np.random.default_rng(0).standard_normal(shape)
+    value, slope = expected(x, axis, inner)
+    batch_axis = next(k for k in range(x.ndim) if k != axis % x.ndim)
+    penalty = rz.Temporal(type(inner)(**vars(inner) | {"batch_axis": batch_axis}), axis)
+    array = x.copy() if library == "numpy" else torch.from_numpy(x.copy())
+    assert_allclose(float(penalty(array)), value, rtol=1e-12)
+    both, gradient = penalty.value_and_gradient(array)
+    assert_allclose(float(both), value, rtol=1e-12)
+    assert_allclose(np.asarray(gradient), slope, rtol=1e-12, atol=1e-14)
+    grads = array * 0 + 1
+    assert_allclose(float(penalty.apply(array, grads)), value, rtol=1e-12)
+    assert_allclose(np.asarray(grads), 1 + slope, rtol=1e-12, atol=1e-14)
+    assert_array_equal(np.asarray(array), x)
+    assert sum(counted) == 3 * np.diff(x, axis=axis).size
+    # a row may be longer than a piece by what it shares with the next
+    assert max(counted) <= 400
+
+
+@pytest.mark.parametrize("inner", INNER, ids=repr)
+@pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=list(SHAPES))
+def test_in_a_graph(shape, axis, inner, counted):
+    x = np.random.default_rng(0).standard_normal(shape)
+    value, slope = expected(x, axis, inner)
+    batch_axis = next(k for k in range(x.ndim) if k != axis % x.ndim)
+    (term,) = rz.Temporal(inner, axis).terms
+    leaf = torch.from_numpy(x).requires_grad_()
+    result = 0.3 * penalise(leaf, term, batch_axis)
+    result.backward()
+    assert_allclose(result.item(), value, rtol=1e-12)
+    assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-14)
+    assert sum(counted) == 2 * np.diff(x, axis=axis).size
+
+
+def test_differentiated_twice(counted):
+    leaf = torch.randn(40, 30, dtype=torch.float64, requires_grad=True)
+    (term,) = rz.TAR(1.0, time_axis=0).terms
+    (gradient,) = torch.autograd.grad(penalise(leaf, term, 1), leaf, create_graph=True)
+    (second,) = torch.autograd.grad(gradient[5].sum(), leaf)
+    wanted = torch.zeros(40, 30, dtype=torch.float64)
+    wanted[4:7] = torch.tensor([-2.0, 4.0, -2.0])[:, None] / (39 * 30)
+    torch.testing.assert_close(second, wanted)
+
+
+def test_what_has_no_pieces_is_read_at_once(counted):
+    x = np.random.default_rng(0).standard_normal((40, 30))
+    tar = rz.Temporal(rz.L2Squared(1.0, reduce="mean", batch_axis=1), 0)
+    mean = np.mean(np.diff(x, axis=0) ** 2)
+    valid = np.ones((40, 30), bool)
+    assert_allclose(float(tar(x, mask=valid)), mean, rtol=1e-12)
+    assert_allclose(float(tar(np.asfortranarray(x))), mean, rtol=1e-12)
+    assert_allclose(float(tar(torch.from_numpy(x).bfloat16())), mean, rtol=1e-2)
+    assert float(tar(np.ones((1, 500)))) == 0
+    assert float(tar(np.ones((5, 0)))) == 0
+    assert counted == []
