@@ -2,36 +2,83 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-Contenders = Mapping[str, Callable[[], object]]
+Call = Callable[[], object]
+Contenders = Mapping[str, Call]
+
+SHORT = 1e-3
+"""Seconds: a call that takes less is repeated within its turn."""
 
 
-def medians(contenders: Contenders, *, seconds: float = 3.0) -> dict[str, float]:
-    """Return the median time of each, in seconds.
+class Timing(NamedTuple):
+    """The median with its quartiles, in seconds; or those of a ratio."""
 
-    They take turns in rounds. A call that takes less than a millisecond is repeated within its
-    turn until it takes that long.
+    low: float
+    median: float
+    high: float
+
+
+def timed(
+    contenders: Contenders,
+    *,
+    seconds: float = 1.0,
+    rounds: int = 7,
+    synchronise: Call | None = None,
+) -> dict[str, list[float]]:
+    """Return the seconds that a call of each takes, one number for each round.
+
+    In every round each contender has one turn, in an order drawn anew, so that what one leaves
+    behind in caches and allocators meets the others alike.
+
+    Args:
+        contenders: what is timed, by name.
+        seconds: the rounds go on for as long.
+        rounds: and there are at least so many.
+        synchronise: waits until the device has done what was asked of it.
     """
-    repeats = {name: _repeats(call) for name, call in contenders.items()}
+    wait = synchronise or _nothing
+    repeats = {name: _repeats(call, wait) for name, call in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    order, generator = list(contenders), random.Random(0)
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
-        for name, call in contenders.items():
-            times[name].append(_timed(call, repeats[name]))
-    return {name: statistics.median(of) for name, of in times.items()}
+    done = 0
+    while done < rounds or time.perf_counter() < end:
+        generator.shuffle(order)
+        for name in order:
+            times[name].append(_turn(contenders[name], repeats[name], wait))
+        done += 1
+    return times
 
 
-def _repeats(call: Callable[[], object]) -> int:
-    call()
-    call()  # a compiler may compile again for the second
-    return max(1, round(1e-3 / max(_timed(call, 3), 1e-9)))
+def quartiles(values: Sequence[float]) -> Timing:
+    """Return the median and its quartiles."""
+    if len(values) == 1:
+        return Timing(values[0], values[0], values[0])
+    return Timing(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
-def _timed(call: Callable[[], object], repeats: int) -> float:
+def _repeats(call: Call, wait: Call) -> int:
+    for _ in range(3):
+        call()  # a compiler may compile again for the second
+    once = _turn(call, 1, wait)
+    if once < SHORT:
+        once = _turn(call, max(1, min(20, round(SHORT / max(once, 1e-9)))), wait)
+    return max(1, round(SHORT / max(once, 1e-9)))
+
+
+def _turn(call: Call, repeats: int, wait: Call) -> float:
+    wait()
     begin = time.perf_counter()
     for _ in range(repeats):
         call()
+    wait()
     return (time.perf_counter() - begin) / repeats
+
+
+def _nothing() -> None:
+    """Wait for nothing."""

@@ -33,14 +33,14 @@ def counted(monkeypatch):
     """Make pieces small, and count the differences that are read."""
     monkeypatch.setattr(_pieces, "PIECE", 400)
     monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
-    taken, differences = [], _steps_in_pieces._differences
+    taken, differences = [], _steps_in_pieces._Store.differences
 
     def counting(*args):
-        for found in differences(*args):
-            taken.append(len(found[0]))
-            yield found
+        found = differences(*args)
+        taken.append(len(found[0]))
+        return found
 
-    monkeypatch.setattr(_steps_in_pieces, "_differences", counting)
+    monkeypatch.setattr(_steps_in_pieces._Store, "differences", counting)
     return taken
 
 

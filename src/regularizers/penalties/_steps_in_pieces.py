@@ -6,64 +6,71 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from regularizers.penalties._arrays import Array
-from regularizers.penalties._pieces import PIECE, add_scaled, library_of, total
+from regularizers.penalties._arrays import Array, size_of
+from regularizers.penalties._pieces import PIECE, add_scaled, converted, library_of, total
 from regularizers.penalties._separable import Separable
 
 
 def sum_of_differences(of: Separable, x: Array, axis: int) -> Array:
     """Return the statistic of the differences of `x` along `axis`."""
-    library, sums = library_of(x), []
-    for difference, room, _, _ in _differences(x, axis):
-        sums.append(of.sum_of(library, difference, room))
+    store = _Store(x)
+    sums = []
+    for (block,) in _blocks(axis, x):
+        difference, room = store.differences(block[:, 1:], block[:, :-1])
+        sums.append(of.sum_of(store.library, difference, room))
     return total(sums)
 
 
 def slope_of_differences(of: Separable, x: Array, axis: int, cotangent: Array, dtype: Any) -> Array:
     """Return the gradient of (statistic · cotangent) with respect to `x`."""
-    library = library_of(x)
-    gradient = library.zeros_like(x)
+    store = _Store(x)
+    library = store.library
+    gradient = library.empty_like(x)
+    gradient[(slice(None),) * axis + (slice(0, 1),)] = 0
     factor = cotangent * of.times
-    for difference, room, later, earlier in _differences(x, axis, gradient):
+    for block, into in _blocks(axis, x, gradient):
+        later, earlier = into[:, 1:], into[:, :-1]
+        difference, room = store.differences(block[:, 1:], block[:, :-1])
         slope = library.multiply(of.slope_of(library, difference, room), factor, out=room)
-        slope = slope.reshape(later.shape)
         # each difference pulls the later of its two states one way and the earlier the other
-        later += slope
+        later[...] = slope = slope.reshape(later.shape)
         earlier -= slope
-    return gradient if gradient.dtype == dtype else library_of(x).asarray(gradient, dtype=dtype)
+    return converted(gradient, dtype)
 
 
 def add_slope_of_differences(
     of: Separable, x: Array, axis: int, grads: Array, factor: float
 ) -> Array:
     """Add the derivative of the statistic, times `factor`, into `grads`; return the statistic."""
-    library, sums = library_of(x), []
-    for difference, room, later, earlier in _differences(x, axis, grads):
-        part, slope = of.sum_and_slope(library, difference, room)
-        slope = library.multiply(slope, factor * of.times, out=room).reshape(later.shape)
+    store = _Store(x)
+    sums = []
+    for block, into in _blocks(axis, x, grads):
+        later, earlier = into[:, 1:], into[:, :-1]
+        difference, room = store.differences(block[:, 1:], block[:, :-1])
+        part, slope = of.sum_and_slope(store.library, difference, room)
+        sums.append(part)
+        slope = store.library.multiply(slope, factor * of.times, out=room).reshape(later.shape)
         add_scaled(later, slope, 1, slope)
         add_scaled(earlier, slope, -1, slope)
-        sums.append(part)
     return total(sums)
 
 
-def _differences(
-    x: Array, axis: int, beside: Array | None = None
-) -> Iterator[tuple[Array, Array, Array, Array]]:
-    """Yield differences in one dimension, room for as many, and views of where they come from.
+class _Store:
+    """Memory for the differences of one piece, and as much again to work in."""
 
-    The views are of the later and of the earlier steps of `beside`, or of `x`. Both lie one
-    element after the other.
-    """
-    library, store = library_of(x), None
-    for block, aside in _blocks(axis, x, x if beside is None else beside):
-        later, earlier = block[:, 1:], block[:, :-1]
-        size = math.prod(later.shape)
-        if store is None:
-            store = library.empty((2, size), dtype=x.dtype)
-        difference, room = store[0, :size], store[1, :size]
-        library.subtract(later, earlier, out=difference.reshape(later.shape))
-        yield difference, room, aside[:, 1:], aside[:, :-1]
+    def __init__(self, x: Array) -> None:
+        self.library = library_of(x)
+        self._dtype = x.dtype
+        self._size = -1
+
+    def differences(self, later: Array, earlier: Array) -> tuple[Array, Array]:
+        """Return later less earlier in one dimension, and room for as many."""
+        size = size_of(later)
+        if size != self._size:
+            self._size = size
+            self._difference, self._room = self.library.empty((2, size), dtype=self._dtype)
+        self.library.subtract(later, earlier, out=self._difference.reshape(later.shape))
+        return self._difference, self._room
 
 
 def _blocks(axis: int, *arrays: Array) -> Iterator[tuple[Array, ...]]:

@@ -20,17 +20,16 @@ def sum_of_squares(library: Any, x: Array) -> Array:
     if not array_api_compat.is_torch_array(x):
         return sum_of_products(library, x, x)
     rows, rest = _rows(x)
-    squares = library.sum(rest * rest)
     if len(rows) == 0:
-        return squares
-    return library.sum(library.linalg.vector_norm(rows, dim=1).square_()) + squares
+        return library.sum(rest * rest)
+    squares = library.sum(library.linalg.vector_norm(rows, dim=1).square_())
+    return squares if len(rest) == 0 else squares + library.sum(rest * rest)
 
 
 def sum_of_products(library: Any, x: Array, y: Array) -> Array:
     """Return Σxy of NumPy's arrays of one dimension."""
     (x_rows, x_rest), (y_rows, y_rest) = _rows(x), _rows(y)
-    products = library.einsum("ij,ij->i", x_rows, y_rows)
-    return library.sum(products) + library.sum(x_rest * y_rest)
+    return library.sum(library.einsum("ij,ij->i", x_rows, y_rows)) + library.sum(x_rest * y_rest)
 
 
 def _rows(x: Array) -> tuple[Array, Array]:
