@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
@@ -13,11 +13,12 @@ from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
 from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
-from regularizers.attach._ledger import Ledger, Record
+from regularizers.attach._ledger import Ledger, Record, Waiting
 from regularizers.attach._masks import Masks
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._together import Reader
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.taps import Collecting
 from regularizers.errors import CollectionError
@@ -43,6 +44,7 @@ class Collect:
         self._gauges = gauges
         self._ledger = Ledger(max_uncollected)
         self._entries = {entry.key: entry for entry in sites.entries}
+        self._reader = Reader(self._entries.values())
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
         self._silent = {entry.key for site in sites.activities for entry in site.entries}
@@ -77,22 +79,30 @@ class Collect:
 
         A compiler leaves it out: which records count is known only when the program runs.
         """
-        values = {key: self._strengths.times(key, unit) for key, unit in self._units().items()}
-        self.last = {key: value.detach() for key, value in values.items()}
-        return total(values.values(), self._model)
+        records = self._taken()
+        values = {key: self._strengths.times(key, u) for key, u in self._units(records).items()}
+        last = {key: value.detach() for key, value in values.items()}
+        parts = [
+            *values.values(),
+            *[together.penalty(self._strengths, last) for together in self._reader.read(records)],
+        ]
+        self.last = last
+        return total(parts, self._model)
 
-    def _units(self) -> dict[str, Tensor]:
+    def _units(self, records: Sequence[Record | Waiting]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
-        for record in self._taken():
-            value: Tensor = self._term(record).value(record.statistic, record.tally, xp)
+        for record in records:
+            if isinstance(record, Waiting):
+                continue
+            value: Tensor = self._term(record.key).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
                 self._gauges[record.key].measured(record.amount)
         return units | self.weights.units()
 
-    def _taken(self) -> list[Record]:
+    def _taken(self) -> Sequence[Record | Waiting]:
         """Return what was recorded, of the whole batch if several processes share it."""
         if self._group is None:
             self._check()
@@ -102,12 +112,12 @@ class Collect:
             self._check()
         except CollectionError as error:
             failed = error
-        records = [] if failed else self._ledger.take()
-        terms = [self._term(record) for record in records]
+        records = [] if failed else self._reader.each_read(self._ledger.take())
+        terms = [self._term(record.key) for record in records]
         return across(records, terms, self._group, device_of(self._model), failed)
 
-    def _term(self, record: Record) -> Elementary:
-        return self._entries[record.key].term
+    def _term(self, key: str) -> Elementary:
+        return self._entries[key].term
 
     def _check(self) -> None:
         """Raise unless what was recorded is what the loss is about."""
@@ -117,7 +127,8 @@ class Collect:
         self._check_every_site_fired()
         if not torch.compiler.is_compiling():
             for record in self._ledger.records():
-                check_alive(record.statistic, record.key)
+                if isinstance(record, Record):
+                    check_alive(record.statistic, record.key)
 
     def _check_every_site_fired(self) -> None:
         self._silent -= {record.key for record in self._ledger.records()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -30,6 +30,18 @@ class Record(NamedTuple):
         return self.backward_id is None or self.backward_id.item() == -1
 
 
+class Waiting(NamedTuple):
+    """A copy of a small output, which one penalty is still to read."""
+
+    key: str
+    x: Tensor
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was made in a forward: only there is anything copied."""
+        return True
+
+
 class Ledger:
     """Records, grouped by the forward of the model they came from.
 
@@ -43,14 +55,14 @@ class Ledger:
         self.reentrant: RegimeError | None = None
         self._dropped = False
         self._warned = False
-        self._forwards: list[list[Record]] = []
-        self._outside: dict[str, list[Record]] = {}
-        self._running: list[Record] | None = None
+        self._forwards: list[list[Record | Waiting]] = []
+        self._outside: dict[str, list[Record | Waiting]] = {}
+        self._running: list[Record | Waiting] | None = None
         self._begun = 0
         self._begun_twice = False
         self._called_itself = False
 
-    def record(self, records: list[Record]) -> None:
+    def record(self, records: Sequence[Record | Waiting]) -> None:
         """Take what one tap read."""
         if self._running is not None:
             self._running.extend(records)
@@ -90,7 +102,7 @@ class Ledger:
         if self._begun == 0 and self._begun_twice:
             self._begun_twice, self._called_itself = False, True
 
-    def take(self) -> list[Record]:
+    def take(self) -> list[Record | Waiting]:
         """Return what was recorded, and hold none of it any more."""
         records = list(self.records())
         self.clear()
@@ -102,7 +114,7 @@ class Ledger:
         self._dropped, self._called_itself, self._begun = False, False, 0
         self.reentrant = None
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Record | Waiting]:
         """Yield what was recorded; it stays."""
         for record in itertools.chain(*self._forwards, *self._outside.values()):
             if record.counts:

@@ -52,6 +52,16 @@ def current_pass() -> Pass:
 
 
 @never_compiled
+def is_plain_forward() -> bool:
+    """Return whether the running forward is no part of anything: quicker than to say of what."""
+    return (
+        torch._C._current_graph_task_id() == -1
+        and torch._C._autograd._top_saved_tensors_default_hooks(True) is None
+        and torch._C._functorch.peek_interpreter_stack() is None
+    )
+
+
+@never_compiled
 def is_first_reentrant_pass() -> bool:
     """Return whether this forward without gradients is to be repeated by a reentrant checkpoint."""
     return _caller_in_checkpoint() == "CheckpointFunction.forward"

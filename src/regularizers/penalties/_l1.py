@@ -49,7 +49,7 @@ class L1(Separable):
         # unlike abs, its derivative at 0 is 0 in every library: half of 1 and half of -1
         return xp.maximum(x, -x)
 
-    def sum_of(self, library: Any, x: Array, room: Array) -> Array:
+    def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return library.sum(library.abs(x, out=room))
 
     def slope_of(self, library: Any, x: Array, out: Array) -> Array:

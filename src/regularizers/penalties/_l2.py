@@ -46,7 +46,7 @@ class L2Squared(Separable):
     def element(self, xp: Namespace, x: Array) -> Array:
         return x * x
 
-    def sum_of(self, library: Any, x: Array, room: Array) -> Array:
+    def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return sum_of_squares(library, x)
 
     def slope_of(self, library: Any, x: Array, out: Array) -> Array:

@@ -33,13 +33,13 @@ class Separable(Elementary):
     def element_slope(self, xp: Namespace, x: Array) -> Array:
         """Return its derivative."""
 
-    def sum_of(self, library: Any, x: Array, room: Array) -> Array:
+    def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         """Return the sum of the function over a piece of an array.
 
         Args:
             library: NumPy or PyTorch.
             x: of one dimension, in the precision to accumulate in; nothing differentiates it.
-            room: as long as `x` and of its type, to be written.
+            room: as long as `x` and of its type, to be written, if there is any.
         """
         return library.sum(self.element(library, x))
 

@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from regularizers.attach import _ops
+from regularizers.attach import _ops, _together
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
-from regularizers.attach._ledger import Ledger, Record
+from regularizers.attach._ledger import Ledger, Record, Waiting
 from regularizers.attach._masks import Masks
 from regularizers.attach._outputs import replace_in
 from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
+    is_plain_forward,
+    never_compiled,
 )
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach.taps._tap import Tap
 from regularizers.errors import RegimeError
+from regularizers.penalties._separable import Separable
 
 
 class Collecting(Tap):
@@ -37,6 +40,13 @@ class Collecting(Tap):
     ) -> None:
         super().__init__(site, model, masks, gauges)
         self._ledger = ledger
+        self._may_wait = (
+            self._rule.select is None
+            and self._rule.mask is None
+            and not (self._rule.carry or self._gauges or any(self._in_time))
+            and not isinstance(site.module, (nn.RNNBase, nn.RNNCellBase))
+            and all(isinstance(term, Separable) for _, term in self._terms)
+        )
 
     def __call__(
         self,
@@ -51,12 +61,29 @@ class Collecting(Tap):
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
+        if self._may_wait and not torch.compiler.is_compiling() and self._waits(module, output):
+            x = output.clone()
+            self._ledger.record([Waiting(key, x) for key, _ in self._terms])
+            return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))
         entry = activation.entry
         watched = self._watched(activation, entry)
         return None if watched is entry else replace_in(output, entry, watched, self._site)
+
+    @never_compiled
+    def _waits(self, module: nn.Module, output: Any) -> bool:
+        """Return whether an output is small, and in no circumstances to be looked into."""
+        return (
+            self._checked
+            and type(output) is Tensor
+            and 0 < output.numel() <= _together.SMALL
+            and output.dtype.is_floating_point
+            and not self._masks.any
+            and "_is_replica" not in module.__dict__
+            and is_plain_forward()
+        )
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():

@@ -65,7 +65,7 @@ class Tap(Hook):
         output: Any,
         keywords: dict[str, Any] | None,
     ) -> Activation:
-        if getattr(module, "_is_replica", False):
+        if "_is_replica" in module.__dict__:
             raise RegimeError(
                 f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
                 f"use torch.nn.parallel.DistributedDataParallel"
