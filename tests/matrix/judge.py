@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from matrix.methods import Method
 from matrix.penalties import Case
+from regularizers.attach import _together
 
 Readings = dict[str, Tensor]
 """Gradients by the name of the parameter, and "loss"."""
@@ -92,8 +93,12 @@ class Outcome(NamedTuple):
     error: Exception | None = None
 
 
-def judge(regime: Regime, method: Method, case: Case) -> Outcome:
-    """Run one cell, on one thread and with warnings as errors."""
+def judge(regime: Regime, method: Method, case: Case, *, small: bool = False) -> Outcome:
+    """Run one cell, on one thread and with warnings as errors.
+
+    The networks are small, and their outputs are read as large ones are, unless they are `small`.
+    """
+    before, _together.SMALL = _together.SMALL, _together.SMALL if small else 0
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     log = logging.getLogger("torch._dynamo")
@@ -112,6 +117,7 @@ def judge(regime: Regime, method: Method, case: Case) -> Outcome:
     except Exception as error:
         return Outcome("raises", f"{type(error).__name__}: {error}", error.with_traceback(None))
     finally:
+        _together.SMALL = before
         torch.set_num_threads(threads)
         log.setLevel(level)
 

@@ -62,6 +62,7 @@ class Collecting(Tap):
             self._refuse_first_reentrant_pass(module)
             return None
         if self._may_wait and not torch.compiler.is_compiling() and self._waits(module, output):
+            self._check(module, output)
             x = output.clone()
             self._ledger.record([Waiting(key, x) for key, _ in self._terms])
             return None
@@ -76,14 +77,20 @@ class Collecting(Tap):
     def _waits(self, module: nn.Module, output: Any) -> bool:
         """Return whether an output is small, and in no circumstances to be looked into."""
         return (
-            self._checked
-            and type(output) is Tensor
+            type(output) is Tensor
             and 0 < output.numel() <= _together.SMALL
             and output.dtype.is_floating_point
             and not self._masks.any
             and "_is_replica" not in module.__dict__
             and is_plain_forward()
         )
+
+    def _check(self, module: nn.Module, output: Tensor) -> None:
+        """Check the first time what reading an output would check each time."""
+        if not self._checked:
+            for _, term in self._terms:
+                term.check_shape(tuple(output.shape))
+            self._check_units_are_whole(module)
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():
