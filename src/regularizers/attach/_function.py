@@ -1,22 +1,20 @@
-"""The autograd Functions: the gradient of every penalty, and its entry by the data path."""
+"""The autograd Functions that read an array for a penalty, with its analytic gradient."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from regularizers.attach import _namespace as xp
-from regularizers.attach import _ops, _scale
+from regularizers.attach import _quick
 from regularizers.attach._regime import is_transformed, saved_tensors_are_hooked
 from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Frame, Tally
-from regularizers.penalties._pieces import are_large, lie_plainly, pieces
-from regularizers.penalties._piecewise import lies_in_pieces
 
 
 def penalise(
@@ -100,25 +98,8 @@ class Measure(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, mask, ctx.reading = inputs
-        kept = output[1:]
-        if kept:
-            ctx.mark_non_differentiable(*kept)
-        ctx.set_materialize_grads(False)
-        ctx.shape, ctx.dtype = x.shape, x.dtype
-        ctx.version = None
-        plain = not (torch.compiler.is_compiling() or is_transformed())
-        ctx.mask = mask if plain else None
-        match ctx.reading.term.keeps:
-            case "input":
-                read = x
-                if plain and not _must_copy():
-                    ctx.version = x._version
-            case "sign":
-                read = signs(x)
-            case "nothing":
-                read = None
-        ctx.save_for_backward(read, mask, *kept)
+        x, _, reading = inputs
+        _keep(ctx, inputs, output, _quick.signs(x) if reading.term.keeps == "sign" else None)
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor | None, *_: None) -> tuple[Tensor | None, None, None]:
@@ -128,9 +109,8 @@ class Measure(torch.autograd.Function):
             return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None
         term: Elementary = ctx.reading.term
         read, mask, *kept = _saved(ctx)
-        if _is_large(read) and mask is None and lies_in_pieces(term, read):
-            gradient = term.slope_in_pieces(read, cotangent, ctx.dtype)
-        else:
+        gradient = _quick.slope(read, term, cotangent, ctx.dtype) if mask is None else None
+        if gradient is None:
             frame = ctx.reading.frame(ctx.shape, cotangent.dtype, mask)
             x = None if read is None else frame.select(read.to(cotangent.dtype))
             if term.keeps == "input" and torch.is_grad_enabled():
@@ -147,31 +127,34 @@ class MeasureNow(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, reading: Reading) -> tuple[Tensor, ...]:
-        term = reading.term
-        if mask is None and x.numel() > 0 and lies_in_pieces(term, x):
-            output: tuple[Tensor, ...] = (term.sum_in_pieces(x),)
-        else:
+        quick = _quick.read(x, reading.term) if mask is None else None
+        if quick is None:
             output = Measure.forward(x, mask, reading)
-        Measure.setup_context(ctx, (x, mask, reading), output)
-        return output
+            Measure.setup_context(ctx, (x, mask, reading), output)
+            return output
+        statistic, signs = quick
+        _keep(ctx, (x, mask, reading), (statistic,), signs)
+        return (statistic,)
 
     backward = Measure.backward
 
 
-def _is_large(x: Tensor | None) -> TypeGuard[Tensor]:
-    """Return whether `x` is worth reading in pieces: nothing records what is made of it."""
-    recorded = torch.compiler.is_compiling() or torch.is_grad_enabled()
-    return x is not None and not recorded and are_large(x)
-
-
-def signs(x: Tensor) -> Tensor:
-    """Return the signs of `x`, in a byte each."""
-    if not (_is_large(x) and lie_plainly(x)):
-        return torch.sign(x).to(torch.int8)
-    result = torch.empty_like(x, dtype=torch.int8)
-    for piece, into in pieces(x, result):
-        into.copy_(torch.sign(piece))
-    return result
+def _keep(
+    ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...], signs: Tensor | None
+) -> None:
+    """Save for the backward pass what the penalty says it must."""
+    x, mask, ctx.reading = inputs
+    kept = output[1:]
+    if kept:
+        ctx.mark_non_differentiable(*kept)
+    ctx.set_materialize_grads(False)
+    ctx.shape, ctx.dtype = x.shape, x.dtype
+    plain = not (torch.compiler.is_compiling() or is_transformed())
+    ctx.mask = mask if plain else None
+    keeps_input = ctx.reading.term.keeps == "input"
+    # a change in place is noticed by the version, where there is one
+    ctx.version = x._version if keeps_input and plain and not _must_copy() else None
+    ctx.save_for_backward(x if keeps_input else signs, mask, *kept)
 
 
 def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
@@ -208,47 +191,3 @@ def _changed(ctx: Any) -> RegimeError:
         f"{ctx.reading.term!r} had read it, and the gradient needs it as it was; keep a copy: "
         f"activity(..., copy=True)"
     )
-
-
-class Inject(torch.autograd.Function):
-    """The identity of `x`, through which the gradient of a penalty enters, scaled as the loss."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, penalty: Tensor, handle: int, site: str) -> Tensor:
-        # a copy, since an alias would forbid to change it in place
-        return x.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, penalty, ctx.handle, ctx.site = inputs
-        ctx.dtype = penalty.dtype
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        read = _ops.read_scale if torch.compiler.is_compiling() else _scale.read
-        scale = read(gradient.detach(), ctx.handle, ctx.site)
-        return gradient, scale.to(ctx.dtype), None, None
-
-
-class ScaleFrom(torch.autograd.Function):
-    """The identity of the loss, which learns in the backward pass by what it is scaled."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(loss: Tensor, handle: int) -> Tensor:
-        return loss.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.handle = inputs
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        if torch.compiler.is_compiling():
-            # its result is used, so that the compiler keeps it and keeps it first
-            return _ops.arm_scale(gradient, ctx.handle), None
-        _scale.of(ctx.handle).arm(gradient)
-        return gradient, None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import total
-from regularizers.attach._function import ScaleFrom
+from regularizers.attach._entry import ScaleFrom
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._masks import Masks
 from regularizers.attach._scale import Scale

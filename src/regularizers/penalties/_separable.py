@@ -9,6 +9,7 @@ from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, per
 from regularizers.penalties._pieces import (
+    accumulated_in,
     add_scaled,
     converted,
     library_of,
@@ -69,6 +70,12 @@ class Separable(Elementary):
 
     def lies_in_pieces(self, *arrays: Array) -> bool:
         return lie_plainly(*arrays)
+
+    def sum_at_once(self, x: Array) -> Array:
+        """Return the statistic of an array of NumPy or PyTorch, which nothing differentiates."""
+        library = library_of(x)
+        wide = converted(x, accumulated_in(library, x.dtype))
+        return self.sum_of(library, wide.reshape(-1), None)
 
     def sum_in_pieces(self, x: Array) -> Array:
         library = library_of(x)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _namespace as xp
-from regularizers.attach._function import Inject
+from regularizers.attach._entry import Inject
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._masks import Masks
