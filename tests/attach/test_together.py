@@ -8,6 +8,9 @@ from torch import nn
 
 import regularizers as rz
 from regularizers.attach import _together
+from regularizers.attach._ledger import Record, Waiting
+from regularizers.attach._sites import Entry
+from regularizers.attach._together import Reader
 from regularizers.errors import ShapeError
 
 
@@ -53,6 +56,37 @@ def test_what_is_alike_is_read_at_once(read):
     for name, y in zip(("0", "1", "2"), outputs, strict=True):
         found = reg.penalties()[f"{name}/activity/L1"]
         assert float(found) == pytest.approx(0.3 * y.abs().sum().item() / 6, rel=1e-12)
+
+
+def test_each_site_has_its_strength():
+    model = network(3, 5, 5)
+    rules = [rz.activity(rz.L1(0.3), where="0"), rz.activity(rz.L1(0.7), where="1")]
+    reg = rz.Regularization(model, rules)
+    x = torch.randn(6, 3, dtype=torch.float64)
+    first, second = model[0](x), model(x)
+    reg.penalty()
+    model(x)
+    expected = (0.3 * first.abs().sum() + 0.7 * second.abs().sum()) / 6
+    torch.testing.assert_close(reg.penalty(), expected, rtol=1e-12, atol=0)
+
+
+def test_records_stay_in_their_order():
+    term = rz.L1(1.0, reduce="batch_mean")
+    entries = [Entry(key, key, "activity", term) for key in "abcd"]
+    small, large = torch.ones(2, 3), torch.ones(())
+    waiting = [
+        Waiting("a", small),
+        Record("b", large, 1),
+        Waiting("c", small[:1]),
+        Waiting("d", small),
+    ]
+    read = Reader(entries).each_read(waiting)
+    assert [(record.key, record.statistic.item(), record.tally) for record in read] == [
+        ("a", 6, 2),
+        ("b", 1, 1),
+        ("c", 3, 1),
+        ("d", 6, 2),
+    ]
 
 
 def test_large_outputs_are_not_copied(read):

@@ -5,7 +5,7 @@ from mutants.mutant import L1, SEVERAL, SQUARES, Mutant, attach, cell
 INJECTING = [
     Mutant(
         "inject drops the scale of the loss",
-        "attach/_function.py",
+        "attach/_entry.py",
         "return gradient, scale.to(ctx.dtype), None, None",
         "return gradient, torch.ones_like(scale, dtype=ctx.dtype), None, None",
         (cell("loss times 64", "inject", L1),),
@@ -229,7 +229,7 @@ COLLECTING = [
     Mutant(
         "a replica of DataParallel records",
         "attach/taps/_tap.py",
-        'if getattr(module, "_is_replica", False):',
+        'if "_is_replica" in module.__dict__:',
         "if False:",
         (attach("regimes::a_replica_of_data_parallel_raises"),),
     ),

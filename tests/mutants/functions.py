@@ -65,8 +65,8 @@ FUNCTIONS = [
     Mutant(
         "the input is saved where its signs would do",
         "attach/_function.py",
-        "read = signs(x)",
-        "read = x",
+        "ctx.save_for_backward(x if keeps_input else signs, mask, *kept)",
+        "ctx.save_for_backward(x, mask, *kept)",
         (attach("function_cost::an_in_place_change_after_the_site_leaves_the_gradient_right"),),
     ),
     Mutant(
@@ -96,5 +96,50 @@ FUNCTIONS = [
         "batch_axis if term.batch_axis is None else term.batch_axis",
         "batch_axis",
         (attach("rules::batch_axis_of_an_activity"),),
+    ),
+    Mutant(
+        "a small output is not copied",
+        "attach/taps/_collecting.py",
+        "x = output.clone()",
+        "x = output",
+        (attach("together::a_change_in_place_comes_too_late"),),
+    ),
+    Mutant(
+        "a checkpoint's second forward records small outputs again",
+        "attach/_regime.py",
+        """        torch._C._current_graph_task_id() == -1
+        and torch._C._autograd._top_saved_tensors_default_hooks(True) is None
+""",
+        """        True
+""",
+        ("tests/matrix/test_matrix.py::test_small_outputs_too",),
+    ),
+    Mutant(
+        "what is read together has the strength of the first",
+        "attach/_together.py",
+        "[strengths[key] * constant for key in keys]",
+        "[strengths[keys[0]] * constant for key in keys]",
+        (attach("together::each_site_has_its_strength"),),
+    ),
+    Mutant(
+        "penalties that are not alike are read together",
+        "attach/_together.py",
+        "alike.setdefault(unit, unit)",
+        "alike.setdefault(type(unit), unit)",
+        (attach("together::what_is_alike_is_read_at_once"),),
+    ),
+    Mutant(
+        "records of several processes lose their order",
+        "attach/_together.py",
+        "return [record if isinstance(record, Record) else read[id(record)] for record in records]",
+        "return [r for r in records if isinstance(r, Record)] + list(read.values())",
+        (attach("together::records_stay_in_their_order"),),
+    ),
+    Mutant(
+        "a kernel forgets what comes from above",
+        "attach/_fused.py",
+        "cotangent * term.element_slope(xp, kept.to(cotangent.dtype))",
+        "1 * term.element_slope(xp, kept.to(cotangent.dtype))",
+        (attach("fused::value_and_gradient"),),
     ),
 ]

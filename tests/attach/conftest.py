@@ -1,0 +1,32 @@
+"""Where outputs are read: the tests of these files run with small outputs and as if with large."""
+
+import pytest
+
+from regularizers.attach import _together
+
+BOTH = {
+    "collection",
+    "copies",
+    "deliveries",
+    "detach",
+    "gradients",
+    "outputs",
+    "parametrized",
+    "regimes",
+    "report",
+    "silence",
+    "uncollected",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".test_")[2] in BOTH:
+        metafunc.fixturenames.append("outputs")
+        metafunc.parametrize("outputs", ["small", "large"], indirect=True)
+
+
+@pytest.fixture
+def outputs(request, monkeypatch):
+    """Read outputs as small or as large ones are, whatever size those of a test have."""
+    if request.param == "large":
+        monkeypatch.setattr(_together, "SMALL", 0)
