@@ -28,7 +28,7 @@ matrix: $(VENV)/dev ## Measure every penalty in every way of training; writes do
 controllers: $(VENV)/recipes ## Stated targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
 
-bench: $(VENV)/recipes ## Time penalties beside what a user would write instead.
+bench: $(VENV)/dev ## Time penalties beside what a user would write; writes docs/performance.md.
 	$(BIN)/python -m benchmarks.speed
 
 mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.

@@ -1,35 +1,70 @@
-"""Times penalties beside what a user would write instead; run by `make bench`."""
+"""Times penalties beside what a user would write instead; run by `make bench`.
+
+Without arguments it runs everything and writes docs/performance.md. The rows of each group are kept
+as soon as it is done, so that after an interruption the rest is named with --only.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
+import argparse
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from benchmarks.speed import arrays, sites
-from benchmarks.speed.arrays import Case
-from benchmarks.speed.timing import medians
+from benchmarks.speed.groups import GROUPS, groups_of
+from benchmarks.speed.kept import kept
+from benchmarks.speed.page import write
+from benchmarks.speed.run import run
+from benchmarks.speed.settings import Settings
+
+PAGE = Path("docs/performance.md")
 
 
-def main(exponent: int = 24) -> None:
-    """Print a table of times and of ratios to the limit, and keep the figures as JSON."""
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    results = {}
-    for case in [*arrays.cases(exponent), *sites.cases()]:
-        results[case.what] = times = medians(case.contenders)  # type: ignore[arg-type]
-        print(f"\n{case.what}")
-        for name, seconds in times.items():
-            print(f"  {name:22} {seconds * 1e6:12.1f} µs  {_ratio(times, case, name):6.2f}")
-    folder = Path("benchmarks/results")
-    folder.mkdir(exist_ok=True)
-    (folder / "speed.json").write_text(json.dumps(results, indent=2) + "\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the groups that are asked for, and write the page of all that is kept."""
+    options = _parser().parse_args(arguments)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device cuda: there is no GPU here that PyTorch can use")
+    page, folder = PAGE, options.results
+    if options.quick:
+        folder = folder / "quick"
+        folder.mkdir(parents=True, exist_ok=True)
+        page = Path(shutil.copy(PAGE, folder))
+    if not options.write:
+        settings = _settings(options)
+        for name in options.only or groups_of(options.device):
+            run(name, settings, folder, _again(name, options))
+    if not options.no_page:
+        write(page, kept(folder, "cpu"), kept(folder, "cuda"))
+        print(f"\n{page}")
 
 
-def _ratio(times: dict[str, float], case: Case, name: str) -> float:
-    return times[name] / times[case.limit]
+def _settings(options: argparse.Namespace) -> Settings:
+    if options.quick:
+        return Settings(options.device, options.threads, seconds=0.0, rounds=2, quick=True)
+    return Settings(options.device, options.threads)
+
+
+def _again(name: str, options: argparse.Namespace) -> list[str]:
+    """Return the arguments of a process that runs one group with the same settings."""
+    again = ["--only", name, "--no-page", "--results", str(options.results)]
+    again += ["--device", options.device, "--threads", str(options.threads)]
+    return [*again, "--quick"] if options.quick else again
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    add = parser.add_argument
+    add("--only", nargs="+", choices=list(GROUPS), metavar="GROUP", help=f"of {', '.join(GROUPS)}")
+    add("--quick", action="store_true", help="tiny sizes, to see that everything runs")
+    add("--threads", type=int, default=1, help="how many threads to compute with; 1")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute; cpu")
+    add("--write", action="store_true", help="run nothing; write the page of what is kept")
+    add("--no-page", action="store_true", help="keep the rows and leave the page as it is")
+    add("--results", type=Path, default=Path("benchmarks/results"), help="where rows are kept")
+    return parser
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

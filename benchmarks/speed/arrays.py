@@ -1,85 +1,71 @@
-"""One penalty of one large array: value, value with gradient, into a gradient in place."""
+"""The arrays that penalties are timed on: how large, of which type, and how they lie in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from benchmarks.speed.timing import Contenders
+from benchmarks.speed.settings import Settings
 from torch import Tensor
 
-import regularizers as rz
-from regularizers.attach._function import penalise
-
-Value = Callable[[Tensor], Tensor]
+LARGE = 24
+"""The size of which bounds are stated: 2 to the power of it."""
 
 
-class Case(NamedTuple):
-    """What is timed together, and the contender that is the limit."""
+class Kind(NamedTuple):
+    """An array of 2 to the power of `exponent` elements.
 
-    what: str
-    limit: str
-    contenders: Contenders
+    `layout` is `"contiguous"`; `"sliced"`, the first half of the features of an array; or
+    `"transposed"`, whose batch comes first in memory.
+    """
 
+    exponent: int
+    dtype: torch.dtype = torch.float32
+    layout: str = "contiguous"
 
-BY_HAND: dict[str, tuple[rz.Penalty, Value]] = {
-    "L1": (rz.L1(1.0), lambda x: x.abs().sum()),
-    "L2Squared": (rz.L2Squared(1.0), lambda x: x.pow(2).sum()),
-}
+    def __str__(self) -> str:
+        return f"{self.type_name}, {self.layout}, 2^{self.exponent}"
 
+    @property
+    def type_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
 
-def cases(exponent: int) -> Iterator[Case]:
-    """Yield the cases for float32 arrays of 2 to the power of `exponent` elements."""
-    x = torch.randn(2**exponent)
-    leaf, grads = x.clone().requires_grad_(), torch.zeros_like(x)
-    for name, (penalty, by_hand) in BY_HAND.items():
-        (term,) = penalty.terms
+    @property
+    def elements(self) -> int:
+        return int(2**self.exponent)
 
-        def ours(x: Tensor, term: object = term) -> Tensor:
-            return penalise(x, term, 0)  # type: ignore[arg-type]
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Time, batch, features: 64 steps, or fewer of a tiny array."""
+        steps = min(6, self.exponent // 2)
+        batch = (self.exponent - steps) // 2
+        return 2**steps, 2**batch, 2 ** (self.exponent - steps - batch)
 
-        yield Case(
-            f"{name}, value",
-            "x.sum()",
-            {
-                "x.sum()": x.sum,
-                "ours": lambda penalty=penalty: penalty(x),
-                "by hand": lambda by_hand=by_hand: by_hand(x),
-                "by hand, compiled": _compiled(by_hand, x),
-            },
-        )
-        yield Case(
-            f"{name}, value and gradient",
-            "16 bytes an element",
-            {
-                "16 bytes an element": lambda: torch.add(x, grads).sum(),
-                "ours": _backward(ours, leaf),
-                "by hand": _backward(by_hand, leaf),
-                "by hand, compiled": _backward(torch.compile(by_hand), leaf),
-                "ours, compiled": _backward(torch.compile(ours), leaf),
-            },
-        )
-        for library in ("PyTorch", "NumPy"):
-            a, g = (x, grads) if library == "PyTorch" else (x.numpy(), grads.numpy())
-            yield Case(
-                f"{name}, into a gradient, {library}",
-                "g += x",
-                {
-                    "g += x": lambda: grads.add_(x),
-                    "ours": lambda penalty=penalty, a=a, g=g: penalty.apply(a, g),
-                },
-            )
+    def make(self, device: str) -> Tensor:
+        """Return random numbers."""
+        steps, batch, features = self.shape
+        if self.layout == "sliced":
+            whole = torch.randn(steps, batch, 2 * features, dtype=self.dtype, device=device)
+            return whole[..., :features]
+        if self.layout == "transposed":
+            first = torch.randn(batch, steps, features, dtype=self.dtype, device=device)
+            return first.transpose(0, 1)
+        return torch.randn(self.shape, dtype=self.dtype, device=device)
 
 
-def _compiled(function: Value, x: Tensor) -> Callable[[], object]:
-    compiled = torch.compile(function)
-    return lambda: compiled(x)
-
-
-def _backward(function: Value, leaf: Tensor) -> Callable[[], object]:
-    def step() -> None:
-        leaf.grad = None
-        function(leaf).backward()
-
-    return step
+def kinds(settings: Settings) -> Iterator[Kind]:
+    """Yield every array that is timed: float32 of all sizes, the rest in three of them."""
+    if settings.quick:
+        yield from (Kind(10), Kind(12), Kind(12, torch.bfloat16, "sliced"))
+        return
+    for exponent in range(14, 27, 2):
+        yield Kind(exponent)
+    for dtype, layout in (
+        (torch.float32, "sliced"),
+        (torch.float32, "transposed"),
+        (torch.bfloat16, "contiguous"),
+        (torch.bfloat16, "sliced"),
+    ):
+        for exponent in (14, 20, LARGE):
+            yield Kind(exponent, dtype, layout)

@@ -1,49 +1,42 @@
-"""The cost of one site on a tiny layer."""
+"""The cost of a site where the layer itself costs next to nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import torch
-from benchmarks.speed.arrays import Case
+from benchmarks.speed import hooked
+from benchmarks.speed.cases import Case
+from benchmarks.speed.settings import Settings
+from benchmarks.speed.timing import Contenders
 from torch import nn
 
-import regularizers as rz
+GROUP = "sites"
+FORWARD = "forward"
+BOTH = "forward and backward"
+CHAIN = 24
 
 
-def cases() -> Iterator[Case]:
-    """Yield a forward, and a forward with its backward, of a tiny layer with and without a site."""
-    for what in ("forward", "forward and backward"):
-        yield Case(
-            f"a tiny layer, {what}",
-            "without",
-            {
-                kind: _step(kind, backward=what != "forward")
-                for kind in ("without", "an empty hook", "by hand", "ours")
-            },
-        )
+def cases(settings: Settings) -> Iterator[Case]:
+    """Yield one tiny layer and a chain of 24, with a site on each layer."""
+    for layers in (1, 2 if settings.quick else CHAIN):
+        for what in (FORWARD, BOTH):
+            yield _case(layers, what, settings)
 
 
-def _step(kind: str, *, backward: bool) -> object:
-    x = torch.randn(8, 16)
-    model = nn.Sequential(nn.Linear(16, 16))
-    recorded: list[torch.Tensor] = []
-    reg = None
-    match kind:
-        case "an empty hook":
-            model[0].register_forward_hook(lambda *_: None)
-        case "by hand":
-            model[0].register_forward_hook(lambda *args: recorded.append(args[2].abs().sum()))
-        case "ours":
-            reg = rz.Regularization(model, [rz.activity(rz.L1(1e-3), where="0")])
+def name_of(layers: int, what: str) -> str:
+    return f"{layers} tiny layer{'s' if layers > 1 else ''}, {what}"
 
-    def step() -> None:
-        y = model(x)
-        if backward:
-            penalty = reg.penalty() if reg else 1e-3 * sum(recorded)
-            (y.sum() + penalty).backward()
-        elif reg:
-            reg._delivery._ledger.clear()  # type: ignore[union-attr]
-        recorded.clear()
 
-    return step
+def _case(layers: int, what: str, settings: Settings) -> Case:
+    kinds = [hooked.WITHOUT, hooked.EMPTY, hooked.BY_HAND, hooked.OURS, hooked.ZERO]
+    if what == FORWARD:
+        kinds.append(hooked.EVALUATION)  # nothing is collected there
+
+    def contenders() -> Contenders:
+        model = hooked.chain(layers, width=16).to(settings.device)
+        x = torch.randn(8, 16, device=settings.device)
+        backward = what != FORWARD
+        return {kind: hooked.step(kind, model, x, nn.Linear, backward=backward) for kind in kinds}
+
+    return Case(GROUP, name_of(layers, what), hooked.WITHOUT, contenders, {"sites": layers})

@@ -63,7 +63,7 @@ def quartiles(values: Sequence[float]) -> Timing:
 
 
 def _repeats(call: Call, wait: Call) -> int:
-    for _ in range(3):
+    for _ in range(2):
         call()  # a compiler may compile again for the second
     once = _turn(call, 1, wait)
     if once < SHORT:

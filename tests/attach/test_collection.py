@@ -136,9 +136,10 @@ def test_evaluation_computes_and_records_nothing(how, monkeypatch):
 
     model = mlp()
     reg = rz.Regularization(model, [rz.activity(L1, where="1")])
+    model(batch())
+    assert records(reg) == 1
+    reg.penalty()
     monkeypatch.setattr(_tap, "measure", forbidden)
-    with pytest.raises(AssertionError, match="a penalty was computed"):
-        model(batch())
     if how == "eval":
         model.eval()
         model(batch())
