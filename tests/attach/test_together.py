@@ -58,15 +58,15 @@ def test_what_is_alike_is_read_at_once(read):
         assert float(found) == pytest.approx(0.3 * y.abs().sum().item() / 6, rel=1e-12)
 
 
-def test_each_site_has_its_strength():
+def test_each_site_has_its_strength_and_settings():
     model = network(3, 5, 5)
-    rules = [rz.activity(rz.L1(0.3), where="0"), rz.activity(rz.L1(0.7), where="1")]
+    near, far = rz.Huber(0.3, delta=0.1), rz.Huber(0.7, delta=0.5)
+    rules = [rz.activity(near, where="0"), rz.activity(far, where="1")]
     reg = rz.Regularization(model, rules)
     x = torch.randn(6, 3, dtype=torch.float64)
-    first, second = model[0](x), model(x)
+    expected = (near(model[0](x)) + far(model(x))) / 6
     reg.penalty()
     model(x)
-    expected = (0.3 * first.abs().sum() + 0.7 * second.abs().sum()) / 6
     torch.testing.assert_close(reg.penalty(), expected, rtol=1e-12, atol=0)
 
 

@@ -119,14 +119,14 @@ FUNCTIONS = [
         "attach/_together.py",
         "[strengths[key] * constant for key in keys]",
         "[strengths[keys[0]] * constant for key in keys]",
-        (attach("together::each_site_has_its_strength"),),
+        (attach("together::each_site_has_its_strength_and_settings"),),
     ),
     Mutant(
         "penalties that are not alike are read together",
         "attach/_together.py",
         "alike.setdefault(unit, unit)",
         "alike.setdefault(type(unit), unit)",
-        (attach("together::what_is_alike_is_read_at_once"),),
+        (attach("together::each_site_has_its_strength_and_settings"),),
     ),
     Mutant(
         "records of several processes lose their order",
