@@ -59,12 +59,12 @@ def test_what_is_alike_is_read_at_once(read):
 
 
 def test_each_site_has_its_strength_and_settings():
-    model = network(3, 5, 5)
-    near, far = rz.Huber(0.3, delta=0.1), rz.Huber(0.7, delta=0.5)
-    rules = [rz.activity(near, where="0"), rz.activity(far, where="1")]
+    model = network(3, 5, 5, 5)
+    penalties = [rz.Huber(0.3, delta=0.1), rz.Huber(0.7, delta=0.1), rz.Huber(0.7, delta=0.5)]
+    rules = [rz.activity(penalty, where=str(k)) for k, penalty in enumerate(penalties)]
     reg = rz.Regularization(model, rules)
     x = torch.randn(6, 3, dtype=torch.float64)
-    expected = (near(model[0](x)) + far(model(x))) / 6
+    expected = sum([penalty(model[: k + 1](x)) / 6 for k, penalty in enumerate(penalties)])
     reg.penalty()
     model(x)
     torch.testing.assert_close(reg.penalty(), expected, rtol=1e-12, atol=0)
