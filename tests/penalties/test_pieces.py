@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import regularizers as rz
 from regularizers.attach._function import penalise
 from regularizers.penalties import _pieces
-from regularizers.penalties._pieces import are_large, lie_plainly
+from regularizers.penalties._pieces import is_large, lie_plainly
 
 PIECE = 2**12
 SHAPE = (5, PIECE // 2 + 6)
@@ -165,14 +165,50 @@ def test_axes_may_lie_in_any_order(penalty, library, counted):
         assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-15)
 
 
-def test_elements_that_do_not_lie_close_or_in_one_order_are_read_at_once(counted):
-    x = data()
-    for strided in (x[:, ::2], x[:, 1:], torch.from_numpy(x)[:, 1:], torch.ones(3, 1).expand(3, 4)):
-        assert not lie_plainly(strided)
-        assert_allclose(float(rz.L1(1.0)(strided)), np.abs(np.asarray(strided)).sum(), rtol=1e-12)
-    grads = np.zeros(SHAPE).T
-    rz.L1(1.0).apply(np.ascontiguousarray(x.T), grads)
-    assert_array_equal(grads, np.sign(x.T))
+@pytest.mark.parametrize("penalty", [p for p in FORMULAS if "batch_mean" not in repr(p)], ids=repr)
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[:, 1:],
+        lambda x: x[:, ::2],
+        lambda x: x.reshape(10, -1).T[1:],
+        lambda x: x.reshape(5, 2, -1).swapaxes(0, 2)[:, :, 1:],
+        lambda x: x.reshape(-1)[::2],
+        lambda x: x[:, 1:].reshape(-1)[None, :][[0, 0]].T[::2],
+    ],
+)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_elements_may_lie_apart(penalty, view, library, counted):
+    x = view(data())
+    value, slope = FORMULAS[penalty](x)
+    array = x if library == "numpy" else torch.from_numpy(x)
+    grads = made(library, np.ones(x.shape))
+    assert_allclose(float(penalty(array)), value, rtol=1e-12)
+    assert_allclose(float(penalty.apply(array, grads)), value, rtol=1e-12)
+    assert_allclose(np.asarray(grads), 1 + slope, rtol=1e-12, atol=1e-15)
+    assert max(counted) <= PIECE
+    assert sum(counted) == x.size * 2 * len(penalty.terms)
+
+
+@pytest.mark.parametrize("penalty", [rz.L1(0.3), rz.L2Squared(0.3), rz.Huber(0.3)], ids=repr)
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_a_part_of_an_output_in_a_graph(penalty, axes):
+    whole = torch.from_numpy(data()).reshape(5, 2, -1).permute(axes).clone().requires_grad_()
+    part = (2 * whole)[..., 1:]
+    assert not part.is_contiguous()
+    penalise(part, penalty, 0).backward()
+    expected = np.zeros(whole.shape)
+    expected[..., 1:] = 2 * penalty.gradient(np.ascontiguousarray(part.detach().numpy())) / 0.3
+    assert_allclose(whole.grad.numpy(), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_what_is_written_lies_in_one_order_with_what_is_read(counted):
+    x, grads = np.ascontiguousarray(data().T), np.zeros(SHAPE).T
+    rz.L1(1.0).apply(x, grads)
+    assert_array_equal(grads, np.sign(x))
+    apart = np.zeros((5, 2 * SHAPE[1]))[:, ::2]
+    rz.L1(1.0).apply(data(), apart)
+    assert_array_equal(apart, np.sign(data()))
     assert counted == []
 
 
@@ -184,8 +220,8 @@ def test_a_mask_is_read_at_once(counted):
 
 
 def test_what_is_recorded_or_elsewhere_is_read_at_once():
-    assert not are_large(np.zeros(PIECE))
-    assert are_large(np.zeros(PIECE + 1))
+    assert not is_large(np.zeros(PIECE))
+    assert is_large(np.zeros(PIECE + 1))
     assert lie_plainly(torch.zeros(2))
     assert not lie_plainly(torch.zeros(2, requires_grad=True))
     assert not lie_plainly(torch.zeros(2, device="meta"))

@@ -99,7 +99,7 @@ class Measure(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         x, _, reading = inputs
-        _keep(ctx, inputs, output, _quick.signs(x) if reading.term.keeps == "sign" else None)
+        _keep(ctx, inputs, output, _quick.signs_of(x) if reading.term.keeps == "sign" else None)
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor | None, *_: None) -> tuple[Tensor | None, None, None]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _fused
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._pieces import are_large, lie_plainly, pieces
+from regularizers.penalties._pieces import empty_beside, is_large
 from regularizers.penalties._piecewise import lies_in_pieces
 from regularizers.penalties._separable import Separable
 
@@ -20,14 +20,16 @@ def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
         return None
     if isinstance(term, Separable) and _fused.is_fused(x):
         return _fused.read(x, term)
-    large, keeps = are_large(x), term.keeps
-    if isinstance(term, Separable) and not large:
-        statistic: Tensor = term.sum_at_once(x)
-    elif large and lies_in_pieces(term, x):
+    if isinstance(term, Separable):
+        if not _is_plain(x, term):
+            return term.sum_at_once(x), signs_of(x) if term.keeps == "sign" else None
+        signs = empty_beside(x, torch.int8) if term.keeps == "sign" else None
+        statistic: Tensor = term.sum_in_pieces(x, signs)
+        return statistic, signs
+    if is_large(x) and lies_in_pieces(term, x):
         statistic = term.sum_in_pieces(x)
-    else:
-        return None
-    return statistic, signs(x) if keeps == "sign" else None
+        return statistic, None
+    return None
 
 
 def slope(
@@ -38,22 +40,18 @@ def slope(
         return None
     if isinstance(term, Separable) and _fused.is_fused(read):
         return _fused.slope(read, term, cotangent, dtype)
-    if are_large(read) and lies_in_pieces(term, read):
-        gradient: Tensor = term.slope_in_pieces(read, cotangent, dtype)
-        return gradient
+    if isinstance(term, Separable) and _is_plain(read, term):
+        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
+    if is_large(read) and lies_in_pieces(term, read):
+        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
     return None
 
 
-def signs(x: Tensor) -> Tensor:
+def signs_of(x: Tensor) -> Tensor:
     """Return the signs of `x`, in a byte each."""
-    if not (_is_large(x) and lie_plainly(x)):
-        return torch.sign(x).to(torch.int8)
-    result = torch.empty_like(x, dtype=torch.int8)
-    for piece, into in pieces(x, result):
-        into.copy_(torch.sign(piece))
-    return result
+    return torch.sign(x).to(torch.int8)
 
 
-def _is_large(x: Tensor) -> TypeGuard[Tensor]:
-    """Return whether `x` is worth reading in pieces: nothing records what is made of it."""
-    return not torch.compiler.is_compiling() and not torch.is_grad_enabled() and are_large(x)
+def _is_plain(x: Tensor, term: Separable) -> bool:
+    """Return whether `x` can be read and written in pieces, or as the one piece that it is."""
+    return (x.is_cpu and x.is_contiguous()) or term.lies_in_pieces(x)

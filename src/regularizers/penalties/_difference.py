@@ -91,18 +91,18 @@ class Difference(Elementary):
         none = xp.zeros_like(x[self._steps(frame, slice(0, 1))])
         return xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)
 
-    def lies_in_pieces(self, *arrays: Array) -> bool:
-        x, axis = arrays[0], self.time_axis
+    def lies_in_pieces(self, x: Array, *written: Array) -> bool:
+        axis, arrays = self.time_axis, (x, *written)
         if not isinstance(self.of, Separable) or axis is None or not -x.ndim <= axis < x.ndim:
             return False
         wide = all(is_wide(library_of(y), y) for y in arrays)
         return wide and x.shape[axis] > 1 and are_contiguous(*arrays) and lie_plainly(*arrays)
 
-    def sum_in_pieces(self, x: Array) -> Array:
+    def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         return sum_of_differences(*self._separated(x))
 
-    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
-        return slope_of_differences(*self._separated(x), cotangent, dtype)
+    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
+        return slope_of_differences(*self._separated(kept), cotangent, dtype)
 
     def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
         return add_slope_of_differences(*self._separated(x), grads, factor)

@@ -59,8 +59,11 @@ class Elementary(Reduced):
         """Whether it is no penalty of activities: of a batch it is no sum over any parts of it."""
         return False
 
-    def lies_in_pieces(self, *arrays: Array) -> bool:
-        """Return whether it can take arrays of one shape piece by piece, as `Piecewise` says."""
+    def lies_in_pieces(self, x: Array, *written: Array) -> bool:
+        """Return whether it can take `x` piece by piece, as `Piecewise` says.
+
+        `written` are arrays of its shape that are to be written together with it.
+        """
         return False
 
     def check_shape(self, shape: tuple[int, ...]) -> None:

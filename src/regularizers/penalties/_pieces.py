@@ -14,19 +14,21 @@ PIECE = 2**18
 """Elements of a piece: in float32 a megabyte, which the caches of a core hold a few of."""
 
 
-def are_large(*arrays: Array) -> bool:
-    """Return whether arrays are too large to be read at once as fast as in pieces."""
-    return all(size_of(x) > PIECE for x in arrays)
+def is_large(x: Array) -> bool:
+    """Return whether an array is too large to be read at once as fast as in pieces."""
+    return size_of(x) > PIECE
 
 
-def lie_plainly(*arrays: Array) -> bool:
-    """Return whether arrays of one shape can be taken in pieces together.
+def lie_plainly(x: Array, *written: Array) -> bool:
+    """Return whether `x`, and arrays of its shape that are to be written, can be taken in pieces.
 
-    Those are arrays of NumPy, or of PyTorch in the machine's own memory, whose elements lie close
-    together and all in one order, and of which nothing is recorded: by no graph, no transform and
-    no compiler, which fuses what it is given as a whole.
+    Those are arrays of NumPy, or of PyTorch in the machine's own memory, of which nothing is
+    recorded: by no graph, no transform and no compiler, which fuses what it is given as a whole.
+    What is written lies as `x` does, or one element after the other.
     """
-    return all(map(_is_plain, arrays)) and _in_one_order(arrays) is not None
+    if not (_is_plain(x) and all(map(_is_plain, written))):
+        return False
+    return are_contiguous(*written) or _in_one_order([x, *written]) is not None
 
 
 def _is_plain(x: Array) -> bool:
@@ -76,26 +78,49 @@ def library_of(x: Array) -> Any:
     return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
 
 
-def pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield views of successive elements of arrays that lie plainly, in one dimension.
+def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield corresponding pieces of arrays that lie plainly, in one dimension.
 
-    They have `PIECE` elements at most, and correspond to each other.
+    They have `PIECE` elements at most. Those of `written` are views; those of `x` are copies where
+    its elements do not lie close together.
     """
-    ordered = _in_one_order(arrays)
-    assert ordered is not None
-    flat = [x.reshape(-1) for x in ordered]
-    for start in range(0, max(size_of(flat[0]), 1), PIECE):
-        yield tuple([x[start : start + PIECE] for x in flat])
+    ordered = _in_one_order([x, *written])
+    if ordered is None:
+        yield from _rows([x, *written])
+        return
+    flat = [array.reshape(-1) for array in ordered]
+    for start in range(0, max(size_of(x), 1), PIECE):
+        yield tuple([array[start : start + PIECE] for array in flat])
 
 
-def wide_pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield pieces, the first array's in the precision to accumulate in, and room for its values.
+def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
+    """Yield as many rows at a time as make a piece, each array's in one dimension."""
+    row = size_of(arrays[0][0])
+    if row > PIECE and arrays[0].ndim > 1:
+        for parts in zip(*arrays, strict=True):
+            yield from _rows(parts)
+        return
+    some = max(PIECE // max(row, 1), 1)
+    for start in range(0, len(arrays[0]), some):
+        yield tuple([array[start : start + some].reshape(-1) for array in arrays])
+
+
+def empty_beside(x: Array, dtype: Any) -> Array:
+    """Return an array of the shape of `x`, to be written with it in pieces."""
+    library = library_of(x)
+    if _in_one_order([x]) is not None:
+        return library.empty_like(x, dtype=dtype)
+    return library.empty(x.shape, dtype=dtype)
+
+
+def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield pieces, those of `x` in the precision to accumulate in, and room for their values.
 
     The room is as long as the piece, of its type, and the same for all.
     """
-    library, room = library_of(arrays[0]), None
-    dtype = accumulated_in(library, arrays[0].dtype)
-    for piece, *others in pieces(*arrays):
+    library, room = library_of(x), None
+    dtype = accumulated_in(library, x.dtype)
+    for piece, *others in pieces(x, *written):
         wide = converted(piece, dtype)
         room = library.empty_like(wide) if room is None else room
         yield wide, room[: len(wide)], *others
@@ -121,5 +146,7 @@ def add_scaled(into: Array, x: Array, factor: float, room: Array) -> None:
 
 def total(parts: list[Array]) -> Array:
     """Return the sum, which the library takes in pairs: one after the other would be coarser."""
+    if len(parts) == 1:
+        return parts[0]
     library = library_of(parts[0])
     return library.sum(library.stack(parts))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._frame import Frame, Tally
-from regularizers.penalties._pieces import are_large
+from regularizers.penalties._pieces import is_large
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
@@ -21,11 +21,14 @@ Charged = Sequence[tuple["Elementary", float]]
 class Piecewise(Protocol):
     """An elementary penalty that takes arrays piece by piece, where they lie so that it can."""
 
-    def sum_in_pieces(self, x: Array) -> Array:
-        """Return the statistic of `x`."""
+    def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
+        """Return the statistic of `x`; write its signs, where there is room for them."""
 
-    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
-        """Return the gradient of (statistic · cotangent), of the type `dtype`."""
+    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
+        """Return the gradient of (statistic · cotangent), of the type `dtype`.
+
+        `kept` is what the penalty keeps of the array: itself, or its signs.
+        """
 
     def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
         """Add the derivative of the statistic, times `factor`, into `grads`; return it of `x`."""
@@ -46,19 +49,17 @@ class Piecewise(Protocol):
 ChargedPiecewise = Sequence[tuple[Piecewise, float]]
 
 
-def lies_in_pieces(term: Elementary, *arrays: Array) -> TypeGuard[Piecewise]:
-    """Return whether a penalty can take arrays of one shape, and any size, piece by piece."""
-    return term.lies_in_pieces(*arrays)
+def lies_in_pieces(term: Elementary, x: Array) -> TypeGuard[Piecewise]:
+    """Return whether a penalty can take an array of any size piece by piece."""
+    return term.lies_in_pieces(x)
 
 
 def goes_piecewise(
-    terms: Charged, mask: Array | None, *arrays: Array
+    terms: Charged, mask: Array | None, x: Array, *written: Array
 ) -> TypeGuard[ChargedPiecewise]:
     """Return whether the penalties of an array are better read, or added elsewhere, in pieces."""
     return (
-        mask is None
-        and are_large(*arrays)
-        and all(term.lies_in_pieces(*arrays) for term, _ in terms)
+        mask is None and is_large(x) and all(term.lies_in_pieces(x, *written) for term, _ in terms)
     )
 
 

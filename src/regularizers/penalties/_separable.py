@@ -12,6 +12,7 @@ from regularizers.penalties._pieces import (
     accumulated_in,
     add_scaled,
     converted,
+    empty_beside,
     library_of,
     lie_plainly,
     pieces,
@@ -68,8 +69,8 @@ class Separable(Elementary):
         """Return the derivative of the value with respect to the sum, which has no mask."""
         return 1.0 if tally is None else 1 / max(tally, 1)
 
-    def lies_in_pieces(self, *arrays: Array) -> bool:
-        return lie_plainly(*arrays)
+    def lies_in_pieces(self, x: Array, *written: Array) -> bool:
+        return lie_plainly(x, *written)
 
     def sum_at_once(self, x: Array) -> Array:
         """Return the statistic of an array of NumPy or PyTorch, which nothing differentiates."""
@@ -77,16 +78,25 @@ class Separable(Elementary):
         wide = converted(x, accumulated_in(library, x.dtype))
         return self.sum_of(library, wide.reshape(-1), None)
 
-    def sum_in_pieces(self, x: Array) -> Array:
-        library = library_of(x)
-        return total([self.sum_of(library, *of) for of in wide_pieces(x)])
+    def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
+        library, sums = library_of(x), []
+        for piece, room, *into in wide_pieces(x, *([] if signs is None else [signs])):
+            if into:
+                into[0][...] = library.sign(piece, out=room)
+            sums.append(self.sum_of(library, piece, room))
+        return total(sums)
 
-    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
-        library = library_of(x)
-        gradient = library.empty_like(x, dtype=dtype)
+    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
+        library = library_of(kept)
+        gradient = empty_beside(kept, dtype)
+        if self.keeps == "sign":
+            for piece, into in pieces(kept, gradient):
+                into[...] = piece
+                into *= cotangent
+            return gradient
         factor = cotangent * self.times
-        at_once = x.dtype == dtype == cotangent.dtype
-        for piece, into in pieces(x, gradient):
+        at_once = kept.dtype == dtype == cotangent.dtype
+        for piece, into in pieces(kept, gradient):
             wide = piece if at_once else converted(piece, cotangent.dtype)
             out = into if at_once else library.empty_like(wide)
             library.multiply(self.slope_of(library, wide, out), factor, out=out)
