@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _fused
+from regularizers.attach import _namespace as xp
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._pieces import empty_beside, is_large
 from regularizers.penalties._piecewise import lies_in_pieces
@@ -20,30 +21,27 @@ def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
         return None
     if isinstance(term, Separable) and _fused.is_fused(x):
         return _fused.read(x, term)
-    if isinstance(term, Separable):
-        if not _is_plain(x, term):
-            return term.sum_at_once(x), signs_of(x) if term.keeps == "sign" else None
-        signs = empty_beside(x, torch.int8) if term.keeps == "sign" else None
-        statistic: Tensor = term.sum_in_pieces(x, signs)
-        return statistic, signs
-    if is_large(x) and lies_in_pieces(term, x):
-        statistic = term.sum_in_pieces(x)
-        return statistic, None
+    if isinstance(term, Separable) and not is_large(x):
+        return _read_at_once(x, term)
+    keeps_signs = term.keeps == "sign"
+    if lies_in_pieces(term, x) and is_large(x):
+        signs = empty_beside(x, torch.int8) if keeps_signs else None
+        return term.sum_in_pieces(x, signs), signs
     return None
 
 
 def slope(
-    read: Tensor | None, term: Elementary, cotangent: Tensor, dtype: torch.dtype
+    kept: Tensor | None, term: Elementary, cotangent: Tensor, dtype: torch.dtype
 ) -> Tensor | None:
     """Return the gradient of (statistic · cotangent); None if it is to be had as any other."""
-    if read is None or torch.compiler.is_compiling() or torch.is_grad_enabled():
+    if kept is None or torch.compiler.is_compiling() or torch.is_grad_enabled():
         return None
-    if isinstance(term, Separable) and _fused.is_fused(read):
-        return _fused.slope(read, term, cotangent, dtype)
-    if isinstance(term, Separable) and _is_plain(read, term):
-        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
-    if is_large(read) and lies_in_pieces(term, read):
-        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
+    if isinstance(term, Separable) and _fused.is_fused(kept):
+        return _fused.slope(kept, term, cotangent, dtype)
+    if isinstance(term, Separable) and not is_large(kept):
+        return _slope_at_once(kept, term, cotangent).to(dtype)
+    if lies_in_pieces(term, kept) and is_large(kept):
+        return cast(Tensor, term.slope_in_pieces(kept, cotangent, dtype))
     return None
 
 
@@ -52,6 +50,17 @@ def signs_of(x: Tensor) -> Tensor:
     return torch.sign(x).to(torch.int8)
 
 
-def _is_plain(x: Tensor, term: Separable) -> bool:
-    """Return whether `x` can be read and written in pieces, or as the one piece that it is."""
-    return (x.is_cpu and x.is_contiguous()) or term.lies_in_pieces(x)
+def _read_at_once(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
+    wide = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(-1)
+    if term.keeps != "sign":
+        return term.sum_of(torch, wide, None), None
+    sign = torch.sign(wide)
+    signs = sign.to(torch.int8)
+    return term.sum_of(torch, wide, sign), signs.view(x.shape)
+
+
+def _slope_at_once(kept: Tensor, term: Separable, cotangent: Tensor) -> Tensor:
+    if term.keeps == "sign":
+        return kept * cotangent
+    slope: Tensor = term.element_slope(xp, kept.to(cotangent.dtype))
+    return slope * cotangent

@@ -9,7 +9,6 @@ from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, per
 from regularizers.penalties._pieces import (
-    accumulated_in,
     add_scaled,
     converted,
     empty_beside,
@@ -71,12 +70,6 @@ class Separable(Elementary):
 
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
         return lie_plainly(x, *written)
-
-    def sum_at_once(self, x: Array) -> Array:
-        """Return the statistic of an array of NumPy or PyTorch, which nothing differentiates."""
-        library = library_of(x)
-        wide = converted(x, accumulated_in(library, x.dtype))
-        return self.sum_of(library, wide.reshape(-1), None)
 
     def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         library, sums = library_of(x), []
