@@ -10,6 +10,7 @@ from array_api_compat.torch import any as any  # noqa: A004
 from array_api_compat.torch import astype as astype
 from array_api_compat.torch import max as max  # noqa: A004
 from array_api_compat.torch import sum as sum  # noqa: A004
+from torch import Tensor
 from torch import abs as abs  # noqa: A004
 from torch import autocast as autocast
 from torch import broadcast_to as broadcast_to
@@ -32,3 +33,9 @@ from torch import tril as tril
 from torch import triu as triu
 from torch import where as where
 from torch import zeros_like as zeros_like
+from torch.nn.functional import pad
+
+
+def with_zeros(x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Return `x` with so many zeros before or after it along an axis."""
+    return pad(x, [0, 0] * (x.ndim - 1 - axis) + [before, after])

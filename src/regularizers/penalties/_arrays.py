@@ -61,6 +61,14 @@ def matmul(xp: Namespace, a: Array, b: Array) -> Array:
         return xp.matmul(a, b)
 
 
+def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: int = 0) -> Array:
+    """Return `x` with so many zeros before or after it along an axis."""
+    if hasattr(xp, "with_zeros"):  # a compiler fuses it, which it does not do with concat
+        return xp.with_zeros(x, axis, before, after)
+    zero = xp.zeros_like(x[(slice(None),) * axis + (slice(0, 1),)])
+    return xp.concat([*[zero] * before, x, *[zero] * after], axis=axis)
+
+
 def size_of(x: Array) -> int:
     """Return the number of elements; of a lazy array too, as long as its shape is known."""
     return math.prod(x.shape)

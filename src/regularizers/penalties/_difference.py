@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of
+from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of, with_zeros
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
 from regularizers.penalties._pieces import are_contiguous, library_of, lie_plainly
@@ -88,8 +88,7 @@ class Difference(Elementary):
         slope = between.select(self.of.pullback(differences, kept, cotangent, between))
         # each difference pulls the later of its two states one way and the earlier the other
         axis = self._axis_of(frame)
-        none = xp.zeros_like(x[self._steps(frame, slice(0, 1))])
-        return xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)
+        return with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)
 
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
         axis, arrays = self.time_axis, (x, *written)
