@@ -65,7 +65,7 @@ def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: in
     """Return `x` with so many zeros before or after it along an axis."""
     if hasattr(xp, "with_zeros"):  # a compiler fuses it, which it does not do with concat
         return xp.with_zeros(x, axis, before, after)
-    zero = xp.zeros_like(x[(slice(None),) * axis + (slice(0, 1),)])
+    zero = xp.zeros_like(x[(slice(None),) * axis + (slice(0, 1), ...)])
     return xp.concat([*[zero] * before, x, *[zero] * after], axis=axis)
 
 
