@@ -15,7 +15,21 @@ FUNCTIONS = [
         "attach/_function.py",
         "term.pullback(x, tuple(kept), cotangent, frame)",
         "term.pullback(x, tuple(kept), torch.ones_like(cotangent), frame)",
+        (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
+    ),
+    Mutant(
+        "the gradient of a small output forgets what comes from above",
+        "attach/_quick.py",
+        "return kept * cotangent",
+        "return kept * 1.0",
         (attach("gradients::penalty_is_scaled_with_the_loss"),),
+    ),
+    Mutant(
+        "the version of what was read at once is not compared",
+        "attach/_function.py",
+        "ctx.version = x._version if compares else None",
+        "ctx.version = None",
+        (cell("checkpoint without early stop, ReLU in place", "collect", SQUARES),),
     ),
     Mutant(
         "the version of what a checkpoint gives back is not compared",
@@ -65,9 +79,9 @@ FUNCTIONS = [
     Mutant(
         "the input is saved where its signs would do",
         "attach/_function.py",
-        "ctx.save_for_backward(x if keeps_input else signs, mask, *kept)",
-        "ctx.save_for_backward(x, mask, *kept)",
-        (attach("function_cost::an_in_place_change_after_the_site_leaves_the_gradient_right"),),
+        "ctx.save_for_backward(x if signs is None else signs, None)",
+        "ctx.save_for_backward(x, None)",
+        (attach("function_cost::l1_saves_one_byte_an_element"),),
     ),
     Mutant(
         "what the statistic kept is constant in double backward",

@@ -167,8 +167,8 @@ PENALTIES = [
     Mutant(
         "the last piece of a large array is left out",
         "penalties/_pieces.py",
-        "for start in range(0, max(size_of(flat[0]), 1), PIECE):",
-        "for start in range(0, size_of(flat[0]) // PIECE * PIECE, PIECE):",
+        "for start in range(0, max(size_of(x), 1), PIECE):",
+        "for start in range(0, size_of(x) // PIECE * PIECE, PIECE):",
         (arrays("pieces::value_gradient_and_apply"),),
     ),
     Mutant(
@@ -188,8 +188,8 @@ PENALTIES = [
     Mutant(
         "a large array is differentiated twice in pieces",
         "attach/_quick.py",
-        "if read is None or torch.compiler.is_compiling() or torch.is_grad_enabled():",
-        "if read is None or torch.compiler.is_compiling():",
+        "if kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():",
+        "if kept is None or torch.compiler.is_compiling():",
         (arrays("pieces::a_square_of_the_sum_is_differentiated_twice"),),
     ),
     Mutant(

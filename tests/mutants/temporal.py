@@ -81,15 +81,15 @@ TIME = [
     Mutant(
         "a change pulls its later state alone",
         "penalties/_difference.py",
-        "xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)",
-        "xp.concat([none, slope], axis=axis)",
+        "with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)",
+        "with_zeros(xp, slope, axis, before=1)",
         (arrays("temporal::values_by_hand"),),
     ),
     Mutant(
         "a change pulls the wrong way",
         "penalties/_difference.py",
-        "xp.concat([none, slope], axis=axis) - xp.concat([slope, none], axis=axis)",
-        "xp.concat([slope, none], axis=axis) - xp.concat([none, slope], axis=axis)",
+        "with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)",
+        "with_zeros(xp, slope, axis, after=1) - with_zeros(xp, slope, axis, before=1)",
         (arrays("temporal::values_by_hand"),),
     ),
     Mutant(

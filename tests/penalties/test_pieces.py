@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
+from regularizers.attach import _quick
 from regularizers.attach._function import penalise
 from regularizers.penalties import _pieces
 from regularizers.penalties._pieces import is_large, lie_plainly
@@ -48,6 +49,8 @@ def made(library, x):
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(_pieces, "PIECE", PIECE)
+    monkeypatch.setattr(_quick, "PIECE", PIECE)
+    monkeypatch.setattr(_quick, "AT_ONCE", PIECE)
 
 
 @pytest.fixture

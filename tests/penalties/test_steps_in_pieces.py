@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
+from regularizers.attach import _quick
 from regularizers.attach._function import penalise
 from regularizers.penalties import _pieces, _steps_in_pieces
 
@@ -33,6 +34,7 @@ def counted(monkeypatch):
     """Make pieces small, and count the differences that are read."""
     monkeypatch.setattr(_pieces, "PIECE", 400)
     monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
+    monkeypatch.setattr(_quick, "PIECE", 400)
     taken, differences = [], _steps_in_pieces._Store.differences
 
     def counting(*args):

@@ -98,8 +98,25 @@ class Measure(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, _, reading = inputs
-        _keep(ctx, inputs, output, _quick.signs_of(x) if reading.term.keeps == "sign" else None)
+        x, mask, ctx.reading = inputs
+        kept = output[1:]
+        if kept:
+            ctx.mark_non_differentiable(*kept)
+        ctx.set_materialize_grads(False)
+        ctx.shape, ctx.dtype = x.shape, x.dtype
+        ctx.version = None
+        plain = not (torch.compiler.is_compiling() or is_transformed())
+        ctx.mask = mask if plain else None
+        match ctx.reading.term.keeps:
+            case "input":
+                read = x
+                if plain and not _must_copy():
+                    ctx.version = x._version
+            case "sign":
+                read = _quick.signs_of(x)
+            case "nothing":
+                read = None
+        ctx.save_for_backward(read, mask, *kept)
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor | None, *_: None) -> tuple[Tensor | None, None, None]:
@@ -133,28 +150,21 @@ class MeasureNow(torch.autograd.Function):
             Measure.setup_context(ctx, (x, mask, reading), output)
             return output
         statistic, signs = quick
-        _keep(ctx, (x, mask, reading), (statistic,), signs)
+        ctx.set_materialize_grads(False)
+        ctx.reading, ctx.shape, ctx.dtype, ctx.mask, ctx.version = (
+            reading,
+            x.shape,
+            x.dtype,
+            None,
+            None,
+        )
+        if signs is None:
+            ctx.version = None if saved_tensors_are_hooked() else x._version
+            signs = x
+        ctx.save_for_backward(signs, None)
         return (statistic,)
 
     backward = Measure.backward
-
-
-def _keep(
-    ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...], signs: Tensor | None
-) -> None:
-    """Save for the backward pass what the penalty says it must."""
-    x, mask, ctx.reading = inputs
-    kept = output[1:]
-    if kept:
-        ctx.mark_non_differentiable(*kept)
-    ctx.set_materialize_grads(False)
-    ctx.shape, ctx.dtype = x.shape, x.dtype
-    plain = not (torch.compiler.is_compiling() or is_transformed())
-    ctx.mask = mask if plain else None
-    keeps_input = ctx.reading.term.keeps == "input"
-    # a change in place is noticed by the version, where there is one
-    ctx.version = x._version if keeps_input and plain and not _must_copy() else None
-    ctx.save_for_backward(x if keeps_input else signs, mask, *kept)
 
 
 def _saved(ctx: Any) -> tuple[Tensor | None, ...]:

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import Parameter
 
 from regularizers.attach import _fused
 from regularizers.attach import _namespace as xp
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._pieces import empty_beside, is_large
+from regularizers.penalties._pieces import PIECE, empty_beside
 from regularizers.penalties._piecewise import lies_in_pieces
 from regularizers.penalties._separable import Separable
+
+_WIDE = (torch.float32, torch.float64)
+
+AT_ONCE = 4 * PIECE
+"""Elements up to which one call after the other takes less time than many of pieces."""
 
 
 def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
     """Return the statistic of `x`, and its signs where those are kept; None if as any other."""
-    if type(x) not in (Tensor, nn.Parameter) or x.numel() == 0:
+    size, kind = x.numel(), type(x)
+    if size == 0 or not (kind is Tensor or kind is Parameter):
         return None
-    if isinstance(term, Separable) and _fused.is_fused(x):
-        return _fused.read(x, term)
-    if isinstance(term, Separable) and not is_large(x):
-        return _read_at_once(x, term)
+    if isinstance(term, Separable):
+        if _fused.is_fused(x):
+            return _fused.read(x, term)
+        if size <= AT_ONCE:
+            return _read_at_once(x, term)
     keeps_signs = term.keeps == "sign"
-    if lies_in_pieces(term, x) and is_large(x):
+    if size > PIECE and lies_in_pieces(term, x):
         signs = empty_beside(x, torch.int8) if keeps_signs else None
         return term.sum_in_pieces(x, signs), signs
     return None
@@ -34,13 +42,15 @@ def slope(
     kept: Tensor | None, term: Elementary, cotangent: Tensor, dtype: torch.dtype
 ) -> Tensor | None:
     """Return the gradient of (statistic · cotangent); None if it is to be had as any other."""
-    if kept is None or torch.compiler.is_compiling() or torch.is_grad_enabled():
+    if kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
-    if isinstance(term, Separable) and _fused.is_fused(kept):
-        return _fused.slope(kept, term, cotangent, dtype)
-    if isinstance(term, Separable) and not is_large(kept):
-        return _slope_at_once(kept, term, cotangent).to(dtype)
-    if lies_in_pieces(term, kept) and is_large(kept):
+    size = kept.numel()
+    if isinstance(term, Separable):
+        if _fused.is_fused(kept):
+            return _fused.slope(kept, term, cotangent, dtype)
+        if size <= AT_ONCE:
+            return _slope_at_once(kept, term, cotangent).to(dtype)
+    if size > PIECE and lies_in_pieces(term, kept):
         return cast(Tensor, term.slope_in_pieces(kept, cotangent, dtype))
     return None
 
@@ -51,7 +61,7 @@ def signs_of(x: Tensor) -> Tensor:
 
 
 def _read_at_once(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
-    wide = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(-1)
+    wide = (x if x.dtype in _WIDE else x.float()).reshape(-1)
     if term.keeps != "sign":
         return term.sum_of(torch, wide, None), None
     sign = torch.sign(wide)
