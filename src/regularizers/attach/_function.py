@@ -151,17 +151,10 @@ class MeasureNow(torch.autograd.Function):
             return output
         statistic, signs = quick
         ctx.set_materialize_grads(False)
-        ctx.reading, ctx.shape, ctx.dtype, ctx.mask, ctx.version = (
-            reading,
-            x.shape,
-            x.dtype,
-            None,
-            None,
-        )
-        if signs is None:
-            ctx.version = None if saved_tensors_are_hooked() else x._version
-            signs = x
-        ctx.save_for_backward(signs, None)
+        ctx.reading, ctx.shape, ctx.dtype, ctx.mask = reading, x.shape, x.dtype, None
+        compares = signs is None and not saved_tensors_are_hooked()
+        ctx.version = x._version if compares else None
+        ctx.save_for_backward(x if signs is None else signs, None)
         return (statistic,)
 
     backward = Measure.backward

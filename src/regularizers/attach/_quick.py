@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from regularizers.attach import _fused
-from regularizers.attach import _namespace as xp
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._pieces import PIECE, empty_beside
 from regularizers.penalties._piecewise import lies_in_pieces
@@ -18,7 +17,7 @@ from regularizers.penalties._separable import Separable
 _WIDE = (torch.float32, torch.float64)
 
 AT_ONCE = 4 * PIECE
-"""Elements up to which one call after the other takes less time than many of pieces."""
+"""Elements up to which a gradient is written at once: pieces take longer, fresh memory or not."""
 
 
 def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
@@ -26,13 +25,16 @@ def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
     size, kind = x.numel(), type(x)
     if size == 0 or not (kind is Tensor or kind is Parameter):
         return None
+    keeps_signs = term.keeps == "sign"
     if isinstance(term, Separable):
         if _fused.is_fused(x):
             return _fused.read(x, term)
-        if size <= AT_ONCE:
-            return _read_at_once(x, term)
-    keeps_signs = term.keeps == "sign"
-    if size > PIECE and lies_in_pieces(term, x):
+        if not (x.is_cpu and x.is_contiguous()) and size <= PIECE:
+            wide = (x if x.dtype in _WIDE else x.float()).reshape(-1)
+            return term.sum_of(torch, wide, None), signs_of(x) if keeps_signs else None
+    elif size <= PIECE:
+        return None
+    if lies_in_pieces(term, x):
         signs = empty_beside(x, torch.int8) if keeps_signs else None
         return term.sum_in_pieces(x, signs), signs
     return None
@@ -60,17 +62,9 @@ def signs_of(x: Tensor) -> Tensor:
     return torch.sign(x).to(torch.int8)
 
 
-def _read_at_once(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
-    wide = (x if x.dtype in _WIDE else x.float()).reshape(-1)
-    if term.keeps != "sign":
-        return term.sum_of(torch, wide, None), None
-    sign = torch.sign(wide)
-    signs = sign.to(torch.int8)
-    return term.sum_of(torch, wide, sign), signs.view(x.shape)
-
-
 def _slope_at_once(kept: Tensor, term: Separable, cotangent: Tensor) -> Tensor:
     if term.keeps == "sign":
-        return kept * cotangent
-    slope: Tensor = term.element_slope(xp, kept.to(cotangent.dtype))
-    return slope * cotangent
+        # one fresh buffer: a product of two types would make a second
+        return kept.to(cotangent.dtype).mul_(cotangent)
+    slope: Tensor = term.slope_of(torch, kept.to(cotangent.dtype), None)
+    return slope * (cotangent * term.times)

@@ -52,7 +52,7 @@ class L1(Separable):
     def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return library.sum(library.abs(x, out=room))
 
-    def slope_of(self, library: Any, x: Array, out: Array) -> Array:
+    def slope_of(self, library: Any, x: Array, out: Array | None) -> Array:
         return library.sign(x, out=out)
 
     def sum_and_slope(self, library: Any, x: Array, room: Array) -> tuple[Array, Array]:

@@ -49,7 +49,7 @@ class L2Squared(Separable):
     def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return sum_of_squares(library, x)
 
-    def slope_of(self, library: Any, x: Array, out: Array) -> Array:
+    def slope_of(self, library: Any, x: Array, out: Array | None) -> Array:
         return x
 
     def element_slope(self, xp: Namespace, x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,6 +85,9 @@ def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
     They have `PIECE` elements at most. Those of `written` are views; those of `x` are copies where
     its elements do not lie close together.
     """
+    if size_of(x) <= PIECE and are_contiguous(x, *written):
+        yield tuple([array.reshape(-1) for array in (x, *written)])
+        return
     ordered = _in_one_order([x, *written])
     if ordered is None:
         yield from _rows([x, *written])
@@ -118,12 +122,28 @@ def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
 
     The room is as long as the piece, of its type, and the same for all.
     """
-    library, room = library_of(x), None
+    library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
+    room = _room(library, dtype)
     for piece, *others in pieces(x, *written):
-        wide = converted(piece, dtype)
-        room = library.empty_like(wide) if room is None else room
-        yield wide, room[: len(wide)], *others
+        yield converted(piece, dtype), room[: len(piece)], *others
+
+
+def _room(library: Any, dtype: Any) -> Array:
+    """Return room for a piece, which a thread keeps: fresh memory costs more than arithmetic."""
+    key = library.__name__, dtype, PIECE
+    rooms: dict[Any, Array] = _kept.__dict__
+    if key not in rooms:
+        if library.__name__ == "torch":
+            # one that inference mode made could not be written outside of it
+            with library.inference_mode(False):
+                rooms[key] = library.empty(PIECE, dtype=dtype, device="cpu")
+        else:
+            rooms[key] = library.empty(PIECE, dtype=dtype)
+    return rooms[key]
+
+
+_kept = threading.local()
 
 
 def accumulated_in(library: Any, dtype: Any) -> Any:

@@ -44,7 +44,7 @@ class Separable(Elementary):
         """
         return library.sum(self.element(library, x))
 
-    def slope_of(self, library: Any, x: Array, out: Array) -> Array:
+    def slope_of(self, library: Any, x: Array, out: Array | None) -> Array:
         """Return the derivative at a piece of an array, less `times`; `out` may be written."""
         return self.element_slope(library, x)
 

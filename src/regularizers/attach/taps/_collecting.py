@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _ops, _together
+from regularizers.attach._function import MeasureNow, Reading
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._ledger import Ledger, Record, Waiting
@@ -24,7 +25,11 @@ from regularizers.attach._regime import (
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach.taps._tap import Tap
 from regularizers.errors import RegimeError
+from regularizers.penalties._frame import Tally
 from regularizers.penalties._separable import Separable
+
+_SHAPES = 100
+"""How many shapes of outputs are remembered."""
 
 
 class Collecting(Tap):
@@ -40,7 +45,13 @@ class Collecting(Tap):
     ) -> None:
         super().__init__(site, model, masks, gauges)
         self._ledger = ledger
-        self._may_wait = (
+        self._readings = [
+            (key, Reading(term, term.batch_axis or 0, self._site, None))
+            for key, term in self._terms
+        ]
+        self._copies = self._rule.copy and any(term.keeps == "input" for _, term in self._terms)
+        self._tallies: dict[tuple[str, torch.Size], Tally] = {}
+        self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
             and not (self._rule.carry or self._gauges or any(self._in_time))
@@ -61,10 +72,9 @@ class Collecting(Tap):
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
-        if self._may_wait and not torch.compiler.is_compiling() and self._waits(module, output):
+        if self._is_simple and not torch.compiler.is_compiling() and self._is_plain(module, output):
             self._check(module, output)
-            x = output.clone()
-            self._ledger.record([Waiting(key, x) for key, _ in self._terms])
+            self._record_plainly(output)
             return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
@@ -74,16 +84,44 @@ class Collecting(Tap):
         return None if watched is entry else replace_in(output, entry, watched, self._site)
 
     @never_compiled
-    def _waits(self, module: nn.Module, output: Any) -> bool:
-        """Return whether an output is small, and in no circumstances to be looked into."""
+    def _is_plain(self, module: nn.Module, output: Any) -> bool:
+        """Return whether nothing about an output is to be looked into: neither it nor when."""
         return (
             type(output) is Tensor
-            and 0 < output.numel() <= _together.SMALL
             and output.dtype.is_floating_point
+            and output.numel() > 0
             and not self._masks.any
             and "_is_replica" not in module.__dict__
             and is_plain_forward()
         )
+
+    def _record_plainly(self, output: Tensor) -> None:
+        """Record the penalties of an output with no more around them than must be."""
+        if output.numel() <= _together.SMALL:
+            x = output.clone()
+            self._ledger.record([Waiting(key, x) for key, _ in self._terms])
+            return
+        x = output.clone() if self._copies else output
+        self._ledger.record(
+            [
+                Record(
+                    key,
+                    MeasureNow.apply(x, None, reading)[0],  # type: ignore[no-untyped-call]
+                    self._tally(key, reading, output),
+                )
+                for key, reading in self._readings
+            ]
+        )
+
+    def _tally(self, key: str, reading: Reading, output: Tensor) -> Tally:
+        """Return what a statistic is divided by, which depends on the shape of an output alone."""
+        place = key, output.shape
+        if place not in self._tallies:
+            if len(self._tallies) > _SHAPES:
+                self._tallies.clear()
+            frame = reading.frame(output.shape, torch.float32, None)
+            self._tallies[place] = reading.term.tally(frame)
+        return self._tallies[place]
 
     def _check(self, module: nn.Module, output: Tensor) -> None:
         """Check the first time what reading an output would check each time."""
