@@ -20,9 +20,9 @@ FUNCTIONS = [
     Mutant(
         "the gradient of a small output forgets what comes from above",
         "attach/_quick.py",
-        "return kept * cotangent",
-        "return kept * 1.0",
-        (attach("gradients::penalty_is_scaled_with_the_loss"),),
+        "return kept.to(cotangent.dtype).mul_(cotangent)",
+        "return kept.to(cotangent.dtype)",
+        (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
     ),
     Mutant(
         "the version of what was read at once is not compared",

@@ -186,13 +186,6 @@ PENALTIES = [
         (arrays("pieces::in_a_graph"),),
     ),
     Mutant(
-        "a large array is differentiated twice in pieces",
-        "attach/_quick.py",
-        "if kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():",
-        "if kept is None or torch.compiler.is_compiling():",
-        (arrays("pieces::a_square_of_the_sum_is_differentiated_twice"),),
-    ),
-    Mutant(
         "squares are summed by what autocast lowers",
         "penalties/_l2.py",
         "return sum_of_squares(library, x)",

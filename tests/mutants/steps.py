@@ -7,6 +7,10 @@ def optimizer(name: str) -> str:
     return attach(f"attach_optimizer::{name}")
 
 
+def together(name: str) -> str:
+    return attach(f"step_together::{name}")
+
+
 STEPS = [
     Mutant(
         "the penalty is added before a closure",
@@ -39,15 +43,15 @@ STEPS = [
     Mutant(
         "the scale of a fused optimizer is ignored",
         "attach/step/_apply.py",
-        'scale: Tensor | None = getattr(optimizer, "grad_scale", None)',
-        "scale: Tensor | None = None",
+        'plan.add(getattr(optimizer, "grad_scale", None))',
+        "plan.add(None)",
         (optimizer("under_a_grad_scaler_it_is_as_without"),),
     ),
     Mutant(
         "a maximised objective is penalised with the same sign",
-        "attach/step/_apply.py",
-        '-strength if group["maximize"] else strength',
-        "strength",
+        "attach/step/_plan.py",
+        '-1 if group.get("maximize") else 1',
+        "1",
         (optimizer("a_maximised_objective_is_penalised_all_the_same"),),
     ),
     Mutant(
@@ -59,16 +63,16 @@ STEPS = [
     ),
     Mutant(
         "strengths that change are not seen",
-        "attach/step/_apply.py",
-        "            self._strengths.version,\n",
-        "",
+        "attach/step/_plan.py",
+        "if self._charged_at != self._strengths.version:",
+        "if self._charged_at is None:",
         (optimizer("strengths_can_change_between_steps"),),
     ),
     Mutant(
         "weights that are unfrozen are not seen",
         "attach/step/_apply.py",
-        "            *[weight is not None and weight.requires_grad for weight in weights],\n",
-        "",
+        "is not None and weight.requires_grad else None",
+        "is not None else None",
         (optimizer("a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained"),),
     ),
     Mutant(
@@ -108,23 +112,23 @@ STEPS = [
     ),
     Mutant(
         "the slope of squares lacks its 2",
-        "attach/step/_additions.py",
-        "L2Squared: (lambda weights: weights, 2.0)",
-        "L2Squared: (lambda weights: weights, 1.0)",
+        "attach/step/_slopes.py",
+        "_as_they_are, constant=2.0",
+        "_as_they_are, constant=1.0",
         (optimizer("the_update_is_that_of_the_optimizers_own_weight_decay"),),
     ),
     Mutant(
         "a mean over elements is added as a sum",
-        "attach/step/_additions.py",
-        "return float(derivative) * _MANY[type(term)][1]",
-        "return _MANY[type(term)][1]",
+        "attach/step/_slopes.py",
+        "return float(derivative) * _KNOWN[type(term)].constant",
+        "return _KNOWN[type(term)].constant",
         (optimizer("the_update_is_that_of_the_penalty_in_the_loss"),),
     ),
     Mutant(
         "a weight without a gradient is passed over",
         "attach/step/_additions.py",
-        "            weight.grad = torch.zeros_like(weight)\n",
-        "            continue\n",
+        "        weight.grad = torch.zeros_like(weight)\n",
+        "        return torch.zeros_like(weight)\n",
         (optimizer("a_weight_without_a_gradient_gets_the_penaltys_alone"),),
     ),
     Mutant(
@@ -144,15 +148,15 @@ STEPS = [
     Mutant(
         "Adam's threshold is not elementwise",
         "attach/step/_shrinking.py",
-        'return rate / ((second / correction).sqrt() + group["eps"])',
-        'return rate / ((second / correction).mean().sqrt() + group["eps"])',
-        (attach("proximal_steps::l1_reaches_the_lasso"),),
+        'return group["lr"] / ((second / correction).sqrt() + group["eps"])',
+        'return group["lr"] / ((second / correction).mean().sqrt() + group["eps"])',
+        (together("weights_are_shrunk_bit_for_bit_as_the_penalty_shrinks_arrays"),),
     ),
     Mutant(
         "the second moment is not corrected",
         "attach/step/_shrinking.py",
-        "(second / correction).sqrt()",
-        "second.sqrt()",
+        'return second, 1 - group["betas"][1] ** exponent',
+        "return second, 1.0",
         (attach("proximal_steps::the_step_of_adam_is_the_one_it_made"),),
     ),
     Mutant(
@@ -174,6 +178,41 @@ STEPS = [
         "attach/step/_shrinking.py",
         "        if self.weight.grad is None:\n            return\n",
         "        if not optimizer.state[self.weight]:\n            return\n",
+        (together("weights_are_shrunk_bit_for_bit_as_the_penalty_shrinks_arrays"),),
+    ),
+    Mutant(
+        "a weight that was not updated is shrunk together with others",
+        "attach/step/_alike.py",
+        "for s, keys in self._members if s.weight.grad is not None]",
+        "for s, keys in self._members if optimizer.state[s.weight]]",
         (attach("proximal_steps::with_sgd_a_weight_without_a_gradient_is_left_alone"),),
+    ),
+    Mutant(
+        "weights shrunk together overlook that a fused optimizer left out a step",
+        "attach/step/_alike.py",
+        'getattr(optimizer, "found_inf", None) is not None',
+        "False",
+        (optimizer("a_step_whose_gradient_overflowed_changes_nothing"),),
+    ),
+    Mutant(
+        "many weights are shrunk by Adam's uncorrected threshold",
+        "attach/step/_many.py",
+        "torch._foreach_div(seconds, corrections)",
+        "torch._foreach_mul(seconds, 1.0)",
+        (attach("proximal_steps::the_step_of_adam_is_the_one_it_made"),),
+    ),
+    Mutant(
+        "squares leave the step of what follows as it was",
+        "attach/step/_many.py",
+        "            steps = torch._foreach_div(steps, sizes)\n",
+        "",
+        (together("weights_are_shrunk_bit_for_bit_as_the_penalty_shrinks_arrays"),),
+    ),
+    Mutant(
+        "two rules alike at one weight count once",
+        "attach/step/_additions.py",
+        "factors[kind, number] += strengths[key] * constant",
+        "factors[kind, number] = strengths[key] * constant",
+        (together("rules_alike_at_one_weight_add_up"),),
     ),
 ]
