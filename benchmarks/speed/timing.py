@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 Call = Callable[[], object]
 Contenders = Mapping[str, Call]
+Clock = Callable[[], float]
 
 SHORT = 1e-3
 """Seconds: a call that takes less is repeated within its turn."""
@@ -28,6 +29,7 @@ def timed(
     *,
     seconds: float = 1.0,
     rounds: int = 7,
+    clock: Clock = time.perf_counter,
     synchronise: Call | None = None,
 ) -> dict[str, list[float]]:
     """Return the seconds that a call of each takes, one number for each round.
@@ -39,10 +41,11 @@ def timed(
         contenders: what is timed, by name.
         seconds: the rounds go on for as long.
         rounds: and there are at least so many.
+        clock: what tells the time, in seconds.
         synchronise: waits until the device has done what was asked of it.
     """
     wait = synchronise or _nothing
-    repeats = {name: _repeats(call, wait) for name, call in contenders.items()}
+    repeats = {name: _repeats(call, clock, wait) for name, call in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     order, generator = list(contenders), random.Random(0)
     end = time.perf_counter() + seconds
@@ -50,7 +53,7 @@ def timed(
     while done < rounds or time.perf_counter() < end:
         generator.shuffle(order)
         for name in order:
-            times[name].append(_turn(contenders[name], repeats[name], wait))
+            times[name].append(_turn(contenders[name], repeats[name], clock, wait))
         done += 1
     return times
 
@@ -62,22 +65,22 @@ def quartiles(values: Sequence[float]) -> Timing:
     return Timing(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
-def _repeats(call: Call, wait: Call) -> int:
+def _repeats(call: Call, clock: Clock, wait: Call) -> int:
     for _ in range(2):
         call()  # a compiler may compile again for the second
-    once = _turn(call, 1, wait)
+    once = _turn(call, 1, clock, wait)
     if once < SHORT:
-        once = _turn(call, max(1, min(20, round(SHORT / max(once, 1e-9)))), wait)
+        once = _turn(call, max(1, min(20, round(SHORT / max(once, 1e-9)))), clock, wait)
     return max(1, round(SHORT / max(once, 1e-9)))
 
 
-def _turn(call: Call, repeats: int, wait: Call) -> float:
+def _turn(call: Call, repeats: int, clock: Clock, wait: Call) -> float:
     wait()
-    begin = time.perf_counter()
+    begin = clock()
     for _ in range(repeats):
         call()
     wait()
-    return (time.perf_counter() - begin) / repeats
+    return (clock() - begin) / repeats
 
 
 def _nothing() -> None:

@@ -114,8 +114,8 @@ FUNCTIONS = [
     Mutant(
         "a small output is not copied",
         "attach/taps/_collecting.py",
-        "x = output.clone()",
-        "x = output",
+        "x = output.clone()\n            self._ledger",
+        "x = output\n            self._ledger",
         (attach("together::a_change_in_place_comes_too_late"),),
     ),
     Mutant(

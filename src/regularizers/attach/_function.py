@@ -126,7 +126,9 @@ class Measure(torch.autograd.Function):
             return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype), None, None
         term: Elementary = ctx.reading.term
         read, mask, *kept = _saved(ctx)
-        gradient = _quick.slope(read, term, cotangent, ctx.dtype) if mask is None else None
+        # half precision would round a gauge's first strength, which is tiny, to 0
+        dtype = ctx.dtype if ctx.reading.gauge is None else cotangent.dtype
+        gradient = _quick.slope(read, term, cotangent, dtype) if mask is None else None
         if gradient is None:
             frame = ctx.reading.frame(ctx.shape, cotangent.dtype, mask)
             x = None if read is None else frame.select(read.to(cotangent.dtype))

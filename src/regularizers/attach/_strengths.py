@@ -18,24 +18,25 @@ from regularizers.penalties._strength import Strength, check_strength
 class Strengths(Mapping[str, float]):
     """The strength of each penalty at each site, by its key; one that is a number can be set.
 
-    They are kept as tensors, so that a change compiles nothing anew.
+    They are kept as numbers, and as tensors, so that a change compiles nothing anew.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.changing: dict[str, Strength] = {}
         """Those that are no numbers, which stand where the steps have brought them."""
+        self._numbers: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
         for entry in entries:
             strength = as_strength(entry.term.strength)
             if isinstance(strength, Strength):
                 self.changing[entry.key] = strength
-            first = _first(strength, entry.key)
+            first = self._numbers[entry.key] = float(_first(strength, entry.key))
             self._values[entry.key] = torch.tensor(first, dtype=torch.float64)
         self.version = 0
         """How often one was set."""
 
     def __getitem__(self, key: str) -> float:
-        return self._values[key].item()
+        return self._numbers[key]
 
     def __setitem__(self, key: str, strength: float) -> None:
         if key not in self._values:
@@ -58,7 +59,8 @@ class Strengths(Mapping[str, float]):
     def put(self, values: Mapping[str, float]) -> None:
         """Set several, checked before."""
         for key, value in values.items():
-            if self[key] != value:
+            if self._numbers[key] != value:
+                self._numbers[key] = float(value)
                 self._values[key].fill_(value)
                 self.version += 1
 

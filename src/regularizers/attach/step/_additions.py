@@ -3,98 +3,120 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from regularizers.attach import _namespace as xp
-from regularizers.penalties import L1, L2Squared
-from regularizers.penalties._arrays import widen
+from regularizers.attach.step._batches import batches, parts
+from regularizers.attach.step._slopes import Slopes, constant_at, slopes_of
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame
-
-_Many = Callable[[list[Tensor]], list[Tensor]]
-
-_MANY: dict[type[Elementary], tuple[_Many, float]] = {
-    L1: (lambda weights: list(torch._foreach_sign(weights)), 1.0),
-    L2Squared: (lambda weights: weights, 2.0),
-}
-"""Penalties whose gradient, for all weights at once, is a function of them times a constant."""
 
 
-@dataclass(frozen=True)
-class Addition:
-    """The gradients of one penalty at several weights."""
+class Additions:
+    """The gradients of penalties at the weights of one optimizer.
 
-    term: Elementary
-    factor: float
-    weights: list[Tensor]
+    Args:
+        entries: of each penalty at each weight the key of its strength, the penalty, 1 or -1 for
+            the sign of its gradient, and the weight.
+    """
+
+    def __init__(self, entries: Iterable[tuple[str, Elementary, int, Tensor]]) -> None:
+        kinds: dict[tuple[object, ...], _Kind] = {}
+        numbers: dict[Tensor, int] = {}
+        self._entries: list[tuple[str, _Kind, int, float]] = []
+        for key, term, sign, weight in entries:
+            unit = dataclasses.replace(term, strength=1.0)
+            # weights sharded over different meshes do not go into one multi-tensor operation
+            mesh = getattr(weight, "device_mesh", None)
+            kind = kinds.setdefault((unit, mesh), _Kind(slopes_of(unit)))
+            number = numbers.setdefault(weight, len(numbers))
+            self._entries.append((key, kind, number, sign * constant_at(weight, unit)))
+        self._all = list(numbers)
+        self._charged: list[Tensor] = []
+        self._additions: list[_Addition] = []
+
+    def charge(self, strengths: Mapping[str, float]) -> None:
+        """Let the penalties be of these strengths from now on; of strength 0 there is nothing."""
+        factors: dict[tuple[_Kind, int], float] = defaultdict(float)
+        for key, kind, number, constant in self._entries:
+            # two alike at one weight are one: an operation may write all its results at once
+            factors[kind, number] += strengths[key] * constant
+        places: dict[int, int] = {}
+        together: dict[tuple[_Kind, float], list[int]] = defaultdict(list)
+        for (kind, number), factor in factors.items():
+            if factor:
+                together[kind, factor].append(places.setdefault(number, len(places)))
+        self._charged = [self._all[number] for number in places]
+        self._additions = []
+        for (kind, factor), members in together.items():
+            weights = [self._charged[place] for place in members]
+            self._additions += [
+                _Addition(kind.slopes, factor, members[some], weights[some])
+                for some in batches(weights)
+            ]
+        # all that is added at some weights, while they and their gradients are in the cache
+        self._additions.sort(key=lambda addition: addition.places[0])
 
     def add(self, scale: Tensor | None) -> None:
         """Add the gradients to those of the weights; `scale` is by what those are scaled."""
-        if type(self.term) in _MANY:
-            slopes_of, _ = _MANY[type(self.term)]
-            self._add(self.weights, slopes_of(self.weights), scale)
-            return
-        for weight in self.weights:
-            self._add([weight], [_slope(self.term, weight)], scale)
-
-    def _add(self, weights: list[Tensor], slopes: list[Tensor], scale: Tensor | None) -> None:
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        if scale is None:
-            torch._foreach_add_(gradients, slopes, alpha=self.factor)
-            return
-        for gradient, slope in zip(gradients, slopes, strict=True):
-            gradient.add_(slope * (self.factor * scale.to(gradient.device)))
+        gradients = _dense_gradients(self._charged)
+        for addition in self._additions:
+            addition.add([gradients[place] for place in addition.places], scale)
 
 
-def additions(entries: Sequence[tuple[Elementary, float, Tensor]]) -> list[Addition]:
-    """Return the gradients of penalties, each with its strength and its weight, put together."""
-    together: dict[tuple[object, ...], Addition] = {}
-    for term, strength, weight in entries:
-        unit = dataclasses.replace(term, strength=1.0)
-        factor = strength * _constant(unit, weight)
-        if factor == 0:
-            continue
-        # weights sharded over different meshes do not go into one multi-tensor operation
-        key = (unit, factor, getattr(weight, "device_mesh", None))
-        together.setdefault(key, Addition(unit, factor, [])).weights.append(weight)
-    return list(together.values())
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """A penalty of strength 1 and weights that can go into one operation."""
+
+    slopes: Slopes
 
 
-def give_gradients(weights: Sequence[Tensor]) -> None:
-    """Make every weight have a dense gradient that can be added to; a missing one is 0."""
-    for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-        elif weight.grad.layout != torch.strided:
-            weight.grad = weight.grad.to_dense()
+@dataclass(frozen=True)
+class _Addition:
+    """The gradients of one penalty at several weights, which have their places among others."""
+
+    slopes: Slopes
+    factor: float
+    places: list[int]
+    weights: list[Tensor]
+
+    def add(self, gradients: list[Tensor], scale: Tensor | None) -> None:
+        """Add them into `gradients`, of the same weights."""
+        if self.slopes.many is None or len(self.weights) == 1:
+            pairs = self._one_by_one(gradients)
+        else:
+            slopes = self.slopes.many(self.weights)
+            if scale is None:
+                torch._foreach_add_(gradients, slopes, alpha=self.factor)
+                return
+            pairs = zip(gradients, slopes, strict=True)
+        for gradient, slope in pairs:
+            if scale is None:
+                gradient.add_(slope, alpha=self.factor)
+            else:
+                gradient.add_(slope * (self.factor * scale.to(gradient.device)))
+
+    def _one_by_one(self, gradients: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        for pair in zip(self.weights, gradients, strict=True):
+            for weight, gradient in parts(*pair) if self.slopes.elementwise else [pair]:
+                yield gradient, self.slopes.one(weight)
 
 
-def _constant(term: Elementary, weight: Tensor) -> float:
-    """Return by what the slopes of many weights are multiplied for a strength of 1."""
-    if type(term) not in _MANY:
-        return 1.0
-    derivative = term.derivative(torch.ones((), dtype=torch.float64), _tally(term, weight), xp)
-    return float(derivative) * _MANY[type(term)][1]
+def _dense_gradients(weights: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients of weights, which can be added to; a missing one is made, of 0."""
+    dense = torch.strided
+    gradients = [g for w in weights if (g := w.grad) is not None and g.layout is dense]
+    if len(gradients) == len(weights):
+        return gradients
+    return [_dense_gradient(weight) for weight in weights]
 
 
-def _slope(term: Elementary, weight: Tensor) -> Tensor:
-    """Return the gradient of the penalty, in the precision it was accumulated in."""
-    frame = _frame(term, weight)
-    wide = widen(xp, weight)
-    statistic, kept = term.measure(wide, frame)
-    cotangent = term.derivative(statistic, term.tally(frame), xp)
-    slope: Tensor = term.pullback(wide, kept, cotangent, frame)
-    return slope
-
-
-def _tally(term: Elementary, weight: Tensor) -> object:
-    return term.tally(_frame(term, weight))
-
-
-def _frame(term: Elementary, weight: Tensor) -> Frame:
-    dtype = torch.promote_types(weight.dtype, torch.float32)
-    return Frame(xp, weight.shape, dtype, term.reduce or "sum", term.batch_axis)
+def _dense_gradient(weight: Tensor) -> Tensor:
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    elif weight.grad.layout != torch.strided:
+        weight.grad = weight.grad.to_dense()
+    return weight.grad

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,19 +14,9 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._sites import WeightGroup, WeightSite
 from regularizers.attach._strengths import Strengths
-from regularizers.attach.step._additions import Addition, additions, give_gradients
 from regularizers.attach.step._holding import Holding
-from regularizers.attach.step._shrinking import Shrinking
+from regularizers.attach.step._plan import Plan
 from regularizers.attach.step._steps import Steps
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What to do in a step of one optimizer, for as long as the weights stay as they are."""
-
-    penalised: list[Tensor]
-    additions: list[Addition]
-    shrinkings: list[Shrinking]
 
 
 class Apply:
@@ -51,13 +40,11 @@ class Apply:
         self._strengths = strengths
         self._holding = holding
         self._check = check
-        self._places = [
-            (site.parameter.owner._parameters, site.parameter.name)
-            for group in self._groups
-            for site in group.sites
-        ]
+        sites = [site for group in self._groups for site in group.sites]
+        self._places = [(s.parameter.owner._parameters, s.parameter.name) for s in sites]
+        self._shrinks = any(entry.proximal for site in sites for entry in site.entries)
         self._seen: list[object] = []
-        self._plans: dict[Optimizer, _Plan] = {}
+        self._plans: dict[Optimizer, Plan] = {}
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hooks into the optimizers."""
@@ -93,57 +80,30 @@ class Apply:
         plan = self._plan(optimizer)
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
             return  # a step without a backward pass changes nothing
-        give_gradients(plan.penalised)
         # set while a fused optimizer unscales the gradients within its step
-        scale: Tensor | None = getattr(optimizer, "grad_scale", None)
-        for addition in plan.additions:
-            addition.add(scale)
+        plan.add(getattr(optimizer, "grad_scale", None))
 
     @torch.no_grad()
     def _after(self, optimizer: Optimizer) -> None:
-        for shrinking in self._plan(optimizer).shrinkings:
-            shrinking.shrink(optimizer)
+        if self._shrinks:
+            self._plan(optimizer).shrink(optimizer)
 
-    def _plan(self, optimizer: Optimizer) -> _Plan:
+    def _plan(self, optimizer: Optimizer) -> Plan:
         now = self._look()
         if not (len(now) == len(self._seen) and all(map(operator.is_, now, self._seen))):
             self._seen = now
             self._plans = {}
         if optimizer not in self._plans:
-            self._plans[optimizer] = self._planned(optimizer)
+            self._plans[optimizer] = Plan(self._held(optimizer), self._strengths)
         return self._plans[optimizer]
 
     def _look(self) -> list[object]:
         """Return all that a plan depends on: the same objects as long as the plan holds."""
-        weights = [parameters.get(name) for parameters, name in self._places]
-        return [
-            *weights,
-            *[weight is not None and weight.requires_grad for weight in weights],
-            *self._holding.look(),
-            self._strengths.version,
+        trainable = [
+            weight if (weight := held.get(name)) is not None and weight.requires_grad else None
+            for held, name in self._places
         ]
-
-    def _planned(self, optimizer: Optimizer) -> _Plan:
-        added: list[tuple[Any, float, Tensor]] = []
-        shrunk: dict[Tensor, list[tuple[Any, float]]] = {}
-        names: dict[Tensor, str] = {}
-        for site, weight, group in self._held(optimizer):
-            names.setdefault(weight, site.parameter.full_name)
-            for entry in site.entries:
-                strength = self._strengths[entry.key]
-                if entry.proximal:
-                    shrunk.setdefault(weight, []).append((entry.term, strength))
-                else:
-                    # maximising, an optimizer turns the gradient round, but not the penalty
-                    added.append((entry.term, -strength if group["maximize"] else strength, weight))
-        return _Plan(
-            list(dict.fromkeys(weight for _, strength, weight in added if strength)),
-            additions(added),
-            [
-                Shrinking(names[weight], weight, self._holding.group_of(weight), terms)
-                for weight, terms in shrunk.items()
-            ],
-        )
+        return [self._holding.look(), *trainable]
 
     def _held(self, optimizer: Optimizer) -> Iterator[tuple[WeightSite, Tensor, dict[str, Any]]]:
         for group in self._groups:

@@ -24,24 +24,26 @@ class Holding:
         for optimizer in optimizers:
             _check_optimizer(optimizer)
         self.optimizers = tuple(optimizers)
-        self._seen: list[tuple[dict[str, Any], int]] = []
+        self._seen: list[tuple[dict[str, Any], int, bool]] = []
         self._homes: dict[Tensor, tuple[Optimizer, dict[str, Any]]] = {}
-        self._version = 0
         self.look()
 
-    def look(self) -> list[object]:
-        """Read the optimizers again; return the same objects for as long as nothing changed."""
-        now = [(g, len(g["params"])) for o in self.optimizers for g in o.param_groups]
+    def look(self) -> object:
+        """Read the optimizers again; return the same object for as long as nothing changed."""
+        now = [
+            (group, len(group["params"]), bool(group.get("maximize")))
+            for optimizer in self.optimizers
+            for group in optimizer.param_groups
+        ]
         if not _same(now, self._seen):
             self._seen = now
-            self._version += 1
             self._homes = {
                 parameter: (optimizer, group)
                 for optimizer in self.optimizers
                 for group in optimizer.param_groups
                 for parameter in group["params"]
             }
-        return [self._version]
+        return self._homes
 
     def optimizer_of(self, weight: Tensor) -> Optimizer:
         """Return the optimizer that holds the weight."""
@@ -56,7 +58,9 @@ class Holding:
 
         Raises:
             SelectionError: it is trainable and no optimizer holds it.
+            RegimeError: it is computed from others.
         """
+        _check_is_parameter(site)
         (weight,) = site.parameter.sources
         if weight not in self._homes:
             raise SelectionError(_not_held([site.parameter.full_name], self.optimizers))
@@ -78,11 +82,7 @@ class Holding:
             )
         sites = [site for group in groups for site in group.counted()]
         for site in sites:
-            if site.parameter.parametrized:
-                raise RegimeError(
-                    f"{site.parameter.full_name} is computed from other parameters, so it has no "
-                    f".grad to add to; leave this rule in the loss, in a Regularization of its own"
-                )
+            _check_is_parameter(site)
         missing = [
             site.parameter.full_name
             for site in sites
@@ -119,6 +119,14 @@ def _check_optimizer(optimizer: object) -> None:
         )
 
 
+def _check_is_parameter(site: WeightSite) -> None:
+    if site.parameter.parametrized:
+        raise RegimeError(
+            f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
+            f"add to; leave this rule in the loss, in a Regularization of its own"
+        )
+
+
 def _not_held(names: Sequence[str], optimizers: Sequence[Optimizer]) -> str:
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     kinds = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
@@ -129,7 +137,9 @@ def _not_held(names: Sequence[str], optimizers: Sequence[Optimizer]) -> str:
     )
 
 
-def _same(one: Sequence[tuple[object, int]], other: Sequence[tuple[object, int]]) -> bool:
+def _same(
+    one: Sequence[tuple[object, int, bool]], other: Sequence[tuple[object, int, bool]]
+) -> bool:
     return len(one) == len(other) and all(
-        a is b and m == n for (a, m), (b, n) in zip(one, other, strict=True)
+        a is b and m == n for (a, *m), (b, *n) in zip(one, other, strict=True)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,13 @@ from regularizers.penalties._proximal import proximal
 
 @dataclass(frozen=True)
 class Shrinking:
-    """The proximal penalties of one weight, with their strengths."""
+    """The proximal penalties of one weight, each with the key of its strength."""
 
     name: str
     weight: Tensor
     group: dict[str, Any]
-    terms: Sequence[tuple[Elementary, float]]
+    strengths: Mapping[str, float]
+    terms: list[tuple[Elementary, str]]
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Shrink the weight by the step size of the optimizer; not where it made no step."""
@@ -35,7 +36,8 @@ class Shrinking:
         if found_inf is not None:
             # a fused optimizer leaves out a step whose gradients overflowed
             step = step * (found_inf.to(self.weight.device) == 0)
-        self.weight.copy_(proximal(xp, self.weight, step, self.terms))
+        terms = [(term, self.strengths[key]) for term, key in self.terms]
+        self.weight.copy_(proximal(xp, self.weight, step, terms))
 
 
 def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
@@ -66,13 +68,26 @@ def _step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> A
     At a fixed point of step and shrinking the gradient then balances the penalty, so that it is
     where their sum is least.
     """
-    rate = group["lr"]
     if isinstance(optimizer, SGD):
-        momentum = group["momentum"]
-        return rate * (1 - group["dampening"]) / (1 - momentum) if momentum else rate
+        return step_of_sgd(group)
+    second, correction = moment_of_adam(optimizer, group, weight)
+    return group["lr"] / ((second / correction).sqrt() + group["eps"])
+
+
+def step_of_sgd(group: dict[str, Any]) -> Any:
+    """Return τ of SGD, for all weights of a group."""
+    rate, momentum = group["lr"], group["momentum"]
+    return rate * (1 - group["dampening"]) / (1 - momentum) if momentum else rate
+
+
+def moment_of_adam(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> tuple[Any, Any]:
+    """Return v, with `amsgrad` the largest so far, and what it is divided by to become v̂.
+
+    That is a number where Adam counts its steps on the CPU, and a tensor elsewhere.
+    """
     state = optimizer.state[weight]
     second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
     # Adam counts in float32, of which a power would be too coarse
-    count = torch.as_tensor(state["step"], dtype=torch.float64)
-    correction = (1 - group["betas"][1] ** count).to(second.device)
-    return rate / ((second / correction).sqrt() + group["eps"])
+    count = torch.as_tensor(state["step"])
+    exponent = count.item() if count.is_cpu else count.double()
+    return second, 1 - group["betas"][1] ** exponent

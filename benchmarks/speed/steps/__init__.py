@@ -1,0 +1,5 @@
+"""Whole training steps, with regularization and without."""
+
+from benchmarks.speed.steps.plan import cases
+
+__all__ = ["cases"]

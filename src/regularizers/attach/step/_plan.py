@@ -1,0 +1,56 @@
+"""What is to be done in the steps of one optimizer, for as long as its weights stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from regularizers.attach._sites import WeightSite
+from regularizers.attach._strengths import Strengths
+from regularizers.attach.step._additions import Additions
+from regularizers.attach.step._alike import put_together
+from regularizers.attach.step._shrinking import Shrinking
+from regularizers.penalties._elementary import Elementary
+
+
+class Plan:
+    """The penalties of the weights of one optimizer.
+
+    Args:
+        held: the sites of trainable weights that it holds, each with its weight and its group.
+        strengths: of each penalty. When one changes the plan holds, and only factors are new.
+    """
+
+    def __init__(
+        self, held: Iterable[tuple[WeightSite, Tensor, dict[str, Any]]], strengths: Strengths
+    ) -> None:
+        added: list[tuple[str, Elementary, int, Tensor]] = []
+        shrunk: dict[Tensor, Shrinking] = {}
+        for site, weight, group in held:
+            for entry in site.entries:
+                if entry.proximal:
+                    first = Shrinking(site.parameter.full_name, weight, group, strengths, [])
+                    shrunk.setdefault(weight, first).terms.append((entry.term, entry.key))
+                else:
+                    # maximising, an optimizer turns the gradient round, but not the penalty
+                    sign = -1 if group.get("maximize") else 1
+                    added.append((entry.key, entry.term, sign, weight))
+        self._strengths = strengths
+        self._charged_at: int | None = None
+        self._additions = Additions(added)
+        self._shrinkings = put_together(shrunk.values())
+
+    def add(self, scale: Tensor | None) -> None:
+        """Add the gradients of penalties; `scale` is by what those of the loss are scaled."""
+        if self._charged_at != self._strengths.version:
+            self._additions.charge(self._strengths)
+            self._charged_at = self._strengths.version
+        self._additions.add(scale)
+
+    def shrink(self, optimizer: Optimizer) -> None:
+        """Shrink the weights of proximal penalties by the optimizer's step."""
+        for shrinking in self._shrinkings:
+            shrinking.shrink(optimizer)
