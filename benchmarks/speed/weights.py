@@ -46,10 +46,11 @@ def _gradients(count: int, side: int, device: str) -> Contenders:
     """Return ways of adding the gradient of the penalty to those that are there."""
     model = _model(count, side, device)
     weights: list[Tensor] = list(model.parameters())
-    gradients = [p.grad for p in weights if p.grad is not None]
     optimizer = _attached(model)
 
     def add() -> None:
+        # gradients are other tensors in every step, so they are looked up
+        gradients = [p.grad for p in weights if p.grad is not None]
         with torch.no_grad():
             torch._foreach_add_(gradients, weights, alpha=2 * STRENGTH)
 

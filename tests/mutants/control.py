@@ -98,6 +98,13 @@ CONTROL = [
         (SCALE,),
     ),
     Mutant(
+        "the pull of the penalty is noted in half precision",
+        "attach/_function.py",
+        "dtype = ctx.dtype if ctx.reading.gauge is None else cotangent.dtype",
+        "dtype = ctx.dtype",
+        (regime("half_precision_is_close"),),
+    ),
+    Mutant(
         "the gradient that is watched is lost",
         "attach/_watch.py",
         "        return gradient, None, None\n",

@@ -2,6 +2,11 @@
 
 from mutants.mutant import L1, SEVERAL, SQUARES, Mutant, attach, cell
 
+
+def zero(name: str) -> str:
+    return attach(f"strength_zero::{name}")
+
+
 INJECTING = [
     Mutant(
         "inject drops the scale of the loss",
@@ -232,5 +237,54 @@ COLLECTING = [
         'if "_is_replica" in module.__dict__:',
         "if False:",
         (attach("regimes::a_replica_of_data_parallel_raises"),),
+    ),
+    Mutant(
+        "what has no strength is read",
+        "attach/taps/_tap.py",
+        "return self._is_zero and self._checked and is_plain_forward()",
+        "return False",
+        (zero("nothing_is_computed_of_what_has_no_strength"),),
+    ),
+    Mutant(
+        "a first output without strength is not checked",
+        "attach/taps/_tap.py",
+        "return self._is_zero and self._checked and is_plain_forward()",
+        "return self._is_zero and is_plain_forward()",
+        (zero("a_first_output_is_checked_all_the_same"),),
+    ),
+    Mutant(
+        "a strength is 0 for ever",
+        "attach/taps/_tap.py",
+        "if self._strengths_at != self._strengths.version:",
+        "if self._strengths_at is None:",
+        (zero("a_strength_that_was_0_in_the_forward_comes_too_late"),),
+    ),
+    Mutant(
+        "one strength of 0 leaves the others unread",
+        "attach/taps/_tap.py",
+        "self._is_zero = not any(",
+        "self._is_zero = not all(",
+        (zero("one_of_two_strengths_is_0"),),
+    ),
+    Mutant(
+        "a strength that was 0 in the forward is silently missed",
+        "attach/_collect.py",
+        "        self._check_unread()\n",
+        "",
+        (zero("a_strength_that_was_0_in_the_forward_comes_too_late"),),
+    ),
+    Mutant(
+        "what was left unread keeps its last value",
+        "attach/taps/_injecting.py",
+        "            self._latest.update(self._zeros)\n",
+        "",
+        (zero("gradients_are_those_of_the_strength_of_each_forward"),),
+    ),
+    Mutant(
+        "a penalty of nothing has no graph",
+        "attach/_collect.py",
+        "requires_grad=bool(unread)",
+        "requires_grad=False",
+        (zero("a_penalty_of_nothing_can_be_differentiated"),),
     ),
 ]

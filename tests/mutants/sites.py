@@ -93,8 +93,8 @@ SITES = [
     Mutant(
         "a module that was replaced is not missed",
         "attach/_sites.py",
-        "return self.parent._modules.get(self.name) is self.child",
-        "return True",
+        "if link.parent._modules.get(link.name) is not link.child:",
+        "if False:",
         (attach("regimes::a_module_that_was_replaced_is_missed"),),
     ),
 ]

@@ -71,8 +71,8 @@ STEPS = [
     Mutant(
         "weights that are unfrozen are not seen",
         "attach/step/_apply.py",
-        "is not None and weight.requires_grad else None",
-        "is not None else None",
+        "[self._holding.look(), *weights, *frozen]",
+        "[self._holding.look(), *weights]",
         (optimizer("a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained"),),
     ),
     Mutant(

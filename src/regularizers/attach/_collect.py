@@ -13,7 +13,7 @@ from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
 from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
-from regularizers.attach._ledger import Ledger, Record, Waiting
+from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
 from regularizers.attach._regime import check_alive
 from regularizers.attach._sites import Entry, Sites
@@ -58,9 +58,9 @@ class Collect:
         return [
             *noting,
             *[
-                Collecting(site, self._model, self.masks, self._gauges, self._ledger).attach(
-                    site.module
-                )
+                Collecting(
+                    site, self._model, self.masks, self._gauges, self._ledger, self._strengths
+                ).attach(site.module)
                 for site in self._sites.activities
             ],
             self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
@@ -89,20 +89,24 @@ class Collect:
         self.last = last
         return total(parts, self._model)
 
-    def _units(self, records: Sequence[Record | Waiting]) -> dict[str, Tensor]:
+    def _units(self, records: Sequence[AnyRecord]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
         for record in records:
-            if isinstance(record, Waiting):
+            if not isinstance(record, Record):
                 continue
             value: Tensor = self._term(record.key).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
                 self._gauges[record.key].measured(record.amount)
-        return units | self.weights.units()
+        read = {record.key for record in records if not isinstance(record, Unread)}
+        unread = {record.key for record in records} - read
+        # in a graph, as they are with any other strength
+        nothing = torch.zeros((), device=device_of(self._model), requires_grad=bool(unread))
+        return units | dict.fromkeys(sorted(unread), nothing) | self.weights.units()
 
-    def _taken(self) -> Sequence[Record | Waiting]:
+    def _taken(self) -> Sequence[AnyRecord]:
         """Return what was recorded, of the whole batch if several processes share it."""
         if self._group is None:
             self._check()
@@ -112,9 +116,11 @@ class Collect:
             self._check()
         except CollectionError as error:
             failed = error
-        records = [] if failed else self._reader.each_read(self._ledger.take())
+        taken = [] if failed else self._ledger.take()
+        unread = [record for record in taken if isinstance(record, Unread)]
+        records = self._reader.each_read([r for r in taken if not isinstance(r, Unread)])
         terms = [self._term(record.key) for record in records]
-        return across(records, terms, self._group, device_of(self._model), failed)
+        return [*across(records, terms, self._group, device_of(self._model), failed), *unread]
 
     def _term(self, key: str) -> Elementary:
         return self._entries[key].term
@@ -125,6 +131,7 @@ class Collect:
             return
         self._ledger.check_complete()
         self._check_every_site_fired()
+        self._check_unread()
         if not torch.compiler.is_compiling():
             for record in self._ledger.records():
                 if isinstance(record, Record):
@@ -135,6 +142,15 @@ class Collect:
         for key in self._entries:
             if key in self._silent:
                 raise self._never_fired(self._entries[key])
+
+    def _check_unread(self) -> None:
+        for record in self._ledger.records():
+            if isinstance(record, Unread) and (strength := self._strengths[record.key]):
+                self._ledger.clear()
+                raise CollectionError(
+                    f"{record.key}: its strength was 0 in the forward, which therefore read "
+                    f"nothing, and is {strength:g} now; set strengths before the forward"
+                )
 
     def _never_fired(self, entry: Entry) -> CollectionError:
         module = next(s.module for s in self._sites.activities if entry in s.entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
@@ -42,6 +42,20 @@ class Waiting(NamedTuple):
         return True
 
 
+class Unread(NamedTuple):
+    """An output that was left unread, as the strength of a penalty was 0."""
+
+    key: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was made in a forward: only there is anything left unread."""
+        return True
+
+
+AnyRecord: TypeAlias = Record | Waiting | Unread
+
+
 class Ledger:
     """Records, grouped by the forward of the model they came from.
 
@@ -55,14 +69,14 @@ class Ledger:
         self.reentrant: RegimeError | None = None
         self._dropped = False
         self._warned = False
-        self._forwards: list[list[Record | Waiting]] = []
-        self._outside: dict[str, list[Record | Waiting]] = {}
-        self._running: list[Record | Waiting] | None = None
+        self._forwards: list[list[AnyRecord]] = []
+        self._outside: dict[str, list[AnyRecord]] = {}
+        self._running: list[AnyRecord] | None = None
         self._begun = 0
         self._begun_twice = False
         self._called_itself = False
 
-    def record(self, records: Sequence[Record | Waiting]) -> None:
+    def record(self, records: Sequence[AnyRecord]) -> None:
         """Take what one tap read."""
         if self._running is not None:
             self._running.extend(records)
@@ -102,7 +116,7 @@ class Ledger:
         if self._begun == 0 and self._begun_twice:
             self._begun_twice, self._called_itself = False, True
 
-    def take(self) -> list[Record | Waiting]:
+    def take(self) -> list[AnyRecord]:
         """Return what was recorded, and hold none of it any more."""
         records = list(self.records())
         self.clear()
@@ -114,7 +128,7 @@ class Ledger:
         self._dropped, self._called_itself, self._begun = False, False, 0
         self.reentrant = None
 
-    def records(self) -> Iterator[Record | Waiting]:
+    def records(self) -> Iterator[AnyRecord]:
         """Yield what was recorded; it stays."""
         for record in itertools.chain(*self._forwards, *self._outside.values()):
             if record.counts:

@@ -388,12 +388,12 @@ class Regularization:
                 f"this Regularization {self._unusable}; attach a new one: "
                 f"Regularization(model, rules)"
             )
-        for link in self._sites.links:
-            if not link.holds:
-                raise CollectionError(
-                    f"{link.full_name} was replaced after this Regularization was attached, "
-                    f"which still knows the module that was there; detach() it and attach a new one"
-                )
+        replaced = self._sites.replaced()
+        if replaced is not None:
+            raise CollectionError(
+                f"{replaced} was replaced after this Regularization was attached, which still "
+                f"knows the module that was there; detach() it and attach a new one"
+            )
 
 
 def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:

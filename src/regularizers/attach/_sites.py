@@ -93,11 +93,6 @@ class Link:
     name: str
     child: nn.Module
 
-    @property
-    def holds(self) -> bool:
-        """Whether it is still there."""
-        return self.parent._modules.get(self.name) is self.child
-
 
 @dataclass(frozen=True)
 class Sites:
@@ -107,6 +102,13 @@ class Sites:
     weights: tuple[WeightGroup, ...]
     notes: tuple[str, ...]
     links: tuple[Link, ...]
+
+    def replaced(self) -> str | None:
+        """Return the name of a module that is no more where it was found; None of none."""
+        for link in self.links:
+            if link.parent._modules.get(link.name) is not link.child:
+                return link.full_name
+        return None
 
     @property
     def parameters(self) -> list[Parameter]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from regularizers.attach import _namespace as xp
-from regularizers.attach._ledger import Record, Waiting
+from regularizers.attach._ledger import AnyRecord, Record, Waiting
 from regularizers.attach._sites import Entry
 from regularizers.penalties._separable import Separable
 
@@ -64,7 +64,7 @@ class Reader:
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
-    def read(self, records: Iterable[Record | Waiting]) -> list[Together]:
+    def read(self, records: Iterable[AnyRecord]) -> list[Together]:
         """Return the copies among `records` read."""
         alike: dict[tuple[object, ...], list[Waiting]] = {}
         for record in records:

@@ -107,9 +107,8 @@ class _Addition:
 
 def _dense_gradients(weights: Sequence[Tensor]) -> list[Tensor]:
     """Return the gradients of weights, which can be added to; a missing one is made, of 0."""
-    dense = torch.strided
-    gradients = [g for w in weights if (g := w.grad) is not None and g.layout is dense]
-    if len(gradients) == len(weights):
+    gradients = [gradient for w in weights if (gradient := w.grad) is not None]
+    if len(gradients) == len(weights) and {g.layout for g in gradients} <= {torch.strided}:
         return gradients
     return [_dense_gradient(weight) for weight in weights]
 

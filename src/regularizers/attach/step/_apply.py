@@ -41,7 +41,8 @@ class Apply:
         self._holding = holding
         self._check = check
         sites = [site for group in self._groups for site in group.sites]
-        self._places = [(s.parameter.owner._parameters, s.parameter.name) for s in sites]
+        self._homes = [site.parameter.owner._parameters for site in sites]
+        self._names = [site.parameter.name for site in sites]
         self._shrinks = any(entry.proximal for site in sites for entry in site.entries)
         self._seen: list[object] = []
         self._plans: dict[Optimizer, Plan] = {}
@@ -99,11 +100,9 @@ class Apply:
 
     def _look(self) -> list[object]:
         """Return all that a plan depends on: the same objects as long as the plan holds."""
-        trainable = [
-            weight if (weight := held.get(name)) is not None and weight.requires_grad else None
-            for held, name in self._places
-        ]
-        return [self._holding.look(), *trainable]
+        weights = list(map(dict.get, self._homes, self._names))
+        frozen = [w for w in weights if w is not None and not w.requires_grad]
+        return [self._holding.look(), *weights, *frozen]
 
     def _held(self, optimizer: Optimizer) -> Iterator[tuple[WeightSite, Tensor, dict[str, Any]]]:
         for group in self._groups:

@@ -12,7 +12,7 @@ from regularizers.attach import _ops, _together
 from regularizers.attach._function import MeasureNow, Reading
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
-from regularizers.attach._ledger import Ledger, Record, Waiting
+from regularizers.attach._ledger import Ledger, Record, Unread, Waiting
 from regularizers.attach._masks import Masks
 from regularizers.attach._outputs import replace_in
 from regularizers.attach._regime import (
@@ -23,6 +23,7 @@ from regularizers.attach._regime import (
     never_compiled,
 )
 from regularizers.attach._sites import ActivitySite
+from regularizers.attach._strengths import Strengths
 from regularizers.attach.taps._tap import Tap
 from regularizers.errors import RegimeError
 from regularizers.penalties._frame import Tally
@@ -42,9 +43,11 @@ class Collecting(Tap):
         masks: Masks,
         gauges: Mapping[str, Gauge],
         ledger: Ledger,
+        strengths: Strengths,
     ) -> None:
-        super().__init__(site, model, masks, gauges)
+        super().__init__(site, model, masks, gauges, strengths)
         self._ledger = ledger
+        self._unread = [Unread(key) for key, _ in self._terms]
         self._readings = [
             (key, Reading(term, term.batch_axis or 0, self._site, None))
             for key, term in self._terms
@@ -72,10 +75,14 @@ class Collecting(Tap):
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
-        if self._is_simple and not torch.compiler.is_compiling() and self._is_plain(module, output):
-            self._check(module, output)
-            self._record_plainly(output)
-            return None
+        if not torch.compiler.is_compiling():
+            if self._is_off():
+                self._ledger.record(self._unread)
+                return None
+            if self._is_simple and self._is_plain(module, output):
+                self._check(module, output)
+                self._record_plainly(output)
+                return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))

@@ -39,10 +39,10 @@ class Injecting(Tap):
         strengths: Strengths,
         latest: dict[str, Tensor],
     ) -> None:
-        super().__init__(site, model, masks, gauges)
+        super().__init__(site, model, masks, gauges, strengths)
+        self._zeros = {key: torch.zeros(()) for key, _ in self._terms}
         self._scale = scale
         self._handle = scale.handle
-        self._strengths = strengths
         self._latest = latest
 
     def __call__(
@@ -57,6 +57,9 @@ class Injecting(Tap):
         if module.training and not compiling:
             self._scale.seen(self._site)
         if self._scale.closed or not is_recording(module):
+            return None
+        if not compiling and self._is_off():
+            self._latest.update(self._zeros)
             return None
         activation = self._activation(module, inputs, output, keywords)
         if not compiling and is_batched_alone():

@@ -18,10 +18,12 @@ from regularizers.attach._ledger import Record
 from regularizers.attach._masks import Masks, mask_of, masked
 from regularizers.attach._outputs import Activation, activation_of, state_before
 from regularizers.attach._regime import (
+    is_plain_forward,
     is_transformed,
     may_hold_a_part_of_the_units,
 )
 from regularizers.attach._sites import ActivitySite
+from regularizers.attach._strengths import Strengths
 from regularizers.attach._time import in_time, with_state_before
 from regularizers.attach._watch import Watch, amount_of, counted_of
 from regularizers.errors import RegimeError
@@ -31,9 +33,17 @@ class Tap(Hook):
     """The forward hook that reads one site; what it does with a reading is its children's."""
 
     def __init__(
-        self, site: ActivitySite, model: nn.Module, masks: Masks, gauges: Mapping[str, Gauge]
+        self,
+        site: ActivitySite,
+        model: nn.Module,
+        masks: Masks,
+        gauges: Mapping[str, Gauge],
+        strengths: Strengths,
     ) -> None:
         self._model = weakref.ref(model)
+        self._strengths = strengths
+        self._strengths_at: int | None = None
+        self._is_zero = False
         self._checked = False
         self._rule = site.rule
         self._masks = masks
@@ -57,6 +67,16 @@ class Tap(Hook):
         keywords: dict[str, Any] | None = None,
     ) -> Any:
         """Read `output`, which `module` made of the inputs."""
+
+    def _is_off(self) -> bool:
+        """Return whether every strength is 0, so that there is nothing to read.
+
+        Not before a first output was checked, and not where a checkpoint compares what is saved.
+        """
+        if self._strengths_at != self._strengths.version:
+            self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
+            self._strengths_at = self._strengths.version
+        return self._is_zero and self._checked and is_plain_forward()
 
     def _activation(
         self,
