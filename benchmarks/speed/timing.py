@@ -12,8 +12,8 @@ Call = Callable[[], object]
 Contenders = Mapping[str, Call]
 Clock = Callable[[], float]
 
-SHORT = 1e-3
-"""Seconds: a call that takes less is repeated within its turn."""
+SHORT = 5e-3
+"""Seconds: a call that takes less is repeated within its turn, most of it with a warm cache."""
 
 
 class Timing(NamedTuple):

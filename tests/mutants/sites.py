@@ -92,8 +92,8 @@ SITES = [
     ),
     Mutant(
         "a module that was replaced is not missed",
-        "attach/_sites.py",
-        "if link.parent._modules.get(link.name) is not link.child:",
+        "attach/_links.py",
+        "if home.get(name) is not child:",
         "if False:",
         (attach("regimes::a_module_that_was_replaced_is_missed"),),
     ),

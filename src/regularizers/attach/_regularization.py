@@ -388,7 +388,7 @@ class Regularization:
                 f"this Regularization {self._unusable}; attach a new one: "
                 f"Regularization(model, rules)"
             )
-        replaced = self._sites.replaced()
+        replaced = self._sites.links.replaced()
         if replaced is not None:
             raise CollectionError(
                 f"{replaced} was replaced after this Regularization was attached, which still "

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from regularizers.attach._function import penalise
+from regularizers.attach._links import Links
 from regularizers.attach._names import printable
 from regularizers.attach._roles import Parameter, Roles, parameters_of
 from regularizers.attach._rules import Kind, Rule
@@ -85,30 +86,13 @@ class WeightGroup:
 
 
 @dataclass(frozen=True)
-class Link:
-    """A module where it was when it was found: under a name in its parent."""
-
-    full_name: str
-    parent: nn.Module
-    name: str
-    child: nn.Module
-
-
-@dataclass(frozen=True)
 class Sites:
     """Every site of one model, and what had to be assumed to find them."""
 
     activities: tuple[ActivitySite, ...]
     weights: tuple[WeightGroup, ...]
     notes: tuple[str, ...]
-    links: tuple[Link, ...]
-
-    def replaced(self) -> str | None:
-        """Return the name of a module that is no more where it was found; None of none."""
-        for link in self.links:
-            if link.parent._modules.get(link.name) is not link.child:
-                return link.full_name
-        return None
+    links: Links
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -153,20 +137,7 @@ def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sit
             WeightGroup(tuple([WeightSite(p, keys.entries(p.full_name, rule)) for p in meant]))
         )
         assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()), _links(model, names))
-
-
-def _links(model: nn.Module, names: Sequence[str]) -> tuple[Link, ...]:
-    """Return every step on the way from the model to the modules called `names`."""
-    links: dict[str, Link] = {}
-    for full_name in names:
-        parent, path = model, ""
-        for name in full_name.split(".") if full_name else []:
-            path = f"{path}.{name}" if path else name
-            child = parent.get_submodule(name)
-            links[path] = Link(path, parent, name, child)
-            parent = child
-    return tuple(links.values())
+    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()), Links(model, names))
 
 
 def _note(parameter: Parameter) -> str:

@@ -52,10 +52,13 @@ class Additions:
         self._charged = [self._all[number] for number in places]
         self._additions = []
         for (kind, factor), members in together.items():
+            members.sort()
             weights = [self._charged[place] for place in members]
+            # what makes no new tensors needs no room for them
+            some_at_once = batches(weights) if kind.slopes.elementwise else [slice(None)]
             self._additions += [
                 _Addition(kind.slopes, factor, members[some], weights[some])
-                for some in batches(weights)
+                for some in some_at_once
             ]
         # all that is added at some weights, while they and their gradients are in the cache
         self._additions.sort(key=lambda addition: addition.places[0])
@@ -64,7 +67,9 @@ class Additions:
         """Add the gradients to those of the weights; `scale` is by what those are scaled."""
         gradients = _dense_gradients(self._charged)
         for addition in self._additions:
-            addition.add([gradients[place] for place in addition.places], scale)
+            is_at_all = len(addition.places) == len(gradients)
+            at = gradients if is_at_all else [gradients[place] for place in addition.places]
+            addition.add(at, scale)
 
 
 @dataclass(frozen=True, eq=False)

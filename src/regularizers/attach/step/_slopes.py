@@ -30,7 +30,7 @@ class Slopes:
     """What the two leave out."""
 
     elementwise: bool = False
-    """Whether they return new tensors, which can as well be computed part by part."""
+    """Whether they make new tensors, which can as well be computed part by part."""
 
 
 def _as_they_are(weights: list[Tensor]) -> list[Tensor]:
