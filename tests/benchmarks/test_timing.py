@@ -87,9 +87,9 @@ def test_the_device_is_waited_for_within_the_turn(clock):
         seconds=0,
         rounds=2,
         clock=clock,
-        synchronise=lambda: clock.passes(timing.SHORT),
+        synchronise=lambda: clock.passes(1.0),
     )
-    assert times["a"] == [timing.SHORT] * 2
+    assert times["a"] == [1.0] * 2
 
 
 def test_quartiles():

@@ -59,9 +59,9 @@ class L1(Separable):
         if array_api_compat.is_torch_array(x):
             size, sign = self.sum_of(library, x, room), library.sign(x, out=room)
         else:
-            # comparing is faster than NumPy's sign, and its product with it than the absolute value
-            room[...] = library.greater(x, 0).view("int8") - library.less(x, 0).view("int8")
-            size, sign = sum_of_products(library, x, room), room
+            # NumPy reads the product with the signs faster than the absolute value
+            sign = library.sign(x, out=room)
+            size = sum_of_products(library, x, sign)
         if size != size:
             sign[x != x] = math.nan
         return size, sign

@@ -12,7 +12,7 @@ import array_api_compat
 
 from regularizers.penalties._arrays import Array
 
-ROW = 256
+ROW = 1024
 
 
 def sum_of_squares(library: Any, x: Array) -> Array:
@@ -29,7 +29,8 @@ def sum_of_squares(library: Any, x: Array) -> Array:
 def sum_of_products(library: Any, x: Array, y: Array) -> Array:
     """Return Σxy of NumPy's arrays of one dimension."""
     (x_rows, x_rest), (y_rows, y_rest) = _rows(x), _rows(y)
-    return library.sum(library.einsum("ij,ij->i", x_rows, y_rows)) + library.sum(x_rest * y_rest)
+    products = library.sum(library.vecdot(x_rows, y_rows))
+    return products if len(x_rest) == 0 else products + library.sum(x_rest * y_rest)
 
 
 def _rows(x: Array) -> tuple[Array, Array]:
