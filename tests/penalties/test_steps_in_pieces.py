@@ -19,6 +19,11 @@ SHAPES = {
     "two steps": ((2, 600), -2),
     "two axes of samples": ((4, 5, 6, 20), -2),
 }
+LAYOUTS = {
+    "one after the other": np.ascontiguousarray,
+    "in another order": np.asfortranarray,
+    "apart": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+}
 INNER = {
     rz.L2Squared(0.3): (lambda d: 0.3 * (d**2).sum(), lambda d: 0.6 * d),
     rz.L1(0.3): (lambda d: 0.3 * np.abs(d).sum(), lambda d: 0.3 * np.sign(d)),
@@ -35,14 +40,14 @@ def counted(monkeypatch):
     monkeypatch.setattr(_pieces, "PIECE", 400)
     monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
     monkeypatch.setattr(_quick, "PIECE", 400)
-    taken, differences = [], _steps_in_pieces._Store.differences
+    taken, differences = [], _steps_in_pieces._States.differences
 
     def counting(*args):
         found = differences(*args)
-        taken.append(len(found[0]))
+        taken.append(len(found))
         return found
 
-    monkeypatch.setattr(_steps_in_pieces._Store, "differences", counting)
+    monkeypatch.setattr(_steps_in_pieces._States, "differences", counting)
     return taken
 
 
@@ -57,38 +62,60 @@ def expected(x, axis, inner):
 @pytest.mark.parametrize("inner", INNER, ids=repr)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=list(SHAPES))
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_value_gradient_and_apply(library, shape, axis, inner, counted):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_value_gradient_and_apply(layout, library, shape, axis, inner, counted):
     x = np.random.default_rng(0).standard_normal(shape)
     value, slope = expected(x, axis, inner)
     batch_axis = next(k for k in range(x.ndim) if k != axis % x.ndim)
     penalty = rz.Temporal(type(inner)(**vars(inner) | {"batch_axis": batch_axis}), axis)
-    array = x.copy() if library == "numpy" else torch.from_numpy(x.copy())
+    array = LAYOUTS[layout](x) if library == "numpy" else torch.from_numpy(LAYOUTS[layout](x))
     assert_allclose(float(penalty(array)), value, rtol=1e-12)
     both, gradient = penalty.value_and_gradient(array)
     assert_allclose(float(both), value, rtol=1e-12)
     assert_allclose(np.asarray(gradient), slope, rtol=1e-12, atol=1e-14)
-    grads = array * 0 + 1
+    grads = 0 * array + 1
     assert_allclose(float(penalty.apply(array, grads)), value, rtol=1e-12)
     assert_allclose(np.asarray(grads), 1 + slope, rtol=1e-12, atol=1e-14)
     assert_array_equal(np.asarray(array), x)
     assert sum(counted) == 3 * np.diff(x, axis=axis).size
-    # a row may be longer than a piece by what it shares with the next
-    assert max(counted) <= 400
+    assert max(counted) <= 800
 
 
 @pytest.mark.parametrize("inner", INNER, ids=repr)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=list(SHAPES))
-def test_in_a_graph(shape, axis, inner, counted):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_in_a_graph(layout, shape, axis, inner, counted):
     x = np.random.default_rng(0).standard_normal(shape)
     value, slope = expected(x, axis, inner)
     batch_axis = next(k for k in range(x.ndim) if k != axis % x.ndim)
     (term,) = rz.Temporal(inner, axis).terms
-    leaf = torch.from_numpy(x).requires_grad_()
+    leaf = torch.from_numpy(LAYOUTS[layout](x)).requires_grad_()
     result = 0.3 * penalise(leaf, term, batch_axis)
     result.backward()
     assert_allclose(result.item(), value, rtol=1e-12)
     assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-14)
-    assert sum(counted) == 2 * np.diff(x, axis=axis).size
+    # for the gradient a block reads a difference more on either side
+    assert 2 <= sum(counted) / np.diff(x, axis=axis).size <= 2.5
+    assert max(counted) <= 1200
+
+
+@pytest.mark.parametrize("inner", INNER, ids=repr)
+@pytest.mark.parametrize(("shape", "axis"), SHAPES.values(), ids=list(SHAPES))
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_rounded_once(dtype, shape, axis, inner, counted):
+    half = torch.from_numpy(np.random.default_rng(0).standard_normal(shape)).to(dtype)
+    value, slope = expected(half.double().numpy(), axis, inner)
+    batch_axis = next(k for k in range(half.ndim) if k != axis % half.ndim)
+    (term,) = rz.Temporal(inner, axis).terms
+    leaf = half.requires_grad_()
+    result = penalise(leaf, term, batch_axis)
+    result.backward()
+    assert_allclose(0.3 * result.item(), value, rtol=1e-5)
+    wanted = torch.from_numpy(slope / 0.3).float().to(dtype)
+    assert leaf.grad.dtype == dtype
+    torch.testing.assert_close(leaf.grad, wanted, rtol=torch.finfo(dtype).eps, atol=1e-6)
+    assert (leaf.grad == wanted).float().mean() > 0.99
+    assert counted
 
 
 def test_differentiated_twice(counted):
@@ -107,8 +134,6 @@ def test_what_has_no_pieces_is_read_at_once(counted):
     mean = np.mean(np.diff(x, axis=0) ** 2)
     valid = np.ones((40, 30), bool)
     assert_allclose(float(tar(x, mask=valid)), mean, rtol=1e-12)
-    assert_allclose(float(tar(np.asfortranarray(x))), mean, rtol=1e-12)
-    assert_allclose(float(tar(torch.from_numpy(x).bfloat16())), mean, rtol=1e-2)
     assert float(tar(np.ones((1, 500)))) == 0
     assert float(tar(np.ones((5, 0)))) == 0
     assert counted == []

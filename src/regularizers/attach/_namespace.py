@@ -6,6 +6,8 @@ is 0 here, as it is in PyTorch (the standard's cannot be batched by `vmap`); the
 penalty is NaN all the same.
 """
 
+from collections.abc import Callable
+
 from array_api_compat.torch import any as any  # noqa: A004
 from array_api_compat.torch import astype as astype
 from array_api_compat.torch import max as max  # noqa: A004
@@ -33,7 +35,28 @@ from torch import tril as tril
 from torch import triu as triu
 from torch import where as where
 from torch import zeros_like as zeros_like
+from torch.compiler import is_compiling
 from torch.nn.functional import pad
+
+_ROW = 1024
+
+
+def sum_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the sum of a function of each element of `x`.
+
+    Compiled code on the CPU takes it row by row, which for absolute values is a third faster.
+    """
+    if is_compiling() and x.is_cpu and x.is_contiguous() and _is_in_rows(x):
+        return function(x.reshape(-1, _ROW)).sum(1).sum()
+    return function(x).sum()
+
+
+def _is_in_rows(x: Tensor) -> bool:
+    """Return whether `x` is known to be so many rows, while it is compiled."""
+    # a module of the compiler, which takes seconds to import
+    from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+    return statically_known_true(x.numel() % _ROW == 0)
 
 
 def with_zeros(x: Tensor, axis: int, before: int, after: int) -> Tensor:

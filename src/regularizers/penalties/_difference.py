@@ -10,7 +10,7 @@ from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of, with_zeros
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
-from regularizers.penalties._pieces import are_contiguous, library_of, lie_plainly
+from regularizers.penalties._pieces import library_of, lie_plainly
 from regularizers.penalties._separable import Separable
 from regularizers.penalties._steps_in_pieces import (
     add_slope_of_differences,
@@ -94,8 +94,9 @@ class Difference(Elementary):
         axis, arrays = self.time_axis, (x, *written)
         if not isinstance(self.of, Separable) or axis is None or not -x.ndim <= axis < x.ndim:
             return False
-        wide = all(is_wide(library_of(y), y) for y in arrays)
-        return wide and x.shape[axis] > 1 and are_contiguous(*arrays) and lie_plainly(*arrays)
+        if written and not all(is_wide(library_of(y), y) for y in arrays):
+            return False  # where states are written twice, half precision would round twice
+        return x.shape[axis] > 1 and all(map(lie_plainly, arrays))
 
     def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         return sum_of_differences(*self._separated(x))

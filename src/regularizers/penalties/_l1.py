@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import array_api_compat
 
-from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._arrays import Array, Namespace, sum_of
 from regularizers.penalties._frame import Frame, per
 from regularizers.penalties._separable import Separable
 from regularizers.penalties._shrink import Stage, Step, shrink_elements
@@ -48,6 +49,9 @@ class L1(Separable):
     def element(self, xp: Namespace, x: Array) -> Array:
         # unlike abs, its derivative at 0 is 0 in every library: half of 1 and half of -1
         return xp.maximum(x, -x)
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        return sum_of(frame.xp, partial(self.element, frame.xp), x), ()
 
     def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return library.sum(library.abs(x, out=room))

@@ -48,9 +48,9 @@ def _in_one_order(arrays: Sequence[Array]) -> list[Array] | None:
     """Return the arrays with their axes in the order of memory, if that is one for all."""
     if all(map(are_contiguous, arrays)):
         return list(arrays)
-    strides = _strides(arrays[0])
+    strides = strides_of(arrays[0])
     axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
-    ordered = [_permuted(x, axes) for x in arrays]
+    ordered = [permuted(x, axes) for x in arrays]
     return ordered if all(map(are_contiguous, ordered)) else None
 
 
@@ -62,12 +62,14 @@ def are_contiguous(*arrays: Array) -> bool:
     )
 
 
-def _strides(x: Array) -> Sequence[int]:
+def strides_of(x: Array) -> Sequence[int]:
+    """Return how far apart in memory the elements along each axis lie."""
     strides: Sequence[int] = x.stride() if array_api_compat.is_torch_array(x) else x.strides
     return strides
 
 
-def _permuted(x: Array, axes: Sequence[int]) -> Array:
+def permuted(x: Array, axes: Sequence[int]) -> Array:
+    """Return a view of `x` with its axes in another order."""
     return x.permute(*axes) if array_api_compat.is_torch_array(x) else x.transpose(axes)
 
 
@@ -124,22 +126,25 @@ def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
     """
     library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
-    room = _room(library, dtype)
+    room = kept_room(library, dtype, PIECE)
     for piece, *others in pieces(x, *written):
         yield converted(piece, dtype), room[: len(piece)], *others
 
 
-def _room(library: Any, dtype: Any) -> Array:
-    """Return room for a piece, which a thread keeps: fresh memory costs more than arithmetic."""
-    key = library.__name__, dtype, PIECE
+def kept_room(library: Any, dtype: Any, size: int, number: int = 0) -> Array:
+    """Return room that a thread keeps: fresh memory costs more than arithmetic.
+
+    Those of one size that are in use at once have different numbers.
+    """
+    key = library.__name__, dtype, size, number
     rooms: dict[Any, Array] = _kept.__dict__
     if key not in rooms:
         if library.__name__ == "torch":
             # one that inference mode made could not be written outside of it
             with library.inference_mode(False):
-                rooms[key] = library.empty(PIECE, dtype=dtype, device="cpu")
+                rooms[key] = library.empty(size, dtype=dtype, device="cpu")
         else:
-            rooms[key] = library.empty(PIECE, dtype=dtype)
+            rooms[key] = library.empty(size, dtype=dtype)
     return rooms[key]
 
 
