@@ -283,8 +283,8 @@ COLLECTING = [
     Mutant(
         "a penalty of nothing has no graph",
         "attach/_collect.py",
-        "requires_grad=bool(unread)",
-        "requires_grad=False",
+        "nothing.clone().requires_grad_()",
+        "nothing.clone()",
         (zero("a_penalty_of_nothing_can_be_differentiated"),),
     ),
 ]

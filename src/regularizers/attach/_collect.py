@@ -86,6 +86,12 @@ class Collect:
             *values.values(),
             *[together.penalty(self._strengths, last) for together in self._reader.read(records)],
         ]
+        unread = {record.key for record in records if isinstance(record, Unread)} - last.keys()
+        if unread:
+            nothing = torch.zeros((), device=device_of(self._model))
+            last |= dict.fromkeys(sorted(unread), nothing)
+            if not parts:
+                parts.append(nothing.clone().requires_grad_())  # as it is of any other strength
         self.last = last
         return total(parts, self._model)
 
@@ -100,11 +106,7 @@ class Collect:
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
                 self._gauges[record.key].measured(record.amount)
-        read = {record.key for record in records if not isinstance(record, Unread)}
-        unread = {record.key for record in records} - read
-        # in a graph, as they are with any other strength
-        nothing = torch.zeros((), device=device_of(self._model), requires_grad=bool(unread))
-        return units | dict.fromkeys(sorted(unread), nothing) | self.weights.units()
+        return units | self.weights.units()
 
     def _taken(self) -> Sequence[AnyRecord]:
         """Return what was recorded, of the whole batch if several processes share it."""
