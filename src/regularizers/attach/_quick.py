@@ -29,15 +29,23 @@ def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
     if isinstance(term, Separable):
         if _fused.is_fused(x):
             return _fused.read(x, term)
-        if not (x.is_cpu and x.is_contiguous()) and size <= PIECE:
-            wide = (x if x.dtype in _WIDE else x.float()).reshape(-1)
-            return term.sum_of(torch, wide, None), signs_of(x) if keeps_signs else None
+        if size <= PIECE:
+            return _read_at_once(x, term)
     elif size <= PIECE:
         return None
     if lies_in_pieces(term, x):
         signs = empty_beside(x, torch.int8) if keeps_signs else None
         return term.sum_in_pieces(x, signs), signs
     return None
+
+
+def _read_at_once(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
+    flat = (x if x.dtype in _WIDE else x.float()).reshape(-1)
+    if term.keeps != "sign":
+        return term.sum_of(torch, flat, None), None
+    # what has the sign for its derivative is the absolute value: their product, which BLAS sums
+    signs = torch.sign(flat)
+    return torch.dot(flat, signs), signs.to(torch.int8).reshape(x.shape)
 
 
 def slope(

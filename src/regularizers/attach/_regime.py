@@ -17,6 +17,11 @@ from regularizers.errors import CollectionError
 
 _CHECKPOINT = "torch.utils.checkpoint"
 
+# looked up once: between large operations a processor has forgotten where they are
+_task = torch._C._current_graph_task_id
+_saved_hooks = torch._C._autograd._top_saved_tensors_default_hooks
+_transform = torch._C._functorch.peek_interpreter_stack
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -44,7 +49,7 @@ class Pass(Enum):
 @never_compiled
 def current_pass() -> Pass:
     """Return what the running forward is a part of; not to be asked while compiling."""
-    if torch._C._current_graph_task_id() == -1:
+    if _task() == -1:
         return Pass.RECOMPUTED if _is_recomputation_on_top() else Pass.FORWARD
     if _is_recomputation_on_top() or _caller_in_checkpoint() == "unpack_hook":
         return Pass.RECOMPUTED
@@ -55,9 +60,9 @@ def current_pass() -> Pass:
 def is_plain_forward() -> bool:
     """Return whether the running forward is no part of anything: quicker than to say of what."""
     return (
-        torch._C._current_graph_task_id() == -1
-        and torch._C._autograd._top_saved_tensors_default_hooks(True) is None
-        and torch._C._functorch.peek_interpreter_stack() is None
+        _task() == -1
+        and _saved_hooks(True) is None
+        and _transform() is None
     )
 
 
@@ -74,14 +79,14 @@ def saved_tensors_are_hooked() -> bool:
     They may move or copy it, as offloading does, so that its version counter says nothing. A
     checkpoint's hooks are known: what they give back is the tensor itself, computed again.
     """
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    hooks = _saved_hooks(True)
     return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
 
 
 @never_compiled
 def is_transformed() -> bool:
     """Return whether a transform of `torch.func` is running, whose tensors are wrapped."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    return _transform() is not None
 
 
 @never_compiled
@@ -132,7 +137,7 @@ def _is_managed_by_fsdp(part: nn.Module, model: nn.Module) -> bool:
 
 @never_compiled
 def _is_recomputation_on_top() -> bool:
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    hooks = _saved_hooks(True)
     return hooks is not None and "_recomputation_hook" in getattr(hooks[0], "__qualname__", "")
 
 
