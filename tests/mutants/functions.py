@@ -112,6 +112,27 @@ FUNCTIONS = [
         (attach("rules::batch_axis_of_an_activity"),),
     ),
     Mutant(
+        "an operation is taken to save its result that does not",
+        "attach/_regime.py",
+        "type(x.grad_fn).__name__ in _SAVE_THEIR_RESULT and",
+        "x.grad_fn is not None and",
+        (attach("saved_anyway::others_do_not"),),
+    ),
+    Mutant(
+        "signs are kept beside what is saved anyway",
+        "attach/_function.py",
+        'reading.term.keeps == "sign" and not is_saved_anyway(x)',
+        'reading.term.keeps == "sign"',
+        (attach("saved_anyway::it_keeps_no_memory_of_its_own"),),
+    ),
+    Mutant(
+        "what is saved anyway is taken for its signs",
+        "attach/_quick.py",
+        "signs = wide if kept.dtype is torch.int8 else torch.sign(wide)",
+        "signs = wide",
+        (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
+    ),
+    Mutant(
         "a small output is not copied",
         "attach/taps/_collecting.py",
         "x = output.clone()\n            self._ledger",

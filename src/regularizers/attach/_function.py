@@ -10,7 +10,11 @@ from torch import Tensor
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach import _quick
-from regularizers.attach._regime import is_transformed, saved_tensors_are_hooked
+from regularizers.attach._regime import (
+    is_saved_anyway,
+    is_transformed,
+    saved_tensors_are_hooked,
+)
 from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary
@@ -146,17 +150,18 @@ class MeasureNow(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, reading: Reading) -> tuple[Tensor, ...]:
-        quick = _quick.read(x, reading.term) if mask is None else None
+        signs = reading.term.keeps == "sign" and not is_saved_anyway(x)
+        quick = _quick.read(x, reading.term, signs=signs) if mask is None else None
         if quick is None:
             output = Measure.forward(x, mask, reading)
             Measure.setup_context(ctx, (x, mask, reading), output)
             return output
-        statistic, signs = quick
+        statistic, kept = quick
         ctx.set_materialize_grads(False)
         ctx.reading, ctx.shape, ctx.dtype, ctx.mask = reading, x.shape, x.dtype, None
-        compares = signs is None and not saved_tensors_are_hooked()
+        compares = kept is None and not saved_tensors_are_hooked()
         ctx.version = x._version if compares else None
-        ctx.save_for_backward(x if signs is None else signs, None)
+        ctx.save_for_backward(x if kept is None else kept, None)
         return (statistic,)
 
     backward = Measure.backward

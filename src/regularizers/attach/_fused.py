@@ -26,9 +26,9 @@ def is_fused(x: Tensor) -> bool:
     return x.numel() >= LARGE and x.is_cuda and _Kernel.work and torch.utils._triton.has_triton()
 
 
-def read(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
-    """Return the statistic of `x`, and its signs where those are kept."""
-    result: tuple[Tensor, Tensor | None] = _READ(x.detach(), term)
+def read(x: Tensor, term: Separable, *, signs: bool) -> tuple[Tensor, Tensor | None]:
+    """Return the statistic of `x`, and its signs if asked for."""
+    result: tuple[Tensor, Tensor | None] = _READ(x.detach(), term, signs)
     return result
 
 
@@ -38,10 +38,9 @@ def slope(kept: Tensor, term: Separable, cotangent: Tensor, dtype: torch.dtype) 
     return result
 
 
-def _read(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
+def _read(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tensor | None]:
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    signs = torch.sign(x).to(torch.int8) if term.keeps == "sign" else None
-    return term.element(xp, wide).sum(), signs
+    return term.element(xp, wide).sum(), torch.sign(x).to(torch.int8) if signs else None
 
 
 def _slope(kept: Tensor, term: Separable, cotangent: Tensor, dtype: torch.dtype) -> Tensor:

@@ -20,32 +20,31 @@ AT_ONCE = 4 * PIECE
 """Elements up to which a gradient is written at once: pieces take longer, fresh memory or not."""
 
 
-def read(x: Tensor, term: Elementary) -> tuple[Tensor, Tensor | None] | None:
-    """Return the statistic of `x`, and its signs where those are kept; None if as any other."""
+def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:
+    """Return the statistic of `x`, and its signs if asked for; None if as any other."""
     size, kind = x.numel(), type(x)
     if size == 0 or not (kind is Tensor or kind is Parameter):
         return None
-    keeps_signs = term.keeps == "sign"
     if isinstance(term, Separable):
         if _fused.is_fused(x):
-            return _fused.read(x, term)
+            return _fused.read(x, term, signs=signs)
         if size <= PIECE:
-            return _read_at_once(x, term)
+            return _read_at_once(x, term, signs)
     elif size <= PIECE:
         return None
     if lies_in_pieces(term, x):
-        signs = empty_beside(x, torch.int8) if keeps_signs else None
-        return term.sum_in_pieces(x, signs), signs
+        kept = empty_beside(x, torch.int8) if signs else None
+        return term.sum_in_pieces(x, kept), kept
     return None
 
 
-def _read_at_once(x: Tensor, term: Separable) -> tuple[Tensor, Tensor | None]:
+def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tensor | None]:
     flat = (x if x.dtype in _WIDE else x.float()).reshape(-1)
-    if term.keeps != "sign":
+    if not signs:
         return term.sum_of(torch, flat, None), None
     # what has the sign for its derivative is the absolute value: their product, which BLAS sums
-    signs = torch.sign(flat)
-    return torch.dot(flat, signs), signs.to(torch.int8).reshape(x.shape)
+    sign = torch.sign(flat)
+    return torch.dot(flat, sign), sign.to(torch.int8).reshape(x.shape)
 
 
 def slope(
@@ -71,8 +70,10 @@ def signs_of(x: Tensor) -> Tensor:
 
 
 def _slope_at_once(kept: Tensor, term: Separable, cotangent: Tensor) -> Tensor:
+    wide = kept.to(cotangent.dtype)
     if term.keeps == "sign":
         # one fresh buffer: a product of two types would make a second
-        return kept.to(cotangent.dtype).mul_(cotangent)
-    slope: Tensor = term.slope_of(torch, kept.to(cotangent.dtype), None)
+        signs = wide if kept.dtype is torch.int8 else torch.sign(wide)
+        return signs.mul_(cotangent)
+    slope: Tensor = term.slope_of(torch, wide, None)
     return slope * (cotangent * term.times)

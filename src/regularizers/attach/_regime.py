@@ -15,6 +15,8 @@ from torch.distributed.tensor import DTensor
 
 from regularizers.errors import CollectionError
 
+_SAVE_THEIR_RESULT = {"ReluBackward0", "TanhBackward0", "SigmoidBackward0", "SoftmaxBackward0"}
+
 _CHECKPOINT = "torch.utils.checkpoint"
 
 # looked up once: between large operations a processor has forgotten where they are
@@ -59,11 +61,7 @@ def current_pass() -> Pass:
 @never_compiled
 def is_plain_forward() -> bool:
     """Return whether the running forward is no part of anything: quicker than to say of what."""
-    return (
-        _task() == -1
-        and _saved_hooks(True) is None
-        and _transform() is None
-    )
+    return _task() == -1 and _saved_hooks(True) is None and _transform() is None
 
 
 @never_compiled
@@ -81,6 +79,15 @@ def saved_tensors_are_hooked() -> bool:
     """
     hooks = _saved_hooks(True)
     return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
+
+
+@never_compiled
+def is_saved_anyway(x: Tensor) -> bool:
+    """Return whether what computed `x` keeps it for the backward pass: keeping it costs nothing.
+
+    Nor can it be changed in place unseen then.
+    """
+    return type(x.grad_fn).__name__ in _SAVE_THEIR_RESULT and _saved_hooks(True) is None
 
 
 @never_compiled

@@ -82,7 +82,7 @@ class Separable(Elementary):
     def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
         library = library_of(kept)
         gradient = empty_beside(kept, dtype)
-        if self.keeps == "sign":
+        if kept.dtype == library.int8:  # its signs
             for piece, into in pieces(kept, gradient):
                 into[...] = piece
                 into *= cotangent

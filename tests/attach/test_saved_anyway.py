@@ -1,0 +1,92 @@
+"""Of an output that its own operation keeps, L1 keeps the same memory, and no signs of its own."""
+
+import pytest
+import torch
+from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
+
+import regularizers as rz
+from regularizers.attach import _quick, _regime
+from regularizers.attach._regime import is_saved_anyway
+
+ACTIVATIONS = [nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(-1)]
+LARGE = _quick.PIECE + 5
+
+
+def test_the_operations_named_save_their_result():
+    x = torch.randn(3, 5, requires_grad=True)
+    names = set()
+    for activation in ACTIVATIONS:
+        y = activation(x)
+        names.add(type(y.grad_fn).__name__)
+        assert y.grad_fn._saved_result.data_ptr() == y.data_ptr()
+        assert is_saved_anyway(y)
+    assert names == _regime._SAVE_THEIR_RESULT
+
+
+@pytest.mark.parametrize("other", [nn.Linear(5, 5), nn.GELU(), nn.Flatten(0)])
+def test_others_do_not(other):
+    y = other(torch.randn(3, 5, requires_grad=True))
+    assert not is_saved_anyway(y)
+    assert not is_saved_anyway(y.detach())
+
+
+def test_not_where_what_is_saved_goes_through_hooks():
+    with saved_tensors_hooks(lambda x: x, lambda x: x):
+        assert not is_saved_anyway(torch.randn(3, requires_grad=True).relu())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("units", [7, 40_000, LARGE, 5 * LARGE])
+@pytest.mark.parametrize("activation", ACTIVATIONS[:2], ids=repr)
+def test_the_gradient_is_that_of_autograd(activation, units, dtype):
+    torch.manual_seed(0)
+    x = torch.randn(1, units, dtype=dtype, requires_grad=True)
+    model = nn.Sequential(activation)
+    reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="0")])
+    y = model(x)
+    (y.double().square().sum() + reg.penalty()).backward()
+    wanted = x.detach().clone().requires_grad_()
+    z = activation(wanted)
+    (z.double().square().sum() + 0.25 * z.double().abs().sum()).backward()
+    tolerance = 0.02 if dtype is torch.bfloat16 else 1e-6
+    torch.testing.assert_close(x.grad, wanted.grad, rtol=tolerance, atol=tolerance)
+
+
+def test_it_keeps_no_memory_of_its_own():
+    kept = []
+    model = nn.Sequential(nn.ReLU())
+    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0")])
+    x = torch.randn(1, 40_000, requires_grad=True)
+    y = model(x)
+    node = reg.penalty().grad_fn
+    seen = [node]
+    while seen:
+        node = seen.pop()
+        kept += [t for t in getattr(node, "saved_tensors", ()) if t is not None]
+        seen += [following for following, _ in node.next_functions if following is not None]
+    pointers = {t.data_ptr() for t in kept if t.numel() == y.numel()}
+    assert pointers == {y.data_ptr()}
+
+
+def test_a_change_in_place_is_seen():
+    model = nn.Sequential(nn.ReLU())
+    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0")])
+    y = model(torch.randn(1, 40_000, requires_grad=True))
+    y += 1.0
+    with pytest.raises(RuntimeError, match=r"in.?place"):
+        (y.sum() + reg.penalty()).backward()
+
+
+def test_under_a_checkpoint():
+    gradients = []
+    for wrapped in (False, True):
+        model = nn.Sequential(nn.ReLU())
+        reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0")])
+        torch.manual_seed(0)
+        x = torch.randn(1, 40_000, requires_grad=True)
+        y = checkpoint(model, x, use_reentrant=False) if wrapped else model(x)
+        (y.square().sum() + reg.penalty()).backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients, rtol=0, atol=0)
