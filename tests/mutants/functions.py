@@ -20,8 +20,8 @@ FUNCTIONS = [
     Mutant(
         "the gradient of a small output forgets what comes from above",
         "attach/_quick.py",
-        "return kept.to(cotangent.dtype).mul_(cotangent)",
-        "return kept.to(cotangent.dtype)",
+        "return signs.mul_(cotangent)",
+        "return signs",
         (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
     ),
     Mutant(
@@ -79,7 +79,7 @@ FUNCTIONS = [
     Mutant(
         "the input is saved where its signs would do",
         "attach/_function.py",
-        "ctx.save_for_backward(x if signs is None else signs, None)",
+        "ctx.save_for_backward(x if kept is None else kept, None)",
         "ctx.save_for_backward(x, None)",
         (attach("function_cost::l1_saves_one_byte_an_element"),),
     ),
@@ -142,8 +142,8 @@ FUNCTIONS = [
     Mutant(
         "a checkpoint's second forward records small outputs again",
         "attach/_regime.py",
-        "        _task() == -1\n        and _saved_hooks(True) is None\n",
-        "        True\n",
+        "return _task() == -1 and _saved_hooks(True) is None and _transform() is None",
+        "return _transform() is None",
         ("tests/matrix/test_matrix.py::test_small_outputs_too",),
     ),
     Mutant(
