@@ -49,6 +49,7 @@ def made(library, x):
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(_pieces, "PIECE", PIECE)
+    monkeypatch.setattr(_pieces, "LARGE", PIECE)
     monkeypatch.setattr(_quick, "PIECE", PIECE)
     monkeypatch.setattr(_quick, "AT_ONCE", PIECE)
 

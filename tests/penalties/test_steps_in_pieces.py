@@ -38,6 +38,7 @@ INNER = {
 def counted(monkeypatch):
     """Make pieces small, and count the differences that are read."""
     monkeypatch.setattr(_pieces, "PIECE", 400)
+    monkeypatch.setattr(_pieces, "LARGE", 400)
     monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
     monkeypatch.setattr(_quick, "PIECE", 400)
     taken, differences = [], _steps_in_pieces._States.differences

@@ -80,12 +80,10 @@ class Collect:
         A compiler leaves it out: which records count is known only when the program runs.
         """
         records = self._taken()
-        values = {key: self._strengths.times(key, u) for key, u in self._units(records).items()}
+        sums, others = self._reader.sums(records)
+        values = {key: self._strengths.times(key, u) for key, u in self._units(others).items()}
         last = {key: value.detach() for key, value in values.items()}
-        parts = [
-            *values.values(),
-            *[together.penalty(self._strengths, last) for together in self._reader.read(records)],
-        ]
+        parts = [*values.values(), *[each.penalty(self._strengths, last) for each in sums]]
         unread = {record.key for record in records if isinstance(record, Unread)} - last.keys()
         if unread:
             nothing = torch.zeros((), device=device_of(self._model))
@@ -95,12 +93,10 @@ class Collect:
         self.last = last
         return total(parts, self._model)
 
-    def _units(self, records: Sequence[AnyRecord]) -> dict[str, Tensor]:
+    def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
         for record in records:
-            if not isinstance(record, Record):
-                continue
             value: Tensor = self._term(record.key).value(record.statistic, record.tally, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value

@@ -54,9 +54,10 @@ def measure(
     if term.keeps == "input" and (copy or _must_copy()):
         x = x.clone()
     reading = Reading(term, batch_axis, site, gauge)
-    plain = not (torch.compiler.is_compiling() or is_transformed())
-    function = MeasureNow if plain else Measure
-    statistic = function.apply(x, mask, reading)[0]  # type: ignore[no-untyped-call]
+    if torch.compiler.is_compiling() or is_transformed():
+        statistic = Measure.apply(x, mask, reading)[0]  # type: ignore[no-untyped-call]
+    else:
+        statistic = measure_now(x, mask, reading)
     return statistic, term.tally(reading.frame(x.shape, statistic.dtype, mask))
 
 
@@ -165,6 +166,16 @@ class MeasureNow(torch.autograd.Function):
         return (statistic,)
 
     backward = Measure.backward
+
+
+# what `apply` does before is to ask for transforms: callers have
+_measure_now = super(torch.autograd.Function, MeasureNow).apply
+
+
+def measure_now(x: Tensor, mask: Tensor | None, reading: Reading) -> Tensor:
+    """Return the statistic of `x` in its graph, where nothing is transformed or compiled."""
+    statistic: Tensor = _measure_now(x, mask, reading)[0]
+    return statistic
 
 
 def _saved(ctx: Any) -> tuple[Tensor | None, ...]:

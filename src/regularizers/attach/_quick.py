@@ -16,8 +16,19 @@ from regularizers.penalties._separable import Separable
 
 _WIDE = (torch.float32, torch.float64)
 
-AT_ONCE = 4 * PIECE
+AT_ONCE = 2 * PIECE
 """Elements up to which a gradient is written at once: pieces take longer, fresh memory or not."""
+
+_FEW = 2**17
+
+
+def is_for_autograd(x: Tensor, term: Elementary) -> bool:
+    """Return whether `x.abs().sum()` is quicker than what computes the gradient in Python.
+
+    It writes memory twice, of which there is little; and keeps `x` itself, which must be kept
+    anyway.
+    """
+    return x.numel() <= _FEW and term.keeps == "sign" and x.dtype in _WIDE
 
 
 def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:

@@ -1,7 +1,8 @@
-"""Small outputs, which a tap only copies, and which are read all at once when collected.
+"""What is done at once for many sites when they are collected.
 
-Of a small output the call that reads it costs more than the reading. A copy is cheap; it is in the
-graph of what was copied, and nobody else can change it.
+Most penalties are a number times their statistic: one product for all of them. Small outputs are
+only copied by their taps, and read here: of these the call that reads costs more than the reading.
+A copy is cheap; it is in the graph of what was copied, and nobody else can change it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach._ledger import AnyRecord, Record, Waiting
+from regularizers.attach._regime import is_transformed
 from regularizers.attach._sites import Entry
 from regularizers.penalties._separable import Separable
 
@@ -22,31 +24,49 @@ SMALL = 2**14
 """Elements up to which an output is copied: in float32 64 kilobytes."""
 
 
-class Together:
+class Sums:
+    """Statistics side by side, of each of which a penalty is so many times as much.
+
+    Args:
+        keys: of the penalties.
+        statistics: in one dimension, in their graph.
+        constants: what each is multiplied by for a strength of 1.
+    """
+
+    def __init__(self, keys: Sequence[str], statistics: Tensor, constants: Sequence[float]) -> None:
+        self._keys, self._statistics, self._constants = keys, statistics, constants
+
+    def penalty(self, strengths: Mapping[str, float], values: dict[str, Tensor]) -> Tensor:
+        """Return the sum of the penalties, and add each, outside of the graph, into `values`."""
+        factors = self._statistics.new_tensor(
+            [
+                strengths[key] * constant
+                for key, constant in zip(self._keys, self._constants, strict=True)
+            ]
+        )
+        penalties = self._statistics * factors
+        for key, value in zip(self._keys, penalties.detach().unbind(), strict=True):
+            values[key] = values[key] + value if key in values else value
+        return penalties.sum()
+
+
+class Together(Sums):
     """The penalty of several copies of one shape and type, read at once."""
 
     def __init__(self, term: Separable, waiting: Sequence[Waiting]) -> None:
         self._waiting = waiting
-        self._term = term
-        first = waiting[0].x
+        self._tally = term.tally(term.frame(xp, waiting[0].x, None))
         x = torch.stack([record.x for record in waiting])
-        self._sums: Tensor = MeasureRows.apply(x, term)  # type: ignore[no-untyped-call]
-        self._tally = term.tally(term.frame(xp, first, None))
+        super().__init__(
+            [record.key for record in waiting],
+            MeasureRows.apply(x, term),  # type: ignore[no-untyped-call]
+            [term.constant(self._tally)] * len(waiting),
+        )
 
     def records(self) -> Iterator[tuple[Waiting, Record]]:
         """Yield each copy, and what was read of it."""
-        for waiting, statistic in zip(self._waiting, self._sums.unbind(), strict=True):
+        for waiting, statistic in zip(self._waiting, self._statistics.unbind(), strict=True):
             yield waiting, Record(waiting.key, statistic, self._tally)
-
-    def penalty(self, strengths: Mapping[str, float], values: dict[str, Tensor]) -> Tensor:
-        """Return the sum of the penalties, and add each, outside of the graph, into `values`."""
-        constant = self._term.constant(self._tally)
-        keys = [waiting.key for waiting in self._waiting]
-        factors = self._sums.new_tensor([strengths[key] * constant for key in keys])
-        penalties = self._sums * factors
-        for key, value in zip(keys, penalties.detach().unbind(), strict=True):
-            values[key] = values[key] + value if key in values else value
-        return penalties.sum()
 
 
 class Reader:
@@ -64,7 +84,35 @@ class Reader:
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
-    def read(self, records: Iterable[AnyRecord]) -> list[Together]:
+    def sums(self, records: Sequence[AnyRecord]) -> tuple[list[Sums], list[Record]]:
+        """Return what is proportional to the penalties, and the records of all others."""
+        sums: list[Sums] = [*self._copies(records)]
+        alike: dict[tuple[object, ...], list[Record]] = {}
+        others = []
+        for record in records:
+            if isinstance(record, Record):
+                if self._is_proportional(record):
+                    kind = (record.statistic.dtype, record.statistic.device)
+                    alike.setdefault(kind, []).append(record)
+                else:
+                    others.append(record)
+        for group in alike.values():
+            constants = [self._terms[record.key].constant(record.tally) for record in group]
+            statistics = torch.stack([record.statistic for record in group])
+            sums.append(Sums([record.key for record in group], statistics, constants))
+        return sums, others
+
+    def _is_proportional(self, record: Record) -> bool:
+        """Return whether the penalty is a number times the statistic, which is a number too."""
+        return (
+            record.key in self._terms
+            and record.amount is None
+            and not isinstance(record.tally, Tensor)
+            and type(record.statistic) is Tensor
+            and not is_transformed()
+        )
+
+    def _copies(self, records: Iterable[AnyRecord]) -> list[Together]:
         """Return the copies among `records` read."""
         alike: dict[tuple[object, ...], list[Waiting]] = {}
         for record in records:
@@ -78,7 +126,7 @@ class Reader:
         """Return `records`, in the place of each copy what was read of it."""
         read = {
             id(waiting): record
-            for together in self.read(records)
+            for together in self._copies(records)
             for waiting, record in together.records()
         }
         return [record if isinstance(record, Record) else read[id(record)] for record in records]

@@ -11,13 +11,16 @@ import array_api_compat
 
 from regularizers.penalties._arrays import Array, size_of
 
-PIECE = 2**18
-"""Elements of a piece: in float32 a megabyte, which the caches of a core hold a few of."""
+PIECE = 2**19
+"""Elements of a piece: in float32 two megabytes, which the caches hold a few of."""
+
+LARGE = 2**16
+"""Elements from which a fresh temporary costs more than the calls that do without."""
 
 
 def is_large(x: Array) -> bool:
-    """Return whether an array is too large to be read at once as fast as in pieces."""
-    return size_of(x) > PIECE
+    """Return whether an array is large enough to be read in pieces, were it only one."""
+    return size_of(x) > LARGE
 
 
 def lie_plainly(x: Array, *written: Array) -> bool:

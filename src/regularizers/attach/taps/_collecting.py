@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _ops, _together
-from regularizers.attach._function import MeasureNow, Reading
+from regularizers.attach._function import Reading, measure_now
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
-from regularizers.attach._ledger import Ledger, Record, Unread, Waiting
+from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread, Waiting
 from regularizers.attach._masks import Masks
 from regularizers.attach._outputs import replace_in
+from regularizers.attach._quick import is_for_autograd
 from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
     is_plain_forward,
+    is_saved_anyway,
     never_compiled,
 )
 from regularizers.attach._sites import ActivitySite
@@ -29,8 +31,17 @@ from regularizers.errors import RegimeError
 from regularizers.penalties._frame import Tally
 from regularizers.penalties._separable import Separable
 
-_SHAPES = 100
-"""How many shapes of outputs are remembered."""
+_KINDS = 100
+"""How many shapes and types of outputs are remembered."""
+
+
+class _How(NamedTuple):
+    """How one penalty reads outputs of one kind."""
+
+    key: str
+    reading: Reading
+    tally: Tally
+    is_for_autograd: bool
 
 
 class Collecting(Tap):
@@ -53,7 +64,7 @@ class Collecting(Tap):
             for key, term in self._terms
         ]
         self._copies = self._rule.copy and any(term.keeps == "input" for _, term in self._terms)
-        self._tallies: dict[tuple[str, torch.Size], Tally] = {}
+        self._met: dict[tuple[torch.Size, torch.dtype], list[_How]] = {}
         self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
@@ -70,7 +81,7 @@ class Collecting(Tap):
         keywords: dict[str, Any] | None = None,
     ) -> Any:
         """Record the penalties of `output`, which stays as it is; equal to it, if it is watched."""
-        if self._ledger.closed:
+        if self._record_again(module, output) or self._ledger.closed:
             return None
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
@@ -80,8 +91,9 @@ class Collecting(Tap):
                 self._ledger.record(self._unread)
                 return None
             if self._is_simple and self._is_plain(module, output):
-                self._check(module, output)
-                self._record_plainly(output)
+                self._meet(module, output)
+                if not self._record_again(module, output):
+                    self._ledger.record(self._unread)
                 return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
@@ -102,40 +114,57 @@ class Collecting(Tap):
             and is_plain_forward()
         )
 
-    def _record_plainly(self, output: Tensor) -> None:
-        """Record the penalties of an output with no more around them than must be."""
+    def _meet(self, module: nn.Module, output: Tensor) -> None:
+        """Check what reading an output would check each time, and remember its kind."""
+        for _, term in self._terms:
+            term.check_shape(tuple(output.shape))
+        if not self._checked:
+            self._check_units_are_whole(module)
+        if len(self._met) == _KINDS:
+            self._met.clear()
+        self._met[output.shape, output.dtype] = [
+            _How(key, reading, _tally(reading, output), is_for_autograd(output, reading.term))
+            for key, reading in self._readings
+        ]
+
+    def _record_again(self, module: nn.Module, output: Any) -> bool:
+        """Record the penalties of an output of a kind met before; return whether it was one.
+
+        This is one function and asks for little: between large operations the processor has
+        forgotten where Python is, and each call of another costs it microseconds.
+        """
+        if (
+            type(output) is not Tensor
+            or not (module.training and torch.is_grad_enabled())
+            or torch.compiler.is_compiling()
+            or self._ledger.closed
+            or self._masks.any
+            or "_is_replica" in module.__dict__
+        ):
+            return False
+        if self._strengths_at != self._strengths.version:
+            self._look_at_strengths()
+        met = self._met.get((output.shape, output.dtype))
+        if met is None or self._is_zero or not is_plain_forward():
+            return False
+        records: list[AnyRecord]
         if output.numel() <= _together.SMALL:
             x = output.clone()
-            self._ledger.record([Waiting(key, x) for key, _ in self._terms])
-            return
-        x = output.clone() if self._copies else output
-        self._ledger.record(
-            [
+            records = [Waiting(key, x) for key, _ in self._terms]
+        else:
+            x = output.clone() if self._copies else output
+            records = [
                 Record(
-                    key,
-                    MeasureNow.apply(x, None, reading)[0],  # type: ignore[no-untyped-call]
-                    self._tally(key, reading, output),
+                    how.key,
+                    x.abs().sum()
+                    if how.is_for_autograd and is_saved_anyway(x)
+                    else measure_now(x, None, how.reading),
+                    how.tally,
                 )
-                for key, reading in self._readings
+                for how in met
             ]
-        )
-
-    def _tally(self, key: str, reading: Reading, output: Tensor) -> Tally:
-        """Return what a statistic is divided by, which depends on the shape of an output alone."""
-        place = key, output.shape
-        if place not in self._tallies:
-            if len(self._tallies) > _SHAPES:
-                self._tallies.clear()
-            frame = reading.frame(output.shape, torch.float32, None)
-            self._tallies[place] = reading.term.tally(frame)
-        return self._tallies[place]
-
-    def _check(self, module: nn.Module, output: Tensor) -> None:
-        """Check the first time what reading an output would check each time."""
-        if not self._checked:
-            for _, term in self._terms:
-                term.check_shape(tuple(output.shape))
-            self._check_units_are_whole(module)
+        self._ledger.record(records)
+        return True
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():
@@ -165,3 +194,8 @@ class Collecting(Tap):
             f"penalty cannot be a term of the loss; use checkpoint(..., use_reentrant=False), or "
             f'Regularization(..., delivery="inject")'
         )
+
+
+def _tally(reading: Reading, output: Tensor) -> Tally:
+    """Return what a statistic is divided by, which depends on the shape of an output alone."""
+    return reading.term.tally(reading.frame(output.shape, torch.float32, None))

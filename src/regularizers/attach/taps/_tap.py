@@ -74,9 +74,12 @@ class Tap(Hook):
         Not before a first output was checked, and not where a checkpoint compares what is saved.
         """
         if self._strengths_at != self._strengths.version:
-            self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
-            self._strengths_at = self._strengths.version
+            self._look_at_strengths()
         return self._is_zero and self._checked and is_plain_forward()
+
+    def _look_at_strengths(self) -> None:
+        self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
+        self._strengths_at = self._strengths.version
 
     def _activation(
         self,
