@@ -7,7 +7,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach import _quick, _regime
+from regularizers.attach import _absolute, _quick, _regime
 from regularizers.attach._regime import is_saved_anyway
 
 ACTIVATIONS = [nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(-1)]
@@ -54,7 +54,7 @@ def test_the_gradient_is_that_of_autograd(activation, units, dtype):
     torch.testing.assert_close(x.grad, wanted.grad, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("units", [_quick._FEW, _quick._FEW + 1])
+@pytest.mark.parametrize("units", [_absolute._MIDDLING, _absolute._MIDDLING + 1])
 def test_it_keeps_no_memory_of_its_own(units):
     kept = []
     model = nn.Sequential(nn.ReLU())

@@ -105,8 +105,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/taps/_collecting.py",
-        "case Pass.FORWARD:\n                self._ledger.record(records)",
-        "case Pass.FORWARD:\n                self._ledger.record(records + records)",
+        "        self._ledger.record(records)\n        return True",
+        "        self._ledger.record(records + records)\n        return True",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -185,9 +185,16 @@ COLLECTING = [
     Mutant(
         "taps go on after detach where they are called all the same",
         "attach/taps/_collecting.py",
-        "        if self._ledger.closed:\n            return None\n",
-        "",
+        "self._record_again(module, output) or self._ledger.closed",
+        "self._record_again(module, output)",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
+    ),
+    Mutant(
+        "after detach outputs of a kind met before are recorded",
+        "attach/taps/_collecting.py",
+        "            or self._ledger.closed\n            or self._masks.any",
+        "            or self._masks.any",
+        (attach("met_before::a_detach_within_the_forward"),),
     ),
     Mutant(
         "records are kept after the collection",

@@ -174,7 +174,7 @@ _measure_now = super(torch.autograd.Function, MeasureNow).apply
 
 def measure_now(x: Tensor, mask: Tensor | None, reading: Reading) -> Tensor:
     """Return the statistic of `x` in its graph, where nothing is transformed or compiled."""
-    statistic: Tensor = _measure_now(x, mask, reading)[0]
+    statistic: Tensor = _measure_now(x, mask, reading)[0]  # type: ignore[no-untyped-call]
     return statistic
 
 

@@ -19,17 +19,6 @@ _WIDE = (torch.float32, torch.float64)
 AT_ONCE = 2 * PIECE
 """Elements up to which a gradient is written at once: pieces take longer, fresh memory or not."""
 
-_FEW = 2**17
-
-
-def is_for_autograd(x: Tensor, term: Elementary) -> bool:
-    """Return whether `x.abs().sum()` is quicker than what computes the gradient in Python.
-
-    It writes memory twice, of which there is little; and keeps `x` itself, which must be kept
-    anyway.
-    """
-    return x.numel() <= _FEW and term.keeps == "sign" and x.dtype in _WIDE
-
 
 def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:
     """Return the statistic of `x`, and its signs if asked for; None if as any other."""
@@ -53,9 +42,10 @@ def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tens
     flat = (x if x.dtype in _WIDE else x.float()).reshape(-1)
     if not signs:
         return term.sum_of(torch, flat, None), None
-    # what has the sign for its derivative is the absolute value: their product, which BLAS sums
+    # what has the sign for its derivative is the absolute value: their product
     sign = torch.sign(flat)
-    return torch.dot(flat, sign), sign.to(torch.int8).reshape(x.shape)
+    kept = sign.to(torch.int8).reshape(x.shape)
+    return sign.mul_(flat).sum(), kept
 
 
 def slope(

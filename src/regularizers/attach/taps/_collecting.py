@@ -9,19 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.attach import _ops, _together
+from regularizers.attach._absolute import is_sum_of_absolute, sum_of_absolute
 from regularizers.attach._function import Reading, measure_now
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread, Waiting
 from regularizers.attach._masks import Masks
 from regularizers.attach._outputs import replace_in
-from regularizers.attach._quick import is_for_autograd
 from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
     is_plain_forward,
-    is_saved_anyway,
     never_compiled,
 )
 from regularizers.attach._sites import ActivitySite
@@ -41,7 +40,7 @@ class _How(NamedTuple):
     key: str
     reading: Reading
     tally: Tally
-    is_for_autograd: bool
+    absolute: bool
 
 
 class Collecting(Tap):
@@ -123,7 +122,7 @@ class Collecting(Tap):
         if len(self._met) == _KINDS:
             self._met.clear()
         self._met[output.shape, output.dtype] = [
-            _How(key, reading, _tally(reading, output), is_for_autograd(output, reading.term))
+            _How(key, reading, _tally(reading, output), is_sum_of_absolute(output, reading.term))
             for key, reading in self._readings
         ]
 
@@ -156,9 +155,7 @@ class Collecting(Tap):
             records = [
                 Record(
                     how.key,
-                    x.abs().sum()
-                    if how.is_for_autograd and is_saved_anyway(x)
-                    else measure_now(x, None, how.reading),
+                    sum_of_absolute(x) if how.absolute else measure_now(x, None, how.reading),
                     how.tally,
                 )
                 for how in met
