@@ -1,12 +1,19 @@
 """Of an output that its own operation keeps, L1 keeps the same memory, and no signs of its own."""
 
+import warnings
+from functools import partial
+
 import pytest
 import torch
+from functorch.compile import make_boxed_func
 from torch import nn
+from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.exc import BackendCompilerFailed
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
+from matrix.judge import OF_DYNAMO
 from regularizers.attach import _absolute, _quick, _regime
 from regularizers.attach._regime import is_saved_anyway
 
@@ -92,3 +99,67 @@ def test_under_a_checkpoint():
         (y.square().sum() + reg.penalty()).backward()
         gradients.append(x.grad)
     torch.testing.assert_close(*gradients, rtol=0, atol=0)
+
+
+@pytest.fixture
+def compiled():
+    """Return the compiler, started afresh; what it warns of itself is its own."""
+    torch._dynamo.reset()
+    with warnings.catch_warnings():
+        for message in OF_DYNAMO:
+            warnings.filterwarnings("ignore", message)
+        yield partial(torch.compile, fullgraph=True)
+
+
+class Changing(nn.Module):
+    """An activation, whose output may be changed in place."""
+
+    def __init__(self, activation, change):
+        super().__init__()
+        self.activation, self.change = activation, change
+
+    def forward(self, x):
+        y = self.activation(x * 1.0)
+        z = y * 2.0
+        if self.change:
+            y.neg_()
+        return y + z
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+def test_compiled(activation, compiled):
+    model = Changing(activation, change=False)
+    reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="activation")])
+    x = torch.randn(1, 50, requires_grad=True)
+    y = compiled(model, backend="aot_eager")(x)
+    (y.square().sum() + reg.penalty()).backward()
+    wanted = x.detach().clone().requires_grad_()
+    z = activation(wanted * 1.0)
+    (9 * z.square().sum() + 0.25 * z.abs().sum()).backward()
+    torch.testing.assert_close(x.grad, wanted.grad)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+def test_compiled_a_change_in_place_is_refused_by_the_compiler(activation, compiled):
+    model = Changing(activation, change=True)
+    reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="activation")])
+    with pytest.raises(BackendCompilerFailed, match="modified by an inplace operation"):
+        compiled(model, backend="aot_eager")(torch.randn(1, 50, requires_grad=True))
+    reg.detach()
+
+
+@pytest.mark.parametrize(("site", "keeps_signs"), [(nn.ReLU(), False), (nn.GELU(), True)])
+def test_compiled_it_keeps_no_signs(site, keeps_signs, compiled):
+    types = []
+
+    def forward(graph, _):
+        (output,) = [node for node in graph.graph.nodes if node.op == "output"]
+        types.extend([node.meta["val"].dtype for node in output.args[0] if node is not None])
+        return make_boxed_func(graph)
+
+    backend = aot_autograd(fw_compiler=forward, bw_compiler=lambda graph, _: make_boxed_func(graph))
+    model = nn.Sequential(nn.Linear(4, 6), site)
+    reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="1")])
+    y = compiled(model, backend=backend)(torch.randn(5, 4))
+    (y.square().sum() + reg.penalty()).backward()
+    assert (torch.int8 in types) == keeps_signs

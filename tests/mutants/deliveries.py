@@ -119,8 +119,8 @@ COLLECTING = [
     Mutant(
         "what a checkpoint recomputes is recorded by compiled code",
         "attach/_ledger.py",
-        "return self.backward_id is None or self.backward_id.item() == -1",
-        "return True",
+        "backward.item() != -1",
+        "False",
         (
             cell("compiled block inside a checkpoint", "collect", SQUARES),
             cell("compiled block inside a checkpoint without early stop", "collect", SQUARES),

@@ -126,6 +126,13 @@ FUNCTIONS = [
         (attach("saved_anyway::it_keeps_no_memory_of_its_own"),),
     ),
     Mutant(
+        "compiled code keeps all signs",
+        "attach/_function.py",
+        'keeps == "sign" and saved_anyway and torch.compiler.is_compiling()',
+        "False",
+        (attach("saved_anyway::compiled_it_keeps_no_signs"),),
+    ),
+    Mutant(
         "what is saved anyway is taken for its signs",
         "attach/_quick.py",
         "signs = wide if kept.dtype is torch.int8 else torch.sign(wide)",

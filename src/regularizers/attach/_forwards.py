@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
+from regularizers.attach import _ops
 from regularizers.attach._hooks import Hook, is_recording
 from regularizers.attach._ledger import Ledger
 
@@ -20,6 +22,9 @@ class Begin(Hook):
         """Hold what is recorded from here on until the forward has ended."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.begin()
+            if torch.compiler.is_compiling():
+                # asked once for all sites: the compiler cannot look into the question
+                self._ledger.backward_id = _ops.backward_id(torch.zeros(()))
 
 
 class Commit(Hook):

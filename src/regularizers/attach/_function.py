@@ -17,8 +17,9 @@ from regularizers.attach._regime import (
 )
 from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._elementary import Elementary, Keeps
 from regularizers.penalties._frame import Axes, Frame, Tally
+from regularizers.penalties._separable import Separable
 
 
 def penalise(
@@ -45,15 +46,20 @@ def measure(
     site: str = "",
     copy: bool = False,
     gauge: int | None = None,
+    saved_anyway: bool = False,
 ) -> tuple[Tensor, Tally]:
     """Return the statistic of `x` in its graph, and the tally: what the penalty is a function of.
 
     Reading `x` is the Function's part, with the analytic gradient and the least that it must save;
-    what follows is arithmetic on a small statistic, which autograd does as well.
+    what follows is arithmetic on a small statistic, which autograd does as well. Compiled code,
+    in which a byte of sign costs time, is told if what computed `x` saves it anyway.
     """
-    if term.keeps == "input" and (copy or _must_copy()):
+    keeps = term.keeps
+    if keeps == "input" and (copy or _must_copy()):
         x = x.clone()
-    reading = Reading(term, batch_axis, site, gauge)
+    if keeps == "sign" and saved_anyway and torch.compiler.is_compiling():
+        keeps = "input"  # which cannot be changed in place unseen
+    reading = Reading(term, batch_axis, site, gauge, keeps)
     if torch.compiler.is_compiling() or is_transformed():
         statistic = Measure.apply(x, mask, reading)[0]  # type: ignore[no-untyped-call]
     else:
@@ -77,6 +83,7 @@ class Reading(NamedTuple):
     batch_axis: Axes
     site: str
     gauge: int | None
+    keeps: Keeps
 
     def frame(self, shape: Sequence[int], dtype: torch.dtype, mask: Tensor | None) -> Frame:
         """Return how elements accumulated in `dtype` become one number."""
@@ -112,7 +119,7 @@ class Measure(torch.autograd.Function):
         ctx.version = None
         plain = not (torch.compiler.is_compiling() or is_transformed())
         ctx.mask = mask if plain else None
-        match ctx.reading.term.keeps:
+        match ctx.reading.keeps:
             case "input":
                 read = x
                 if plain and not _must_copy():
@@ -140,7 +147,10 @@ class Measure(torch.autograd.Function):
             if term.keeps == "input" and torch.is_grad_enabled():
                 # differentiated again: what the statistic kept is a function of x as well
                 kept = list(term.measure(x, frame)[1])
-            gradient = frame.select(term.pullback(x, tuple(kept), cotangent, frame))
+            if x is not None and ctx.reading.keeps == "sign" and isinstance(term, Separable):
+                gradient = cotangent * x  # which are the signs
+            else:
+                gradient = frame.select(term.pullback(x, tuple(kept), cotangent, frame))
         if ctx.reading.gauge is not None:
             gradient = noted(gradient, None, "penalty", ctx.reading.gauge)
         return gradient.to(ctx.dtype), None, None

@@ -24,11 +24,6 @@ class Record(NamedTuple):
     amount: Tensor | None = None
     """Of a penalty with a target: the total and the count of what it measures."""
 
-    @property
-    def counts(self) -> bool:
-        """Whether it was made in a forward, and not when a checkpoint repeated it."""
-        return self.backward_id is None or self.backward_id.item() == -1
-
 
 class Waiting(NamedTuple):
     """A copy of a small output, which one penalty is still to read."""
@@ -36,21 +31,11 @@ class Waiting(NamedTuple):
     key: str
     x: Tensor
 
-    @property
-    def counts(self) -> bool:
-        """Whether it was made in a forward: only there is anything copied."""
-        return True
-
 
 class Unread(NamedTuple):
     """An output that was left unread, as the strength of a penalty was 0."""
 
     key: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether it was made in a forward: only there is anything left unread."""
-        return True
 
 
 AnyRecord: TypeAlias = Record | Waiting | Unread
@@ -67,6 +52,8 @@ class Ledger:
         self.max_uncollected = max_uncollected
         self.closed = False
         self.reentrant: RegimeError | None = None
+        self.backward_id: Tensor | None = None
+        """Of a forward that compiled code begins: the backward pass it is in, -1 for none."""
         self._dropped = False
         self._warned = False
         self._forwards: list[list[AnyRecord]] = []
@@ -97,7 +84,7 @@ class Ledger:
         """Hold what is recorded from here on; what is held already was interrupted."""
         self._begun_twice = self._begun > 0
         self._begun += 1
-        self._running = []
+        self._running, self.backward_id = [], None
 
     def commit(self) -> None:
         """Let what is held count: the forward ended well."""
@@ -106,11 +93,11 @@ class Ledger:
         if len(self._forwards) == self.max_uncollected:
             self._drop()
         self._forwards.append(self._running)
-        self._running = None
+        self._running, self.backward_id = None, None
 
     def end(self) -> None:
         """Forget what is still held: its forward raised."""
-        self._running = None
+        self._running, self.backward_id = None, None
         self._begun -= 1
         # a forward that began within another one, rather than after one that was interrupted
         if self._begun == 0 and self._begun_twice:
@@ -124,15 +111,22 @@ class Ledger:
 
     def clear(self) -> None:
         """Hold nothing, as after a collection."""
-        self._forwards, self._outside, self._running = [], {}, None
+        self._forwards, self._outside = [], {}
+        self._running, self.backward_id = None, None
         self._dropped, self._called_itself, self._begun = False, False, 0
         self.reentrant = None
 
     def records(self) -> Iterator[AnyRecord]:
-        """Yield what was recorded; it stays."""
+        """Yield what was recorded in forwards, and not when a checkpoint repeated one; it stays."""
+        within: dict[int, bool] = {}  # one forward's records have one tensor to ask
         for record in itertools.chain(*self._forwards, *self._outside.values()):
-            if record.counts:
-                yield record
+            backward = record.backward_id if isinstance(record, Record) else None
+            if backward is not None:
+                if id(backward) not in within:
+                    within[id(backward)] = backward.item() != -1
+                if within[id(backward)]:
+                    continue
+            yield record
 
     def check_complete(self) -> None:
         """Raise unless what is held is what was recorded in whole forwards.

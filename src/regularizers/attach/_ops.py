@@ -10,7 +10,7 @@ from regularizers.attach import _gauge, _scale
 
 @torch.library.custom_op("regularizers::backward_id", mutates_args=())
 def backward_id(value: Tensor) -> Tensor:
-    """Return the number of the backward pass in which `value` is computed, -1 outside of one.
+    """Return the number of the backward pass in which this is called, -1 outside of one.
 
     Compiled code cannot ask while it is traced, because the same code runs in the forward and,
     repeated by a checkpoint, in the backward.

@@ -15,6 +15,9 @@ from torch.distributed.tensor import DTensor
 
 from regularizers.errors import CollectionError
 
+SAVING_THEIR_RESULT = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax)
+"""Modules that keep what they put out for the backward pass; `is_saved_anyway` asks a tensor."""
+
 _SAVE_THEIR_RESULT = {"ReluBackward0", "TanhBackward0", "SigmoidBackward0", "SoftmaxBackward0"}
 
 _CHECKPOINT = "torch.utils.checkpoint"

@@ -59,7 +59,7 @@ class Collecting(Tap):
         self._ledger = ledger
         self._unread = [Unread(key) for key, _ in self._terms]
         self._readings = [
-            (key, Reading(term, term.batch_axis or 0, self._site, None))
+            (key, Reading(term, term.batch_axis or 0, self._site, None, term.keeps))
             for key, term in self._terms
         ]
         self._copies = self._rule.copy and any(term.keeps == "input" for _, term in self._terms)
@@ -165,9 +165,10 @@ class Collecting(Tap):
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():
-            self._ledger.record(
-                [r._replace(backward_id=_ops.backward_id(r.statistic.detach())) for r in records]
-            )
+            backward_id = self._ledger.backward_id
+            if backward_id is None:
+                backward_id = _ops.backward_id(records[0].statistic.detach())
+            self._ledger.record([record._replace(backward_id=backward_id) for record in records])
             return
         match current_pass():
             case Pass.FORWARD:

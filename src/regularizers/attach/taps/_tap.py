@@ -18,6 +18,7 @@ from regularizers.attach._ledger import Record
 from regularizers.attach._masks import Masks, mask_of, masked
 from regularizers.attach._outputs import Activation, activation_of, state_before
 from regularizers.attach._regime import (
+    SAVING_THEIR_RESULT,
     is_plain_forward,
     is_transformed,
     may_hold_a_part_of_the_units,
@@ -48,6 +49,7 @@ class Tap(Hook):
         self._rule = site.rule
         self._masks = masks
         self._site = site.name
+        self._is_saved_anyway = isinstance(site.module, SAVING_THEIR_RESULT)
         self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
         self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
         self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
@@ -139,7 +141,16 @@ class Tap(Hook):
             axes = batch_axis if term.batch_axis is None else term.batch_axis
             copy, gauge = self._rule.copy, self._gauges.get(key)
             handle = None if gauge is None else gauge.handle
-            read = measure(x, term, axes, mask, site=self._site, copy=copy, gauge=handle)
+            read = measure(
+                x,
+                term,
+                axes,
+                mask,
+                site=self._site,
+                copy=copy,
+                gauge=handle,
+                saved_anyway=self._is_saved_anyway,
+            )
             amount = None if gauge is None else amount_of(x, term, axes, mask, self._site)
             records.append(Record(key, *read, amount=amount))
         return records
