@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
 from regularizers.attach import _together
@@ -18,7 +19,7 @@ def _as_if_large(monkeypatch):
 
 def attached(*penalties, **settings):
     """Return a model that has met an output of (4, 6), and its regularization."""
-    model = nn.Sequential(nn.Identity())
+    model = nn.Sequential(nn.Identity(), nn.Tanh())
     rules = [rz.activity(penalty, where="0", **settings) for penalty in penalties]
     reg = rz.Regularization(model, rules)
     model(x())
@@ -42,8 +43,8 @@ def test_another_shape():
     model, reg = attached(rz.L1(0.5), rz.L2Squared(0.25, reduce="mean"))
     for shape in [(4, 6), (3, 6), (3, 2, 5), (4, 6)]:
         given = x(*shape)
-        y = model(given)
-        assert_adds(reg, given, 0.5 * y.abs().sum() / shape[0] + 0.25 * y.square().mean())
+        model(given)
+        assert_adds(reg, given, 0.5 * given.abs().sum() / shape[0] + 0.25 * given.square().mean())
 
 
 def test_calls_of_several_shapes_in_one_forward():
@@ -61,7 +62,8 @@ def test_calls_of_several_shapes_in_one_forward():
 def test_another_type():
     model, reg = attached(rz.L1(0.5))
     given = x().double().detach().requires_grad_()
-    assert_adds(reg, given, 0.5 * model(given).abs().sum() / 4)
+    model(given)
+    assert_adds(reg, given, 0.5 * given.abs().sum() / 4)
 
 
 def test_a_shape_without_the_axis():
@@ -121,7 +123,8 @@ def test_kinds_are_forgotten_before_they_are_too_many(monkeypatch):
 def test_copies():
     model, reg = attached(rz.L2Squared(0.5), copy=True)
     given = x()
-    y = model(given * 1.0)
+    y = given * 1.0
+    model(y)
     wanted = 0.5 * given.square().sum() / 4
     with torch.no_grad():
         y.mul_(7)
@@ -139,3 +142,23 @@ def test_a_detach_within_the_forward():
     detach.append(True)
     model(x())
     assert not list(hook._ledger.records())
+
+
+@pytest.mark.parametrize("small", [0, _together.SMALL])
+@pytest.mark.parametrize("strengths", [(0.5, 0.5), (0.0, 0.5), (0.5, 0.0)])
+def test_a_checkpoint_of_small_outputs(strengths, small, monkeypatch):
+    """Its second forward saves what its first one did, whatever became of the strength."""
+    monkeypatch.setattr(_together, "SMALL", small)
+    model, reg = attached(rz.L1(0.5))
+    (key,) = reg.strengths
+    reg.strengths[key] = strengths[0]
+    given = x()
+    y = checkpoint(model, given, use_reentrant=False)
+    loss = y.sum() + reg.penalty()
+    reg.strengths[key] = strengths[1]
+    loss.backward()
+    wanted = 1 - given.tanh().square() + strengths[0] / 4 * given.sign()
+    torch.testing.assert_close(given.grad, wanted.detach())
+    given = x()
+    model(given)
+    torch.testing.assert_close(reg.penalty(), strengths[1] * given.abs().sum() / 4)

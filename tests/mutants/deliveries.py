@@ -105,8 +105,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/taps/_collecting.py",
-        "        self._ledger.record(records)\n        return True",
-        "        self._ledger.record(records + records)\n        return True",
+        "            self._ledger.record(records)\n        return True",
+        "            self._ledger.record(records + records)\n        return True",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -114,7 +114,7 @@ COLLECTING = [
         "attach/taps/_collecting.py",
         "                pass  # computed",
         "                self._ledger.record(records)  # computed",
-        (cell("checkpoint", "collect", L1),),
+        (cell("checkpoint", "collect", "L2Norm(0.5, reduce='batch_mean')"),),
     ),
     Mutant(
         "what a checkpoint recomputes is recorded by compiled code",

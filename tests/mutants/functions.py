@@ -1,6 +1,6 @@
 """Wrong edits to the autograd Functions."""
 
-from mutants.mutant import SQUARES, Mutant, attach, cell
+from mutants.mutant import L1, SQUARES, Mutant, attach, cell
 
 FUNCTIONS = [
     Mutant(
@@ -175,6 +175,20 @@ FUNCTIONS = [
         (attach("met_before::a_strength_that_becomes_0_and_is_one_again"),),
     ),
     Mutant(
+        "what a checkpoint recomputes is recorded where its kind was met before",
+        "attach/taps/_collecting.py",
+        "if at is not Pass.RECOMPUTED:",
+        "if True:",
+        (cell("checkpoint", "collect", L1),),
+    ),
+    Mutant(
+        "small outputs that a checkpoint repeats are copied",
+        "attach/_regime.py",
+        "return Pass.CHECKPOINTED if _task() == -1 else None",
+        "return Pass.FORWARD if _task() == -1 else None",
+        (attach("met_before::a_checkpoint_of_small_outputs"),),
+    ),
+    Mutant(
         "outputs are of one kind whatever their shape",
         "attach/taps/_collecting.py",
         "met = self._met.get((output.shape, output.dtype))",
@@ -194,13 +208,6 @@ FUNCTIONS = [
         "x = output.clone()\n            records",
         "x = output\n            records",
         (attach("together::a_change_in_place_comes_too_late"),),
-    ),
-    Mutant(
-        "a checkpoint's second forward records small outputs again",
-        "attach/_regime.py",
-        "return _task() == -1 and _saved_hooks(True) is None and _transform() is None",
-        "return _transform() is None",
-        ("tests/matrix/test_matrix.py::test_small_outputs_too",),
     ),
     Mutant(
         "what is read together has the strength of the first",

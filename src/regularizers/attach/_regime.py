@@ -47,6 +47,7 @@ class Pass(Enum):
     """What a forward with gradients enabled is a part of."""
 
     FORWARD = "the forward itself"
+    CHECKPOINTED = "the forward itself, which a non-reentrant checkpoint is to repeat"
     RECOMPUTED = "a forward that a non-reentrant checkpoint repeats in the backward"
     REENTRANT = "a forward that a reentrant checkpoint repeats in the backward"
 
@@ -65,6 +66,24 @@ def current_pass() -> Pass:
 def is_plain_forward() -> bool:
     """Return whether the running forward is no part of anything: quicker than to say of what."""
     return _task() == -1 and _saved_hooks(True) is None and _transform() is None
+
+
+@never_compiled
+def simple_pass() -> Pass | None:
+    """Return what the running forward is a part of; None where that asks for a closer look.
+
+    Unlike `current_pass` it tells whether a checkpoint is to repeat the forward.
+    """
+    if is_transformed():
+        return None
+    hooks = _saved_hooks(True)
+    if hooks is None:
+        return Pass.FORWARD if _task() == -1 else None
+    if getattr(hooks[0], "__module__", "") != _CHECKPOINT:
+        return None
+    if "_recomputation_hook" in hooks[0].__qualname__:
+        return Pass.RECOMPUTED
+    return Pass.CHECKPOINTED if _task() == -1 else None
 
 
 @never_compiled

@@ -20,8 +20,8 @@ from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
-    is_plain_forward,
     never_compiled,
+    simple_pass,
 )
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
@@ -110,7 +110,7 @@ class Collecting(Tap):
             and output.numel() > 0
             and not self._masks.any
             and "_is_replica" not in module.__dict__
-            and is_plain_forward()
+            and simple_pass() is not None
         )
 
     def _meet(self, module: nn.Module, output: Tensor) -> None:
@@ -144,10 +144,12 @@ class Collecting(Tap):
         if self._strengths_at != self._strengths.version:
             self._look_at_strengths()
         met = self._met.get((output.shape, output.dtype))
-        if met is None or self._is_zero or not is_plain_forward():
+        at = simple_pass()
+        is_plain = at is Pass.FORWARD
+        if met is None or at is None or (self._is_zero and is_plain):
             return False
         records: list[AnyRecord]
-        if output.numel() <= _together.SMALL:
+        if is_plain and output.numel() <= _together.SMALL:
             x = output.clone()
             records = [Waiting(key, x) for key, _ in self._terms]
         else:
@@ -160,7 +162,8 @@ class Collecting(Tap):
                 )
                 for how in met
             ]
-        self._ledger.record(records)
+        if at is not Pass.RECOMPUTED:  # which is read only to save the same as the forward did
+            self._ledger.record(records)
         return True
 
     def _record(self, records: list[Record]) -> None:
