@@ -76,7 +76,7 @@ def simple_pass() -> Pass | None:
     """
     if is_transformed():
         return None
-    hooks = _saved_hooks(True)
+    hooks: Any = _saved_hooks(True)
     if hooks is None:
         return Pass.FORWARD if _task() == -1 else None
     if getattr(hooks[0], "__module__", "") != _CHECKPOINT:
