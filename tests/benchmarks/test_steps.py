@@ -1,12 +1,14 @@
 """Every contender of a whole step does what it is timed for, and memory is metered right."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
 from benchmarks.speed.cases import measure
 from benchmarks.speed.settings import Settings
-from benchmarks.speed.steps import cases
+from benchmarks.speed.steps import allocator, cases
 from benchmarks.speed.steps.memory import peak_bytes, peaks_over
 from benchmarks.speed.steps.step import Step
 from benchmarks.speed.steps.subjects import Subject, subjects
@@ -125,3 +127,32 @@ def test_a_case_is_measured_whole():
     assert row.times.keys() == ACTIVITY.keys()
     assert row.figures["elements"] == 192
     assert sum("peak" in name for name in row.figures) == len(ACTIVITY) - 1
+
+
+FAULTS = """
+import resource, sys
+import torch
+from benchmarks.speed.steps.allocator import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2**24).add_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = [faults() for _ in range(3)][-1]
+told = keep_freed_memory()
+print(first, told, [faults() for _ in range(3)][-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library may be another")
+def test_memory_that_is_freed_is_kept_and_not_taken_again():
+    ran = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    before, told, after = ran.stdout.split()
+    assert told == "True"
+    assert int(after) < 0.1 * int(before)
+
+
+def test_another_c_library_is_left_as_it_is(monkeypatch):
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
+    assert not allocator.keep_freed_memory()

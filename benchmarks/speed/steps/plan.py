@@ -8,6 +8,7 @@ import torch
 from benchmarks.speed.cases import Case
 from benchmarks.speed.settings import Settings
 from benchmarks.speed.steps import in_keras
+from benchmarks.speed.steps.allocator import keep_freed_memory
 from benchmarks.speed.steps.memory import peaks_over
 from benchmarks.speed.steps.step import Step, Variant
 from benchmarks.speed.steps.subjects import Subject, subjects
@@ -25,6 +26,8 @@ NOTES: Mapping[Variant, str] = {
 
 def cases(settings: Settings) -> Iterator[Case]:
     """Yield whole steps of four networks, in three ways of training, and of Keras."""
+    if not settings.quick:
+        keep_freed_memory()
     for subject in subjects(settings):
         for variant in NOTES:
             if subject.compiles or variant != "compiled":
