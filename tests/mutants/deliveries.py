@@ -264,7 +264,7 @@ COLLECTING = [
         "attach/taps/_tap.py",
         "if self._strengths_at != self._strengths.version:",
         "if self._strengths_at is None:",
-        (zero("a_strength_that_was_0_in_the_forward_comes_too_late"),),
+        (zero("a_schedule_that_begins_at_0"),),
     ),
     Mutant(
         "one strength of 0 leaves the others unread",

@@ -57,6 +57,19 @@ FUNCTIONS = [
         "attach/_function.py",
         "(copy or _must_copy())",
         "_must_copy()",
+        (
+            cell(
+                "ReLU in place after the site",
+                "collect, copy=True",
+                "L2Norm(0.5, reduce='batch_mean')",
+            ),
+        ),
+    ),
+    Mutant(
+        "copy=True does not copy an output of a kind met before",
+        "attach/taps/_collecting.py",
+        "x = output.clone() if self._copies else output",
+        "x = output",
         (cell("ReLU in place after the site", "collect, copy=True", SQUARES),),
     ),
     Mutant(

@@ -78,7 +78,7 @@ SITES = [
         "attach/_strengths.py",
         "                self._values[key].fill_(value)\n",
         "",
-        (cell("compile, 20 strengths", "collect", SQUARES),),
+        (cell("compile, 20 strengths", "inject", SQUARES),),
     ),
     Mutant(
         "a weight that functional_call has taken back is read",
