@@ -75,10 +75,12 @@ def test_batch_axis_of_a_kernel(batch_axis, divisor):
 
 @pytest.mark.parametrize(("batch_axis", "divisor"), [(None, 2), (1, 3), ((0, 1), 6), ((), 1)])
 def test_batch_axis_of_an_activity(batch_axis, divisor):
-    model = nn.Sequential(nn.Identity())
-    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0", batch_axis=batch_axis)])
-    model(torch.ones(2, 3, 5, requires_grad=True))
-    assert reg.penalty().item() == pytest.approx(30 / divisor)
+    for mask in (None, lambda x: x > 0):
+        model = nn.Sequential(nn.Identity())
+        rule = rz.activity(rz.L1(1.0), where="0", batch_axis=batch_axis, mask=mask)
+        reg = rz.Regularization(model, [rule])
+        model(torch.ones(2, 3, 5, requires_grad=True))
+        assert reg.penalty().item() == pytest.approx(30 / divisor)
 
 
 def test_what_rule_and_penalty_both_say_may_agree():

@@ -125,6 +125,13 @@ FUNCTIONS = [
         (attach("rules::batch_axis_of_an_activity"),),
     ),
     Mutant(
+        "the batch axis of the rule is ignored where nothing else is to be asked",
+        "attach/taps/_collecting.py",
+        "Reading(term, term.batch_axis or 0, self._site",
+        "Reading(term, 0, self._site",
+        (attach("rules::batch_axis_of_an_activity"),),
+    ),
+    Mutant(
         "an operation is taken to save its result that does not",
         "attach/_regime.py",
         "type(x.grad_fn).__name__ in _SAVE_THEIR_RESULT and",
