@@ -22,11 +22,12 @@ BOTH = {
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.module.__name__.rpartition(".test_")[2] in BOTH:
         metafunc.fixturenames.append("outputs")
-        metafunc.parametrize("outputs", ["small", "large"], indirect=True)
+        metafunc.parametrize("outputs", ["small", "large"])
 
 
-@pytest.fixture
-def outputs(request, monkeypatch):
+@pytest.fixture(autouse=True)
+def _outputs(request, monkeypatch):
     """Read outputs as small or as large ones are, whatever size those of a test have."""
-    if request.param == "large":
+    chosen = getattr(request.node, "callspec", None)
+    if chosen is not None and chosen.params.get("outputs") == "large":
         monkeypatch.setattr(_together, "SMALL", 0)

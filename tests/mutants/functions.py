@@ -129,7 +129,7 @@ FUNCTIONS = [
         "attach/taps/_collecting.py",
         "Reading(term, term.batch_axis or 0, self._site",
         "Reading(term, 0, self._site",
-        (attach("rules::batch_axis_of_an_activity"),),
+        (attach("met_before::a_shape_without_the_axis"),),
     ),
     Mutant(
         "an operation is taken to save its result that does not",
