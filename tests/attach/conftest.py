@@ -1,7 +1,11 @@
 """Where outputs are read: the tests of these files run with small outputs and as if with large."""
 
-import pytest
+import warnings
 
+import pytest
+import torch
+
+from matrix.judge import OF_DYNAMO
 from regularizers.attach import _together
 
 BOTH = {
@@ -31,3 +35,13 @@ def _outputs(request, monkeypatch):
     chosen = getattr(request.node, "callspec", None)
     if chosen is not None and chosen.params.get("outputs") == "large":
         monkeypatch.setattr(_together, "SMALL", 0)
+
+
+@pytest.fixture
+def compiler():
+    """Start the compiler afresh; what it warns of itself is its own."""
+    torch._dynamo.reset()
+    with warnings.catch_warnings():
+        for message in OF_DYNAMO:
+            warnings.filterwarnings("ignore", message)
+        yield

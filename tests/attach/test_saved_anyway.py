@@ -1,8 +1,5 @@
 """Of an output that its own operation keeps, L1 keeps the same memory, and no signs of its own."""
 
-import warnings
-from functools import partial
-
 import pytest
 import torch
 from functorch.compile import make_boxed_func
@@ -13,7 +10,6 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from matrix.judge import OF_DYNAMO
 from regularizers.attach import _absolute, _quick, _regime
 from regularizers.attach._regime import is_saved_anyway
 
@@ -101,16 +97,6 @@ def test_under_a_checkpoint():
     torch.testing.assert_close(*gradients, rtol=0, atol=0)
 
 
-@pytest.fixture
-def compiled():
-    """Return the compiler, started afresh; what it warns of itself is its own."""
-    torch._dynamo.reset()
-    with warnings.catch_warnings():
-        for message in OF_DYNAMO:
-            warnings.filterwarnings("ignore", message)
-        yield partial(torch.compile, fullgraph=True)
-
-
 class Changing(nn.Module):
     """An activation, whose output may be changed in place."""
 
@@ -126,12 +112,13 @@ class Changing(nn.Module):
         return y + z
 
 
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
-def test_compiled(activation, compiled):
+def test_compiled(activation):
     model = Changing(activation, change=False)
     reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="activation")])
     x = torch.randn(1, 50, requires_grad=True)
-    y = compiled(model, backend="aot_eager")(x)
+    y = torch.compile(model, fullgraph=True, backend="aot_eager")(x)
     (y.square().sum() + reg.penalty()).backward()
     wanted = x.detach().clone().requires_grad_()
     z = activation(wanted * 1.0)
@@ -139,17 +126,21 @@ def test_compiled(activation, compiled):
     torch.testing.assert_close(x.grad, wanted.grad)
 
 
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
-def test_compiled_a_change_in_place_is_refused_by_the_compiler(activation, compiled):
+def test_compiled_a_change_in_place_is_refused_by_the_compiler(activation):
     model = Changing(activation, change=True)
     reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="activation")])
     with pytest.raises(BackendCompilerFailed, match="modified by an inplace operation"):
-        compiled(model, backend="aot_eager")(torch.randn(1, 50, requires_grad=True))
+        torch.compile(model, fullgraph=True, backend="aot_eager")(
+            torch.randn(1, 50, requires_grad=True)
+        )
     reg.detach()
 
 
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize(("site", "keeps_signs"), [(nn.ReLU(), False), (nn.GELU(), True)])
-def test_compiled_it_keeps_no_signs(site, keeps_signs, compiled):
+def test_compiled_it_keeps_no_signs(site, keeps_signs):
     types = []
 
     def forward(graph, _):
@@ -160,6 +151,6 @@ def test_compiled_it_keeps_no_signs(site, keeps_signs, compiled):
     backend = aot_autograd(fw_compiler=forward, bw_compiler=lambda graph, _: make_boxed_func(graph))
     model = nn.Sequential(nn.Linear(4, 6), site)
     reg = rz.Regularization(model, [rz.activity(rz.L1(0.25), where="1")])
-    y = compiled(model, backend=backend)(torch.randn(5, 4))
+    y = torch.compile(model, fullgraph=True, backend=backend)(torch.randn(5, 4))
     (y.square().sum() + reg.penalty()).backward()
     assert (torch.int8 in types) == keeps_signs

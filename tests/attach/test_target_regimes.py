@@ -1,7 +1,5 @@
 """A strength with a target finds the same in every way of training as in the plain one."""
 
-import warnings
-
 import pytest
 import torch
 from torch import nn
@@ -10,7 +8,6 @@ from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
 from attach.helpers import batch
-from matrix.judge import OF_DYNAMO
 from regularizers.errors import RegimeError
 
 KEY = "coding/activity/L1"
@@ -129,16 +126,6 @@ def test_a_step_that_the_scaler_skips_is_no_step():
     law = law_of(reg)
     assert law.looked_on == 1  # in the other step the overflow is still in the sum
     assert 0 < law.scale.mean < 1e3
-
-
-@pytest.fixture
-def compiler():
-    """Start the compiler afresh; what it warns of itself is its own."""
-    torch._dynamo.reset()
-    with warnings.catch_warnings():
-        for message in OF_DYNAMO:
-            warnings.filterwarnings("ignore", message)
-        yield
 
 
 @pytest.mark.usefixtures("compiler")

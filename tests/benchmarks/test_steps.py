@@ -130,7 +130,8 @@ def test_a_case_is_measured_whole():
 
 
 FAULTS = """
-import resource, sys
+import resource
+
 import torch
 from benchmarks.speed.steps.allocator import keep_freed_memory
 

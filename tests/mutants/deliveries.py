@@ -185,8 +185,8 @@ COLLECTING = [
     Mutant(
         "taps go on after detach where they are called all the same",
         "attach/taps/_collecting.py",
-        "self._record_again(module, output) or self._ledger.closed",
-        "self._record_again(module, output)",
+        "self._record_plainly(module, output) or self._ledger.closed",
+        "self._record_plainly(module, output)",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
     ),
     Mutant(

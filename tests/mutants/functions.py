@@ -162,8 +162,8 @@ FUNCTIONS = [
     Mutant(
         "the sum of absolute values forgets what comes from above",
         "attach/_absolute.py",
-        "signs.to(cotangent.dtype).mul_(cotangent)",
-        "signs.to(cotangent.dtype)",
+        "_quick.slope_of_absolute(signs, cotangent)",
+        "_quick.slope_of_absolute(signs, torch.ones_like(cotangent))",
         (attach("absolute::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regularizers.attach import _fused
+from regularizers.attach import _fused, _quick
 from regularizers.attach._regime import is_saved_anyway
 from regularizers.penalties._elementary import Elementary
 
@@ -42,16 +42,14 @@ class WithSigns(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        signs = torch.sign(x)
-        ctx.save_for_backward(signs.to(torch.int8))
-        return signs.mul_(x).sum()
+        value, signs = _quick.sum_and_signs(x)
+        ctx.save_for_backward(signs)
+        return value
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> Tensor:
         (signs,) = ctx.saved_tensors
-        # one fresh buffer: a product of two types would make a second
-        gradient: Tensor = signs.to(cotangent.dtype).mul_(cotangent)
-        return gradient
+        return _quick.slope_of_absolute(signs, cotangent)
 
 
 # what `apply` does before is to ask for transforms

@@ -39,13 +39,17 @@ def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | 
 
 
 def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tensor | None]:
-    flat = (x if x.dtype in _WIDE else x.float()).reshape(-1)
+    wide = x if x.dtype in _WIDE else x.float()
     if not signs:
-        return term.sum_of(torch, flat, None), None
-    # what has the sign for its derivative is the absolute value: their product
-    sign = torch.sign(flat)
-    kept = sign.to(torch.int8).reshape(x.shape)
-    return sign.mul_(flat).sum(), kept
+        return term.sum_of(torch, wide.reshape(-1), None), None
+    return sum_and_signs(wide)  # what has the sign for its derivative
+
+
+def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Σ|x|, and the signs of `x` in a byte each."""
+    signs = torch.sign(x)
+    kept = signs.to(torch.int8)
+    return signs.mul_(x).sum(), kept
 
 
 def slope(
@@ -71,10 +75,15 @@ def signs_of(x: Tensor) -> Tensor:
 
 
 def _slope_at_once(kept: Tensor, term: Separable, cotangent: Tensor) -> Tensor:
-    wide = kept.to(cotangent.dtype)
     if term.keeps == "sign":
-        # one fresh buffer: a product of two types would make a second
-        signs = wide if kept.dtype is torch.int8 else torch.sign(wide)
-        return signs.mul_(cotangent)
-    slope: Tensor = term.slope_of(torch, wide, None)
+        return slope_of_absolute(kept, cotangent)
+    slope: Tensor = term.slope_of(torch, kept.to(cotangent.dtype), None)
     return slope * (cotangent * term.times)
+
+
+def slope_of_absolute(kept: Tensor, cotangent: Tensor) -> Tensor:
+    """Return the gradient of (Σ|x| · cotangent); `kept` are the signs of x, or x itself."""
+    wide = kept.to(cotangent.dtype)
+    # one fresh buffer: a product of two types would make a second
+    signs = wide if kept.dtype is torch.int8 else torch.sign(wide)
+    return signs.mul_(cotangent)

@@ -64,8 +64,8 @@ def current_pass() -> Pass:
 
 @never_compiled
 def is_plain_forward() -> bool:
-    """Return whether the running forward is no part of anything: quicker than to say of what."""
-    return _task() == -1 and _saved_hooks(True) is None and _transform() is None
+    """Return whether the running forward is no part of anything."""
+    return simple_pass() is Pass.FORWARD
 
 
 @never_compiled

@@ -20,7 +20,6 @@ from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
-    never_compiled,
     simple_pass,
 )
 from regularizers.attach._sites import ActivitySite
@@ -80,20 +79,14 @@ class Collecting(Tap):
         keywords: dict[str, Any] | None = None,
     ) -> Any:
         """Record the penalties of `output`, which stays as it is; equal to it, if it is watched."""
-        if self._record_again(module, output) or self._ledger.closed:
+        if self._record_plainly(module, output) or self._ledger.closed:
             return None
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
-        if not torch.compiler.is_compiling():
-            if self._is_off():
-                self._ledger.record(self._unread)
-                return None
-            if self._is_simple and self._is_plain(module, output):
-                self._meet(module, output)
-                if not self._record_again(module, output):
-                    self._ledger.record(self._unread)
-                return None
+        if not torch.compiler.is_compiling() and self._is_off():
+            self._ledger.record(self._unread)
+            return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))
@@ -101,19 +94,7 @@ class Collecting(Tap):
         watched = self._watched(activation, entry)
         return None if watched is entry else replace_in(output, entry, watched, self._site)
 
-    @never_compiled
-    def _is_plain(self, module: nn.Module, output: Any) -> bool:
-        """Return whether nothing about an output is to be looked into: neither it nor when."""
-        return (
-            type(output) is Tensor
-            and output.dtype.is_floating_point
-            and output.numel() > 0
-            and not self._masks.any
-            and "_is_replica" not in module.__dict__
-            and simple_pass() is not None
-        )
-
-    def _meet(self, module: nn.Module, output: Tensor) -> None:
+    def _meet(self, module: nn.Module, output: Tensor) -> list[_How]:
         """Check what reading an output would check each time, and remember its kind."""
         for _, term in self._terms:
             term.check_shape(tuple(output.shape))
@@ -121,16 +102,18 @@ class Collecting(Tap):
             self._check_units_are_whole(module)
         if len(self._met) == _KINDS:
             self._met.clear()
-        self._met[output.shape, output.dtype] = [
+        met = self._met[output.shape, output.dtype] = [
             _How(key, reading, _tally(reading, output), is_sum_of_absolute(output, reading.term))
             for key, reading in self._readings
         ]
+        return met
 
-    def _record_again(self, module: nn.Module, output: Any) -> bool:
-        """Record the penalties of an output of a kind met before; return whether it was one.
+    def _record_plainly(self, module: nn.Module, output: Any) -> bool:
+        """Record the penalties of an output if neither it nor its pass asks for a closer look.
 
-        This is one function and asks for little: between large operations the processor has
-        forgotten where Python is, and each call of another costs it microseconds.
+        Return whether it did. This is one function and asks for little of a kind met before:
+        between large operations the processor has forgotten where Python is, and each call of
+        another costs it microseconds.
         """
         if (
             type(output) is not Tensor
@@ -144,9 +127,17 @@ class Collecting(Tap):
         if self._strengths_at != self._strengths.version:
             self._look_at_strengths()
         met = self._met.get((output.shape, output.dtype))
+        if met is None and not (self._is_simple and output.dtype.is_floating_point):
+            return False
         at = simple_pass()
+        if at is None:
+            return False
+        if met is None:
+            if output.numel() == 0 or self._is_off():
+                return False
+            met = self._meet(module, output)
         is_plain = at is Pass.FORWARD
-        if met is None or at is None or (self._is_zero and is_plain):
+        if self._is_zero and is_plain:
             return False
         records: list[AnyRecord]
         if is_plain and output.numel() <= _together.SMALL:
