@@ -134,7 +134,9 @@ def activity(
             function of the output. Recurrent layers need none: their sequence of states is meant.
         reduce: as in the penalty; say it in one place only.
         batch_axis: as in the penalty. None: the axis of samples is 0, and of recurrent layers
-            the one they were made with.
+            and attention the one they were made with. A target counts each step of their
+            sequences as a sample; of another output of (batch, tokens, width) say `(0, 1)` for
+            that, or `(0,)`.
         copy: keep a copy of the output where the gradient needs more than its signs, so that it
             may be changed in place after the module. Without it such a change raises.
         mask: a function of the module's inputs, of nothing else, that returns a boolean tensor over
@@ -198,8 +200,8 @@ def tar(beta: StrengthLike, where: Wheres, *, time_axis: int | None = None, **op
 
     Args:
         beta: β, finite and not negative; 1 in the publication.
-        where: which modules, as in `activity`. Recurrent layers say themselves which axis is time,
-            and a `PackedSequence` which steps are padding.
+        where: which modules, as in `activity`. Recurrent layers and attention say themselves
+            which axis is time, and a `PackedSequence` which steps are padding.
         time_axis: the axis of time of other modules.
         options: `select`, `batch_axis`, `copy`, `mask` and `carry`, as in `activity`.
 

@@ -15,7 +15,7 @@ from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread, Waiting
 from regularizers.attach._masks import Masks
-from regularizers.attach._outputs import replace_in
+from regularizers.attach._outputs import KNOWING_THEIR_AXES, replace_in
 from regularizers.attach._regime import (
     Pass,
     current_pass,
@@ -67,7 +67,7 @@ class Collecting(Tap):
             self._rule.select is None
             and self._rule.mask is None
             and not (self._rule.carry or self._gauges or any(self._in_time))
-            and not isinstance(site.module, (nn.RNNBase, nn.RNNCellBase))
+            and not isinstance(site.module, KNOWING_THEIR_AXES)
             and all(isinstance(term, Separable) for _, term in self._terms)
         )
 
