@@ -28,7 +28,7 @@ class Injection:
         self._sites = sites
         self._strengths = strengths
         self._gauges = gauges
-        self._scale = Scale(site.name for site in sites.activities)
+        self._scale = Scale(site.name for site in sites.activities if not site.rule.optional)
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
         self._latest: dict[str, Tensor] = {}

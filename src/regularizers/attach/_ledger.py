@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from regularizers.attach._silence import REVERSIBLE
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.penalties._frame import Tally
 
@@ -54,6 +55,8 @@ class Ledger:
         self.reentrant: RegimeError | None = None
         self.backward_id: Tensor | None = None
         """Of a forward that compiled code begins: the backward pass it is in, -1 for none."""
+        self.without_gradients: set[str] = set()
+        """Sites that ran in training mode where gradients were disabled."""
         self._dropped = False
         self._warned = False
         self._forwards: list[list[AnyRecord]] = []
@@ -159,8 +162,16 @@ class Ledger:
             raise CollectionError(
                 "no forward since the last collection was in training mode with gradients "
                 "enabled; call penalty() once after each forward in model.train(), and "
-                "attach Regularization before the model is first compiled"
+                "attach Regularization before the model is first compiled" + self._hint()
             )
+
+    def _hint(self) -> str:
+        if not self.without_gradients:
+            return ""
+        return (
+            f"; {min(self.without_gradients)} ran without gradients: within {REVERSIBLE} use "
+            f'Regularization(..., delivery="inject")'
+        )
 
     def _drop(self) -> None:
         """Hold no graph that nobody asks for."""

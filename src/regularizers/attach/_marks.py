@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from torch import nn
 
+from regularizers.attach._activity_rules import activity
 from regularizers.attach._roles import parameters_of
-from regularizers.attach._rules import Rule, activity, bias, kernel
+from regularizers.attach._rules import Rule, bias, kernel
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
 from regularizers.layers._unread import know_as_read, watch_mark

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from regularizers.attach._handles import Handles
+from regularizers.attach._silence import never_fired
 from regularizers.errors import RegimeError
 
 _scales: Handles[Scale] = Handles()
@@ -91,7 +92,4 @@ class Scale:
         if self._silent:
             site = min(self._silent)
             self._silent.discard(site)
-            raise RegimeError(
-                f"{site}: the site has never fired; is it called by the forward, and was "
-                f"Regularization attached before the model was first compiled?"
-            )
+            raise RegimeError(never_fired(site))

@@ -22,6 +22,7 @@ from regularizers.attach._regime import (
     is_first_reentrant_pass,
     simple_pass,
 )
+from regularizers.attach._silence import REVERSIBLE
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.taps._tap import Tap
@@ -173,7 +174,10 @@ class Collecting(Tap):
                 raise self._reentrant()
 
     def _refuse_first_reentrant_pass(self, module: nn.Module) -> None:
-        if not module.training or torch.compiler.is_compiling() or not is_first_reentrant_pass():
+        if not module.training or torch.compiler.is_compiling():
+            return
+        self._ledger.without_gradients.add(self._site)
+        if not is_first_reentrant_pass():
             return
         if self._ledger.in_forward:
             raise self._reentrant()
@@ -182,9 +186,9 @@ class Collecting(Tap):
 
     def _reentrant(self) -> RegimeError:
         return RegimeError(
-            f"{self._site}: a reentrant checkpoint runs this site without gradients first, so its "
-            f"penalty cannot be a term of the loss; use checkpoint(..., use_reentrant=False), or "
-            f'Regularization(..., delivery="inject")'
+            f"{self._site}: a reentrant checkpoint or {REVERSIBLE} runs this site without "
+            f"gradients first, so its penalty cannot be a term of the loss; use checkpoint(..., "
+            f'use_reentrant=False), or Regularization(..., delivery="inject")'
         )
 
 
