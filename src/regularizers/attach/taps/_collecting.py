@@ -163,7 +163,7 @@ class Collecting(Tap):
             backward_id = self._ledger.backward_id
             if backward_id is None:
                 backward_id = _ops.backward_id(records[0].statistic.detach())
-            self._ledger.record([record._replace(backward_id=backward_id) for record in records])
+            self._ledger.hold([record._replace(backward_id=backward_id) for record in records])
             return
         match current_pass():
             case Pass.FORWARD:
