@@ -125,6 +125,7 @@ def _selected(output: Any, select: Select, site: str) -> Any:
 
 def _checked(x: Any, output: Any, site: str) -> Tensor:
     if not isinstance(x, Tensor):
+        check_is_no_proxy(x, site)
         raise OutputError(
             f"{site}: expected a tensor, got {describe(output)}; say which part with "
             f"activity(..., select=INDEX, KEY or FUNCTION)"
@@ -135,6 +136,15 @@ def _checked(x: Any, output: Any, site: str) -> Tensor:
             f"another module, or another part with activity(..., select=...)"
         )
     return x
+
+
+def check_is_no_proxy(x: Any, site: str) -> None:
+    """Raise if `x` is what `torch.fx.symbolic_trace` puts in the place of tensors."""
+    if isinstance(x, torch.fx.Proxy):
+        raise RegimeError(
+            f"{site}: torch.fx.symbolic_trace runs the model on proxies, of which nothing can be "
+            f"read; call model.eval() or detach() before it"
+        )
 
 
 def describe(value: Any, depth: int = 3) -> str:

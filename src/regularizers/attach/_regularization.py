@@ -25,6 +25,7 @@ from regularizers.attach._rules import Rule, check_are_rules
 from regularizers.attach._select import select_modules
 from regularizers.attach._sites import resolve
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._suited import check_suited
 from regularizers.attach.step import Apply, Holding, Steps
 from regularizers.errors import (
     CollectionError,
@@ -99,6 +100,7 @@ class Regularization:
             )
         self._model = model
         self._sites = resolve(model, rules, roles)
+        check_suited(self._sites)
         self._strengths = Strengths(self._sites.entries)
         self._control = Control(self._sites, self._strengths, process_group)
         gauges = self._control.gauges

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from regularizers.attach._names import Where, described, printable
-from regularizers.attach._outputs import Activation, activation_of, describe
+from regularizers.attach._outputs import Activation, activation_of, check_is_no_proxy, describe
 from regularizers.attach._rules import Select
 from regularizers.attach._select import select_modules
 from regularizers.errors import OutputError, SelectionError
@@ -112,6 +112,7 @@ def _given(
             f"{_arguments(inputs, keywords)} ({type(error).__name__}: {error})"
         ) from None
     if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
+        check_is_no_proxy(x, site)
         raise OutputError(
             f"{site}: expected an input that is a tensor of a real floating type, got "
             f"{describe(x)}; say which of {_arguments(inputs, keywords)} with "

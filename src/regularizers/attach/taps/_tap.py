@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._function import measure
 from regularizers.attach._gauge import Gauge
-from regularizers.attach._hooks import Hook
+from regularizers.attach._hooks import Hook, check_untraced
 from regularizers.attach._ledger import Record
 from regularizers.attach._masks import Masks, mask_of, masked
 from regularizers.attach._outputs import Activation, activation_of, state_before
@@ -104,8 +104,10 @@ class Tap(Hook):
                 f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
                 f"use torch.nn.parallel.DistributedDataParallel"
             )
-        if not self._checked and not torch.compiler.is_compiling():
-            self._check_units_are_whole(module)
+        if not torch.compiler.is_compiling():
+            check_untraced(self._site)
+            if not self._checked:
+                self._check_units_are_whole(module)
         activation = activation_of(module, output, self._rule.select, self._site)
         if self._rule.mask is not None:
             mask = mask_of(self._rule.mask, inputs, keywords or {}, self._site)
