@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from regularizers.attach._names import Where, described, printable
+from regularizers.attach._nested import refuse_nested
 from regularizers.attach._outputs import Activation, activation_of, check_is_no_proxy, describe
 from regularizers.attach._rules import Select
 from regularizers.attach._select import select_modules
@@ -52,11 +53,14 @@ class Source:
         """Return the tensor that is meant of what `module` was given or has returned.
 
         Raises:
-            OutputError: there is none, or it is not real floating point.
+            OutputError: there is none, or it is not real floating point, or nested.
         """
         if self.kind == "output":
-            return activation_of(module, output, self.select, site)
-        return Activation(_given(inputs, keywords, self.select, site), 0)
+            activation = activation_of(module, output, self.select, site)
+        else:
+            activation = Activation(_given(inputs, keywords, self.select, site), 0)
+        refuse_nested(activation.x, "a monitor", site)
+        return activation
 
 
 def input_of(where: Where, *, select: Select | None = None) -> Source:

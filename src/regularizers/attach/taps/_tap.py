@@ -16,6 +16,7 @@ from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import Hook, check_untraced
 from regularizers.attach._ledger import Record
 from regularizers.attach._masks import Masks, mask_of, masked
+from regularizers.attach._nested import check_nested
 from regularizers.attach._outputs import Activation, activation_of, state_before
 from regularizers.attach._regime import (
     SAVING_THEIR_RESULT,
@@ -151,6 +152,8 @@ class Tap(Hook):
                     x, _, mask = with_state_before(activation, before)[:3]
             axes = batch_axis if term.batch_axis is None else term.batch_axis
             copy, gauge = self._rule.copy, self._gauges.get(key)
+            if x.is_nested:
+                check_nested(x, term, axes, gauge is not None, self._site)
             handle = None if gauge is None else gauge.handle
             read = measure(
                 x,
