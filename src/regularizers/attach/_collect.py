@@ -15,7 +15,6 @@ from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
-from regularizers.attach._regime import check_alive
 from regularizers.attach._silence import never_fired
 from regularizers.attach._sites import Entry, Sites
 from regularizers.attach._strengths import Strengths
@@ -133,9 +132,7 @@ class Collect:
         self._check_every_site_fired()
         self._check_unread()
         if not torch.compiler.is_compiling():
-            for record in self._ledger.records():
-                if isinstance(record, Record):
-                    check_alive(record.statistic, record.key)
+            self._ledger.check_alive()
 
     def _check_every_site_fired(self) -> None:
         self._silent -= {record.key for record in self._ledger.records()}
