@@ -49,7 +49,7 @@ class WithSigns(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> Tensor:
         (signs,) = ctx.saved_tensors
-        return _quick.slope_of_absolute(signs, cotangent)
+        return _quick.scaled_signs(signs, cotangent)
 
 
 # what `apply` does before is to ask for transforms

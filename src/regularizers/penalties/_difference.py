@@ -101,8 +101,8 @@ class Difference(Elementary):
     def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         return sum_of_differences(*self._separated(x))
 
-    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
-        return slope_of_differences(*self._separated(kept), cotangent, dtype)
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        return slope_of_differences(*self._separated(x), cotangent, dtype)
 
     def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
         return add_slope_of_differences(*self._separated(x), grads, factor)

@@ -79,17 +79,12 @@ class Separable(Elementary):
             sums.append(self.sum_of(library, piece, room))
         return total(sums)
 
-    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
-        library = library_of(kept)
-        gradient = empty_beside(kept, dtype)
-        if kept.dtype == library.int8:  # its signs
-            for piece, into in pieces(kept, gradient):
-                into[...] = piece
-                into *= cotangent
-            return gradient
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        library = library_of(x)
+        gradient = empty_beside(x, dtype)
         factor = cotangent * self.times
-        at_once = kept.dtype == dtype == cotangent.dtype
-        for piece, into in pieces(kept, gradient):
+        at_once = x.dtype == dtype == cotangent.dtype
+        for piece, into in pieces(x, gradient):
             wide = piece if at_once else converted(piece, cotangent.dtype)
             out = into if at_once else library.empty_like(wide)
             library.multiply(self.slope_of(library, wide, out), factor, out=out)
