@@ -1,4 +1,4 @@
-"""The sizes at which an array is read in another way, set so low or high that small ones meet all."""
+"""The sizes at which an array is read in another way, set so that small arrays meet every way."""
 
 import sys
 from collections.abc import Iterator, Mapping
