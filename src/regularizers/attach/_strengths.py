@@ -26,14 +26,20 @@ class Strengths(Mapping[str, float]):
         """Those that are no numbers, which stand where the steps have brought them."""
         self._numbers: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
+        self.version = 0
+        """How often one was set."""
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry], step: int = 0) -> None:
+        """Know the strengths of more penalties; those that are known stand where they do."""
         for entry in entries:
+            if entry.key in self._values:
+                continue
             strength = as_strength(entry.term.strength)
             if isinstance(strength, Strength):
                 self.changing[entry.key] = strength
-            first = self._numbers[entry.key] = float(_first(strength, entry.key))
-            self._values[entry.key] = torch.tensor(first, dtype=torch.float64)
-        self.version = 0
-        """How often one was set."""
+            now = self._numbers[entry.key] = float(_at(strength, step, entry.key))
+            self._values[entry.key] = torch.tensor(now, dtype=torch.float64)
 
     def __getitem__(self, key: str) -> float:
         return self._numbers[key]
@@ -69,8 +75,8 @@ class Strengths(Mapping[str, float]):
         return unit * self._values[key].to(unit.dtype)
 
 
-def _first(strength: float | Strength, key: str) -> float:
-    """Return where a strength stands before the first step."""
+def _at(strength: float | Strength, step: int, key: str) -> float:
+    """Return where a strength stands at a step; one with a target stands before its first."""
     if isinstance(strength, Schedule):
-        return at_step(strength, 0, key)
+        return at_step(strength, step, key)
     return QUIET if isinstance(strength, Strength) else strength

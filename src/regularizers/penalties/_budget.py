@@ -92,6 +92,9 @@ class Budget(Elementary):
     def adds_over_units(self) -> bool:
         return False
 
+    def spans_samples(self, statistic: Array) -> bool:
+        return True
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         self.of.check_shape(shape)
 

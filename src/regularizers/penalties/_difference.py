@@ -67,6 +67,9 @@ class Difference(Elementary):
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 
+    def spans_samples(self, statistic: Array) -> bool:
+        return self.of.spans_samples(statistic)
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         super().check_shape(shape)
         axis = self._axis(len(shape), normalise_axes(self.batch_axis, len(shape)))

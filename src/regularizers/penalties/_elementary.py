@@ -90,6 +90,10 @@ class Elementary(Reduced):
         """Whether the penalty of all units is the sum over any two parts of them."""
         return self.reduce != "mean"
 
+    def spans_samples(self, statistic: Array) -> bool:
+        """Return whether the penalty of a batch is more than the sum over its samples."""
+        return False
+
     def tally(self, frame: Frame) -> Tally:
         """Return what the statistic is divided by, as far as it depends on the array's shape."""
         return frame.count

@@ -66,6 +66,9 @@ class KLSparsity(Elementary):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return frame.xp.broadcast_to(cotangent, frame.shape)
 
+    def spans_samples(self, statistic: Array) -> bool:
+        return True
+
     def tally(self, frame: Frame) -> Tally:
         return frame.samples_per_unit
 

@@ -12,6 +12,7 @@ from regularizers.attach._sites import WeightSite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.step._additions import Additions
 from regularizers.attach.step._alike import put_together
+from regularizers.attach.step._pruned import PrunedAddition, pruned_addition
 from regularizers.attach.step._shrinking import Shrinking
 from regularizers.penalties._elementary import Elementary
 
@@ -29,14 +30,19 @@ class Plan:
     ) -> None:
         added: list[tuple[str, Elementary, int, Tensor]] = []
         shrunk: dict[Tensor, Shrinking] = {}
+        self._pruned: list[PrunedAddition] = []
         for site, weight, group in held:
+            mask = site.parameter.mask
+            # maximising, an optimizer turns the gradient round, but not the penalty
+            sign = -1 if group.get("maximize") else 1
             for entry in site.entries:
                 if entry.proximal:
-                    first = Shrinking(site.parameter.full_name, weight, group, strengths, [])
+                    name = site.parameter.full_name
+                    first = Shrinking(name, weight, group, strengths, [], mask)
                     shrunk.setdefault(weight, first).terms.append((entry.term, entry.key))
+                elif mask is not None:
+                    self._pruned.append(pruned_addition(entry.key, entry.term, sign, weight, mask))
                 else:
-                    # maximising, an optimizer turns the gradient round, but not the penalty
-                    sign = -1 if group.get("maximize") else 1
                     added.append((entry.key, entry.term, sign, weight))
         self._strengths = strengths
         self._charged_at: int | None = None
@@ -49,6 +55,8 @@ class Plan:
             self._additions.charge(self._strengths)
             self._charged_at = self._strengths.version
         self._additions.add(scale)
+        for addition in self._pruned:
+            addition.add(self._strengths, scale)
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Shrink the weights of proximal penalties by the optimizer's step."""
