@@ -85,13 +85,28 @@ def test_penalties_are_those_of_the_last_collection():
             reg.penalty()
 
 
-def test_penalties_keep_what_was_collected_though_the_weights_moved_since():
+def test_penalties_of_weights_are_those_of_the_weights_as_they_are_now():
     model, reg = known()
     model(torch.ones(1, 2))
     reg.penalty()
+    before = reg.penalties()
+    assert before["0.weight/kernel/L2Norm"] == pytest.approx(0.5)
     with torch.no_grad():
-        model[0].weight.zero_()
-    assert reg.penalties()["0.weight/kernel/L2Norm"] == pytest.approx(0.5)
+        model[0].weight.mul_(3)
+    assert reg.penalties() == before | {"0.weight/kernel/L2Norm": pytest.approx(1.5)}
+
+
+def test_a_collection_in_evaluation_keeps_what_was_reported():
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    before = reg.penalties()
+    assert before["0/activity/L1"] > 0
+    model.eval()
+    with torch.no_grad():
+        model(torch.ones(1, 2))
+        reg.penalty()
+    assert reg.penalties() == before
 
 
 def test_nan_is_seen():

@@ -40,8 +40,13 @@ class NotingWeights(Hook):
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Note the weights of this forward."""
         if is_recording(model) and not self.paused:
-            self._noted = [(parameter, parameter.sources) for parameter in self._parameters]
-        self._note_versions()
+            self._noted = [
+                (parameter, parameter.sources)
+                for parameter in self._parameters
+                if not parameter.is_left_by_hook
+            ]
+        if not torch.compiler.is_compiling():
+            self._note_versions()
 
     def close(self) -> None:
         """Note nothing any more."""
@@ -65,8 +70,6 @@ class NotingWeights(Hook):
                     )
 
     def _note_versions(self) -> None:
-        if torch.compiler.is_compiling():
-            return
         for parameter in self._parameters:
             if parameter.is_left_by_hook:
                 self._versions[parameter.full_name] = _versions(parameter)
@@ -75,7 +78,8 @@ class NotingWeights(Hook):
         for parameter in self._parameters:
             if not parameter.is_left_by_hook:
                 continue
-            if self._versions.get(parameter.full_name) != _versions(parameter):
+            noted = self._versions.get(parameter.full_name)
+            if noted is not None and noted != _versions(parameter):
                 raise RegimeError(
                     f"{parameter.full_name}: a forward pre-hook computes this weight, and what it "
                     f"is computed from has changed since; call penalty() after the forward"
@@ -83,4 +87,4 @@ class NotingWeights(Hook):
 
 
 def _versions(parameter: Parameter) -> list[int]:
-    return [source._version for source in parameter.sources if source is not None]
+    return [p._version for p in parameter.owner._parameters.values() if p is not None]

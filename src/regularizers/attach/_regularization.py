@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal
 
 import torch
@@ -32,6 +32,7 @@ from regularizers.errors import (
     CollectionError,
     ConfigurationError,
     RegimeError,
+    RegularizersError,
     SelectionError,
 )
 from regularizers.penalties._strength import check_strength
@@ -401,16 +402,17 @@ class Regularization:
         self._check_usable()
         self._check_steps()
         values = self._values()
-        if not values:
+        if values is None:
             return {}
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
 
     @torch.no_grad()
-    def _values(self) -> dict[str, Tensor]:
+    def _values(self) -> dict[str, Tensor] | None:
+        """Return the penalties as far as they are known; None before the first collection."""
         last = self._delivery.last
         if self._applied is not None and self._sites.weights:
             return (last or {}) | self._applied.values()
-        return {} if last is None else last | self._delivery.weights.values(self._strengths)
+        return None if last is None else last | self._delivery.weights.values(self._strengths)
 
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it."""
@@ -528,7 +530,8 @@ class Follow(Hook):
             return
         regularization = self._regularization()
         if regularization is not None:
-            regularization._follow()
+            with suppress(RegularizersError):  # which the next collection raises again
+                regularization._follow()
 
 
 def _nothing(optimizer: Optimizer) -> None:
