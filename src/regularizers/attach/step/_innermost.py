@@ -48,7 +48,7 @@ def _within(given: Any, seen: set[int]) -> Iterator[Optimizer]:
     attributes = [*getattr(given, "__dict__", {}).values(), getattr(given, "optimizer", None)]
     for value in attributes:
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            if not isinstance(one, Optimizer):  # or a wrapper that seems to be one
+            if not (hasattr(one, "param_groups") and hasattr(one, "step")):
                 continue
             if not is_optimizer or any(id(p) in own for p in _parameters(one)):
                 yield from _within(one, seen)
@@ -56,7 +56,7 @@ def _within(given: Any, seen: set[int]) -> Iterator[Optimizer]:
         yield given
 
 
-def _parameters(optimizer: Optimizer) -> Iterator[Any]:
+def _parameters(optimizer: Any) -> Iterator[Any]:
     for group in optimizer.param_groups:
         yield from group["params"]
 
