@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from regularizers.errors import ShapeError
 from regularizers.penalties._arrays import Array, Namespace
@@ -16,6 +17,7 @@ from regularizers.penalties._frame import (
     normalise_axes,
     per,
 )
+from regularizers.penalties._shrink import Stage
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +63,10 @@ class GroupLasso(Blocks):
     """
 
     axis: Axes
+
+    stage: ClassVar[Stage | None] = "blocks"
+
+    shrink = Blocks.shrink
 
     def __post_init__(self) -> None:
         super().__post_init__()
