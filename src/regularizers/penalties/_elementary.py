@@ -72,6 +72,11 @@ class Elementary(Reduced):
         """Whether it is no penalty of activities: of a batch it is no sum over any parts of it."""
         return False
 
+    @property
+    def by_role(self) -> bool:
+        """Whether an axis is named by what it numbers in a weight, and has no number yet."""
+        return False
+
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
         """Return whether it can take `x` piece by piece, as `Piecewise` says.
 
