@@ -19,7 +19,6 @@ from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary, Keeps
 from regularizers.penalties._frame import Axes, Frame, Tally
-from regularizers.penalties._separable import Separable
 
 
 def penalise(
@@ -151,7 +150,7 @@ class Measure(torch.autograd.Function):
             if ctx.saves == "input" and torch.is_grad_enabled():
                 # differentiated again: what the statistic kept is a function of x as well
                 kept = list(term.measure(x, frame)[1])
-            if x is not None and ctx.saves == "sign" and isinstance(term, Separable):
+            if x is not None and ctx.saves == "sign" and term.slope_is_sign:
                 gradient = cotangent * x  # which are the signs
             else:
                 gradient = frame.select(term.pullback(x, tuple(kept), cotangent, frame))

@@ -12,7 +12,7 @@ from regularizers.attach import _fused
 from regularizers.penalties._elementary import Elementary, Keeps
 from regularizers.penalties._pieces import PIECE, empty_beside, pieces
 from regularizers.penalties._piecewise import lies_in_pieces
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import Separable, is_separable
 
 _WIDE = (torch.float32, torch.float64)
 
@@ -25,7 +25,7 @@ def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | 
     size, kind = x.numel(), type(x)
     if size == 0 or not (kind is Tensor or kind is Parameter):
         return None
-    if isinstance(term, Separable):
+    if is_separable(term):
         if _fused.is_fused(x):
             return _fused.read(x, term, signs=signs)
         if size <= PIECE:
@@ -42,7 +42,9 @@ def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tens
     wide = x if x.dtype in _WIDE else x.float()
     if not signs:
         return term.sum_of(torch, wide.reshape(-1), None), None
-    return sum_and_signs(wide)  # what has the sign for its derivative
+    if term.slope_is_sign:
+        return sum_and_signs(wide)
+    return term.sum_of(torch, wide.reshape(-1), None), signs_of(wide)
 
 
 def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,14 +68,14 @@ def slope(
     """
     if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
-    size = read.numel()
-    if isinstance(term, Separable):
+    size, is_slope = read.numel(), saved == "sign" and term.slope_is_sign
+    if is_separable(term):
         if _fused.is_fused(read):
             return _fused.slope(read, term, cotangent, dtype)
         if size <= AT_ONCE:
             return _slope_at_once(read, saved, term, cotangent).to(dtype)
     if size > PIECE and lies_in_pieces(term, read):
-        if saved == "sign":
+        if is_slope:
             return _scaled_in_pieces(read, cotangent, dtype)
         return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
     return None
@@ -85,10 +87,10 @@ def signs_of(x: Tensor) -> Tensor:
 
 
 def _slope_at_once(read: Tensor, saved: Keeps, term: Separable, cotangent: Tensor) -> Tensor:
-    if saved == "sign":
+    if saved == "sign" and term.slope_is_sign:
         return scaled_signs(read, cotangent)
     wide = read.to(cotangent.dtype)
-    if term.keeps == "sign":
+    if term.slope_is_sign:
         return torch.sign(wide).mul_(cotangent)
     slope: Tensor = term.slope_of(torch, wide, None)
     return slope * (cotangent * term.times)

@@ -21,7 +21,7 @@ from regularizers.attach._weights import select_weights
 from regularizers.errors import RegimeError
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import is_separable
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class Sites:
 
 def _check_is_whole(weight: Tensor, entry: Entry) -> None:
     """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
-    additive = isinstance(entry.term, Separable) and entry.term.reduce in (None, "sum")
+    additive = is_separable(entry.term) and entry.term.reduce in (None, "sum")
     if not additive and getattr(weight, "_fsdp_flattened", False):
         raise RegimeError(
             f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "

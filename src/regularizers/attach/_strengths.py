@@ -10,7 +10,8 @@ from torch import Tensor
 from regularizers.attach._sites import Entry
 from regularizers.control._law import QUIET
 from regularizers.control._steps import at_step
-from regularizers.errors import ConfigurationError
+from regularizers.control._targets import Target
+from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.penalties._schedule import Schedule, as_strength
 from regularizers.penalties._strength import Strength, check_strength
 
@@ -79,4 +80,12 @@ def _at(strength: float | Strength, step: int, key: str) -> float:
     """Return where a strength stands at a step; one with a target stands before its first."""
     if isinstance(strength, Schedule):
         return at_step(strength, step, key)
-    return QUIET if isinstance(strength, Strength) else strength
+    if isinstance(strength, Target):
+        return QUIET
+    if isinstance(strength, Strength):
+        raise StrengthTypeError(
+            f"{key}: expected a strength that is a number, a function of the step, a Schedule or "
+            f"a target such as TargetActive(10), got {type(strength).__name__}, which does not say "
+            f"where it stands; derive it from rz.Schedule, and say what it is `at` a step"
+        )
+    return strength

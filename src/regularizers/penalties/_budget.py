@@ -89,6 +89,10 @@ class Budget(Elementary):
         return self.of.for_weights_only
 
     @property
+    def by_role(self) -> bool:
+        return self.of.by_role
+
+    @property
     def adds_over_units(self) -> bool:
         return False
 

@@ -11,7 +11,7 @@ from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of, w
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
 from regularizers.penalties._pieces import library_of, lie_plainly
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import Separable, is_separable
 from regularizers.penalties._steps_in_pieces import (
     add_slope_of_differences,
     slope_of_differences,
@@ -95,7 +95,7 @@ class Difference(Elementary):
 
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
         axis, arrays = self.time_axis, (x, *written)
-        if not isinstance(self.of, Separable) or axis is None or not -x.ndim <= axis < x.ndim:
+        if not is_separable(self.of) or axis is None or not -x.ndim <= axis < x.ndim:
             return False
         if written and not all(is_wide(library_of(y), y) for y in arrays):
             return False  # where states are written twice, half precision would round twice

@@ -86,6 +86,10 @@ class L2Norm(Blocks):
         array([0.06, 0.08])
     """
 
+    stage: ClassVar[Stage | None] = "blocks"
+
+    shrink = Blocks.shrink
+
     def within(self, frame: Frame) -> tuple[int, ...] | None:
         return frame.units if frame.reduce == "batch_mean" else None
 
