@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from regularizers.attach._axis_roles import view_of
 from regularizers.attach._function import penalise
 from regularizers.attach._inventory import Inventory, Links
 from regularizers.attach._names import printable
@@ -34,6 +36,10 @@ class Entry:
     term: Elementary
 
     proximal: bool = False
+    view: tuple[int, ...] | None = None
+    """The shape in which the penalty reads a weight, where that is not the weight's own."""
+    written: Elementary | None = None
+    """The penalty as the rule has it, where it names an axis by its role."""
 
     @property
     def alike(self) -> tuple[Elementary, bool]:
@@ -43,7 +49,8 @@ class Entry:
     def penalty_of(self, strength: float) -> str:
         """Return the call that makes the penalty, less the reduction, settled by the site."""
         rounded = float(f"{strength:.6g}")  # one that was found has more digits than say anything
-        return repr(dataclasses.replace(self.term, strength=rounded, reduce=None))
+        term = self.written or self.term
+        return repr(dataclasses.replace(term, strength=rounded, reduce=None))
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ class WeightGroup:
                 if weight.ndim == 1:
                     _check_is_whole(weight, entry)
                 axis = entry.term.batch_axis
-                value = penalise(weight, entry.term, 0 if axis is None else axis)
+                x = weight if entry.view is None else weight.reshape(entry.view)
+                value = penalise(x, entry.term, 0 if axis is None else axis)
                 # of a sharded weight (DTensor) each process has a part of the sum
                 yield entry, value.full_tensor() if isinstance(value, DTensor) else value
 
@@ -205,7 +213,18 @@ class Sites:
         for parameter in meant:
             if (parameter.owner, parameter.full_name) not in known:
                 entries = self._keys.entries(parameter.full_name, group.rule)
+                entries = tuple([_with_axes(entry, parameter) for entry in entries])
                 group.sites.append(WeightSite(parameter, entries))
+
+
+def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
+    """Return the entry with the axes by number that its penalty names by their role."""
+    if not entry.term.by_role:
+        return entry
+    with torch.no_grad():
+        shape = parameter.read().shape
+    view, term = view_of(parameter.owner, parameter.name, shape, entry.term, entry.site)
+    return dataclasses.replace(entry, view=view, term=term, written=entry.term)
 
 
 def _check_is_whole(weight: Tensor, entry: Entry) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from regularizers.attach._sites import Entry
 from regularizers.attach.step._slopes import Slopes, constant_at, slopes_of
-from regularizers.penalties._elementary import Elementary
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class PrunedAddition:
 
 
 def pruned_addition(
-    key: str, term: Elementary, sign: int, weight: Tensor, mask: Callable[[], Tensor]
+    entry: Entry, sign: int, weight: Tensor, mask: Callable[[], Tensor]
 ) -> PrunedAddition:
     """Return how the gradient of a penalty is added to that of a pruned weight's parameter."""
-    unit = dataclasses.replace(term, strength=1.0)
-    return PrunedAddition(key, slopes_of(unit), sign * constant_at(weight, unit), weight, mask)
+    unit = dataclasses.replace(entry.term, strength=1.0)
+    constant = sign * constant_at(weight, unit)
+    return PrunedAddition(entry.key, slopes_of(unit, entry.view), constant, weight, mask)

@@ -17,7 +17,7 @@ from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._proximal import proximal
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shrinking:
     """The proximal penalties of one weight, each with the key of its strength."""
 
@@ -28,6 +28,8 @@ class Shrinking:
     terms: list[tuple[Elementary, str]]
     mask: Callable[[], Tensor] | None = None
     """Of a pruned weight: returns its mask as it is now; what is pruned stays as it is."""
+    view: tuple[int, ...] | None = None
+    """The shape in which a penalty of groups reads the weight, if that is not its own."""
 
     def __post_init__(self) -> None:
         if self.mask is not None and not is_binary(self.mask()):
@@ -48,11 +50,20 @@ class Shrinking:
             step = step * (found_inf.to(self.weight.device) == 0)
         terms = [(term, self.strengths[key]) for term, key in self.terms]
         if self.mask is None:
-            self.weight.copy_(proximal(xp, self.weight, step, terms))
+            self.weight.copy_(self._shrunk(self.weight, step, terms))
             return
         mask = self.mask().to(self.weight.dtype)
-        shrunk = proximal(xp, mask * self.weight, step, terms)
+        shrunk = self._shrunk(mask * self.weight, step, terms)
         self.weight.copy_(torch.where(mask != 0, shrunk, self.weight))
+
+    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Elementary, float]]) -> Tensor:
+        if self.view is None:
+            result: Tensor = proximal(xp, x, step, terms)
+            return result
+        if isinstance(step, Tensor) and step.ndim:
+            step = step.reshape(self.view)
+        viewed: Tensor = proximal(xp, x.reshape(self.view), step, terms)
+        return viewed.reshape(x.shape)
 
 
 def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
