@@ -58,7 +58,8 @@ class Processes:
             raise RegimeError(
                 f"{site}: {what} is not the same for each process's part of the batch as for the "
                 f"whole; say Regularization(..., process_group='world') if the processes share "
-                f"one batch, a group of them, or 'local' if each is to be by itself"
+                f"one batch, a group of them, or 'local' if each has a whole batch of its own, as "
+                f"under tensor parallelism"
             )
 
 
