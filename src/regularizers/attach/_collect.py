@@ -17,6 +17,7 @@ from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
 from regularizers.attach._processes import Processes
 from regularizers.attach._regime import check_alive
+from regularizers.attach._silence import never_fired
 from regularizers.attach._sites import ActivitySite, Entry, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._together import Reader
@@ -72,7 +73,8 @@ class Collect:
         self.weights.follow()
         handles = []
         for site in activities:
-            self._silent |= {entry.key for entry in site.entries}
+            if not site.rule.optional:
+                self._silent |= {entry.key for entry in site.entries}
             tap = Collecting(
                 site, self._model, self.masks, self._gauges, self._ledger, self._strengths
             )
@@ -180,13 +182,13 @@ class Collect:
 
     def _never_fired(self, entry: Entry) -> CollectionError:
         module = next(s.module for s in self._sites.activities if entry in s.entries)
-        why = (
-            "is it called by the forward, as module(x) and not as module.forward(x), and was "
-            "Regularization attached before the model was first compiled?"
-            if module.training
-            else "it is in evaluation mode"
+        return CollectionError(
+            never_fired(
+                entry.site,
+                training=module.training,
+                without_gradients=entry.site in self._ledger.without_gradients,
+            )
         )
-        return CollectionError(f"{entry.site}: the site has never fired with gradients; {why}")
 
 
 def device_of(model: nn.Module) -> torch.device:

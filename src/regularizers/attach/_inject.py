@@ -55,7 +55,8 @@ class Injection:
         self.weights.follow()
         handles = []
         for site in activities:
-            self._scale.expect(site.name)
+            if not site.rule.optional:
+                self._scale.expect(site.name)
             tap = Injecting(
                 site,
                 self._model,

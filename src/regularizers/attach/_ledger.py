@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
+from threading import get_ident
 from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from regularizers.attach._silence import REVERSIBLE
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.penalties._frame import Tally
 
@@ -20,7 +22,7 @@ class Record(NamedTuple):
     statistic: Tensor
     tally: Tally
     backward_id: Tensor | None = None
-    """Of a record made by compiled code: the backward pass it was made in, -1 for none."""
+    """Of a record made by compiled code: the backward pass it was made in, or minus the thread."""
     amount: Tensor | None = None
     """Of a penalty with a target: the total and the count of what it measures."""
 
@@ -53,7 +55,9 @@ class Ledger:
         self.closed = False
         self.reentrant: RegimeError | None = None
         self.backward_id: Tensor | None = None
-        """Of a forward that compiled code begins: the backward pass it is in, -1 for none."""
+        """Of a forward that compiled code begins: as in `Record`."""
+        self.without_gradients: set[str] = set()
+        """Sites that ran in training mode where gradients were disabled."""
         self._dropped = False
         self._warned = False
         self._forwards: list[list[AnyRecord]] = []
@@ -62,9 +66,19 @@ class Ledger:
         self._begun = 0
         self._begun_twice = False
         self._called_itself = False
+        self._thread: int | None = None
+        self._several = False
 
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Take what one tap read."""
+        thread = get_ident()
+        if thread != self._thread:
+            self._several = self._several or self._thread is not None
+            self._thread = thread
+        self.hold(records)
+
+    def hold(self, records: Sequence[AnyRecord]) -> None:
+        """Take what one tap read within compiled code, whose records know their thread."""
         if self._running is not None:
             self._running.extend(records)
             return
@@ -98,6 +112,8 @@ class Ledger:
     def end(self) -> None:
         """Forget what is still held: its forward raised."""
         self._running, self.backward_id = None, None
+        if not (self._forwards or self._outside):
+            self._thread, self._several = None, False
         self._begun -= 1
         # a forward that began within another one, rather than after one that was interrupted
         if self._begun == 0 and self._begun_twice:
@@ -114,6 +130,7 @@ class Ledger:
         self._forwards, self._outside = [], {}
         self._running, self.backward_id = None, None
         self._dropped, self._called_itself, self._begun = False, False, 0
+        self._thread, self._several = None, False
         self.reentrant = None
 
     def records(self) -> Iterator[AnyRecord]:
@@ -123,7 +140,7 @@ class Ledger:
             backward = record.backward_id if isinstance(record, Record) else None
             if backward is not None:
                 if id(backward) not in within:
-                    within[id(backward)] = backward.item() != -1
+                    within[id(backward)] = backward.item() >= 0
                 if within[id(backward)]:
                     continue
             yield record
@@ -132,9 +149,17 @@ class Ledger:
         """Raise unless what is held is what was recorded in whole forwards.
 
         Raises:
-            CollectionError: a forward has not ended, some were dropped, or there was none. What is
-                held is cleared, so that the next forward starts afresh.
+            CollectionError: several threads recorded, a forward has not ended, some were dropped,
+                or there was none. What is held is cleared, so that the next forward starts afresh.
         """
+        if self._is_of_several_threads():
+            self.clear()
+            raise CollectionError(
+                "training forwards of several threads were recorded, or those of another thread "
+                "than the one that collects, so it cannot be known whose penalty this is; give "
+                "each thread a model with a Regularization of its own, or hold one lock from the "
+                "forward until penalty() has returned"
+            )
         if self._running is not None:
             self.clear()
             raise CollectionError(
@@ -159,8 +184,28 @@ class Ledger:
             raise CollectionError(
                 "no forward since the last collection was in training mode with gradients "
                 "enabled; call penalty() once after each forward in model.train(), and "
-                "attach Regularization before the model is first compiled"
+                "attach Regularization before the model is first compiled" + self._hint()
             )
+
+    def _is_of_several_threads(self) -> bool:
+        """Return whether not all records were made by the thread that calls this."""
+        here = get_ident()
+        if self._several or self._thread not in (None, here):
+            return True
+        running = [] if self._running is None else self._running
+        for record in itertools.chain(running, *self._forwards, *self._outside.values()):
+            said = record.backward_id if isinstance(record, Record) else None
+            if said is not None and said.item() < 0 and said.item() != -here:
+                return True
+        return False
+
+    def _hint(self) -> str:
+        if not self.without_gradients:
+            return ""
+        return (
+            f"; {min(self.without_gradients)} ran without gradients: within {REVERSIBLE} use "
+            f'Regularization(..., delivery="inject")'
+        )
 
     def _drop(self) -> None:
         """Hold no graph that nobody asks for."""

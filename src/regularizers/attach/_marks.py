@@ -8,10 +8,12 @@ from typing import TypeVar
 
 from torch import nn
 
+from regularizers.attach._activity_rules import activity
 from regularizers.attach._roles import parameters_of
-from regularizers.attach._rules import Rule, activity, bias, kernel
+from regularizers.attach._rules import Rule, bias, kernel
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
+from regularizers.layers._unread import know_as_read, watch_mark
 from regularizers.penalties import Penalty
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -36,6 +38,9 @@ def regularize(
     activity_regularizer: Penalty | None = None,
 ) -> Module:
     """Mark one module with its regularizers, in Keras' words; `Regularization(model)` finds them.
+
+    A mark computes nothing by itself. Where no Regularization has read it, the first backward pass
+    through the module warns.
 
     Args:
         module: the module; it is returned, marked. Everything in it is meant; of a recurrent layer,
@@ -71,12 +76,15 @@ def regularize(
             if rule.kind != "activity" and rule.kind not in roles:
                 raise SelectionError(f"regularize: {type(module).__name__} has no {rule.kind}")
     module.__dict__[_ATTRIBUTE] = marks
+    watch_mark(module)
     return module
 
 
 def marked_rules(model: nn.Module) -> Iterator[Rule]:
     """Yield the rules that the marks in `model` stand for."""
     for module in model.modules():
+        if isinstance(module, ActivityPenalty) or _ATTRIBUTE in module.__dict__:
+            know_as_read(module)
         if isinstance(module, ActivityPenalty):
             yield activity(module.penalty, where=module)
         if _ATTRIBUTE in module.__dict__:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import torch
 from torch import Tensor
 
@@ -10,12 +12,13 @@ from regularizers.attach import _gauge, _scale
 
 @torch.library.custom_op("regularizers::backward_id", mutates_args=())
 def backward_id(value: Tensor) -> Tensor:
-    """Return the number of the backward pass in which this is called, -1 outside of one.
+    """Return the number of the backward pass in which this is called, outside of one −thread.
 
     Compiled code cannot ask while it is traced, because the same code runs in the forward and,
     repeated by a checkpoint, in the backward.
     """
-    return torch.tensor(torch._C._current_graph_task_id())
+    backward = torch._C._current_graph_task_id()
+    return torch.tensor(backward if backward != -1 else -get_ident())
 
 
 @backward_id.register_fake

@@ -11,9 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from regularizers.attach._attention import ATTENTION, is_batch_first, takes_single_sequences
 from regularizers.attach._rules import Select
 from regularizers.errors import OutputError, RegimeError
 from regularizers.penalties._frame import Axes
+
+KNOWING_THEIR_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
+"""Modules that say themselves which axes of their output are the batch and time."""
 
 
 class Activation(NamedTuple):
@@ -31,6 +35,16 @@ class Activation(NamedTuple):
         """The part of the output by which a gradient can enter."""
         return self.x if self.padded_from is None else self.padded_from
 
+    def sample_axes(self, said: Axes | None) -> tuple[int, ...]:
+        """Return the axes that count samples: those that were said, or that the module knows.
+
+        Where it knows the axis of time too, each step of each sequence is a sample, so that units
+        are features, however long the sequences are.
+        """
+        axes = self.batch_axis if said is None else said
+        axes = axes if isinstance(axes, tuple) else (axes,)
+        return axes if said is not None or self.time_axis is None else (*axes, self.time_axis)
+
 
 def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
     """Return the tensor of `output` that is meant.
@@ -40,19 +54,35 @@ def activation_of(module: nn.Module, output: Any, select: Select | None, site: s
             shown.
     """
     x = output if select is None else _selected(output, select, site)
-    if isinstance(module, nn.modules.rnn.RNNBase):
+    if isinstance(module, nn.RNNBase):
         return _of_recurrent_layer(module, output, output[0] if select is None else x, site)
-    if isinstance(module, nn.modules.rnn.RNNCellBase):
+    if isinstance(module, nn.RNNCellBase):
         if select is None and isinstance(output, tuple):
             x = output[0]
         x = _checked(x, output, site)
         return Activation(x, 0 if x.ndim == 2 else ())
-    return Activation(_checked(x, output, site), 0)
+    x = _checked(x, output, site)
+    return _of_attention(module, output, x) if isinstance(module, ATTENTION) else Activation(x, 0)
 
 
-def _of_recurrent_layer(
-    module: nn.modules.rnn.RNNBase, output: Any, selected: Any, site: str
-) -> Activation:
+def _of_attention(module: nn.Module, output: Any, x: Tensor) -> Activation:
+    """Return the tokens, or the weights between them, with the axes of the module."""
+    batch_first = is_batch_first(module)
+    parts = output if isinstance(output, tuple) else (output,)
+    if batch_first is None:
+        return Activation(x, 0)
+    if x is parts[0] and x.ndim == 2 and takes_single_sequences(module):
+        return Activation(x, (), time_axis=0)
+    if x is parts[0] and x.ndim == 3:
+        of_sequences = 0 if batch_first else 1
+        return Activation(x, of_sequences, time_axis=1 - of_sequences)
+    if any(x is part for part in parts[1:]) and isinstance(module, nn.MultiheadAttention):
+        # weights lie as (batch, queries, keys) or (batch, heads, queries, keys) in any case
+        return Activation(x, 0 if parts[0].ndim == 3 else ())
+    return Activation(x, 0)
+
+
+def _of_recurrent_layer(module: nn.RNNBase, output: Any, selected: Any, site: str) -> Activation:
     """Return the states with the axis of sequences that the layer was made with."""
     states, last = output
     of_sequences = 0 if module.batch_first else 1
@@ -180,7 +210,7 @@ def state_before(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str)
     Raises:
         RegimeError: a layer of which the output does not go on from that state.
     """
-    if not isinstance(module, nn.modules.rnn.RNNBase) or module.bidirectional:
+    if not isinstance(module, nn.RNNBase) or module.bidirectional:
         raise RegimeError(
             f"{site}: carry=True goes on from the state that a recurrent layer of one direction "
             f"is given, which {type(module).__name__} is not; use carry=False"

@@ -23,7 +23,7 @@ from regularizers.attach._names import Wheres, described, printable
 from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report, Row
 from regularizers.attach._roles import Roles
-from regularizers.attach._rules import Rule
+from regularizers.attach._rules import Rule, check_are_rules
 from regularizers.attach._select import select_modules
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
@@ -503,12 +503,7 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
         )
     if isinstance(rules, Rule):
         raise ConfigurationError(f"Regularization: expected a list of rules; write [{rules}]")
-    rules = list(rules)
-    for rule in rules:
-        if not isinstance(rule, Rule):
-            raise ConfigurationError(
-                f"Regularization: expected rules made by activity, kernel or bias, got {rule!r}"
-            )
+    rules = check_are_rules(rules)
     rules += marked_rules(model)
     if not rules:
         raise SelectionError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -16,8 +16,6 @@ from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_reduce
 from regularizers.penalties._proximal import check_proximal
-from regularizers.penalties._schedule import StrengthLike
-from regularizers.penalties._temporal import AR, TAR
 
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 Select: TypeAlias = int | str | Callable[[Any], Any]
@@ -39,6 +37,7 @@ class Rule:
     proximal: bool = False
     mask: Mask | None = None
     carry: bool = False
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.penalty, Penalty):
@@ -116,118 +115,6 @@ class Rule:
         return f"{self.kind}({self.penalty!r}, where={described(self.where)})"
 
 
-def activity(
-    penalty: Penalty,
-    where: Wheres,
-    *,
-    select: Select | None = None,
-    reduce: Reduce | None = None,
-    batch_axis: Axes | None = None,
-    copy: bool = False,
-    mask: Mask | None = None,
-    carry: bool = False,
-) -> Rule:
-    r"""Penalise what modules put out, in training mode, with gradients enabled.
-
-    Args:
-        penalty: the penalty of each output. Its default reduction is `"batch_mean"`: summed over
-            units, averaged over the batch.
-        where: which modules: a name (`"encoder.act"`), a glob (`"encoder.*"`; `*` stays within one
-            segment of a name, `**` crosses), a module type, a module, a predicate
-            (module, name), or a list of these.
-        select: which part of an output that is no tensor: an index, a key or attribute, or a
-            function of the output. Recurrent layers need none: their sequence of states is meant.
-        reduce: as in the penalty; say it in one place only.
-        batch_axis: as in the penalty. None: the axis of samples is 0, and of recurrent layers
-            the one they were made with.
-        copy: keep a copy of the output where the gradient needs more than its signs, so that it
-            may be changed in place after the module. Without it such a change raises.
-        mask: a function of the module's inputs, of nothing else, that returns a boolean tensor over
-            the leading axes of the output: True where it counts. A mask that the inputs do not
-            hold goes around the forward: `with reg.mask(mask, where=...)`.
-        carry: of penalties that are temporal, let the state that a recurrent layer is given join
-            the first difference, where windows of one text go on from each other.
-
-    Returns:
-        A rule for `Regularization`.
-
-    Raises:
-        ConfigurationError: no penalty, no `where`, two reductions that contradict, a mask that is
-            no function, or `carry` for a penalty that is not temporal.
-
-    Example:
-        >>> import regularizers as rz
-        >>> rz.activity(rz.L1(1e-3), where="encoder.act").where
-        'encoder.act'
-    """
-    return Rule(
-        "activity", penalty, where, select, reduce, batch_axis, copy, mask=mask, carry=carry
-    )
-
-
-def ar(alpha: StrengthLike, where: Wheres, **options: Any) -> Rule:
-    r"""Penalise the size of states, α·mean(h²): activation regularization.
-
-    .. math:: \alpha\, \overline{h^2}
-
-    The published language model takes it of the output after dropout, so `where` is the dropout.
-
-    Args:
-        alpha: α, finite and not negative; 2 in the publication.
-        where: which modules, as in `activity`.
-        options: `select`, `batch_axis`, `copy` and `mask`, as in `activity`.
-
-    Returns:
-        A rule for `Regularization`: `activity(AR(alpha), where)`.
-
-    Raises:
-        ConfigurationError: as `activity`.
-
-    Example:
-        >>> import regularizers as rz
-        >>> str(rz.ar(2.0, where="drop"))
-        "activity(AR(2.0), where='drop')"
-
-    Source: Merity, McCann and Socher, "Revisiting activation regularization for language RNNs",
-    2017, arXiv 1708.01009.
-    """
-    return activity(AR(alpha), where, **options)
-
-
-def tar(beta: StrengthLike, where: Wheres, *, time_axis: int | None = None, **options: Any) -> Rule:
-    r"""Penalise how states change, β·mean((h[t+1] − h[t])²): temporal activation regularization.
-
-    .. math:: \beta\, \overline{(h_{t+1} - h_t)^2}
-
-    The published language model takes it of the last recurrent layer itself, before dropout.
-
-    Args:
-        beta: β, finite and not negative; 1 in the publication.
-        where: which modules, as in `activity`. Recurrent layers say themselves which axis is time,
-            and a `PackedSequence` which steps are padding.
-        time_axis: the axis of time of other modules.
-        options: `select`, `batch_axis`, `copy`, `mask` and `carry`, as in `activity`.
-
-    Returns:
-        A rule for `Regularization`: `activity(TAR(beta), where)`.
-
-    Raises:
-        ConfigurationError: as `activity`.
-
-    Example:
-        >>> import regularizers as rz
-        >>> import torch
-        >>> rnn = torch.nn.LSTM(4, 3)
-        >>> reg = rz.Regularization(rnn, [rz.tar(1.0, where="")])
-        >>> states, _ = rnn(torch.randn(7, 2, 4))  # seven steps, two sequences
-        >>> torch.isclose(reg.penalty(), (states[1:] - states[:-1]).square().mean()).item()
-        True
-
-    Source: as of `ar`.
-    """
-    return activity(TAR(beta, time_axis=time_axis), where, **options)
-
-
 def kernel(
     penalty: Penalty,
     where: Wheres = "**",
@@ -296,3 +183,27 @@ def bias(
         'bias'
     """
     return Rule("bias", penalty, where, None, reduce, batch_axis, proximal=proximal)
+
+
+def check_are_rules(rules: Iterable[Rule]) -> list[Rule]:
+    """Return `rules` as a list; raise unless each of them is a rule."""
+    checked: list[Any]
+    try:
+        checked = list(rules)
+    except TypeError:  # one thing that is no rule
+        checked = [rules]
+    for rule in checked:
+        if not isinstance(rule, Rule):
+            is_penalty = isinstance(rule, Penalty)
+            raise ConfigurationError(
+                f"Regularization: expected rules made by activity, kernel or bias, got {rule!r}"
+                + (_written_as_rules(rule) if is_penalty else "")
+            )
+    return checked
+
+
+def _written_as_rules(penalty: Penalty) -> str:
+    return (
+        f', a penalty; say what it is for: [activity({penalty!r}, where="...")] or '
+        f"[kernel({penalty!r})]"
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import weakref
+from collections.abc import Callable, Iterable
+from threading import get_ident
 
 import torch
 from torch import Tensor
 
 from regularizers.attach._handles import Handles
+from regularizers.attach._silence import never_fired
 from regularizers.errors import RegimeError
 
 _scales: Handles[Scale] = Handles()
@@ -45,6 +49,9 @@ class Scale:
         self.closed = False
         self._silent = set(sites)
         self._current: Tensor | None = None
+        self._armed_at = (-1, 0)
+        """The backward pass, and the thread."""
+        self._end_of: weakref.ref[Callable[[], None]] | None = None
         self._fixed: Tensor | None = None
 
     def fix(self, scale: float) -> None:
@@ -60,19 +67,35 @@ class Scale:
         self._silent.discard(site)
 
     def arm(self, gradient: Tensor) -> None:
-        """Take `gradient` for the scale until the running backward pass ends."""
+        """Take `gradient` for the scale until the running backward pass ends.
+
+        Raises:
+            RegimeError: another one runs, or this one has another scale already.
+        """
+        task, thread = torch._C._current_graph_task_id(), get_ident()
+        self.disarm()
         if self._current is None:
-            torch.autograd.Variable._execution_engine.queue_callback(self._end)
+            end = functools.partial(self._end)
+            torch.autograd.Variable._execution_engine.queue_callback(end)
+            self._armed_at, self._end_of = (task, thread), weakref.ref(end)
+        elif self._armed_at[0] != task and self._armed_at[1] != thread:
+            # within one thread, a pass may run within another
+            raise RegimeError(
+                "two backward passes, of two threads, go through scale_from at once, and their "
+                "scales cannot be told apart; give each thread a model with a Regularization of "
+                "its own, or hold one lock from the forward until backward() has returned"
+            )
         elif not torch.equal(self._current, gradient):
             raise RegimeError(
                 "scale_from was called on two losses of one backward pass, whose scales are not "
-                "the same; call it once, on their sum"
+                "the same; call it once, on their sum, and not in two threads at once"
             )
         self._current = gradient.detach().clone()
 
     def disarm(self) -> None:
-        """Forget the scale of a backward pass that raised."""
-        self._current = None
+        """Forget the scale of a backward pass that raised, with which its end was lost."""
+        if self._end_of is not None and self._end_of() is None:
+            self._current, self._end_of = None, None
 
     def read(self, site: str, gradient: Tensor) -> Tensor:
         """Return the scale for `site`, where `gradient` is and at least in float32.
@@ -81,6 +104,7 @@ class Scale:
             RegimeError: no scale has arrived in this backward pass.
         """
         self._silent.discard(site)
+        self.disarm()
         scale = self._fixed if self._current is None else self._current
         if scale is None:
             raise RegimeError(
@@ -91,11 +115,8 @@ class Scale:
         return scale.to(gradient.device, dtype, copy=True)
 
     def _end(self) -> None:
-        self._current = None
+        self._current, self._end_of = None, None
         if self._silent:
             site = min(self._silent)
             self._silent.discard(site)
-            raise RegimeError(
-                f"{site}: the site has never fired; is it called by the forward, and was "
-                f"Regularization attached before the model was first compiled?"
-            )
+            raise RegimeError(never_fired(site))

@@ -31,7 +31,8 @@ class InTime:
             if said is None:
                 raise ConfigurationError(
                     f"{self._site}: time_axis: expected the axis of time, which only recurrent "
-                    f"layers say themselves; say time_axis=1, or whichever it is, in the penalty"
+                    f"layers and attention say themselves; say time_axis=1, or whichever it is, in "
+                    f"the penalty"
                 )
             return self._term
         if said is not None and said % ndim != known:

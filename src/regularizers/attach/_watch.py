@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regularizers.attach import _gauge, _ops
 from regularizers.attach import _namespace as xp
 from regularizers.attach._outputs import Activation
-from regularizers.control._targets import Target
+from regularizers.control._targets import Target, TargetMean
 from regularizers.penalties._arrays import widen
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Axes, Frame
+from regularizers.penalties._frame import Frame
+
+CHANNELS_SECOND = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._NormBase,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+)
+"""Modules whose three axes are (batch, channels, length)."""
 
 
-def amount_of(
-    x: Tensor, term: Elementary, batch_axis: Axes, mask: Tensor | None, site: str
-) -> Tensor:
-    """Return the total of what the target of `term` measures of `x`, and its count; (2,).
+def amount_of(activation: Activation, term: Elementary, site: str) -> Tensor:
+    """Return the total of what the target of `term` measures, and its count; (2,).
+
+    It is measured as a Monitor would: where the module knows its axis of time, each step of each
+    sequence is a sample.
 
     Raises:
         ConfigurationError: a target that so few units cannot reach.
     """
-    target = term.strength
+    target, x = term.strength, activation.x
     assert isinstance(target, Target)
     with torch.no_grad():
         wide = widen(xp, x.detach())
-        frame = Frame(xp, x.shape, wide.dtype, "sum", batch_axis, mask)
+        axes = activation.sample_axes(term.batch_axis)
+        frame = Frame(xp, x.shape, wide.dtype, "sum", axes, activation.mask)
         target.check(math.prod([x.shape[axis] for axis in frame.units]), site)
         total, count = target.measure(frame.select(wide), frame)
         counted = count if isinstance(count, Tensor) else total.new_full((), count)
         return torch.stack([total.double(), counted.double()])
+
+
+def is_ambiguous(activation: Activation, term: Elementary) -> bool:
+    """Return whether three axes may as well be (batch, tokens, width), and it matters."""
+    if isinstance(term.strength, TargetMean) or getattr(term.strength, "fraction", None):
+        return False  # measured of elements, whichever axes count samples
+    x, axes, _, time = activation[:4]
+    return x.ndim == 3 and axes == 0 and time is None and term.batch_axis is None
+
+
+# called once, when a program is compiled
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def ask_for_batch_axis(site: str, target: str) -> None:
+    """Warn that what counts as a sample of three axes was assumed."""
+    warnings.warn(
+        f"{site}: {target} is measured of an output of three axes, of which the first was taken "
+        f"for the samples and every element of the other two for a unit; say which axes count "
+        f"samples: batch_axis=(0,) for what is done now, (1,) if the batch comes second, or "
+        f"(0, 1) if each token is a sample, as in activity(..., batch_axis=(0, 1))",
+        stacklevel=2,
+    )
 
 
 def counted_of(activation: Activation) -> Tensor:

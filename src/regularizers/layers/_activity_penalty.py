@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
+from regularizers.layers._unread import watch
 from regularizers.penalties import Penalty
 
 
 class ActivityPenalty(nn.Module):
     """The identity, at which `Regularization(model)` reads an activity: Keras' layer of that kind.
 
-    By itself it computes nothing: the penalty enters the loss through `Regularization`.
+    By itself it computes nothing: the penalty enters the loss through `Regularization`. Where
+    none has read it, the first backward pass through it warns.
 
     Args:
         penalty: the penalty of what passes through; `"batch_mean"` unless it says otherwise.
@@ -44,6 +47,8 @@ class ActivityPenalty(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` itself."""
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            watch(self, x)
         return x
 
     def extra_repr(self) -> str:

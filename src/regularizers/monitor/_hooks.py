@@ -18,7 +18,7 @@ from regularizers.attach._regime import may_hold_a_part_of_the_units, never_comp
 from regularizers.attach._rules import Mask
 from regularizers.errors import RegimeError
 from regularizers.monitor import _program
-from regularizers.monitor._sources import Source, sample_axes
+from regularizers.monitor._sources import Source
 from regularizers.monitor._watch import Watch
 from regularizers.penalties._frame import Axes
 
@@ -92,7 +92,7 @@ class Tap(Hook):
     ) -> Activation:
         activation = self._source.read(module, inputs, keywords, output, self._site)
         activation = activation._replace(
-            x=activation.x.detach(), batch_axis=sample_axes(activation, self._batch_axis)
+            x=activation.x.detach(), batch_axis=activation.sample_axes(self._batch_axis)
         )
         if self._mask is None:
             return activation

@@ -49,7 +49,7 @@ class Monitor:
             of its output (of `input_of`, its input): True where it counts. Of a pair the mask is
             that of the target.
         batch_axis: which axes count samples, of tokens `(0, 1)`; units are the other axes. None:
-            axis 0, and of recurrent layers the axes of sequences and of steps.
+            axis 0, and of recurrent layers and attention the axes of sequences and of steps.
         every: read each N-th forward of the model only, from the first on.
         during: `"training"`, `"evaluation"` or `"always"`: the mode the model must be in.
 

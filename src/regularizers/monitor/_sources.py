@@ -13,7 +13,6 @@ from regularizers.attach._outputs import Activation, activation_of, describe
 from regularizers.attach._rules import Select
 from regularizers.attach._select import select_modules
 from regularizers.errors import OutputError, SelectionError
-from regularizers.penalties._frame import Axes
 
 
 @dataclass(frozen=True)
@@ -95,18 +94,6 @@ def output_of(where: Where, *, select: Select | None = None) -> Source:
         "output of 'decoder'"
     """
     return Source("output", where, select)
-
-
-def sample_axes(activation: Activation, batch_axis: Axes | None) -> tuple[int, ...]:
-    """Return the axes that count samples: those said, or those that the module knows.
-
-    Of a recurrent layer each step of each sequence is a sample, so that its units are features,
-    however long the sequences are.
-    """
-    axes = activation.batch_axis if batch_axis is None else batch_axis
-    axes = axes if isinstance(axes, tuple) else (axes,)
-    time = activation.time_axis
-    return axes if batch_axis is not None or time is None else (*axes, time)
 
 
 def _given(

@@ -15,13 +15,14 @@ from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread, Waiting
 from regularizers.attach._masks import Masks
-from regularizers.attach._outputs import replace_in
+from regularizers.attach._outputs import KNOWING_THEIR_AXES, replace_in
 from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_first_reentrant_pass,
     simple_pass,
 )
+from regularizers.attach._silence import REVERSIBLE
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.taps._tap import Tap
@@ -67,7 +68,7 @@ class Collecting(Tap):
             self._rule.select is None
             and self._rule.mask is None
             and not (self._rule.carry or self._gauges or any(self._in_time))
-            and not isinstance(site.module, (nn.RNNBase, nn.RNNCellBase))
+            and not isinstance(site.module, KNOWING_THEIR_AXES)
             and all(is_separable(term) for _, term in self._terms)
         )
 
@@ -162,7 +163,7 @@ class Collecting(Tap):
             backward_id = self._ledger.backward_id
             if backward_id is None:
                 backward_id = _ops.backward_id(records[0].statistic.detach())
-            self._ledger.record([record._replace(backward_id=backward_id) for record in records])
+            self._ledger.hold([record._replace(backward_id=backward_id) for record in records])
             return
         match current_pass():
             case Pass.FORWARD:
@@ -173,7 +174,10 @@ class Collecting(Tap):
                 raise self._reentrant()
 
     def _refuse_first_reentrant_pass(self, module: nn.Module) -> None:
-        if not module.training or torch.compiler.is_compiling() or not is_first_reentrant_pass():
+        if not module.training or torch.compiler.is_compiling():
+            return
+        self._ledger.without_gradients.add(self._site)
+        if not is_first_reentrant_pass():
             return
         if self._ledger.in_forward:
             raise self._reentrant()
@@ -182,9 +186,9 @@ class Collecting(Tap):
 
     def _reentrant(self) -> RegimeError:
         return RegimeError(
-            f"{self._site}: a reentrant checkpoint runs this site without gradients first, so its "
-            f"penalty cannot be a term of the loss; use checkpoint(..., use_reentrant=False), or "
-            f'Regularization(..., delivery="inject")'
+            f"{self._site}: a reentrant checkpoint or {REVERSIBLE} runs this site without "
+            f"gradients first, so its penalty cannot be a term of the loss; use checkpoint(..., "
+            f'use_reentrant=False), or Regularization(..., delivery="inject")'
         )
 
 

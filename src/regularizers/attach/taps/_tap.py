@@ -26,8 +26,16 @@ from regularizers.attach._regime import (
 from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._time import in_time, with_state_before
-from regularizers.attach._watch import Watch, amount_of, counted_of
+from regularizers.attach._watch import (
+    CHANNELS_SECOND,
+    Watch,
+    amount_of,
+    ask_for_batch_axis,
+    counted_of,
+    is_ambiguous,
+)
 from regularizers.errors import RegimeError
+from regularizers.penalties._elementary import Elementary
 
 
 class Tap(Hook):
@@ -46,6 +54,7 @@ class Tap(Hook):
         self._strengths_at: int | None = None
         self._is_zero = False
         self._checked = False
+        self._advised = isinstance(site.module, CHANNELS_SECOND)
         self._rule = site.rule
         self._masks = masks
         self._site = site.name
@@ -151,9 +160,17 @@ class Tap(Hook):
                 gauge=handle,
                 saved_anyway=self._is_saved_anyway,
             )
-            amount = None if gauge is None else amount_of(x, term, axes, mask, self._site)
+            amount = None if gauge is None else self._amount(activation, term)
             records.append(Record(key, *read, amount=amount))
         return records
+
+    def _amount(self, activation: Activation, term: Elementary) -> Tensor:
+        """Return what the target of a penalty measures; the first time, say what was assumed."""
+        if not self._advised and is_ambiguous(activation, term):
+            # a change of an attribute would make the compiler start again
+            self._advised = not torch.compiler.is_compiling()
+            ask_for_batch_axis(self._site, repr(term.strength))
+        return amount_of(activation, term, self._site)
 
     def _watched(self, activation: Activation, entry: Tensor) -> Tensor:
         """Return what is equal to `entry`, and watched by the gauges there are."""

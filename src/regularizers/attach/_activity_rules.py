@@ -1,0 +1,208 @@
+"""Rules of what modules put out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Never
+
+from regularizers.attach._names import Wheres, described
+from regularizers.attach._rules import Mask, Rule, Select
+from regularizers.errors import ConfigurationError
+from regularizers.penalties._base import Penalty
+from regularizers.penalties._frame import Axes, Reduce
+from regularizers.penalties._schedule import StrengthLike
+from regularizers.penalties._temporal import AR, TAR
+
+
+def activity(
+    penalty: Penalty,
+    where: Wheres,
+    *,
+    select: Select | None = None,
+    reduce: Reduce | None = None,
+    batch_axis: Axes | None = None,
+    copy: bool = False,
+    mask: Mask | None = None,
+    carry: bool = False,
+    optional: bool = False,
+    **unknown: Never,
+) -> Rule:
+    r"""Penalise what modules put out, in training mode, with gradients enabled.
+
+    Args:
+        penalty: the penalty of each output. Its default reduction is `"batch_mean"`: summed over
+            units, averaged over the batch.
+        where: which modules: a name (`"encoder.act"`), a glob (`"encoder.*"`; `*` stays within one
+            segment of a name, `**` crosses), a module type, a module, a predicate
+            (module, name), or a list of these.
+        select: which part of an output that is no tensor: an index, a key or attribute, or a
+            function of the output. Recurrent layers need none: their sequence of states is meant.
+        reduce: as in the penalty; say it in one place only.
+        batch_axis: as in the penalty. None: the axis of samples is 0, and of recurrent layers
+            and attention the one they were made with. A target counts each step of their
+            sequences as a sample; of another output of (batch, tokens, width) say `(0, 1)` for
+            that, or `(0,)`.
+        copy: keep a copy of the output where the gradient needs more than its signs, so that it
+            may be changed in place after the module. Without it such a change raises.
+        mask: a function of the module's inputs, of nothing else, that returns a boolean tensor over
+            the leading axes of the output: True where it counts. A mask that the inputs do not
+            hold goes around the forward: `with reg.mask(mask, where=...)`.
+        carry: of penalties that are temporal, let the state that a recurrent layer is given join
+            the first difference, where windows of one text go on from each other.
+        optional: let the site never fire, as an expert that is given no tokens; otherwise a
+            collection raises until it has.
+        unknown: any other option, which raises.
+
+    Returns:
+        A rule for `Regularization`.
+
+    Raises:
+        ConfigurationError: no penalty, no `where`, two reductions that contradict, a mask that is
+            no function, `carry` for a penalty that is not temporal, or another option.
+
+    Example:
+        >>> import regularizers as rz
+        >>> rz.activity(rz.L1(1e-3), where="encoder.act").where
+        'encoder.act'
+    """
+    _refuse("activity", where, unknown)
+    return Rule(
+        "activity",
+        penalty,
+        where,
+        select,
+        reduce,
+        batch_axis,
+        copy,
+        mask=mask,
+        carry=carry,
+        optional=optional,
+    )
+
+
+def ar(
+    alpha: StrengthLike,
+    where: Wheres,
+    *,
+    select: Select | None = None,
+    batch_axis: Axes | None = None,
+    copy: bool = False,
+    mask: Mask | None = None,
+    optional: bool = False,
+    **unknown: Never,
+) -> Rule:
+    r"""Penalise the size of states, α·mean(h²): activation regularization.
+
+    .. math:: \alpha\, \overline{h^2}
+
+    The published language model takes it of the output after dropout, so `where` is the dropout.
+
+    Args:
+        alpha: α, finite and not negative; 2 in the publication.
+        where: which modules, as in `activity`.
+        select: as in `activity`.
+        batch_axis: as in `activity`.
+        copy: as in `activity`.
+        mask: as in `activity`.
+        optional: as in `activity`.
+        unknown: any other option, which raises.
+
+    Returns:
+        A rule for `Regularization`: `activity(AR(alpha), where)`.
+
+    Raises:
+        ConfigurationError: as `activity`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> str(rz.ar(2.0, where="drop"))
+        "activity(AR(2.0), where='drop')"
+
+    Source: Merity, McCann and Socher, "Revisiting activation regularization for language RNNs",
+    2017, arXiv 1708.01009.
+    """
+    _refuse("ar", where, unknown, instead="activity(L2Squared(alpha), where, reduce=...)")
+    return activity(
+        AR(alpha),
+        where,
+        select=select,
+        batch_axis=batch_axis,
+        copy=copy,
+        mask=mask,
+        optional=optional,
+    )
+
+
+def tar(
+    beta: StrengthLike,
+    where: Wheres,
+    *,
+    time_axis: int | None = None,
+    select: Select | None = None,
+    batch_axis: Axes | None = None,
+    copy: bool = False,
+    mask: Mask | None = None,
+    carry: bool = False,
+    optional: bool = False,
+    **unknown: Never,
+) -> Rule:
+    r"""Penalise how states change, β·mean((h[t+1] − h[t])²): temporal activation regularization.
+
+    .. math:: \beta\, \overline{(h_{t+1} - h_t)^2}
+
+    The published language model takes it of the last recurrent layer itself, before dropout.
+
+    Args:
+        beta: β, finite and not negative; 1 in the publication.
+        where: which modules, as in `activity`. Recurrent layers and attention say themselves
+            which axis is time, and a `PackedSequence` which steps are padding.
+        time_axis: the axis of time of other modules.
+        select: as in `activity`.
+        batch_axis: as in `activity`.
+        copy: as in `activity`.
+        mask: as in `activity`.
+        carry: as in `activity`.
+        optional: as in `activity`.
+        unknown: any other option, which raises.
+
+    Returns:
+        A rule for `Regularization`: `activity(TAR(beta), where)`.
+
+    Raises:
+        ConfigurationError: as `activity`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> rnn = torch.nn.LSTM(4, 3)
+        >>> reg = rz.Regularization(rnn, [rz.tar(1.0, where="")])
+        >>> states, _ = rnn(torch.randn(7, 2, 4))  # seven steps, two sequences
+        >>> torch.isclose(reg.penalty(), (states[1:] - states[:-1]).square().mean()).item()
+        True
+
+    Source: as of `ar`.
+    """
+    instead = "activity(Temporal(L2Squared(beta)), where, reduce=...)"
+    _refuse("tar", where, unknown, instead)
+    return activity(
+        TAR(beta, time_axis=time_axis),
+        where,
+        select=select,
+        batch_axis=batch_axis,
+        copy=copy,
+        mask=mask,
+        carry=carry,
+        optional=optional,
+    )
+
+
+def _refuse(rule: str, where: Wheres, unknown: Mapping[str, object], instead: str = "") -> None:
+    """Raise on options that a rule of activities does not have."""
+    for name, value in unknown.items():
+        if name == "proximal":
+            cure = "is for weights, which are shrunk after a step: kernel(..., proximal=True)"
+        elif name == "reduce":
+            cure = f"is no option, as the published penalty is a mean; another one: {instead}"
+        else:
+            cure = f"is no option of {rule}(); its docstring lists those there are"
+        raise ConfigurationError(f"{rule}(where={described(where)}): {name}={value!r} {cure}")

@@ -1,0 +1,31 @@
+"""What is said of a site that has never fired."""
+
+from __future__ import annotations
+
+REVERSIBLE = (
+    "a reversible block (a torch.autograd.Function that repeats its forward in the backward)"
+)
+
+
+def never_fired(site: str, *, training: bool = True, without_gradients: bool = False) -> str:
+    """Return the message, with what is likely to be the cause.
+
+    Args:
+        site: its name.
+        training: whether its module is in training mode.
+        without_gradients: whether it ran in training mode, where gradients were disabled.
+    """
+    if not training:
+        why = "it is in evaluation mode"
+    elif without_gradients:
+        why = (
+            f"it ran without them; within {REVERSIBLE} use Regularization(..., "
+            f'delivery="inject"), and under torch.no_grad() there is nothing to penalise'
+        )
+    else:
+        why = (
+            "is it called by the forward, as module(x) and not as module.forward(x), and was "
+            "Regularization attached before the model was first compiled? If it need not fire, as "
+            "an expert that is given no tokens, say activity(..., optional=True)"
+        )
+    return f"{site}: the site has never fired with gradients; {why}"
