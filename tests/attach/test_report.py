@@ -119,3 +119,15 @@ def test_nan_is_seen():
 def test_repr_counts_the_sites():
     _, reg = known()
     assert repr(reg) == "Regularization((root) Sequential: 1 activity, 2 kernel)"
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_weight_that_was_frozen_since_is_reported_as_zero(attached):
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    if attached:
+        reg.attach(torch.optim.SGD(model.parameters(), lr=0.1))
+    assert reg.penalties()["0.weight/kernel/L2Norm"] > 0
+    model[0].weight.requires_grad_(False)
+    assert reg.penalties()["0.weight/kernel/L2Norm"] == 0

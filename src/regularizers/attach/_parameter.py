@@ -80,6 +80,11 @@ class Parameter:
         )
 
     @property
+    def plain(self) -> Tensor | None:
+        """The parameter itself; None if the tensor is computed from others."""
+        return self.owner._parameters.get(self.name)
+
+    @property
     def is_computed(self) -> bool:
         """Whether the tensor is computed from other parameters: parametrized, or by a hook."""
         return self.name not in self.owner._parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._noting import NotingWeights
@@ -61,14 +62,20 @@ class WeightsInLoss:
 
     @torch.no_grad()
     def values(self, strengths: Strengths) -> dict[str, Tensor]:
-        """Return the penalties of weights as they are now, but of those that are sharded."""
+        """Return the penalties of weights as they are now, but of those that are sharded.
+
+        A weight that does not count, since it is frozen or tied to another, has 0.
+        """
         if self._left:
             return {}
-        return {
-            entry.key: strengths.times(entry.key, value)
-            for group in self._sites.weights
-            for entry, value in group.read(whole_only=True)
-        }
+        values: dict[str, Tensor] = {}
+        for group in self._sites.weights:
+            for site in group.sites:
+                if not isinstance(site.parameter.plain, DTensor):
+                    values |= {entry.key: torch.zeros(()) for entry in site.entries}
+            for entry, value in group.read(whole_only=True):
+                values[entry.key] = strengths.times(entry.key, value)
+        return values
 
     def leave(self) -> None:
         """Leave the weights to an optimizer from now on."""

@@ -86,8 +86,9 @@ class Apply:
 
     @torch.no_grad()
     def values(self) -> dict[str, Tensor]:
-        """Return the penalties of the trainable weights as they are now."""
-        return {
+        """Return the penalties of weights as they are now; one that does not count has 0."""
+        sites = [site for group in self._groups for site in group.sites]
+        return {entry.key: torch.zeros(()) for site in sites for entry in site.entries} | {
             entry.key: self._strengths.times(entry.key, unit)
             for group in self._groups
             for entry, unit in group.read()
