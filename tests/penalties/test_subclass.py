@@ -14,7 +14,9 @@ from penalties.outside import (
     Forgetful,
     Log,
     Quarters,
+    Saturating,
     Signed,
+    Thirds,
     Towards,
     plain,
     several,
@@ -164,6 +166,32 @@ def test_kernels_are_those_of_the_class_that_declared_the_formula():
     assert (Same(1.0).keeps, Same.stage, Same.sum_of) == ("sign", "elements", rz.L1.sum_of)
 
 
+def test_statistics_of_another_formula_add_up_as_they_are():
+    class Sizes(rz.L2Norm):
+        def measure(self, x, frame):
+            return frame.xp.sum(frame.xp.maximum(x, -x)), ()
+
+        def pullback(self, x, kept, cotangent, frame):
+            return cotangent * frame.xp.sign(x)
+
+    whole = np.array(3.0)
+    assert Sizes(1.0).to_sum(whole, np) == Sizes(1.0).from_sum(whole, np) == 3
+    assert rz.L2Norm(1.0, reduce="sum").to_sum(whole[None], np) == 9
+
+
+def test_only_what_is_divided_adds_over_samples():
+    sums = [rz.L1(1.0), Log(1.0), Asymmetric(1.0), Thirds(1.0), rz.L1(1.0, reduce="batch_mean")]
+    assert not any(penalty.spans_samples(np.array(1.0)) for penalty in sums)
+    assert Saturating(1.0).spans_samples(np.array(1.0))
+
+
+def test_only_what_is_known_to_adds_over_parts_of_the_units():
+    known = [rz.L1(1.0), rz.Huber(1.0), rz.KLSparsity(1.0, 0.1), Asymmetric(1.0), Signed(1.0)]
+    assert all(penalty.adds_over_units for penalty in known)
+    unknown = [rz.L1(1.0, reduce="mean"), Log(1.0), Saturating(1.0), Quarters(1.0)]
+    assert not any(penalty.adds_over_units for penalty in unknown)
+
+
 def test_another_formula_has_no_proximal_step_of_its_parent():
     for penalty in (Asymmetric(1.0), Quarters(1.0)):
         with pytest.raises(ConfigurationError, match=r"which has no proximal form"):
@@ -205,6 +233,8 @@ def some(*_):
         (rz.L1, ["element_slope"], "got element_slope alone"),
         (rz.L2Norm, ["measure"], "`pullback = Blocks.pullback`"),
         (rz.L2Norm, ["pullback"], "got pullback alone"),
+        (rz.L2Norm, ["gathered"], "expected gathered and pullback of one formula"),
+        (rz.GroupLasso, ["weight"], "expected weight and pullback of one formula"),
         (rz.L1, ["value"], "`derivative = Elementary.derivative`"),
         (rz.GroupLasso, ["derivative"], "got derivative alone"),
         (rz.L1, ["__call__"], r"got __call__\(\), which no model calls"),

@@ -34,9 +34,9 @@ class Blocks(Elementary):
     def divisor(self, frame: Frame) -> Tally:
         """Return what the norm of every block is divided by, without a mask."""
 
+    @abstractmethod
     def weight(self, frame: Frame) -> float | Array:
         """Return what the norm of each block is multiplied by before they are gathered."""
-        return 1.0
 
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         norm, scale = scaled_norm(frame.xp, x, self.within(frame))

@@ -28,7 +28,8 @@ class Elementary(Reduced):
     `pullback` read the array. They are given it in the precision to accumulate in, with zeros
     where a mask is False. They are all that a penalty must say: its value is the statistic divided
     by the tally, and `value` and `derivative` need only be declared where it is another function
-    of it. One of these that does not read its tally is divided by it all the same.
+    of it; `super().value(...)` is the statistic divided. One of these that does not read its tally
+    is divided by it all the same.
 
     A subclass declares both halves of a formula, a function and its derivative, and its settings
     as fields of a frozen dataclass. Of another formula it inherits no kernel and no proximal step.
@@ -106,11 +107,12 @@ class Elementary(Reduced):
     @property
     def adds_over_units(self) -> bool:
         """Whether the penalty of all units is the sum over any two parts of them."""
-        return self.reduce != "mean"
+        return self.sums_elements and self.reduce != "mean"
 
     def spans_samples(self, statistic: Array) -> bool:
         """Return whether the penalty of a batch is more than the sum over its samples."""
-        return False
+        # a statistic that is only divided is one
+        return type(self).value is not Elementary.value
 
     def tally(self, frame: Frame) -> Tally:
         """Return what the statistic is divided by, as far as it depends on the array's shape."""

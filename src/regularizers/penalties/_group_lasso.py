@@ -76,7 +76,7 @@ class GroupLasso(Blocks):
 
     stage: ClassVar[Stage | None] = "blocks"
 
-    shrink = Blocks.shrink
+    shrink, to_sum, from_sum = Blocks.shrink, Blocks.to_sum, Blocks.from_sum
 
     def __post_init__(self) -> None:
         super().__post_init__()

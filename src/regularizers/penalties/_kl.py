@@ -69,6 +69,10 @@ class KLSparsity(Elementary):
     def spans_samples(self, statistic: Array) -> bool:
         return True
 
+    @property
+    def adds_over_units(self) -> bool:
+        return self.reduce != "mean"
+
     def tally(self, frame: Frame) -> Tally:
         return frame.samples_per_unit
 

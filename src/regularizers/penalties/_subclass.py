@@ -23,6 +23,9 @@ _FACE = ("__call__", "gradient", "value_and_gradient", "apply", "prox")
 _HALVES = (("element", "element_slope"), ("measure", "pullback"), ("value", "derivative"))
 """A function and its derivative: neither goes with that of another formula."""
 
+_OF_PULLBACK = ("gathered", "weight")
+"""What a gradient of blocks is made for."""
+
 _ELEMENTS = {"element", "element_slope"}
 _READING = {"measure", "pullback"}
 _NUMBER = {"value", "derivative", "tally"}
@@ -35,6 +38,7 @@ _KERNELS = {
         _ELEMENTS | _READING,
     ),
     **dict.fromkeys(("sums_elements", "lies_in_pieces"), _READING | _NUMBER),
+    **dict.fromkeys(("to_sum", "from_sum"), _READING | _BLOCKS),
     **dict.fromkeys(("stage", "shrink"), _FORMULA),
 }
 """Kernels, each with what it computes otherwise."""
@@ -54,6 +58,8 @@ def settle(penalty: type) -> None:
     for function, derivative in _HALVES:
         _check_half(penalty, function, derivative)
         _check_half(penalty, derivative, function)
+    for name in _OF_PULLBACK:
+        _check_half(penalty, name, "pullback")
     for kernel, computed in _KERNELS.items():
         _reset(penalty, kernel, computed)
     _check_times(penalty)
