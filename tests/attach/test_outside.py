@@ -73,7 +73,9 @@ def expected(penalty, x, producer=None):
     return value.item(), gradient
 
 
-@pytest.mark.parametrize("options", [{}, {"select": lambda y: y}, {"copy": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"select": lambda y: y}, {"copy": True}], ids=["", "select", "copy"]
+)
 @pytest.mark.parametrize("delivery", ["collect", "inject"])
 @pytest.mark.parametrize("penalty", several(), ids=repr)
 def test_the_formula_of_the_class_is_what_a_site_is_penalised_by(penalty, delivery, options, path):

@@ -43,14 +43,41 @@ def by_data(model: nn.Module) -> None:
         parameter.grad = None
 
 
-@pytest.mark.parametrize("collect", ["penalties", "penalty"])
-def test_an_update_by_hand_is_noticed(collect):
+def test_an_update_by_hand_is_noticed():
     model = layer()
     reg, _ = attached(model)
     backward(model)
     by_hand(model)
     with pytest.raises(RegimeError, match=UNSEEN):
-        getattr(reg, collect)()
+        reg.penalties()
+
+
+def test_an_update_by_hand_is_noticed_when_it_is_made_again():
+    """The first may be half a step of a two-step optimizer."""
+    model = layer()
+    reg, _ = attached(model)
+    backward(model)
+    by_hand(model)
+    reg.penalty()
+    backward(model)
+    by_hand(model)
+    with pytest.raises(RegimeError, match=UNSEEN):
+        reg.penalty()
+
+
+def test_the_first_half_of_a_two_step_optimizer_is_none():
+    model = layer()
+    reg, optimizer = attached(model)
+    for _ in range(3):
+        backward(model)
+        before = model.weight.detach().clone()
+        by_hand(model)  # climbs
+        reg.penalty()
+        backward(model)
+        with torch.no_grad():
+            model.weight.copy_(before)
+        optimizer.step()
+        reg.penalties()
 
 
 def test_another_optimizer_is_noticed_after_steps_that_were_seen():
@@ -80,12 +107,13 @@ def test_updates_that_pytorch_does_not_count_are_noticed_when_they_go_on():
 
 
 def test_an_injected_loss_says_so_too():
-    model = nn.Sequential(layer(), nn.ReLU())
+    model = nn.Sequential(layer(), nn.Tanh())
     rules = [rz.activity(rz.L1(0.1), where="1"), rz.kernel(rz.L2Squared(0.05))]
     reg = rz.Regularization(model, rules, delivery="inject")
     reg.attach(SGD(model.parameters(), lr=0.1))
-    reg.scale_from(model(torch.ones(1, 4)).sum()).backward()
-    by_hand(model)
+    for _ in range(2):
+        reg.scale_from(model(torch.ones(1, 4)).sum()).backward()
+        by_hand(model)
     loss = model(torch.ones(1, 4)).sum()
     with pytest.raises(RegimeError, match=UNSEEN):
         reg.scale_from(loss)

@@ -1,6 +1,7 @@
 """Every regime of the matrix."""
 
 from matrix import (
+    changes,
     checkpointed,
     compiled,
     compiled_checkpoints,
@@ -29,6 +30,7 @@ GROUPS: dict[str, list[Regime]] = {
     "Backward passes recorded or compiled": recorded.REGIMES,
     "Transforms": transforms.REGIMES,
     "Life of a model": lifecycle.REGIMES,
+    "Models that change": changes.REGIMES,
     "Recurrent layers": temporal.REGIMES,
     "Kernels": weights.REGIMES,
     "Kernels, within the step": optimizers.REGIMES,

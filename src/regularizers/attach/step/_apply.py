@@ -67,11 +67,11 @@ class Apply:
                 handles += watch.attach()
         return handles
 
-    def check_steps(self) -> None:
-        """Raise if a weight was changed by a step that no hook has seen."""
+    def check_steps(self, *, within_step: bool) -> None:
+        """Raise if a weight was changed by a step that no hook has seen; as `UnseenSteps.check`."""
         for watches in self._unseen.values():
             for watch in watches:
-                watch.check()
+                watch.check(within_step=within_step)
 
     def _watch(self, optimizer: Optimizer) -> Iterator[UnseenSteps]:
         plain = [

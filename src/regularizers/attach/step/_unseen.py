@@ -15,8 +15,11 @@ from regularizers.errors import RegimeError
 _ELEMENTS = 16
 """How many elements of a weight are compared."""
 
-_TIMES = 2
-"""How often a weight moves by `.data`, as averages do too, before that is taken for a step."""
+_PATIENCE = 2
+"""How often a weight moves before that is taken for a step, where it may be something else.
+
+Averages are written by `.data`, and a two-step optimizer climbs before the second forward.
+"""
 
 
 class UnseenSteps:
@@ -59,8 +62,11 @@ class UnseenSteps:
         self._sample = None
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
-    def check(self) -> None:
+    def check(self, *, within_step: bool) -> None:
         """Raise if the weight has moved since a backward pass reached it, and no step was seen.
+
+        Args:
+            within_step: whether a two-step optimizer may be half way.
 
         Raises:
             RegimeError: the optimizer's step is not one that hooks see, or another optimizer's.
@@ -75,7 +81,9 @@ class UnseenSteps:
         by_data = self._sample.version == self._weight._version
         self._sample = None
         self._moved += 1
-        if by_data and (self._steps or self._moved < _TIMES):
+        if by_data and self._steps:
+            return
+        if (by_data or within_step) and self._moved < _PATIENCE:
             return
         raise RegimeError(
             f"{self._name}: the weight has changed since the last backward pass, and no step of "
