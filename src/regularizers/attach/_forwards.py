@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from regularizers.attach import _ops
-from regularizers.attach._hooks import Hook, is_recording
+from regularizers.attach._hooks import Hook, check_untraced, is_recording
 from regularizers.attach._ledger import Ledger
 
 
@@ -21,6 +21,8 @@ class Begin(Hook):
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Hold what is recorded from here on until the forward has ended."""
         if is_recording(model) and not self._ledger.closed:
+            if not torch.compiler.is_compiling():
+                check_untraced("the model")
             self._ledger.begin()
             if torch.compiler.is_compiling():
                 # asked once for all sites: the compiler cannot look into the question

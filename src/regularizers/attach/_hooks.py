@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
 from torch import nn
 
+from regularizers.errors import RegimeError
+
 
 class Hook:
     """A hook that is left behind, inert, when its module is copied or pickled."""
 
+    cure = "detach() the Regularization or Monitor first, and make it anew after"
+
     def __reduce__(self) -> tuple[type[Inert], tuple[()]]:
         return Inert, ()
+
+    @property
+    def __name__(self) -> str:
+        """No name; `torch.jit.script`, which would compile the hook, is the one that asks.
+
+        Raises:
+            RegimeError: it asks.
+        """
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("torch.jit."):
+            site = vars(self).get("_site", "the model")
+            raise RegimeError(
+                f"{site}: torch.jit.script cannot compile the hooks that read it; {self.cure}"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute '__name__'")
 
 
 class Inert(Hook):
     """What a copied model has in the place of a hook; the next regularization removes it."""
 
+    cure = "copy the model after detach()"
+
     def __call__(self, *_: Any) -> None:
         """Do nothing."""
+
+
+def check_untraced(site: str) -> None:
+    """Raise if `torch.jit.trace` is running, which would trace the hooks too."""
+    if torch._C._get_tracing_state() is not None:
+        raise RegimeError(
+            f"{site}: torch.jit.trace in training mode would trace the hooks of a Regularization "
+            f"too; call model.eval() or detach() first"
+        )
 
 
 def is_recording(module: nn.Module) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regularizers.attach._nested import refuse_nested
 from regularizers.attach._outputs import Activation, describe
 from regularizers.attach._rules import Mask
 from regularizers.errors import OutputError, RegimeError, ShapeError
@@ -50,7 +51,7 @@ def masked(activation: Activation, mask: Any, site: str) -> Activation:
     """Return the activation of which only what `mask` says counts.
 
     Raises:
-        OutputError: something else than a boolean tensor.
+        OutputError: something else than a boolean tensor, or the mask of a nested tensor.
         ShapeError: a mask that is not over the leading axes of the output.
     """
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
@@ -59,6 +60,7 @@ def masked(activation: Activation, mask: Any, site: str) -> Activation:
             f"{describe(mask)}; pass `mask != 0`"
         )
     x = activation.x
+    refuse_nested(x, "a mask", site)
     if mask.shape != x.shape[: mask.ndim]:
         raise ShapeError(
             f"{site}: mask: expected the leading axes of the output, whose shape is "

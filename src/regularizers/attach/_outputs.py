@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from regularizers.attach._attention import ATTENTION, is_batch_first, takes_single_sequences
+from regularizers.attach._nested import check_readable
 from regularizers.attach._rules import Select
 from regularizers.errors import OutputError, RegimeError
 from regularizers.penalties._frame import Axes
@@ -69,7 +70,7 @@ def _of_attention(module: nn.Module, output: Any, x: Tensor) -> Activation:
     """Return the tokens, or the weights between them, with the axes of the module."""
     batch_first = is_batch_first(module)
     parts = output if isinstance(output, tuple) else (output,)
-    if batch_first is None:
+    if batch_first is None or x.is_nested:
         return Activation(x, 0)
     if x is parts[0] and x.ndim == 2 and takes_single_sequences(module):
         return Activation(x, (), time_axis=0)
@@ -125,6 +126,7 @@ def _selected(output: Any, select: Select, site: str) -> Any:
 
 def _checked(x: Any, output: Any, site: str) -> Tensor:
     if not isinstance(x, Tensor):
+        check_is_no_proxy(x, site)
         raise OutputError(
             f"{site}: expected a tensor, got {describe(output)}; say which part with "
             f"activity(..., select=INDEX, KEY or FUNCTION)"
@@ -134,7 +136,18 @@ def _checked(x: Any, output: Any, site: str) -> Tensor:
             f"{site}: expected a tensor of a real floating type, got {describe(x)}; choose "
             f"another module, or another part with activity(..., select=...)"
         )
+    if x.is_nested:
+        check_readable(x, site)
     return x
+
+
+def check_is_no_proxy(x: Any, site: str) -> None:
+    """Raise if `x` is what `torch.fx.symbolic_trace` puts in the place of tensors."""
+    if isinstance(x, torch.fx.Proxy):
+        raise RegimeError(
+            f"{site}: torch.fx.symbolic_trace runs the model on proxies, of which nothing can be "
+            f"read; call model.eval() or detach() before it"
+        )
 
 
 def describe(value: Any, depth: int = 3) -> str:

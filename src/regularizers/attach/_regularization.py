@@ -27,6 +27,7 @@ from regularizers.attach._rules import Rule, check_are_rules
 from regularizers.attach._select import select_modules
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
+from regularizers.attach._suited import check_suited
 from regularizers.attach.step import Apply, Carried, Holding, Steps, owners
 from regularizers.errors import (
     CollectionError,
@@ -101,6 +102,7 @@ class Regularization:
         self._model = model
         processes = Processes(process_group)
         self._sites = Sites(model, rules, roles)
+        check_suited(self._sites.activities)
         self._strengths = Strengths(self._sites.entries)
         self._control = Control(self._sites, self._strengths, processes)
         self._delivery: Collect | Injection = (
@@ -484,6 +486,7 @@ class Regularization:
                 f"knows the module that was there; detach() it and attach a new one"
             )
         activities = self._sites.follow()
+        check_suited(activities)
         self._strengths.add(self._sites.entries, self._control.steps)
         self._control.add(activities)
         self._handles += self._delivery.add(activities, self._control.gauges)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from regularizers.attach._names import Where, described, printable
-from regularizers.attach._outputs import Activation, activation_of, describe
+from regularizers.attach._nested import refuse_nested
+from regularizers.attach._outputs import Activation, activation_of, check_is_no_proxy, describe
 from regularizers.attach._rules import Select
 from regularizers.attach._select import select_modules
 from regularizers.errors import OutputError, SelectionError
@@ -52,11 +53,14 @@ class Source:
         """Return the tensor that is meant of what `module` was given or has returned.
 
         Raises:
-            OutputError: there is none, or it is not real floating point.
+            OutputError: there is none, or it is not real floating point, or nested.
         """
         if self.kind == "output":
-            return activation_of(module, output, self.select, site)
-        return Activation(_given(inputs, keywords, self.select, site), 0)
+            activation = activation_of(module, output, self.select, site)
+        else:
+            activation = Activation(_given(inputs, keywords, self.select, site), 0)
+        refuse_nested(activation.x, "a monitor", site)
+        return activation
 
 
 def input_of(where: Where, *, select: Select | None = None) -> Source:
@@ -112,6 +116,7 @@ def _given(
             f"{_arguments(inputs, keywords)} ({type(error).__name__}: {error})"
         ) from None
     if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
+        check_is_no_proxy(x, site)
         raise OutputError(
             f"{site}: expected an input that is a tensor of a real floating type, got "
             f"{describe(x)}; say which of {_arguments(inputs, keywords)} with "

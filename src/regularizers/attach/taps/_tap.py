@@ -13,9 +13,10 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._function import measure
 from regularizers.attach._gauge import Gauge
-from regularizers.attach._hooks import Hook
+from regularizers.attach._hooks import Hook, check_untraced
 from regularizers.attach._ledger import Record
 from regularizers.attach._masks import Masks, mask_of, masked
+from regularizers.attach._nested import check_nested
 from regularizers.attach._outputs import Activation, activation_of, state_before
 from regularizers.attach._regime import (
     SAVING_THEIR_RESULT,
@@ -104,8 +105,10 @@ class Tap(Hook):
                 f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
                 f"use torch.nn.parallel.DistributedDataParallel"
             )
-        if not self._checked and not torch.compiler.is_compiling():
-            self._check_units_are_whole(module)
+        if not torch.compiler.is_compiling():
+            check_untraced(self._site)
+            if not self._checked:
+                self._check_units_are_whole(module)
         activation = activation_of(module, output, self._rule.select, self._site)
         if self._rule.mask is not None:
             mask = mask_of(self._rule.mask, inputs, keywords or {}, self._site)
@@ -149,6 +152,8 @@ class Tap(Hook):
                     x, _, mask = with_state_before(activation, before)[:3]
             axes = batch_axis if term.batch_axis is None else term.batch_axis
             copy, gauge = self._rule.copy, self._gauges.get(key)
+            if x.is_nested:
+                check_nested(x, term, axes, gauge is not None, self._site)
             handle = None if gauge is None else gauge.handle
             read = measure(
                 x,
