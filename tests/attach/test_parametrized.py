@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils import parametrizations, parametrize
 
 import regularizers as rz
 from attach.helpers import (
@@ -15,7 +15,6 @@ from attach.helpers import (
     squares,
     total,
 )
-from regularizers.errors import SelectionError
 
 
 def test_weight_norm_is_one_site_with_the_gradient_of_its_parts():
@@ -110,22 +109,6 @@ def test_a_parametrized_recurrent_weight():
     assert sorted(sites(reg)) == ["weight_hh_l0", "weight_ih_l0"]
     magnitudes = model.parametrizations.weight_hh_l0.original0
     assert total(reg) == pytest.approx(squares(magnitudes, model.weight_ih_l0))
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        nn.utils.weight_norm,
-        nn.utils.spectral_norm,
-        lambda module: prune.random_unstructured(module, "weight", 0.5),
-    ],
-    ids=["weight_norm", "spectral_norm", "prune"],
-)
-def test_a_kernel_that_a_hook_computes_raises(wrap):
-    model = nn.Sequential(wrap(nn.Linear(4, 3)))
-    with pytest.raises(SelectionError, match=r"'0\.weight_(g|orig)' is only a part of its kernel"):
-        kernels(model)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -85,13 +85,28 @@ def test_penalties_are_those_of_the_last_collection():
             reg.penalty()
 
 
-def test_penalties_keep_what_was_collected_though_the_weights_moved_since():
+def test_penalties_of_weights_are_those_of_the_weights_as_they_are_now():
     model, reg = known()
     model(torch.ones(1, 2))
     reg.penalty()
+    before = reg.penalties()
+    assert before["0.weight/kernel/L2Norm"] == pytest.approx(0.5)
     with torch.no_grad():
-        model[0].weight.zero_()
-    assert reg.penalties()["0.weight/kernel/L2Norm"] == pytest.approx(0.5)
+        model[0].weight.mul_(3)
+    assert reg.penalties() == before | {"0.weight/kernel/L2Norm": pytest.approx(1.5)}
+
+
+def test_a_collection_in_evaluation_keeps_what_was_reported():
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    before = reg.penalties()
+    assert before["0/activity/L1"] > 0
+    model.eval()
+    with torch.no_grad():
+        model(torch.ones(1, 2))
+        reg.penalty()
+    assert reg.penalties() == before
 
 
 def test_nan_is_seen():
@@ -104,3 +119,15 @@ def test_nan_is_seen():
 def test_repr_counts_the_sites():
     _, reg = known()
     assert repr(reg) == "Regularization((root) Sequential: 1 activity, 2 kernel)"
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_weight_that_was_frozen_since_is_reported_as_zero(attached):
+    model, reg = known()
+    model(torch.ones(1, 2))
+    reg.penalty()
+    if attached:
+        reg.attach(torch.optim.SGD(model.parameters(), lr=0.1))
+    assert reg.penalties()["0.weight/kernel/L2Norm"] > 0
+    model[0].weight.requires_grad_(False)
+    assert reg.penalties()["0.weight/kernel/L2Norm"] == 0

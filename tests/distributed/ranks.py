@@ -170,7 +170,7 @@ def tensor_parallel(method, penalty: rz.Penalty, site: str) -> float:
     model = net()
     plan = {"up": ColwiseParallel(), "down": RowwiseParallel()}
     parallelize_module(model, init_device_mesh("cpu", (2,)), plan)
-    ours = method(model, penalty, site, None)
+    ours = method(model, penalty, site, "local")
     x = batch(0)
     (model(x).square().sum() + ours.term()).backward()
     return error(model, by_hand(penalty, x, site, 1.0))

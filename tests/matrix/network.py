@@ -24,6 +24,10 @@ PRODUCERS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "view": lambda: nn.Unflatten(1, (2, WIDTH // 2)),
     "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "softmax": lambda: nn.Softmax(dim=1),
+    "gelu": nn.GELU,
 }
 """Modules whose output is penalised."""
 

@@ -1,6 +1,7 @@
 """Every regime of the matrix."""
 
 from matrix import (
+    changes,
     checkpointed,
     compiled,
     compiled_checkpoints,
@@ -11,6 +12,7 @@ from matrix import (
     optimizers,
     precision,
     proximal,
+    recorded,
     temporal,
     transforms,
     weights,
@@ -25,8 +27,10 @@ GROUPS: dict[str, list[Regime]] = {
     "Compiling": compiled.REGIMES,
     "Compiling and checkpointing": compiled_checkpoints.REGIMES,
     "Precision": precision.REGIMES,
+    "Backward passes recorded or compiled": recorded.REGIMES,
     "Transforms": transforms.REGIMES,
     "Life of a model": lifecycle.REGIMES,
+    "Models that change": changes.REGIMES,
     "Recurrent layers": temporal.REGIMES,
     "Kernels": weights.REGIMES,
     "Kernels, within the step": optimizers.REGIMES,

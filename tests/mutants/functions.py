@@ -155,15 +155,15 @@ FUNCTIONS = [
     Mutant(
         "what is saved anyway is taken for its signs",
         "attach/_quick.py",
-        "signs = wide if kept.dtype is torch.int8 else torch.sign(wide)",
-        "signs = wide",
+        "return torch.sign(wide).mul_(cotangent)",
+        "return wide.mul_(cotangent)",
         (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(
         "the sum of absolute values forgets what comes from above",
         "attach/_absolute.py",
-        "_quick.slope_of_absolute(signs, cotangent)",
-        "_quick.slope_of_absolute(signs, torch.ones_like(cotangent))",
+        "_quick.scaled_signs(signs, cotangent)",
+        "_quick.scaled_signs(signs, torch.ones_like(cotangent))",
         (attach("absolute::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(

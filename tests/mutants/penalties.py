@@ -1,6 +1,6 @@
 """Wrong edits to the penalties beside the classic three."""
 
-from mutants.mutant import Mutant, arrays
+from mutants.mutant import Mutant, arrays, attach
 
 PENALTIES = [
     Mutant(
@@ -240,6 +240,69 @@ PENALTIES = [
         "            x = wide\n",
         "            pass\n",
         (arrays("steps_in_pieces::half_precision_is_rounded_once"),),
+    ),
+    Mutant(
+        "a subclass keeps the kernels of its parent",
+        "penalties/_subclass.py",
+        "if depth < _depth(penalty, kernel) < len(penalty.__mro__):",
+        "if False:",
+        (arrays("subclass::its_own_formula_is_computed"),),
+    ),
+    Mutant(
+        "half of a formula may be another's",
+        "penalties/_subclass.py",
+        "if any(not _is_abstract(vars(base)[changed]) for base in declaring[1:]):",
+        "if False:",
+        (arrays("subclass::half_a_formula_is_refused_where_it_is_written"),),
+    ),
+    Mutant(
+        "what forgets the division is not divided",
+        "penalties/_subclass.py",
+        "return per(xp, result, tally)",
+        "return result",
+        (arrays("subclass::only_what_does_not_read_its_tally_is_divided"),),
+    ),
+    Mutant(
+        "whatever keeps signs has them for its slope",
+        "attach/_function.py",
+        'ctx.saves == "sign" and term.slope_is_sign',
+        'ctx.saves == "sign"',
+        (attach("outside::the_formula_of_the_class_is_what_a_site_is_penalised_by"),),
+    ),
+    Mutant(
+        "a strength of an unknown kind stands next to 0",
+        "attach/_strengths.py",
+        "    if isinstance(strength, Target):",
+        "    if isinstance(strength, Strength):",
+        (attach("outside::a_strength_of_an_unknown_kind_is_refused"),),
+    ),
+    Mutant(
+        "what a mask leaves out counts as the function of 0",
+        "penalties/_separable.py",
+        "return frame.xp.sum(frame.select(self.element(frame.xp, x))), ()",
+        "return frame.xp.sum(self.element(frame.xp, x)), ()",
+        (arrays("subclass::what_a_mask_leaves_counts_at_0_too"),),
+    ),
+    Mutant(
+        "each gate of a unit is a group by itself",
+        "attach/_axis_roles.py",
+        "return _one(0) if gates == 1 else",
+        "return _one(0) if gates else",
+        (attach("axis_roles::a_unit_of_a_recurrent_layer_is_all_its_gates"),),
+    ),
+    Mutant(
+        "channels of several groups are one",
+        "attach/_axis_roles.py",
+        "return _Axes((0, 2), (",
+        "return _Axes((2,), (",
+        (attach("axis_roles::inputs_are_those_that_the_elements_multiply"),),
+    ),
+    Mutant(
+        "transposed convolutions have their outputs first",
+        "attach/_axis_roles.py",
+        'whole = "input" if owner.transposed else "output"',
+        'whole = "output"',
+        (attach("axis_roles::outputs_are_those_that_depend_on_the_elements"),),
     ),
     Mutant(
         "NaN has no slope in a large array",

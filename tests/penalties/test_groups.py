@@ -1,5 +1,6 @@
 """Which elements a group has, and how groups become one number."""
 
+import dataclasses
 from math import sqrt
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from penalties.arrays import make, numbers
 from penalties.test_masks import boolean
-from regularizers import GroupLasso, L2Norm
-from regularizers.errors import ShapeError
+from regularizers import Budget, GroupLasso, L2Norm, Orthogonal, Temporal
+from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties._frame import Frame
 
 X = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0], [-4.0, 0.0, 3.0], [0.0, 2.0, 0.0]])
@@ -148,3 +149,35 @@ def test_statistics_of_parts_of_a_batch_add_up(reduce, axis, masked):
     assert float(joined) == pytest.approx(float(penalty(x, mask=mask)), rel=1e-12)
     derivative = penalty.derivative(penalty.from_sum(total, np), tally, np)
     assert_allclose(derivative, penalty.derivative(*measured(slice(None)), np), rtol=1e-12)
+
+
+SIDED = [
+    GroupLasso(0.5, "output"),
+    Orthogonal(0.5, axis="input"),
+    Budget(GroupLasso(1.0, "input"), 1.0),
+]
+
+
+@pytest.mark.parametrize("penalty", SIDED, ids=repr)
+def test_an_array_has_no_outputs_or_inputs(penalty):
+    x = np.ones((2, 3))
+    for call in (penalty, penalty.gradient, lambda x: penalty.apply(x, np.ones_like(x))):
+        with pytest.raises(ConfigurationError, match=r"axis: .* got '(out|in)put', which .*axis=0"):
+            call(x)
+
+
+def test_a_side_is_an_axis_like_another():
+    assert repr(GroupLasso(0.5, axis="output")) == "GroupLasso(0.5, 'output')"
+    assert repr(Orthogonal(0.5, "input")) == "Orthogonal(0.5, 'input')"
+    assert GroupLasso(0.5, "output") == GroupLasso(0.5, axis="output") != GroupLasso(0.5, "input")
+    assert dataclasses.replace(GroupLasso(0.5, "output"), axis=1) == GroupLasso(0.5, 1)
+    assert 2 * Orthogonal(0.5, "output") == Orthogonal(1.0, "output")
+    assert all(penalty.by_role for penalty in SIDED)
+    assert not any(penalty.by_role for penalty in (GroupLasso(1.0, 0), Orthogonal(1.0)))
+
+
+def test_differences_in_time_have_no_sides():
+    with pytest.raises(
+        ConfigurationError, match=r"Temporal: expected a penalty of outputs, got Gr"
+    ):
+        Temporal(GroupLasso(1.0, "output"), time_axis=1)

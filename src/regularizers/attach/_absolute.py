@@ -22,7 +22,7 @@ _MIDDLING = 2**19
 def is_sum_of_absolute(x: Tensor, term: Elementary) -> bool:
     """Return whether the statistic of `x` is best read by `sum_of_absolute`."""
     return (
-        term.keeps == "sign"
+        term.slope_is_sign
         and 0 < x.numel() <= _MIDDLING
         and x.dtype in (torch.float32, torch.float64)
         and not _fused.is_fused(x)
@@ -49,7 +49,7 @@ class WithSigns(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> Tensor:
         (signs,) = ctx.saved_tensors
-        return _quick.slope_of_absolute(signs, cotangent)
+        return _quick.scaled_signs(signs, cotangent)
 
 
 # what `apply` does before is to ask for transforms

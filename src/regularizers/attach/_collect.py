@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -15,8 +15,9 @@ from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
+from regularizers.attach._processes import Processes
 from regularizers.attach._silence import never_fired
-from regularizers.attach._sites import Entry, Sites
+from regularizers.attach._sites import ActivitySite, Entry, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._together import Reader
 from regularizers.attach._weights_in_loss import WeightsInLoss
@@ -34,45 +35,69 @@ class Collect:
         sites: Sites,
         strengths: Strengths,
         max_uncollected: int,
-        group: dist.ProcessGroup | None,
-        gauges: Mapping[str, Gauge],
+        processes: Processes,
     ) -> None:
         self._model = model
         self._sites = sites
         self._strengths = strengths
-        self._group = group
-        self._gauges = gauges
+        self._processes = processes
+        self._gauges: dict[str, Gauge] = {}
         self._ledger = Ledger(max_uncollected)
-        self._entries = {entry.key: entry for entry in sites.entries}
-        self._reader = Reader(self._entries.values())
+        self._entries: dict[str, Entry] = {}
+        self._pauses = 0
+        self._is_closed = False
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
-        required = [site for site in sites.activities if not site.rule.optional]
-        self._silent = {entry.key for site in required for entry in site.entries}
+        self._silent: set[str] = set()
         self.last: dict[str, Tensor] | None = None
 
-    def attach(self) -> list[RemovableHandle]:
+    def attach(self, gauges: Mapping[str, Gauge]) -> list[RemovableHandle]:
         """Put the hooks in."""
-        noting = self.weights.attach(self._model)
-        if not self._sites.activities:
-            return noting
-        return [
-            *noting,
-            *[
-                Collecting(
-                    site, self._model, self.masks, self._gauges, self._ledger, self._strengths
-                ).attach(site.module)
-                for site in self._sites.activities
-            ],
-            self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
-            self._model.register_forward_hook(Commit(self._ledger)),
-            self._model.register_forward_hook(End(self._ledger), always_call=True),
-        ]
+        handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
+        if self._sites.activities:
+            handles += [
+                self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
+                self._model.register_forward_hook(Commit(self._ledger)),
+                self._model.register_forward_hook(End(self._ledger), always_call=True),
+            ]
+        return handles
+
+    def add(
+        self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
+    ) -> list[RemovableHandle]:
+        """Put hooks in at sites that are new, and know the weights that have joined."""
+        self._gauges |= gauges
+        self._entries = {entry.key: entry for entry in self._sites.entries}
+        self._reader = Reader(self._entries.values())
+        self.weights.follow()
+        handles = []
+        for site in activities:
+            if not site.rule.optional:
+                self._silent |= {entry.key for entry in site.entries}
+            tap = Collecting(
+                site, self._model, self.masks, self._gauges, self._ledger, self._strengths
+            )
+            handles.append(tap.attach(site.module))
+        return handles
 
     def close(self) -> None:
         """Record nothing any more, also from hooks that a compiled program holds."""
-        self._ledger.closed = True
+        self._is_closed = self._ledger.closed = True
         self._ledger.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Record nothing of the forwards in this context."""
+        self._pause(1)
+        try:
+            yield
+        finally:
+            self._pause(-1)
+
+    def _pause(self, more: int) -> None:
+        self._pauses += more
+        self._ledger.closed = self._is_closed or self._pauses > 0
+        self.weights.pause(self._pauses > 0)
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def penalty(self) -> Tensor:
@@ -91,7 +116,7 @@ class Collect:
             last |= dict.fromkeys(sorted(unread), nothing)
             if not parts:
                 parts.append(nothing.clone().requires_grad_())  # as it is of any other strength
-        self.last = last
+        self.last = (self.last or {}) | last
         return total(parts, self._model)
 
     def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
@@ -107,7 +132,8 @@ class Collect:
 
     def _taken(self) -> Sequence[AnyRecord]:
         """Return what was recorded, of the whole batch if several processes share it."""
-        if self._group is None:
+        group = self._processes.group
+        if group is None:
             self._check()
             return self._ledger.take()
         failed: CollectionError | None = None
@@ -119,7 +145,7 @@ class Collect:
         unread = [record for record in taken if isinstance(record, Unread)]
         records = self._reader.each_read([r for r in taken if not isinstance(r, Unread)])
         terms = [self._term(record.key) for record in records]
-        return [*across(records, terms, self._group, device_of(self._model), failed), *unread]
+        return [*across(records, terms, group, device_of(self._model), failed), *unread]
 
     def _term(self, key: str) -> Elementary:
         return self._entries[key].term
@@ -133,6 +159,12 @@ class Collect:
         self._check_unread()
         if not torch.compiler.is_compiling():
             self._ledger.check_alive()
+            for record in self._ledger.records():
+                if isinstance(record, Record) and self._spans_samples(record):
+                    self._processes.check_said(record.key, "a penalty of the whole batch")
+
+    def _spans_samples(self, record: Record) -> bool:
+        return self._term(record.key).spans_samples(record.statistic)
 
     def _check_every_site_fired(self) -> None:
         self._silent -= {record.key for record in self._ledger.records()}

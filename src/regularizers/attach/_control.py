@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from regularizers.attach._controller import Controller, Reached
 from regularizers.attach._gauge import Gauge
+from regularizers.attach._processes import Processes
 from regularizers.attach._reachable import check_reachable
-from regularizers.attach._sites import Sites
+from regularizers.attach._sites import ActivitySite, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.control._steps import at_step
 from regularizers.control._targets import Target
-from regularizers.errors import ConfigurationError, RegimeError
+from regularizers.errors import ConfigurationError
 from regularizers.penalties._schedule import Schedule
 from regularizers.penalties._strength import check_strength
 
@@ -27,18 +28,26 @@ _UNSTEPPED = 100
 class Control:
     """Advances every strength that changes, all of them or none."""
 
-    def __init__(self, sites: Sites, strengths: Strengths, group: dist.ProcessGroup | None) -> None:
-        for site in sites.activities:
+    def __init__(self, sites: Sites, strengths: Strengths, processes: Processes) -> None:
+        self.steps = 0
+        self._strengths = strengths
+        self._processes = processes
+        self._unstepped = 0
+        self._schedules: dict[str, Schedule] = {}
+        self._controllers: dict[str, Controller] = {}
+        self.add(sites.activities)
+
+    def add(self, activities: Iterable[ActivitySite]) -> None:
+        """Know the strengths that have joined, of which some may be at new outputs."""
+        for site in activities:
             for entry in site.entries:
                 if isinstance(entry.term.strength, Target):
                     check_reachable(site, entry.term, entry.term.strength)
-        self.steps = 0
-        self._strengths = strengths
-        self._group = group
-        self._unstepped = 0
-        changing = strengths.changing.items()
-        self._schedules = {key: s for key, s in changing if isinstance(s, Schedule)}
-        self._controllers = {key: Controller(s) for key, s in changing if isinstance(s, Target)}
+        for key, strength in self._strengths.changing.items():
+            if isinstance(strength, Schedule):
+                self._schedules.setdefault(key, strength)
+            elif isinstance(strength, Target) and key not in self._controllers:
+                self._controllers[key] = Controller(strength)
 
     @property
     def changes(self) -> bool:
@@ -99,20 +108,15 @@ class Control:
         return said
 
     def _of_all_processes(self, sums: Tensor) -> Tensor:
-        if self._group is not None:
-            dist.all_reduce(sums, group=self._group)
-        elif dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            raise RegimeError(
-                f"{next(iter(self._controllers))}: each process would find a strength of its own; "
-                f"say which of them share one batch: Regularization(..., "
-                f"process_group=torch.distributed.group.WORLD)"
-            )
+        self._processes.check_said(next(iter(self._controllers)), "a strength with a target")
+        if (group := self._processes.group) is not None:
+            dist.all_reduce(sums, group=group)
         return sums
 
     def state(self) -> dict[str, Any]:
         """Return where all strengths stand, as plain numbers."""
         return {
-            "rules": self._rules(),
+            "rules": self.rules(),
             "steps": self.steps,
             "strengths": dict(self._strengths),
             "controllers": {key: c.state() for key, c in self._controllers.items()},
@@ -124,9 +128,9 @@ class Control:
         Raises:
             ConfigurationError: it is of other rules, or no such state; nothing has changed then.
         """
-        _check_same(self._rules(), state)
+        _check_same(self.rules(), state)
         try:
-            strengths = {key: check_strength(state["strengths"][key], key) for key in self._rules()}
+            strengths = {key: check_strength(state["strengths"][key], key) for key in self.rules()}
             steps = int(state["steps"])
             restored = {
                 key: c.restored(state["controllers"][key]) for key, c in self._controllers.items()
@@ -141,7 +145,7 @@ class Control:
         self.steps, self._unstepped = steps, 0
         self._strengths.put(strengths)
 
-    def _rules(self) -> dict[str, str]:
+    def rules(self) -> dict[str, str]:
         """Return what kind of strength each penalty has."""
         changing = self._strengths.changing
         return {

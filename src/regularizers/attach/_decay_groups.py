@@ -11,13 +11,8 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from regularizers.attach._roles import (
-    Parameter,
-    Role,
-    Roles,
-    Stated,
-    parameters_within,
-)
+from regularizers.attach._parameter import Parameter, Role
+from regularizers.attach._roles import Roles, Stated, parameters_within
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.penalties._strength import check_strength
 

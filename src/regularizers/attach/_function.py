@@ -19,7 +19,6 @@ from regularizers.attach._watch import noted
 from regularizers.errors import RegimeError
 from regularizers.penalties._elementary import Elementary, Keeps
 from regularizers.penalties._frame import Axes, Frame, Tally
-from regularizers.penalties._separable import Separable
 
 
 def penalise(
@@ -94,7 +93,8 @@ class Measure(torch.autograd.Function):
     """The statistic of an array that a penalty is a function of.
 
     It saves for the backward pass the array itself, its signs in a byte each, or nothing, as the
-    penalty says it must, and never touches the module's output.
+    penalty says it must, and never touches the module's output. `ctx.saves` says which, because
+    the saved tensor does not: an array may look like its signs.
     """
 
     generate_vmap_rule = True
@@ -117,9 +117,10 @@ class Measure(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.shape, ctx.dtype = x.shape, x.dtype
         ctx.version = None
+        ctx.saves = ctx.reading.keeps
         plain = not (torch.compiler.is_compiling() or is_transformed())
         ctx.mask = mask if plain else None
-        match ctx.reading.keeps:
+        match ctx.saves:
             case "input":
                 read = x
                 if plain and not _must_copy():
@@ -140,14 +141,16 @@ class Measure(torch.autograd.Function):
         read, mask, *kept = _saved(ctx)
         # half precision would round a gauge's first strength, which is tiny, to 0
         dtype = ctx.dtype if ctx.reading.gauge is None else cotangent.dtype
-        gradient = _quick.slope(read, term, cotangent, dtype) if mask is None else None
+        gradient = None
+        if read is not None and mask is None:
+            gradient = _quick.slope(read, ctx.saves, term, cotangent, dtype)
         if gradient is None:
             frame = ctx.reading.frame(ctx.shape, cotangent.dtype, mask)
             x = None if read is None else frame.select(read.to(cotangent.dtype))
-            if term.keeps == "input" and torch.is_grad_enabled():
+            if ctx.saves == "input" and torch.is_grad_enabled():
                 # differentiated again: what the statistic kept is a function of x as well
                 kept = list(term.measure(x, frame)[1])
-            if x is not None and ctx.reading.keeps == "sign" and isinstance(term, Separable):
+            if x is not None and ctx.saves == "sign" and term.slope_is_sign:
                 gradient = cotangent * x  # which are the signs
             else:
                 gradient = frame.select(term.pullback(x, tuple(kept), cotangent, frame))
@@ -170,6 +173,7 @@ class MeasureNow(torch.autograd.Function):
         statistic, kept = quick
         ctx.set_materialize_grads(False)
         ctx.reading, ctx.shape, ctx.dtype, ctx.mask = reading, x.shape, x.dtype, None
+        ctx.saves = "input" if kept is None else "sign"
         compares = kept is None and not saved_tensors_are_hooked()
         ctx.version = x._version if compares else None
         ctx.save_for_backward(x if kept is None else kept, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -11,8 +12,9 @@ from regularizers.attach._collect import total
 from regularizers.attach._entry import ScaleFrom
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._masks import Masks
+from regularizers.attach._processes import Processes
 from regularizers.attach._scale import Scale
-from regularizers.attach._sites import Sites
+from regularizers.attach._sites import ActivitySite, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.taps import Injecting
@@ -22,13 +24,16 @@ class Injection:
     """Taps return their output through a Function that adds the gradient of the penalty to its."""
 
     def __init__(
-        self, model: nn.Module, sites: Sites, strengths: Strengths, gauges: Mapping[str, Gauge]
+        self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
     ) -> None:
         self._model = model
         self._sites = sites
         self._strengths = strengths
-        self._gauges = gauges
-        self._scale = Scale(site.name for site in sites.activities if not site.rule.optional)
+        self._processes = processes
+        self._gauges: dict[str, Gauge] = {}
+        self._scale = Scale(())
+        self._pauses = 0
+        self._is_closed = False
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
         self._latest: dict[str, Tensor] = {}
@@ -38,10 +43,21 @@ class Injection:
         """The last value of each penalty; none of what only compiled programs have computed."""
         return self._latest or None
 
-    def attach(self) -> list[RemovableHandle]:
+    def attach(self, gauges: Mapping[str, Gauge]) -> list[RemovableHandle]:
         """Put the hooks in."""
-        injecting = [
-            Injecting(
+        return [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
+
+    def add(
+        self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
+    ) -> list[RemovableHandle]:
+        """Put hooks in at sites that are new, and know the weights that have joined."""
+        self._gauges |= gauges
+        self.weights.follow()
+        handles = []
+        for site in activities:
+            if not site.rule.optional:
+                self._scale.expect(site.name)
+            tap = Injecting(
                 site,
                 self._model,
                 self.masks,
@@ -49,14 +65,28 @@ class Injection:
                 self._scale,
                 self._strengths,
                 self._latest,
-            ).attach(site.module)
-            for site in self._sites.activities
-        ]
-        return [*self.weights.attach(self._model), *injecting]
+                self._processes,
+            )
+            handles.append(tap.attach(site.module))
+        return handles
 
     def close(self) -> None:
         """Inject nothing any more, also from hooks that a compiled program holds."""
-        self._scale.closed = True
+        self._is_closed = self._scale.closed = True
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inject nothing into the forwards in this context."""
+        self._pause(1)
+        try:
+            yield
+        finally:
+            self._pause(-1)
+
+    def _pause(self, more: int) -> None:
+        self._pauses += more
+        self._scale.closed = self._is_closed or self._pauses > 0
+        self.weights.pause(self._pauses > 0)
 
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""

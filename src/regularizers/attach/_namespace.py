@@ -3,11 +3,14 @@
 The functions are handed over, because asking for them by the array does not trace under
 `torch.compile`. Where PyTorch's own behave as the Array API says, they are taken. The sign of NaN
 is 0 here, as it is in PyTorch (the standard's cannot be batched by `vmap`); the value of the
-penalty is NaN all the same.
+penalty is NaN all the same. What is not listed here, which only a formula written outside asks for,
+is as `array_api_compat` has it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import array_api_compat.torch
 from array_api_compat.torch import any as any  # noqa: A004
 from array_api_compat.torch import astype as astype
 from array_api_compat.torch import max as max  # noqa: A004
@@ -39,6 +42,10 @@ from torch.compiler import is_compiling
 from torch.nn.functional import pad
 
 _ROW = 1024
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(array_api_compat.torch, name)
 
 
 def sum_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from regularizers.attach import _fused
-from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._pieces import PIECE, empty_beside
+from regularizers.penalties._elementary import Elementary, Keeps
+from regularizers.penalties._pieces import PIECE, empty_beside, pieces
 from regularizers.penalties._piecewise import lies_in_pieces
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import Separable, is_separable
 
 _WIDE = (torch.float32, torch.float64)
 
@@ -25,7 +25,7 @@ def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | 
     size, kind = x.numel(), type(x)
     if size == 0 or not (kind is Tensor or kind is Parameter):
         return None
-    if isinstance(term, Separable):
+    if is_separable(term):
         if _fused.is_fused(x):
             return _fused.read(x, term, signs=signs)
         if size <= PIECE:
@@ -42,7 +42,9 @@ def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tens
     wide = x if x.dtype in _WIDE else x.float()
     if not signs:
         return term.sum_of(torch, wide.reshape(-1), None), None
-    return sum_and_signs(wide)  # what has the sign for its derivative
+    if term.slope_is_sign:
+        return sum_and_signs(wide)
+    return term.sum_of(torch, wide.reshape(-1), None), signs_of(wide)
 
 
 def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,19 +55,29 @@ def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def slope(
-    kept: Tensor | None, term: Elementary, cotangent: Tensor, dtype: torch.dtype
+    read: Tensor, saved: Keeps, term: Elementary, cotangent: Tensor, dtype: torch.dtype
 ) -> Tensor | None:
-    """Return the gradient of (statistic · cotangent); None if it is to be had as any other."""
-    if kept is None or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    """Return the gradient of (statistic · cotangent); None if it is to be had as any other.
+
+    Args:
+        read: the array, or its signs.
+        saved: which of the two.
+        term: the penalty.
+        cotangent: of its statistic.
+        dtype: of the gradient.
+    """
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
-    size = kept.numel()
-    if isinstance(term, Separable):
-        if _fused.is_fused(kept):
-            return _fused.slope(kept, term, cotangent, dtype)
+    size, is_slope = read.numel(), saved == "sign" and term.slope_is_sign
+    if is_separable(term):
+        if _fused.is_fused(read):
+            return _fused.slope(read, term, cotangent, dtype)
         if size <= AT_ONCE:
-            return _slope_at_once(kept, term, cotangent).to(dtype)
-    if size > PIECE and lies_in_pieces(term, kept):
-        return cast(Tensor, term.slope_in_pieces(kept, cotangent, dtype))
+            return _slope_at_once(read, saved, term, cotangent).to(dtype)
+    if size > PIECE and lies_in_pieces(term, read):
+        if is_slope:
+            return _scaled_in_pieces(read, cotangent, dtype)
+        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
     return None
 
 
@@ -74,16 +86,25 @@ def signs_of(x: Tensor) -> Tensor:
     return torch.sign(x).to(torch.int8)
 
 
-def _slope_at_once(kept: Tensor, term: Separable, cotangent: Tensor) -> Tensor:
-    if term.keeps == "sign":
-        return slope_of_absolute(kept, cotangent)
-    slope: Tensor = term.slope_of(torch, kept.to(cotangent.dtype), None)
+def _slope_at_once(read: Tensor, saved: Keeps, term: Separable, cotangent: Tensor) -> Tensor:
+    if saved == "sign" and term.slope_is_sign:
+        return scaled_signs(read, cotangent)
+    wide = read.to(cotangent.dtype)
+    if term.slope_is_sign:
+        return torch.sign(wide).mul_(cotangent)
+    slope: Tensor = term.slope_of(torch, wide, None)
     return slope * (cotangent * term.times)
 
 
-def slope_of_absolute(kept: Tensor, cotangent: Tensor) -> Tensor:
-    """Return the gradient of (Σ|x| · cotangent); `kept` are the signs of x, or x itself."""
-    wide = kept.to(cotangent.dtype)
+def scaled_signs(signs: Tensor, cotangent: Tensor) -> Tensor:
+    """Return `signs` times the cotangent: the gradient of (Σ|x| · cotangent)."""
     # one fresh buffer: a product of two types would make a second
-    signs = wide if kept.dtype is torch.int8 else torch.sign(wide)
-    return signs.mul_(cotangent)
+    return signs.to(cotangent.dtype).mul_(cotangent)
+
+
+def _scaled_in_pieces(signs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the same for a large array, of the type `dtype`."""
+    gradient: Tensor = empty_beside(signs, dtype)
+    for piece, into in pieces(signs, gradient):
+        into.copy_(piece).mul_(cotangent)
+    return gradient

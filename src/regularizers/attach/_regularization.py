@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal
 
-import torch.distributed as dist
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -15,22 +16,24 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach._collect import Collect, device_of
 from regularizers.attach._control import Control
 from regularizers.attach._controller import Reached
-from regularizers.attach._hooks import remove_inert_hooks
+from regularizers.attach._hooks import Hook, is_recording, remove_inert_hooks
 from regularizers.attach._inject import Injection
 from regularizers.attach._marks import marked_rules
 from regularizers.attach._names import Wheres, described, printable
+from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report, Row
 from regularizers.attach._roles import Roles
 from regularizers.attach._rules import Rule, check_are_rules
 from regularizers.attach._select import select_modules
-from regularizers.attach._sites import resolve
+from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._suited import check_suited
-from regularizers.attach.step import Apply, Holding, Steps
+from regularizers.attach.step import Apply, Carried, Holding, Steps, owners
 from regularizers.errors import (
     CollectionError,
     ConfigurationError,
     RegimeError,
+    RegularizersError,
     SelectionError,
 )
 from regularizers.penalties._strength import check_strength
@@ -51,9 +54,11 @@ class Regularization:
             gradient enters by the data path and `scale_from(loss)` gives its scale: for reentrant
             checkpoints, checkpoints inside `torch.compile`, stages of a pipeline, and trainers
             that own the loss.
-        process_group: the processes that share one batch, such as `torch.distributed.group.WORLD`:
-            activities are then penalised as one process would penalise the joined batch, however
-            unequal its parts. Without it each process penalises its own part.
+        process_group: the processes that share one batch: `"world"` for all of them, looked up at
+            the first collection, or a `torch.distributed.ProcessGroup`. Activities are then
+            penalised as one process would penalise the joined batch, however unequal its parts;
+            with `"inject"`, sums and means of equal parts. `"local"`: each process penalises its
+            own part. None is the same, but raises where that is not the whole batch's penalty.
         max_uncollected: how many forwards may be recorded before one collection; of modules called
             outside of the model's own forward, how many calls of each.
 
@@ -84,35 +89,33 @@ class Regularization:
         *,
         roles: Roles | None = None,
         delivery: Literal["collect", "inject"] = "collect",
-        process_group: dist.ProcessGroup | None = None,
+        process_group: ProcessGroup = None,
         max_uncollected: int = 32,
     ) -> None:
         rules = _checked_rules(model, rules)
         if delivery not in ("collect", "inject"):
             raise ConfigurationError(f"delivery: expected 'collect' or 'inject', got {delivery!r}")
-        if delivery == "inject" and process_group is not None:
-            raise ConfigurationError(
-                "process_group: penalties of the whole batch need delivery='collect'"
-            )
         if max_uncollected < 1:
             raise ConfigurationError(
                 f"max_uncollected: expected 1 or more forwards, got {max_uncollected}"
             )
         self._model = model
-        self._sites = resolve(model, rules, roles)
-        check_suited(self._sites)
+        processes = Processes(process_group)
+        self._sites = Sites(model, rules, roles)
+        check_suited(self._sites.activities)
         self._strengths = Strengths(self._sites.entries)
-        self._control = Control(self._sites, self._strengths, process_group)
-        gauges = self._control.gauges
+        self._control = Control(self._sites, self._strengths, processes)
         self._delivery: Collect | Injection = (
-            Collect(model, self._sites, self._strengths, max_uncollected, process_group, gauges)
+            Collect(model, self._sites, self._strengths, max_uncollected, processes)
             if delivery == "collect"
-            else Injection(model, self._sites, self._strengths, gauges)
+            else Injection(model, self._sites, self._strengths, processes)
         )
         self._applied: Apply | None = None
         self._unusable: str | None = None
         remove_inert_hooks(model)
-        self._handles = self._delivery.attach()
+        self._handles = self._delivery.attach(self._control.gauges)
+        if self._sites.activities:
+            self._handles.append(model.register_forward_pre_hook(Follow(self), prepend=True))
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
 
@@ -134,6 +137,7 @@ class Regularization:
                 "penalty() would count what delivery='inject' adds to the gradient by itself; "
                 "write loss = reg.scale_from(loss), and read values from penalties()"
             )
+        self._check_steps(within_step=True)
         self._control.used()
         return self._delivery.penalty()
 
@@ -151,6 +155,7 @@ class Regularization:
             RegimeError: the delivery is `"collect"`.
         """
         self._check_usable()
+        self._check_steps(within_step=True)
         delivery = self._injection("scale_from")
         self._control.used()
         return delivery.scale_from(loss)
@@ -181,14 +186,17 @@ class Regularization:
 
         Args:
             optimizers: those that hold the penalised weights, usually one. With closures, under
-                `torch.amp.GradScaler` and with `foreach` and `fused` updates as without.
+                `torch.amp.GradScaler` and with `foreach` and `fused` updates as without. Of a
+                launcher's wrapper, or an optimizer around another, the one within is meant.
 
         Raises:
             ConfigurationError: something else than an optimizer, or one without a learning rate
                 for a proximal rule.
             SelectionError: no kernel or bias is ruled, or an optimizer does not hold one that is.
-            RegimeError: a second call; a parametrized weight; an optimizer that would get it wrong
-                (LBFGS; for proximal rules all but SGD, Adam and AdamW).
+            RegimeError: a second call; a weight that is computed from others, unless it is pruned;
+                an optimizer that would get it wrong (LBFGS; for proximal rules all but SGD, Adam
+                and AdamW); another Regularization of it that has some of the same rules. One that
+                has all of them is replaced, with a warning.
 
         Example:
             >>> import regularizers as rz
@@ -217,11 +225,51 @@ class Regularization:
             raise ConfigurationError("attach: expected one optimizer or more, got none")
         holding = Holding(optimizers)
         holding.check(self._model, self._sites.weights)
-        self._applied = Apply(self._sites.weights, self._strengths, holding, self._check_usable)
-        self._handles += self._applied.attach()
+        replaced = self._replaced_by_this(holding.optimizers)
+        applied = Apply(
+            self._sites.weights, self._strengths, holding, self._check_usable, owner=self
+        )
+        for other in replaced:
+            other.detach()
+        handles = applied.attach()
         if self._control.changes:
-            self._handles += Steps(optimizers[0], _nothing, self._advance).attach()
+            first = holding.optimizers[0]
+            handles += Steps(first, _nothing, self._advance, self).attach()
+            carried = Carried(self._control)
+            for optimizer in dict.fromkeys([*optimizers, first]):
+                if isinstance(optimizer, Optimizer):
+                    handles += carried.attach(optimizer)
+        self._applied = applied
+        self._handles += handles
         self._delivery.weights.leave()
+
+    def _replaced_by_this(self, optimizers: Iterable[Optimizer]) -> list[Regularization]:
+        """Return those attached to the optimizers that have the same rules as this one.
+
+        A notebook's cell that is run twice makes two, and the first would go on.
+
+        Raises:
+            RegimeError: another one has some of the rules.
+        """
+        mine = set(self._sites.places)
+        same: list[Regularization] = []
+        for other in {id(o): o for optimizer in optimizers for o in owners(optimizer)}.values():
+            theirs = set(other._sites.places)
+            if mine == theirs:
+                same.append(other)
+            elif both := [key for place, key in self._sites.places.items() if place in theirs]:
+                raise RegimeError(
+                    f"attach: {both[0]}: another Regularization that is attached to this optimizer "
+                    f"has the same rule, so that it would count twice; give one Regularization all "
+                    f"rules, or detach() the other"
+                )
+        if same:
+            warnings.warn(
+                "attach: this Regularization replaces one with the same rules, which was attached "
+                "to this optimizer and is detached now; their strengths would have added up",
+                stacklevel=3,
+            )
+        return same
 
     def step(self) -> None:
         """Go on to the next step of every strength that is a schedule or has a target.
@@ -317,6 +365,26 @@ class Regularization:
             )
         return self._delivery.masks.put(dict.fromkeys(meant, mask))
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Let the forwards in this context not count: nothing of them is recorded or injected.
+
+        For a generator's pass through its critic, a teacher, a Jacobian. A forward that is run
+        again by a checkpoint needs its backward pass within the context too.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+            >>> reg = rz.Regularization(model, [rz.activity(rz.L1(0.1), where="1")])
+            >>> coding = model(torch.randn(8, 4))
+            >>> with reg.paused():
+            ...     _ = model(torch.randn(5, 4))
+            >>> torch.isclose(reg.penalty(), 0.1 * coding.sum() / 8).item()
+            True
+        """
+        self._check_usable()
+        return self._delivery.paused()
+
     @property
     def strengths(self) -> Strengths:
         """The strength of each penalty at each site by its key: `reg.strengths[key] = 2e-3`."""
@@ -324,18 +392,29 @@ class Regularization:
         return self._strengths
 
     def penalties(self) -> dict[str, float]:
-        """Return what each site contributed to the last collection, for the log.
+        """Return what each site contributed to the last collection that read it, for the log.
 
-        A site that did not fire in it has 0; before the first collection there is nothing. Weights
-        that are attached to an optimizer are read as they are now; if they are sharded, by every
-        process together.
+        An output that was never read has 0; before the first collection there is nothing. Weights
+        are read as they are now, by every process together if they are sharded and attached.
+
+        Raises:
+            RegimeError: a weight that is attached to an optimizer was changed, and no step of that
+                optimizer was seen.
         """
         self._check_usable()
-        last = self._delivery.last
-        if last is None and (self._applied is None or not self._sites.weights):
+        self._check_steps(within_step=False)
+        values = self._values()
+        if values is None:
             return {}
-        values = (last or {}) | ({} if self._applied is None else self._applied.values())
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
+
+    @torch.no_grad()
+    def _values(self) -> dict[str, Tensor] | None:
+        """Return the penalties as far as they are known; None before the first collection."""
+        last = self._delivery.last
+        if self._applied is not None and self._sites.weights:
+            return (last or {}) | self._applied.values()
+        return None if last is None else last | self._delivery.weights.values(self._strengths)
 
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it."""
@@ -373,6 +452,10 @@ class Regularization:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
+    def _check_steps(self, *, within_step: bool) -> None:
+        if self._applied is not None:
+            self._applied.check_steps(within_step=within_step)
+
     def _advance(self, optimizer: Optimizer) -> None:
         self._control.advance(device_of(self._model))
 
@@ -390,12 +473,25 @@ class Regularization:
                 f"this Regularization {self._unusable}; attach a new one: "
                 f"Regularization(model, rules)"
             )
-        replaced = self._sites.links.replaced()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Let modules and weights that were added to the model join, where the rules mean them."""
+        if not self._sites.has_changed():
+            return
+        replaced = self._sites.replaced()
         if replaced is not None:
             raise CollectionError(
                 f"{replaced} was replaced after this Regularization was attached, which still "
                 f"knows the module that was there; detach() it and attach a new one"
             )
+        activities = self._sites.follow()
+        check_suited(activities)
+        self._strengths.add(self._sites.entries, self._control.steps)
+        self._control.add(activities)
+        self._handles += self._delivery.add(activities, self._control.gauges)
+        if self._applied is not None:
+            self._applied.follow()
 
 
 def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
@@ -418,6 +514,22 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
             "a layers.ActivityPenalty"
         )
     return rules
+
+
+class Follow(Hook):
+    """Pre-hook of the model: lets outputs that were added join before they are computed."""
+
+    def __init__(self, regularization: Regularization) -> None:
+        self._regularization = weakref.ref(regularization)
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Look for what was added."""
+        if torch.compiler.is_compiling() or not is_recording(model):
+            return
+        regularization = self._regularization()
+        if regularization is not None:
+            with suppress(RegularizersError):  # which the next collection raises again
+                regularization._follow()
 
 
 def _nothing(optimizer: Optimizer) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
+from regularizers.attach._hook_weights import hook_weights
 from regularizers.attach._names import Where, described, printable
+from regularizers.attach._parameter import Parameter, Role, read_parametrized
 from regularizers.attach._select import is_matched_by
 from regularizers.errors import ConfigurationError, SelectionError
 
-Role: TypeAlias = Literal["kernel", "bias", "embedding", "norm", "other"]
 Roles: TypeAlias = Mapping[Where, Role | Mapping[str, Role]]
 """Roles stated by the user: a `where`, and the role of all its parameters or of each by name."""
 
@@ -42,78 +43,6 @@ _TABLES = {"emb", "pos", "position", "positional"}
 _SCALES = {"scale", "gain"}
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One tensor of weights at its place in the model."""
-
-    owner: nn.Module
-    owner_name: str
-    name: str
-    role: Role
-    assumed: bool
-
-    @property
-    def full_name(self) -> str:
-        """The name as in `named_parameters`; of a parametrized tensor, the name it is read by."""
-        return f"{self.owner_name}.{self.name}" if self.owner_name else self.name
-
-    @property
-    def parametrized(self) -> bool:
-        """Whether the tensor is computed from other parameters."""
-        return parametrize.is_parametrized(self.owner, self.name)
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the optimizer can change it: frozen weights are not penalised."""
-        if self.parametrized:
-            return any(p.requires_grad for p in self.parametrization.parameters())
-        parameter = self.owner._parameters.get(self.name)
-        return parameter is not None and parameter.requires_grad
-
-    @property
-    def identity(self) -> int:
-        """Equal for tied parameters, which count once."""
-        source = self.parametrization if self.parametrized else getattr(self.owner, self.name)
-        return id(source)
-
-    @property
-    def sources(self) -> tuple[Tensor | None, ...]:
-        """The parameters it is or is computed from, as the module holds them now."""
-        if self.parametrized:
-            return tuple(self.parametrization.parameters())
-        return (self.owner._parameters.get(self.name),)
-
-    def read(self) -> Tensor:
-        """Return the tensor as it is now, in the graph of what it is computed from."""
-        return _read(self.owner, self.name)
-
-    @property
-    def parametrization(self) -> parametrize.ParametrizationList:
-        """What computes the tensor and holds what it is computed from, if it is parametrized."""
-        parametrizations = self.owner.parametrizations
-        assert isinstance(parametrizations, nn.ModuleDict)
-        computing = parametrizations[self.name]
-        assert isinstance(computing, parametrize.ParametrizationList)
-        return computing
-
-
-def _read(owner: nn.Module, name: str) -> Tensor:
-    if not parametrize.is_parametrized(owner, name):
-        tensor: Tensor = getattr(owner, name)
-        return tensor
-    # as in evaluation, so that reading moves no state (spectral norm) and draws no noise
-    parts = list(owner.parametrizations[name].modules())  # type: ignore[index, union-attr]
-    modes = [part.training for part in parts]
-    try:
-        for part in parts:
-            part.training = False
-        computed: Tensor = getattr(owner, name)
-        return computed
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode
-
-
 def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Parameter]:
     """Return every tensor of weights of `model` with its role, at each place it appears.
 
@@ -125,7 +54,19 @@ def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Paramete
         ConfigurationError: a role that is none.
         SelectionError: a `where` in `roles` that matches nothing, or a lazy module.
     """
-    return list(parameters_within(model, Stated(model, roles or {})))
+    found: dict[tuple[str, str], Parameter] = {}
+    for parameter in parameters_within(model, Stated(model, roles or {})):
+        read = _as_it_is_read(parameter)
+        found.setdefault((read.owner_name, read.name), read)
+    return list(found.values())
+
+
+def _as_it_is_read(parameter: Parameter) -> Parameter:
+    """Return in the place of what a hook computes a weight from the weight itself."""
+    for weight in hook_weights(parameter.owner):
+        if parameter.name in weight.sources:
+            return dataclasses.replace(parameter, name=weight.name)
+    return parameter
 
 
 def parameters_within(model: nn.Module, stated: Stated) -> Iterator[Parameter]:
@@ -200,9 +141,14 @@ def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[
         return "bias", True
     if "embed" in name or "token" in name or name.endswith("emb"):
         return "embedding", True
-    if words & _SCALES or _is_of_state_space(holder, name) or _is_vector(_read(owner, key)):
+    if words & _SCALES or _is_of_state_space(holder, name) or _is_vector(_value(owner, key)):
         return "other", True
     return ("embedding" if "embed" in kind or words & _TABLES else "kernel"), True
+
+
+def _value(owner: nn.Module, name: str) -> Tensor:
+    value: Tensor = owner._parameters.get(name)  # type: ignore[assignment]
+    return read_parametrized(owner, name) if value is None else value
 
 
 def _is_of_state_space(holder: nn.Module, name: str) -> bool:

@@ -82,6 +82,11 @@ class Rule:
 
     def _check_activity(self) -> None:
         for term in self.penalty.terms:
+            if self.kind == "activity" and term.by_role:
+                raise ConfigurationError(
+                    f"activity: expected the number of an axis of the output, got {term!r}, whose "
+                    f"axis only the weight of a module has; use kernel(...), or axis=1 for units"
+                )
             if self.kind == "activity" and term.for_weights_only:
                 raise ConfigurationError(
                     f"activity: expected a penalty of activities, got {term!r}, which is one of "

@@ -58,6 +58,10 @@ class Scale:
         """Use `scale` where no loss is seen."""
         self._fixed = torch.tensor(scale, dtype=torch.float64)
 
+    def expect(self, site: str) -> None:
+        """Know of a site that has not fired yet."""
+        self._silent.add(site)
+
     def seen(self, site: str) -> None:
         """Know that the forward has come by `site`."""
         self._silent.discard(site)

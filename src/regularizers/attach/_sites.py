@@ -7,18 +7,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from regularizers.attach._axis_roles import view_of
 from regularizers.attach._function import penalise
-from regularizers.attach._links import Links
+from regularizers.attach._inventory import Inventory, Links
 from regularizers.attach._names import printable
-from regularizers.attach._roles import Parameter, Roles, parameters_of
+from regularizers.attach._parameter import Parameter
+from regularizers.attach._roles import Roles, parameters_of
 from regularizers.attach._rules import Kind, Rule
 from regularizers.attach._select import select_modules
 from regularizers.attach._weights import select_weights
+from regularizers.errors import RegimeError
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._separable import is_separable
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,21 @@ class Entry:
     term: Elementary
 
     proximal: bool = False
+    view: tuple[int, ...] | None = None
+    """The shape in which the penalty reads a weight, where that is not the weight's own."""
+    written: Elementary | None = None
+    """The penalty as the rule has it, where it names an axis by its role."""
+
+    @property
+    def alike(self) -> tuple[Elementary, bool]:
+        """Equal for penalties that differ in nothing but their strength."""
+        return dataclasses.replace(self.term, strength=1.0), self.proximal
 
     def penalty_of(self, strength: float) -> str:
         """Return the call that makes the penalty, less the reduction, settled by the site."""
         rounded = float(f"{strength:.6g}")  # one that was found has more digits than say anything
-        return repr(dataclasses.replace(self.term, strength=rounded, reduce=None))
+        term = self.written or self.term
+        return repr(dataclasses.replace(term, strength=rounded, reduce=None))
 
 
 @dataclass(frozen=True)
@@ -64,35 +79,66 @@ class WeightSite:
 class WeightGroup:
     """The weights of one rule, of which tied ones count once."""
 
-    sites: tuple[WeightSite, ...]
+    rule: Rule
+    sites: list[WeightSite]
 
     def counted(self) -> Iterator[WeightSite]:
         """Yield the sites of trainable weights as they are now, of tied ones the first."""
-        seen: set[int] = set()
+        seen: set[object] = set()
         for site in self.sites:
             if site.parameter.trainable and site.parameter.identity not in seen:
                 seen.add(site.parameter.identity)
                 yield site
 
-    def read(self) -> Iterator[tuple[Entry, Tensor]]:
-        """Yield the penalties of the trainable weights as they are now, for a strength of 1."""
+    def read(self, *, whole_only: bool = False) -> Iterator[tuple[Entry, Tensor]]:
+        """Yield the penalties of the trainable weights as they are now, for a strength of 1.
+
+        Args:
+            whole_only: leave out sharded weights, which all processes have to read together.
+        """
         for site in self.counted():
             weight = site.parameter.read()
+            if whole_only and isinstance(weight, DTensor):
+                continue
             for entry in site.entries:
+                if weight.ndim == 1:
+                    _check_is_whole(weight, entry)
                 axis = entry.term.batch_axis
-                value = penalise(weight, entry.term, 0 if axis is None else axis)
+                x = weight if entry.view is None else weight.reshape(entry.view)
+                value = penalise(x, entry.term, 0 if axis is None else axis)
                 # of a sharded weight (DTensor) each process has a part of the sum
                 yield entry, value.full_tensor() if isinstance(value, DTensor) else value
 
 
-@dataclass(frozen=True)
 class Sites:
-    """Every site of one model, and what had to be assumed to find them."""
+    """Every site of one model, and what had to be assumed to find them.
 
-    activities: tuple[ActivitySite, ...]
-    weights: tuple[WeightGroup, ...]
-    notes: tuple[str, ...]
-    links: Links
+    The rules are about the model as it is: modules and weights that are added later join, once
+    `follow` is called.
+
+    Args:
+        model: the model; it stays as it is.
+        rules: the penalties, and the sites they are for.
+        roles: what parameters are for, where the user says it.
+
+    Raises:
+        SelectionError: a rule that matches nothing.
+    """
+
+    def __init__(self, model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> None:
+        self._model, self._rules, self._roles = model, tuple(rules), roles
+        self._keys = _Keys()
+        self._inventory = Inventory(model)
+        self._links = Links(model, ())
+        self._assumed: dict[str, str] = {}
+        self.activities: list[ActivitySite] = []
+        self.weights = [WeightGroup(rule, []) for rule in self._rules if rule.kind != "activity"]
+        self.follow()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be assumed."""
+        return tuple(self._assumed.values())
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -108,36 +154,88 @@ class Sites:
             for site in group.sites:
                 yield from site.entries
 
+    @property
+    def places(self) -> dict[object, str]:
+        """The key of each penalty by what it is and where, whatever its strength."""
+        found: dict[object, str] = {}
+        for activity in self.activities:
+            for entry in activity.entries:
+                found[id(activity.module), "output", entry.alike] = entry.key
+        for group in self.weights:
+            for site in group.sites:
+                parameter = site.parameter
+                for entry in site.entries:
+                    found[id(parameter.owner), parameter.name, entry.alike] = entry.key
+        return found
 
-def resolve(model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> Sites:
-    """Return the sites that `rules` mean in `model`; the model stays as it is.
+    def has_changed(self) -> bool:
+        """Return whether modules or weights of the model are others than when it was followed."""
+        return self._inventory.has_changed()
 
-    Raises:
-        SelectionError: a rule that matches nothing.
-    """
-    needs_parameters = bool(roles) or any(rule.kind != "activity" for rule in rules)
-    parameters = parameters_of(model, roles) if needs_parameters else []
-    names: list[str] = []
-    keys = _Keys()
-    activities: list[ActivitySite] = []
-    weights: list[WeightGroup] = []
-    assumed: dict[str, str] = {}
-    for rule in rules:
-        if rule.kind == "activity":
-            modules = select_modules(model, rule.where, str(rule))
-            names += [name for name, _ in modules]
-            activities += [
-                ActivitySite(module, rule, keys.entries(printable(name), rule))
-                for name, module in modules
-            ]
-            continue
-        meant = select_weights(rule, model, parameters)
-        names += [p.owner_name for p in meant]
-        weights.append(
-            WeightGroup(tuple([WeightSite(p, keys.entries(p.full_name, rule)) for p in meant]))
+    def replaced(self) -> str | None:
+        """Return the full name of a module with a site that is no more where it was, if any."""
+        return self._links.replaced()
+
+    def follow(self) -> list[ActivitySite]:
+        """Resolve the rules again; return the sites of outputs that are new.
+
+        Raises:
+            SelectionError: a rule that matches nothing; nothing has changed then.
+        """
+        modules = [
+            (rule, select_modules(self._model, rule.where, str(rule)))
+            for rule in self._rules
+            if rule.kind == "activity"
+        ]
+        needs_parameters = bool(self._roles) or bool(self.weights)
+        parameters = parameters_of(self._model, self._roles) if needs_parameters else []
+        weights = [select_weights(group.rule, self._model, parameters) for group in self.weights]
+        if self.weights:
+            self._assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
+        for group, meant in zip(self.weights, weights, strict=True):
+            self._join(group, meant)
+        known = {(id(site.rule), site.module) for site in self.activities}
+        new = [
+            ActivitySite(module, rule, self._keys.entries(printable(name), rule))
+            for rule, named in modules
+            for name, module in named
+            if (id(rule), module) not in known
+        ]
+        self.activities += new
+        names = [name for _, named in modules for name, _ in named]
+        names += [parameter.owner_name for meant in weights for parameter in meant]
+        self._links = Links(self._model, names)
+        self._inventory.take()
+        return new
+
+    def _join(self, group: WeightGroup, meant: Sequence[Parameter]) -> None:
+        known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
+        for parameter in meant:
+            if (parameter.owner, parameter.full_name) not in known:
+                entries = self._keys.entries(parameter.full_name, group.rule)
+                entries = tuple([_with_axes(entry, parameter) for entry in entries])
+                group.sites.append(WeightSite(parameter, entries))
+
+
+def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
+    """Return the entry with the axes by number that its penalty names by their role."""
+    if not entry.term.by_role:
+        return entry
+    with torch.no_grad():
+        shape = parameter.read().shape
+    view, term = view_of(parameter.owner, parameter.name, shape, entry.term, entry.site)
+    return dataclasses.replace(entry, view=view, term=term, written=entry.term)
+
+
+def _check_is_whole(weight: Tensor, entry: Entry) -> None:
+    """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
+    additive = is_separable(entry.term) and entry.term.reduce in (None, "sum")
+    if not additive and getattr(weight, "_fsdp_flattened", False):
+        raise RegimeError(
+            f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "
+            f"process, of which {type(entry.term).__name__} cannot be added up; use "
+            f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber or Lp"
         )
-        assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-    return Sites(tuple(activities), tuple(weights), tuple(assumed.values()), Links(model, names))
 
 
 def _note(parameter: Parameter) -> str:

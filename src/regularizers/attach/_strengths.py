@@ -10,7 +10,8 @@ from torch import Tensor
 from regularizers.attach._sites import Entry
 from regularizers.control._law import QUIET
 from regularizers.control._steps import at_step
-from regularizers.errors import ConfigurationError
+from regularizers.control._targets import Target
+from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.penalties._schedule import Schedule, as_strength
 from regularizers.penalties._strength import Strength, check_strength
 
@@ -26,14 +27,20 @@ class Strengths(Mapping[str, float]):
         """Those that are no numbers, which stand where the steps have brought them."""
         self._numbers: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
+        self.version = 0
+        """How often one was set."""
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry], step: int = 0) -> None:
+        """Know the strengths of more penalties; those that are known stand where they do."""
         for entry in entries:
+            if entry.key in self._values:
+                continue
             strength = as_strength(entry.term.strength)
             if isinstance(strength, Strength):
                 self.changing[entry.key] = strength
-            first = self._numbers[entry.key] = float(_first(strength, entry.key))
-            self._values[entry.key] = torch.tensor(first, dtype=torch.float64)
-        self.version = 0
-        """How often one was set."""
+            now = self._numbers[entry.key] = float(_at(strength, step, entry.key))
+            self._values[entry.key] = torch.tensor(now, dtype=torch.float64)
 
     def __getitem__(self, key: str) -> float:
         return self._numbers[key]
@@ -69,8 +76,16 @@ class Strengths(Mapping[str, float]):
         return unit * self._values[key].to(unit.dtype)
 
 
-def _first(strength: float | Strength, key: str) -> float:
-    """Return where a strength stands before the first step."""
+def _at(strength: float | Strength, step: int, key: str) -> float:
+    """Return where a strength stands at a step; one with a target stands before its first."""
     if isinstance(strength, Schedule):
-        return at_step(strength, 0, key)
-    return QUIET if isinstance(strength, Strength) else strength
+        return at_step(strength, step, key)
+    if isinstance(strength, Target):
+        return QUIET
+    if isinstance(strength, Strength):
+        raise StrengthTypeError(
+            f"{key}: expected a strength that is a number, a function of the step, a Schedule or "
+            f"a target such as TargetActive(10), got {type(strength).__name__}, which does not say "
+            f"where it stands; derive it from rz.Schedule, and say what it is `at` a step"
+        )
+    return strength

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 from torch import nn
 
-from regularizers.attach._sites import ActivitySite, Sites
+from regularizers.attach._sites import ActivitySite
 from regularizers.control._targets import TargetActive
 from regularizers.errors import ConfigurationError
 from regularizers.penalties import KLSparsity
@@ -48,7 +49,7 @@ _NO_FRACTION = (
 """Nonlinearities whose output does not lie between 0 and 1, where the mean is that of a unit."""
 
 
-def check_suited(sites: Sites) -> None:
+def check_suited(sites: Iterable[ActivitySite]) -> None:
     """Warn of penalties that mean little at their module, and raise where they mean another thing.
 
     Modules are judged by their type; one with a forward of its own, or of whose output a function
@@ -57,7 +58,7 @@ def check_suited(sites: Sites) -> None:
     Raises:
         ConfigurationError: a difference in time of a recurrent cell.
     """
-    for site in sites.activities:
+    for site in sites:
         for entry in site.entries:
             _check_time(site, entry.term)
             if not callable(site.rule.select):

@@ -18,7 +18,7 @@ from regularizers.attach import _namespace as xp
 from regularizers.attach._ledger import AnyRecord, Record, Waiting
 from regularizers.attach._regime import is_transformed
 from regularizers.attach._sites import Entry
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import Separable, is_separable
 
 SMALL = 2**14
 """Elements up to which an output is copied: in float32 64 kilobytes."""
@@ -80,7 +80,7 @@ class Reader:
         alike: dict[object, Separable] = {}
         self._terms: dict[str, Separable] = {}
         for entry in entries:
-            if isinstance(entry.term, Separable):
+            if is_separable(entry.term):
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 

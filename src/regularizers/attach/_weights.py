@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from regularizers.attach._names import ROOT, Where, printable
-from regularizers.attach._roles import Parameter
+from regularizers.attach._parameter import Parameter
 from regularizers.attach._rules import Rule
 from regularizers.attach._select import (
     as_list,
@@ -14,7 +14,7 @@ from regularizers.attach._select import (
     is_name_matched,
     nothing_matched,
 )
-from regularizers.errors import SelectionError
+from regularizers.errors import ArrayTypeError, SelectionError
 
 
 def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) -> list[Parameter]:
@@ -35,13 +35,33 @@ def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) ->
             raise SelectionError(_explain(rule, where, model, parameters))
         wanted += [p for p in matches if p not in wanted]
     for parameter in wanted:
-        if _is_part_of_another(parameter):
-            raise SelectionError(
-                f"{rule}: {parameter.full_name!r} is only a part of its kernel, which a hook "
-                f"computes; use torch.nn.utils.parametrizations instead of the older weight_norm "
-                f"and spectral_norm, and make pruning permanent first"
-            )
+        check_is_whole(parameter, f"{rule}: ")
+        _check_is_real(rule, parameter)
     return wanted
+
+
+def _check_is_real(rule: Rule, parameter: Parameter) -> None:
+    weight = parameter.owner._parameters.get(parameter.name)
+    if weight is not None and weight.requires_grad and weight.is_complex():
+        raise ArrayTypeError(
+            f"{rule}: {parameter.full_name}: expected a weight of a real floating type, got "
+            f"{weight.dtype}; keep its parts, torch.view_as_real(weight), as the parameter, or "
+            f"narrow the rule"
+        )
+
+
+def check_is_whole(parameter: Parameter, rule: str = "") -> None:
+    """Raise if an unknown hook computes from this parameter the weight that the forward uses.
+
+    Raises:
+        SelectionError: the rule is about a part of a weight.
+    """
+    if _is_part_of_another(parameter):
+        raise SelectionError(
+            f"{rule}{parameter.full_name!r} is only a part of its kernel, which a forward pre-hook "
+            f"computes; use torch.nn.utils.parametrize instead, or attach Regularization before "
+            f"the hook"
+        )
 
 
 def _is_part_of_another(parameter: Parameter) -> bool:

@@ -8,7 +8,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from regularizers.penalties import _arrays, _piecewise
 from regularizers.penalties._arrays import Array, Namespace
@@ -26,6 +26,7 @@ from regularizers.penalties._proximal import check_step, proximal
 from regularizers.penalties._schedule import number_of
 from regularizers.penalties._shrink import Step
 from regularizers.penalties._strength import is_factor
+from regularizers.penalties._subclass import settle
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary
@@ -49,6 +50,10 @@ class Penalty(ABC):
     """
 
     __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * penalty asks us
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        settle(cls)
 
     @property
     @abstractmethod

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, per
 from regularizers.penalties._norm import nonzero, root, scaled_norm
-from regularizers.penalties._shrink import Stage, Step, shrink_blocks
+from regularizers.penalties._shrink import Step, shrink_blocks
 
 
 class Blocks(Elementary):
@@ -18,8 +17,6 @@ class Blocks(Elementary):
     Where every block lies within one sample, the statistic is the sum of the norms, a scalar.
     Otherwise it is all that is needed to join blocks that are spread over several processes.
     """
-
-    stage: ClassVar[Stage | None] = "blocks"
 
     @abstractmethod
     def within(self, frame: Frame) -> tuple[int, ...] | None:
@@ -37,9 +34,9 @@ class Blocks(Elementary):
     def divisor(self, frame: Frame) -> Tally:
         """Return what the norm of every block is divided by, without a mask."""
 
+    @abstractmethod
     def weight(self, frame: Frame) -> float | Array:
         """Return what the norm of each block is multiplied by before they are gathered."""
-        return 1.0
 
     def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         norm, scale = scaled_norm(frame.xp, x, self.within(frame))

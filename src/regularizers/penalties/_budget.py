@@ -89,8 +89,15 @@ class Budget(Elementary):
         return self.of.for_weights_only
 
     @property
+    def by_role(self) -> bool:
+        return self.of.by_role
+
+    @property
     def adds_over_units(self) -> bool:
         return False
+
+    def spans_samples(self, statistic: Array) -> bool:
+        return True
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         self.of.check_shape(shape)

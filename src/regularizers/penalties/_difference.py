@@ -11,7 +11,7 @@ from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of, w
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
 from regularizers.penalties._pieces import library_of, lie_plainly
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import Separable, is_separable
 from regularizers.penalties._steps_in_pieces import (
     add_slope_of_differences,
     slope_of_differences,
@@ -67,6 +67,9 @@ class Difference(Elementary):
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 
+    def spans_samples(self, statistic: Array) -> bool:
+        return self.of.spans_samples(statistic)
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         super().check_shape(shape)
         axis = self._axis(len(shape), normalise_axes(self.batch_axis, len(shape)))
@@ -92,7 +95,7 @@ class Difference(Elementary):
 
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
         axis, arrays = self.time_axis, (x, *written)
-        if not isinstance(self.of, Separable) or axis is None or not -x.ndim <= axis < x.ndim:
+        if not is_separable(self.of) or axis is None or not -x.ndim <= axis < x.ndim:
             return False
         if written and not all(is_wide(library_of(y), y) for y in arrays):
             return False  # where states are written twice, half precision would round twice
@@ -101,8 +104,8 @@ class Difference(Elementary):
     def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         return sum_of_differences(*self._separated(x))
 
-    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
-        return slope_of_differences(*self._separated(kept), cotangent, dtype)
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        return slope_of_differences(*self._separated(x), cotangent, dtype)
 
     def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
         return add_slope_of_differences(*self._separated(x), grads, factor)

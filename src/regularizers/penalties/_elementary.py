@@ -9,10 +9,11 @@ from typing import ClassVar, Literal, Self, TypeAlias
 
 from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._base import Reduced
-from regularizers.penalties._frame import Frame, Tally, normalise_axes
+from regularizers.penalties._frame import Frame, Tally, normalise_axes, per
 from regularizers.penalties._schedule import StrengthLike, as_strength
 from regularizers.penalties._shrink import Stage, Step
 from regularizers.penalties._strength import is_factor
+from regularizers.penalties._subclass import check_settings
 
 Keeps: TypeAlias = Literal["input", "sign", "nothing"]
 """What of an array a backward pass saves."""
@@ -25,7 +26,13 @@ class Elementary(Reduced):
     The penalty is a function of a small statistic of the array, p(x) = value(measure(x)), and its
     gradient follows by the chain rule: pullback(x, derivative(measure(x))). Only `measure` and
     `pullback` read the array. They are given it in the precision to accumulate in, with zeros
-    where a mask is False.
+    where a mask is False. They are all that a penalty must say: its value is the statistic divided
+    by the tally, and `value` and `derivative` need only be declared where it is another function
+    of it; `super().value(...)` is the statistic divided. One of these that does not read its tally
+    is divided by it all the same.
+
+    A subclass declares both halves of a formula, a function and its derivative, and its settings
+    as fields of a frozen dataclass. Of another formula it inherits no kernel and no proximal step.
 
     Of an array in several parts, such as a batch on several processes, the statistics add up, in
     the form that `to_sum` gives them, and so do the tallies.
@@ -36,8 +43,15 @@ class Elementary(Reduced):
     stage: ClassVar[Stage | None] = None
     """What its proximal step acts on; None if it has none in closed form."""
 
+    slope_is_sign: ClassVar[bool] = False
+    """Whether the derivative of the statistic is the sign of each element."""
+
+    sums_elements: ClassVar[bool] = False
+    """Whether it is the sum of a function of each element, divided by the tally."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_settings(type(self))
         object.__setattr__(self, "strength", as_strength(self.strength))
 
     @property
@@ -57,6 +71,11 @@ class Elementary(Reduced):
     @property
     def for_weights_only(self) -> bool:
         """Whether it is no penalty of activities: of a batch it is no sum over any parts of it."""
+        return False
+
+    @property
+    def by_role(self) -> bool:
+        """Whether an axis is named by what it numbers in a weight, and has no number yet."""
         return False
 
     def lies_in_pieces(self, x: Array, *written: Array) -> bool:
@@ -88,19 +107,25 @@ class Elementary(Reduced):
     @property
     def adds_over_units(self) -> bool:
         """Whether the penalty of all units is the sum over any two parts of them."""
-        return self.reduce != "mean"
+        return self.sums_elements and self.reduce != "mean"
+
+    def spans_samples(self, statistic: Array) -> bool:
+        """Return whether the penalty of a batch is more than the sum over its samples."""
+        # a statistic that is only divided is one
+        return type(self).value is not Elementary.value
 
     def tally(self, frame: Frame) -> Tally:
         """Return what the statistic is divided by, as far as it depends on the array's shape."""
         return frame.count
 
-    @abstractmethod
     def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return the penalty, a scalar."""
+        value = per(xp, statistic, tally)
+        return value if value.ndim == 0 else xp.sum(value)
 
-    @abstractmethod
     def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
         """Return the derivative of `value` with respect to the statistic."""
+        return per(xp, xp.ones_like(statistic), tally)
 
     def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
         """Return the proximal step from `x`, and the step left for the stages after.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties._arrays import Array, Namespace
@@ -12,6 +12,10 @@ from regularizers.penalties._arrays import Array, Namespace
 Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
 Axes: TypeAlias = int | tuple[int, ...]
 
+Side: TypeAlias = Literal["output", "input"]
+"""An axis of a weight by what it numbers, which is known by the module that the weight is in."""
+
+SIDES: tuple[Side, ...] = ("output", "input")
 REDUCTIONS: tuple[Reduce, ...] = ("sum", "batch_mean", "mean")
 
 
@@ -24,11 +28,27 @@ def check_batch_axis(batch_axis: object) -> None:
 
 
 def check_axes(axes: object, name: str = "axis") -> None:
-    """Raise unless `axes` is an integer or a tuple of integers."""
-    if not _are_axes(axes):
+    """Raise unless `axes` is an integer, a tuple of integers, or a side of a weight."""
+    if not (_are_axes(axes) or is_side(axes)):
         raise ConfigurationError(
-            f"{name}: expected an integer or a tuple of integers, got {axes!r}"
+            f"{name}: expected an integer, a tuple of integers, 'output' or 'input', got {axes!r}"
         )
+
+
+def is_side(axes: object) -> TypeGuard[Side]:
+    """Return whether an axis is named by what it numbers."""
+    return isinstance(axes, str) and axes in SIDES
+
+
+def numbered(axes: Axes | Side) -> Axes:
+    """Return `axes`, which are to be numbers; raise for a side of a weight."""
+    if isinstance(axes, str):
+        raise ConfigurationError(
+            f"axis: expected the number of an axis, got {axes!r}, which only the weight of a "
+            f"module has: kernel(..., axis={axes!r}) finds it; of an array or an output say which "
+            f"axis it is, such as axis=0"
+        )
+    return axes
 
 
 def check_axis(axis: object, name: str = "axis") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from regularizers.errors import ShapeError
 from regularizers.penalties._arrays import Array, Namespace
@@ -10,12 +11,16 @@ from regularizers.penalties._blocks import Blocks
 from regularizers.penalties._frame import (
     Axes,
     Frame,
+    Side,
     Tally,
     check_axes,
+    is_side,
     live,
     normalise_axes,
+    numbered,
     per,
 )
+from regularizers.penalties._shrink import Stage
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,9 +31,14 @@ class GroupLasso(Blocks):
         \frac{\partial p}{\partial x_{gi}} = s\,\frac{x_{gi}}{\|x_g\|},
         \quad 0 \text{ where } \|x_g\| = 0
 
-    There is one group for each index along `axis`, and its norm is over all other axes. Of any
-    kernel of PyTorch, `axis=0` makes one group of all that feeds one output unit or channel, and
-    `axis=1` of all that leaves one input: a group at zero is a unit that can be removed.
+    There is one group for each index along `axis`, and its norm is over all other axes.
+
+    Of the weights of modules, `kernel(GroupLasso(s, axis="output"))` makes one group of all that
+    feeds one output unit or channel, and `"input"` of all that leaves one input: a group at zero is
+    a unit that can be removed. The module says which axes these are. Of most kernels of PyTorch
+    the outputs are axis 0; of transposed convolutions and the `Conv1D` of transformers they are
+    axis 1. All gates of a recurrent unit are one group, and so is all that reads one channel of
+    a grouped convolution.
 
     The norms are not weighted by the size of the groups, which within one array are all alike. For
     the √size of Yuan and Lin multiply the strength by it: `GroupLasso(s * 64**0.5, axis=0)` where
@@ -36,7 +46,8 @@ class GroupLasso(Blocks):
 
     Args:
         strength: s, finite and not negative; a number, a schedule or a controller.
-        axis: the axis that numbers the groups, or several.
+        axis: the axis that numbers the groups, or several; of the weight of a module `"output"` or
+            `"input"`.
         reduce: `"sum"` over groups; `"batch_mean"`, the sum over the groups of each sample averaged
             over samples, where samples never share a group: the batch axes number groups too;
             `"mean"`, the root mean square of each group averaged over groups. None: `"sum"` on
@@ -44,7 +55,8 @@ class GroupLasso(Blocks):
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
 
     Raises:
-        ConfigurationError: an axis that is no integer and no tuple of integers.
+        ConfigurationError: an axis that is none of these; of an array, or of the weight of a
+            module whose layout is not known, `"output"` or `"input"`.
         ShapeError: an axis that the array has not, or one of several batch axes without the others,
             unless samples are averaged over.
 
@@ -60,11 +72,19 @@ class GroupLasso(Blocks):
     2006.
     """
 
-    axis: Axes
+    axis: Axes | Side
+
+    stage: ClassVar[Stage | None] = "blocks"
+
+    shrink, to_sum, from_sum = Blocks.shrink, Blocks.to_sum, Blocks.from_sum
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_axes(self.axis)
+
+    @property
+    def by_role(self) -> bool:
+        return is_side(self.axis)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         super().check_shape(shape)
@@ -77,7 +97,7 @@ class GroupLasso(Blocks):
 
     def _groups(self, ndim: int, batch: tuple[int, ...]) -> tuple[int, ...]:
         """Return the axes that number the groups, with those of samples if they share none."""
-        groups = normalise_axes(self.axis, ndim, "axis")
+        groups = normalise_axes(numbered(self.axis), ndim, "axis")
         if self.reduce == "batch_mean":
             return (*groups, *batch)
         if 0 < len([axis for axis in batch if axis in groups]) < len(batch):

@@ -66,6 +66,13 @@ class KLSparsity(Elementary):
     def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return frame.xp.broadcast_to(cotangent, frame.shape)
 
+    def spans_samples(self, statistic: Array) -> bool:
+        return True
+
+    @property
+    def adds_over_units(self) -> bool:
+        return self.reduce != "mean"
+
     def tally(self, frame: Frame) -> Tally:
         return frame.samples_per_unit
 

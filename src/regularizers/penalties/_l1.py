@@ -44,14 +44,16 @@ class L1(Separable):
 
     keeps: ClassVar[Literal["input", "sign", "nothing"]] = "sign"
 
+    slope_is_sign: ClassVar[bool] = True
+
     stage: ClassVar[Stage | None] = "elements"
 
     def element(self, xp: Namespace, x: Array) -> Array:
         # unlike abs, its derivative at 0 is 0 in every library: half of 1 and half of -1
         return xp.maximum(x, -x)
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
-        return sum_of(frame.xp, partial(self.element, frame.xp), x), ()
+    def total(self, xp: Namespace, x: Array) -> Array:
+        return sum_of(xp, partial(self.element, xp), x)
 
     def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
         return library.sum(library.abs(x, out=room))

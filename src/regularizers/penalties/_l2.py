@@ -86,11 +86,18 @@ class L2Norm(Blocks):
         array([0.06, 0.08])
     """
 
+    stage: ClassVar[Stage | None] = "blocks"
+
+    shrink, to_sum, from_sum = Blocks.shrink, Blocks.to_sum, Blocks.from_sum
+
     def within(self, frame: Frame) -> tuple[int, ...] | None:
         return frame.units if frame.reduce == "batch_mean" else None
 
     def gathered(self, norms: Array, frame: Frame) -> Array:
         return frame.xp.sum(norms)
+
+    def weight(self, frame: Frame) -> float:
+        return 1.0
 
     def spans_samples(self, statistic: Array) -> bool:
         return self.reduce != "batch_mean"

@@ -9,8 +9,21 @@ from typing import ClassVar
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._arrays import Array, Namespace, matmul
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes, per
+from regularizers.penalties._frame import (
+    Axes,
+    Frame,
+    Side,
+    Tally,
+    is_side,
+    normalise_axes,
+    numbered,
+    per,
+)
 from regularizers.penalties._norm import nonzero, scaled_norm
+
+
+class Several(tuple[int, ...]):
+    """The axes that number vectors together, where the layout of a weight has more than one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,8 +34,10 @@ class Orthogonal(Elementary):
         \frac{\partial p}{\partial V} = 4 s\,(V V^\top - I)\,V
 
     The rows of V are numbered by `axis`; all other axes are flattened into one, as is usual for
-    convolutions. With `normalized=True` the vectors u = v/‖v‖ take their place, and only their
-    angles count:
+    convolutions. Of the weights of modules, `kernel(Orthogonal(s, axis="output"))` takes one vector
+    of all that feeds one output unit or channel, and `"input"` of all that leaves one input: which
+    axes these are the module says, as for `GroupLasso`. With `normalized=True` the vectors
+    u = v/‖v‖ take their place, and only their angles count:
 
     .. math:: p(x) = \frac{s}{n(n-1)} \sum_{i \ne j} |u_i \cdot u_j|
 
@@ -35,14 +50,16 @@ class Orthogonal(Elementary):
 
     Args:
         strength: s, finite and not negative; a number, a schedule or a controller.
-        axis: the axis that numbers the vectors.
+        axis: the axis that numbers the vectors; of the weight of a module `"output"` or `"input"`.
         normalized: whether only the angles count. A vector of zeros has none, and no gradient; a
             single vector costs nothing.
         reduce: `"sum"` or None, which are the same: it is no sum over elements to average.
         batch_axis: None. A kernel has no samples.
 
     Raises:
-        ConfigurationError: an axis that is no integer, a `reduce` or a `batch_axis` there is not.
+        ConfigurationError: an axis that is none of these, a `reduce` or a `batch_axis` there is
+            not; of an array, or of the weight of a module whose layout is not known, `"output"` or
+            `"input"`.
         ShapeError: an axis that the array has not.
 
     Example:
@@ -56,14 +73,17 @@ class Orthogonal(Elementary):
     arXiv:1609.07093; normalized: Keras' `OrthogonalRegularizer`.
     """
 
-    axis: int = 0
+    axis: int | Side | Several = 0
     normalized: bool = field(default=False, kw_only=True)
 
     for_weights_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_axis(self.axis)
+        if not (type(self.axis) is int or is_side(self.axis) or isinstance(self.axis, Several)):
+            raise ConfigurationError(
+                f"axis: expected an integer, 'output' or 'input', got {self.axis!r}"
+            )
         if type(self.normalized) is not bool:
             raise ConfigurationError(f"normalized: expected True or False, got {self.normalized!r}")
         if self.reduce not in (None, "sum"):
@@ -77,8 +97,12 @@ class Orthogonal(Elementary):
                 f"got {self.batch_axis!r}; the vectors are numbered by axis="
             )
 
+    @property
+    def by_role(self) -> bool:
+        return is_side(self.axis)
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        normalise_axes(self.axis, len(shape), "axis")
+        normalise_axes(numbered(self.axis), len(shape), "axis")
 
     def tally(self, frame: Frame) -> Tally:
         return frame.blocks(_Vectors(self.axis, frame).within) if self.normalized else None
@@ -127,8 +151,8 @@ class Orthogonal(Elementary):
 class _Vectors:
     """The vectors in an array, as the rows of a matrix and back."""
 
-    def __init__(self, axis: int, frame: Frame) -> None:
-        numbering = normalise_axes(axis, len(frame.shape), "axis")
+    def __init__(self, axes: Axes | Side, frame: Frame) -> None:
+        numbering = normalise_axes(numbered(axes), len(frame.shape), "axis")
         others = [axis for axis in range(len(frame.shape)) if axis not in numbering]
         self.within = tuple(others)
         self.length = math.prod([frame.shape[axis] for axis in self.within])

@@ -24,11 +24,8 @@ class Piecewise(Protocol):
     def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
         """Return the statistic of `x`; write its signs, where there is room for them."""
 
-    def slope_in_pieces(self, kept: Array, cotangent: Array, dtype: Any) -> Array:
-        """Return the gradient of (statistic · cotangent), of the type `dtype`.
-
-        `kept` is what the penalty keeps of the array: itself, or its signs.
-        """
+    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
+        """Return the gradient of (statistic · cotangent), of the type `dtype`."""
 
     def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
         """Add the derivative of the statistic, times `factor`, into `grads`; return it of `x`."""

@@ -30,8 +30,8 @@ class Temporal(Penalty):
         time_axis: the axis of time; it is no batch axis. None where a recurrent layer says it.
 
     Raises:
-        ConfigurationError: no penalty, or one that is temporal already; called on an array, no
-            axis of time.
+        ConfigurationError: no penalty, one that is temporal already, or one of weights by their
+            role; called on an array, no axis of time.
         ShapeError: called on an array, an axis it has not or that is a batch axis; a length of 0.
 
     Example:
@@ -54,6 +54,11 @@ class Temporal(Penalty):
         if any(isinstance(term, Difference) for term in self.penalty.terms):
             raise ConfigurationError(
                 f"Temporal: expected a penalty of single states, got {self.penalty!r}"
+            )
+        if any(term.by_role for term in self.penalty.terms):
+            raise ConfigurationError(
+                f"Temporal: expected a penalty of outputs, got {self.penalty!r}, whose axis only "
+                f"the weight of a module has; say the number of the axis"
             )
         if self.time_axis is not None:
             check_axis(self.time_axis, "time_axis")

@@ -10,30 +10,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from regularizers.attach._sites import Entry
 from regularizers.attach.step._batches import batches, parts
 from regularizers.attach.step._slopes import Slopes, constant_at, slopes_of
-from regularizers.penalties._elementary import Elementary
 
 
 class Additions:
     """The gradients of penalties at the weights of one optimizer.
 
     Args:
-        entries: of each penalty at each weight the key of its strength, the penalty, 1 or -1 for
-            the sign of its gradient, and the weight.
+        entries: every penalty at every weight, with 1 or -1 for the sign of its gradient, and the
+            weight.
     """
 
-    def __init__(self, entries: Iterable[tuple[str, Elementary, int, Tensor]]) -> None:
+    def __init__(self, entries: Iterable[tuple[Entry, int, Tensor]]) -> None:
         kinds: dict[tuple[object, ...], _Kind] = {}
         numbers: dict[Tensor, int] = {}
         self._entries: list[tuple[str, _Kind, int, float]] = []
-        for key, term, sign, weight in entries:
-            unit = dataclasses.replace(term, strength=1.0)
+        for entry, sign, weight in entries:
+            unit = dataclasses.replace(entry.term, strength=1.0)
             # weights sharded over different meshes do not go into one multi-tensor operation
             mesh = getattr(weight, "device_mesh", None)
-            kind = kinds.setdefault((unit, mesh), _Kind(slopes_of(unit)))
+            kind = kinds.setdefault((unit, mesh, entry.view), _Kind(slopes_of(unit, entry.view)))
             number = numbers.setdefault(weight, len(numbers))
-            self._entries.append((key, kind, number, sign * constant_at(weight, unit)))
+            self._entries.append((entry.key, kind, number, sign * constant_at(weight, unit)))
         self._all = list(numbers)
         self._charged: list[Tensor] = []
         self._additions: list[_Addition] = []

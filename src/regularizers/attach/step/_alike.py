@@ -30,7 +30,7 @@ def put_together(shrinkings: Iterable[Shrinking]) -> list[Shrinking | Alike]:
     alike: dict[tuple[object, ...], list[Shrinking]] = defaultdict(list)
     for shrinking in shrinkings:
         weight, kinds = shrinking.weight, [type(term) for term, _ in _in_order(shrinking)]
-        plain = type(weight) in (Tensor, nn.Parameter)
+        plain = type(weight) in (Tensor, nn.Parameter) and not (shrinking.mask or shrinking.view)
         wide = weight.dtype in (torch.float32, torch.float64)
         if plain and wide and {*kinds} <= {L1, L2Squared}:
             alike[weight.device, weight.dtype, *kinds].append(shrinking)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -17,6 +17,7 @@ from regularizers.attach._strengths import Strengths
 from regularizers.attach.step._holding import Holding
 from regularizers.attach.step._plan import Plan
 from regularizers.attach.step._steps import Steps
+from regularizers.attach.step._unseen import UnseenSteps
 
 
 class Apply:
@@ -27,6 +28,7 @@ class Apply:
         strengths: of each penalty.
         holding: which optimizer holds which weight.
         check: raises when the regularization cannot be used any more.
+        owner: the regularization.
     """
 
     def __init__(
@@ -35,30 +37,58 @@ class Apply:
         strengths: Strengths,
         holding: Holding,
         check: Callable[[], None],
+        owner: object,
     ) -> None:
         self._groups = tuple(groups)
         self._strengths = strengths
         self._holding = holding
         self._check = check
+        self._owner = owner
+        self._plans: dict[Optimizer, Plan] = {}
+        self._unseen: dict[Optimizer, list[UnseenSteps]] = {}
+        self.follow()
+
+    def follow(self) -> None:
+        """Know the weights that have joined."""
         sites = [site for group in self._groups for site in group.sites]
-        self._homes = [site.parameter.owner._parameters for site in sites]
-        self._names = [site.parameter.name for site in sites]
+        self._parameters = [site.parameter for site in sites]
+        self._homes = [parameter.owner._parameters for parameter in self._parameters]
+        self._names = [parameter.name for parameter in self._parameters]
         self._shrinks = any(entry.proximal for site in sites for entry in site.entries)
         self._seen: list[object] = []
-        self._plans: dict[Optimizer, Plan] = {}
 
     def attach(self) -> list[RemovableHandle]:
-        """Put the hooks into the optimizers."""
-        return [
-            handle
-            for optimizer in self._holding.optimizers
-            for handle in Steps(optimizer, self._before, self._after).attach()
+        """Put the hooks into the optimizers, and watch a weight or two of each."""
+        handles = []
+        for optimizer in self._holding.optimizers:
+            handles += Steps(optimizer, self._before, self._after, self._owner).attach()
+            for watch in self._watch(optimizer):
+                self._unseen.setdefault(optimizer, []).append(watch)
+                handles += watch.attach()
+        return handles
+
+    def check_steps(self, *, within_step: bool) -> None:
+        """Raise if a weight was changed by a step that no hook has seen; as `UnseenSteps.check`."""
+        for watches in self._unseen.values():
+            for watch in watches:
+                watch.check(within_step=within_step)
+
+    def _watch(self, optimizer: Optimizer) -> Iterator[UnseenSteps]:
+        plain = [
+            (site, weight)
+            for site, weight, _ in self._held(optimizer)
+            if type(weight) in (Tensor, nn.Parameter) and weight.device.type in ("cpu", "cuda")
         ]
+        for site, weight in {id(w): (s, w) for s, w in [*plain[:1], *plain[-1:]]}.values():
+            parameter = site.parameter
+            name = type(optimizer).__name__
+            yield UnseenSteps(parameter.full_name, parameter.owner, weight, name)
 
     @torch.no_grad()
     def values(self) -> dict[str, Tensor]:
-        """Return the penalties of the trainable weights as they are now."""
-        return {
+        """Return the penalties of weights as they are now; one that does not count has 0."""
+        sites = [site for group in self._groups for site in group.sites]
+        return {entry.key: torch.zeros(()) for site in sites for entry in site.entries} | {
             entry.key: self._strengths.times(entry.key, unit)
             for group in self._groups
             for entry, unit in group.read()
@@ -78,6 +108,8 @@ class Apply:
     @torch.no_grad()
     def _before(self, optimizer: Optimizer) -> None:
         self._check()
+        for watch in self._unseen.get(optimizer, ()):
+            watch.step()
         plan = self._plan(optimizer)
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
             return  # a step without a backward pass changes nothing
@@ -101,8 +133,17 @@ class Apply:
     def _look(self) -> list[object]:
         """Return all that a plan depends on: the same objects as long as the plan holds."""
         weights = list(map(dict.get, self._homes, self._names))
-        frozen = [w for w in weights if w is not None and not w.requires_grad]
-        return [self._holding.look(), *weights, *frozen]
+        odd = [n for n, w in enumerate(weights) if w is None or not w.requires_grad]
+        others = [one for n in odd for one in self._depends_on(n)]
+        return [self._holding.look(), *weights, *others]
+
+    def _depends_on(self, number: int) -> Iterator[object]:
+        """Yield what the plan for a weight depends on that is frozen, computed or not there."""
+        parameter = self._parameters[number]
+        if parameter.is_computed and (mask := parameter.mask) is not None:
+            yield mask()
+        yield from [s for s in parameter.sources if s is not None and s.requires_grad]
+        yield parameter
 
     def _held(self, optimizer: Optimizer) -> Iterator[tuple[WeightSite, Tensor, dict[str, Any]]]:
         for group in self._groups:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
 from regularizers.attach._sites import WeightGroup, WeightSite
+from regularizers.attach.step._innermost import innermost
 from regularizers.attach.step._shrinking import check_shrinks
-from regularizers.errors import ConfigurationError, RegimeError, SelectionError
+from regularizers.errors import RegimeError, SelectionError
 from regularizers.penalties._arrays import namespace_of
 from regularizers.penalties._proximal import check_proximal
 
@@ -21,9 +21,8 @@ class Holding:
     """The parameters of several optimizers, which may get more of them at any time."""
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
-        for optimizer in optimizers:
-            _check_optimizer(optimizer)
-        self.optimizers = tuple(optimizers)
+        found = [one for given in optimizers for one in innermost(given)]
+        self.optimizers = tuple({id(one): one for one in found}.values())
         self._seen: list[tuple[dict[str, Any], int, bool]] = []
         self._homes: dict[Tensor, tuple[Optimizer, dict[str, Any]]] = {}
         self.look()
@@ -37,9 +36,10 @@ class Holding:
         ]
         if not _same(now, self._seen):
             self._seen = now
+            # of an optimizer within another it is the inner one that makes the update
             self._homes = {
                 parameter: (optimizer, group)
-                for optimizer in self.optimizers
+                for optimizer in reversed(self.optimizers)
                 for group in optimizer.param_groups
                 for parameter in group["params"]
             }
@@ -101,26 +101,8 @@ class Holding:
                 check_proximal(proximal[weight])
 
 
-def _check_optimizer(optimizer: object) -> None:
-    if not isinstance(optimizer, Optimizer):
-        raise ConfigurationError(
-            f"attach: expected a torch.optim.Optimizer, got {type(optimizer).__name__}; of a "
-            f"wrapper pass the optimizer within"
-        )
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise RegimeError(
-            "attach: LBFGS searches along the loss, which would miss the penalty; "
-            "use loss + reg.penalty()"
-        )
-    if optimizer.defaults.get("differentiable"):
-        raise RegimeError(
-            "attach: what a differentiable optimizer's step is given must stay in its graph; "
-            "use loss + reg.penalty()"
-        )
-
-
 def _check_is_parameter(site: WeightSite) -> None:
-    if site.parameter.parametrized:
+    if site.parameter.is_computed and site.parameter.mask is None:
         raise RegimeError(
             f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
             f"add to; leave this rule in the loss, in a Regularization of its own"

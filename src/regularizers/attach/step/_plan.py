@@ -8,12 +8,12 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from regularizers.attach._sites import WeightSite
+from regularizers.attach._sites import Entry, WeightSite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.step._additions import Additions
 from regularizers.attach.step._alike import put_together
+from regularizers.attach.step._pruned import PrunedAddition, pruned_addition
 from regularizers.attach.step._shrinking import Shrinking
-from regularizers.penalties._elementary import Elementary
 
 
 class Plan:
@@ -27,17 +27,24 @@ class Plan:
     def __init__(
         self, held: Iterable[tuple[WeightSite, Tensor, dict[str, Any]]], strengths: Strengths
     ) -> None:
-        added: list[tuple[str, Elementary, int, Tensor]] = []
+        added: list[tuple[Entry, int, Tensor]] = []
         shrunk: dict[Tensor, Shrinking] = {}
+        self._pruned: list[PrunedAddition] = []
         for site, weight, group in held:
+            mask = site.parameter.mask
+            # maximising, an optimizer turns the gradient round, but not the penalty
+            sign = -1 if group.get("maximize") else 1
             for entry in site.entries:
                 if entry.proximal:
-                    first = Shrinking(site.parameter.full_name, weight, group, strengths, [])
-                    shrunk.setdefault(weight, first).terms.append((entry.term, entry.key))
+                    name = site.parameter.full_name
+                    first = Shrinking(name, weight, group, strengths, [], mask)
+                    shrinking = shrunk.setdefault(weight, first)
+                    shrinking.terms.append((entry.term, entry.key))
+                    shrinking.view = entry.view or shrinking.view
+                elif mask is not None:
+                    self._pruned.append(pruned_addition(entry, sign, weight, mask))
                 else:
-                    # maximising, an optimizer turns the gradient round, but not the penalty
-                    sign = -1 if group.get("maximize") else 1
-                    added.append((entry.key, entry.term, sign, weight))
+                    added.append((entry, sign, weight))
         self._strengths = strengths
         self._charged_at: int | None = None
         self._additions = Additions(added)
@@ -49,6 +56,8 @@ class Plan:
             self._additions.charge(self._strengths)
             self._charged_at = self._strengths.version
         self._additions.add(scale)
+        for addition in self._pruned:
+            addition.add(self._strengths, scale)
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Shrink the weights of proximal penalties by the optimizer's step."""

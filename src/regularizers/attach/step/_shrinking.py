@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from regularizers.attach import _namespace as xp
+from regularizers.attach._hook_weights import is_binary
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._proximal import proximal
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shrinking:
     """The proximal penalties of one weight, each with the key of its strength."""
 
@@ -25,6 +26,17 @@ class Shrinking:
     group: dict[str, Any]
     strengths: Mapping[str, float]
     terms: list[tuple[Elementary, str]]
+    mask: Callable[[], Tensor] | None = None
+    """Of a pruned weight: returns its mask as it is now; what is pruned stays as it is."""
+    view: tuple[int, ...] | None = None
+    """The shape in which a penalty of groups reads the weight, if that is not its own."""
+
+    def __post_init__(self) -> None:
+        if self.mask is not None and not is_binary(self.mask()):
+            raise RegimeError(
+                f"{self.name}: its rule is proximal, and its pruning mask has values other than 0 "
+                f"and 1, for which the step is not known; use proximal=False"
+            )
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Shrink the weight by the step size of the optimizer; not where it made no step."""
@@ -37,7 +49,21 @@ class Shrinking:
             # a fused optimizer leaves out a step whose gradients overflowed
             step = step * (found_inf.to(self.weight.device) == 0)
         terms = [(term, self.strengths[key]) for term, key in self.terms]
-        self.weight.copy_(proximal(xp, self.weight, step, terms))
+        if self.mask is None:
+            self.weight.copy_(self._shrunk(self.weight, step, terms))
+            return
+        mask = self.mask().to(self.weight.dtype)
+        shrunk = self._shrunk(mask * self.weight, step, terms)
+        self.weight.copy_(torch.where(mask != 0, shrunk, self.weight))
+
+    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Elementary, float]]) -> Tensor:
+        if self.view is None:
+            result: Tensor = proximal(xp, x, step, terms)
+            return result
+        if isinstance(step, Tensor) and step.ndim:
+            step = step.reshape(self.view)
+        viewed: Tensor = proximal(xp, x.reshape(self.view), step, terms)
+        return viewed.reshape(x.shape)
 
 
 def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:

@@ -43,14 +43,16 @@ _KNOWN: dict[type[Elementary], Slopes] = {
 }
 
 
-def slopes_of(term: Elementary) -> Slopes:
-    """Return how the gradients of a penalty are computed."""
+def slopes_of(term: Elementary, view: tuple[int, ...] | None = None) -> Slopes:
+    """Return how the gradients of a penalty are computed, which reads weights in another shape."""
+    if view is not None:
+        return Slopes(partial(_slope_in_view, term, view))
     return _KNOWN.get(type(term)) or Slopes(partial(_slope, term))
 
 
 def constant_at(weight: Tensor, term: Elementary) -> float:
     """Return what is left out at one weight: the constant, and what its shape makes of it."""
-    if type(term) not in _KNOWN:
+    if type(term) not in _KNOWN:  # as all are that read a weight in another shape
         return 1.0
     one = torch.ones((), dtype=torch.float64)
     derivative = term.derivative(one, term.tally(_frame(term, weight)), xp)
@@ -65,6 +67,10 @@ def _slope(term: Elementary, weight: Tensor) -> Tensor:
     cotangent = term.derivative(statistic, term.tally(frame), xp)
     slope: Tensor = term.pullback(wide, kept, cotangent, frame)
     return slope
+
+
+def _slope_in_view(term: Elementary, view: tuple[int, ...], weight: Tensor) -> Tensor:
+    return _slope(term, weight.reshape(view)).reshape(weight.shape)
 
 
 def _frame(term: Elementary, weight: Tensor) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import torch
@@ -24,7 +25,10 @@ class Steps:
         optimizer: Optimizer,
         before: Callable[[Optimizer], None],
         after: Callable[[Optimizer], None],
+        owner: object,
     ) -> None:
+        self.owner = owner
+        """The regularization whose steps these are."""
         self._optimizer = optimizer
         self._before = before
         self._after = after
@@ -40,8 +44,8 @@ class Steps:
     def _begin(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        if _is_inner(optimizer):
-            return None
+        if optimizer is not self._optimizer or _is_inner(optimizer):
+            return None  # an optimizer around this one may share its hooks
         if kwargs.get("grad_scaler") is not None:
             raise RegimeError(
                 f"attach: {type(optimizer).__name__}.step is given a grad_scaler and unscales the "
@@ -67,8 +71,16 @@ class Steps:
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def _end(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not _is_inner(optimizer):
+        if optimizer is self._optimizer and not _is_inner(optimizer):
             self._after(optimizer)
+
+
+def owners(optimizer: Optimizer) -> list[Any]:
+    """Return the regularizations that are attached to an optimizer."""
+    hooks = optimizer._optimizer_step_pre_hooks.values()
+    found = [hook.__self__ for hook in hooks if isinstance(hook, MethodType)]
+    owners = [steps.owner for steps in found if isinstance(steps, Steps)]
+    return list({id(owner): owner for owner in owners}.values())
 
 
 def _is_inner(optimizer: Optimizer) -> bool:

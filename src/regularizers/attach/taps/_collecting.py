@@ -28,7 +28,7 @@ from regularizers.attach._strengths import Strengths
 from regularizers.attach.taps._tap import Tap
 from regularizers.errors import RegimeError
 from regularizers.penalties._frame import Tally
-from regularizers.penalties._separable import Separable
+from regularizers.penalties._separable import is_separable
 
 _KINDS = 100
 """How many shapes and types of outputs are remembered."""
@@ -69,7 +69,7 @@ class Collecting(Tap):
             and self._rule.mask is None
             and not (self._rule.carry or self._gauges or any(self._in_time))
             and not isinstance(site.module, KNOWING_THEIR_AXES)
-            and all(isinstance(term, Separable) for _, term in self._terms)
+            and all(is_separable(term) for _, term in self._terms)
         )
 
     def __call__(

@@ -14,6 +14,7 @@ from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
 from regularizers.attach._masks import Masks
 from regularizers.attach._outputs import replace_in
+from regularizers.attach._processes import Processes
 from regularizers.attach._regime import (
     Pass,
     current_pass,
@@ -25,6 +26,7 @@ from regularizers.attach._sites import ActivitySite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.taps._tap import Tap
 from regularizers.errors import RegimeError
+from regularizers.penalties._elementary import Elementary
 
 
 class Injecting(Tap):
@@ -39,12 +41,14 @@ class Injecting(Tap):
         scale: Scale,
         strengths: Strengths,
         latest: dict[str, Tensor],
+        processes: Processes,
     ) -> None:
         super().__init__(site, model, masks, gauges, strengths)
         self._zeros = {key: torch.zeros(()) for key, _ in self._terms}
         self._scale = scale
         self._handle = scale.handle
         self._latest = latest
+        self._processes = processes
 
     def __call__(
         self,
@@ -55,9 +59,11 @@ class Injecting(Tap):
     ) -> Any:
         """Return `output` with a part that is equal to what it was, and brings the gradient."""
         compiling = torch.compiler.is_compiling()
+        if self._scale.closed:
+            return None
         if module.training and not compiling:
             self._scale.seen(self._site)
-        if self._scale.closed or not is_recording(module):
+        if not is_recording(module):
             return None
         if not compiling and self._is_off():
             self._latest.update(self._zeros)
@@ -75,7 +81,7 @@ class Injecting(Tap):
         records = self._read(activation, self._state_before(module, inputs, keywords))
         for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
-            total = total + value
+            total = total + value * self._share(term, record.statistic)
             if not compiling and not is_of_members(value):
                 self._latest[key] = value.detach()
             if record.amount is not None:
@@ -83,6 +89,21 @@ class Injecting(Tap):
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         return replace_in(output, entry, self._watched(activation, x), self._site)
+
+    def _share(self, term: Elementary, statistic: Tensor) -> int:
+        """Return by what a penalty is multiplied for the average over processes to be right.
+
+        That of one process stands for the whole batch: a mean as it is, if the parts are equal; a
+        sum as often as there are processes.
+        """
+        if term.spans_samples(statistic):
+            self._processes.check_said(self._site, "a penalty of the whole batch")
+            if self._processes.group is not None:
+                raise RegimeError(
+                    f"{self._site}: {term!r} is one of the whole batch, which is spread over "
+                    f"several processes; use delivery='collect'"
+                )
+        return self._processes.size if term.reduce in (None, "sum") else 1
 
     def _measured(self, key: str, amount: Tensor) -> None:
         if torch.compiler.is_compiling():

@@ -1,0 +1,223 @@
+"""What a subclass of a penalty inherits: never a kernel, nor half, of another formula.
+
+A penalty says its mathematics once, and beside it kernels: the same, computed faster. A kernel
+belongs to the formula it was declared with. Where a subclass changes the formula, it goes back to
+the implementation that any formula has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import dis
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from regularizers.errors import ConfigurationError
+from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties._frame import Tally, per
+
+_FACE = ("__call__", "gradient", "value_and_gradient", "apply", "prox")
+
+_HALVES = (("element", "element_slope"), ("measure", "pullback"), ("value", "derivative"))
+"""A function and its derivative: neither goes with that of another formula."""
+
+_OF_PULLBACK = ("gathered", "weight")
+"""What a gradient of blocks is made for."""
+
+_ELEMENTS = {"element", "element_slope"}
+_READING = {"measure", "pullback"}
+_NUMBER = {"value", "derivative", "tally"}
+_BLOCKS = {"within", "gathered", "spans_samples", "weight", "divisor"}
+_FORMULA = _ELEMENTS | _READING | _NUMBER | _BLOCKS
+
+_KERNELS = {
+    **dict.fromkeys(
+        ("keeps", "slope_is_sign", "sum_of", "slope_of", "sum_and_slope", "times"),
+        _ELEMENTS | _READING,
+    ),
+    **dict.fromkeys(("sums_elements", "lies_in_pieces"), _READING | _NUMBER),
+    **dict.fromkeys(("to_sum", "from_sum"), _READING | _BLOCKS),
+    **dict.fromkeys(("stage", "shrink"), _FORMULA),
+}
+"""Kernels, each with what it computes otherwise."""
+
+
+def settle(penalty: type) -> None:
+    """Take from a new class of penalties what it cannot inherit.
+
+    Raises:
+        ConfigurationError: a formula of which half is another's, or that only arrays would have.
+    """
+    _check_face(penalty)
+    if not any("sums_elements" in vars(base) for base in penalty.__mro__[1:]):
+        _check_terms(penalty)  # which are its formula
+        return
+    _check_fields(penalty)
+    for function, derivative in _HALVES:
+        _check_half(penalty, function, derivative)
+        _check_half(penalty, derivative, function)
+    for name in _OF_PULLBACK:
+        _check_half(penalty, name, "pullback")
+    for kernel, computed in _KERNELS.items():
+        _reset(penalty, kernel, computed)
+    _check_times(penalty)
+    for name in ("value", "derivative"):
+        _divide(penalty, name)
+
+
+def _check_face(penalty: type) -> None:
+    for name in _FACE:
+        if len(_declaring(penalty, name)) > 1:
+            raise ConfigurationError(
+                f"{penalty.__name__}: expected a formula that holds for arrays and models alike, "
+                f"got {name}(), which no model calls; say the formula in element and "
+                f"element_slope, or in measure and pullback"
+            )
+
+
+def _check_terms(penalty: type) -> None:
+    changed = [name for name in _FORMULA if _depth(penalty, name) < _depth(penalty, "terms")]
+    if changed:
+        raise ConfigurationError(
+            f"{penalty.__name__}: expected a sum of penalties, which `terms` returns, got "
+            f"{' and '.join(sorted(changed))}, which nothing calls; derive from the penalty that "
+            f"is summed, and return it from terms"
+        )
+
+
+def _check_fields(penalty: type) -> None:
+    if _declaring(penalty, "frame")[:-1]:
+        raise ConfigurationError(
+            f"{penalty.__name__}: frame: expected that of Elementary, since a site says itself "
+            f"which axes count samples; to divide by something else declare tally"
+        )
+    if "__dataclass_fields__" not in vars(_declaring(penalty, "__init__")[0]):
+        raise ConfigurationError(
+            f"{penalty.__name__}: expected the __init__ of a dataclass, got one of its own, whose "
+            f"settings a model's copies would lack; decorate the class with "
+            f"dataclass(frozen=True) and declare its settings as fields"
+        )
+
+
+def _check_half(penalty: type, changed: str, other: str) -> None:
+    """Raise if a class changes one of two functions that belong together."""
+    declaring = _declaring(penalty, changed)
+    if not declaring or _depth(penalty, changed) >= _depth(penalty, other):
+        return
+    if any(not _is_abstract(vars(base)[changed]) for base in declaring[1:]):
+        parent = declaring[1].__name__
+        raise ConfigurationError(
+            f"{penalty.__name__}: expected {changed} and {other} of one formula, got {changed} "
+            f"alone; declare {other} too, if it is the same as before by "
+            f"`{other} = {parent}.{other}`"
+        )
+
+
+def _reset(penalty: type, kernel: str, computed: set[str]) -> None:
+    """Give a class what any formula has, if it inherits a kernel of another formula."""
+    depth = min(_depth(penalty, name) for name in computed)
+    if depth < _depth(penalty, kernel) < len(penalty.__mro__):
+        setattr(penalty, kernel, vars(_declaring(penalty, kernel)[-1])[kernel])
+
+
+def _check_times(penalty: type) -> None:
+    times = getattr(penalty, "times", 1.0)
+    if times != 1 and _depth(penalty, "times") != _depth(penalty, "slope_of"):
+        raise ConfigurationError(
+            f"{penalty.__name__}: expected slope_of and times of one class, got times of {times!r} "
+            f"and another class's slope_of; declare both, times as 1.0 if slope_of leaves "
+            f"nothing out"
+        )
+
+
+def _divide(penalty: type, name: str) -> None:
+    """Let the library divide by the tally where a class does not even read it."""
+    function = vars(_declaring(penalty, name)[0])[name]
+    is_static = isinstance(function, staticmethod)
+    plain = function.__func__ if is_static else function
+    if not inspect.isfunction(plain) or _is_abstract(plain) or hasattr(plain, "divides"):
+        return
+    innermost = inspect.unwrap(plain)
+    if inspect.isfunction(innermost) and not _reads(innermost, 1 if is_static else 2):
+        setattr(penalty, name, _divided(plain, is_static=is_static))
+
+
+def _divided(function: Callable[..., Array], *, is_static: bool) -> Callable[..., Array]:
+    @functools.wraps(function)
+    def divided(self: Any, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+        arguments = (statistic, tally, xp)
+        result = function(*arguments) if is_static else function(self, *arguments)
+        counts = tuple(getattr(tally, "shape", ()))
+        if counts and counts != tuple(result.shape):
+            raise ConfigurationError(
+                f"{type(self).__name__}: {function.__name__}: expected a function that reads its "
+                f"tally, which here is one count for each unit, of shape {counts}, got one that "
+                f"leaves it to the library; divide by it there"
+            )
+        return per(xp, result, tally)
+
+    divided.divides = True  # type: ignore[attr-defined]
+    return divided
+
+
+def _reads(function: Callable[..., Any], position: int) -> bool:
+    """Return whether a function loads the argument at `position` at all."""
+    code = function.__code__
+    if position >= code.co_argcount:  # among those of *arguments, if there are any
+        position = code.co_argcount + code.co_kwonlyargcount
+        if not code.co_flags & inspect.CO_VARARGS:
+            return True  # it is called in another way than we know
+    name = code.co_varnames[position]
+    return name in code.co_cellvars or any(
+        "LOAD_FAST" in instruction.opname
+        and name in (instruction.argval, *_several(instruction.argval))
+        for instruction in dis.get_instructions(code)
+    )
+
+
+def _several(names: Any) -> tuple[Any, ...]:
+    """Return the names of an instruction that loads two."""
+    return names if isinstance(names, tuple) else ()
+
+
+def _declaring(penalty: type, name: str) -> list[type]:
+    """Return the classes that declare an attribute, the most derived first."""
+    return [base for base in penalty.__mro__ if name in vars(base)]
+
+
+def _depth(penalty: type, name: str) -> int:
+    """Return how far up an attribute is declared, beyond all bases if nowhere; 0 is the class."""
+    declaring = _declaring(penalty, name)
+    return penalty.__mro__.index(declaring[0]) if declaring else len(penalty.__mro__)
+
+
+def _is_abstract(attribute: object) -> bool:
+    return bool(getattr(attribute, "__isabstractmethod__", False))
+
+
+@functools.cache
+def check_settings(penalty: type) -> None:
+    """Raise unless the fields of a class are its settings, and instances equal if they are.
+
+    Raises:
+        ConfigurationError: an attribute by the name of a field, which no instance sees; or a field
+            that is not compared, by which penalties that differ would be read as one.
+    """
+    for field in dataclasses.fields(penalty):
+        if field.init and not field.compare:
+            raise ConfigurationError(
+                f"{penalty.__name__}: {field.name}: expected a field that is compared, since "
+                f"penalties that are equal are read together; leave compare=False out, or decorate "
+                f"the class with dataclass(frozen=True, eq=False)"
+            )
+        for base in _declaring(penalty, field.name)[:1]:
+            value = vars(base)[field.name]
+            if value is not field.default and not inspect.ismemberdescriptor(value):
+                default = f"field(default={value!r}, kw_only=True)" if field.kw_only else value
+                raise ConfigurationError(
+                    f"{penalty.__name__}: {field.name}: expected a field, got the attribute "
+                    f"{value!r}, which no instance sees; write `{field.name}: TYPE = {default}` "
+                    f"and decorate the class with dataclass(frozen=True)"
+                )

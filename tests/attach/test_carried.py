@@ -1,0 +1,162 @@
+"""Where strengths stand is carried by the state of the optimizer that makes their steps."""
+
+import copy
+import io
+import warnings
+
+import pytest
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import nn
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.optim import Adam, Optimizer
+
+import regularizers as rz
+
+TARGET = rz.TargetActive(3)
+WARMUP = rz.LinearWarmup(1e-2, steps=50)
+
+
+class Job:
+    """A model with an activity penalty, trained by an optimizer that makes the steps."""
+
+    def __init__(self, strength: object = WARMUP) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        self.reg = rz.Regularization(self.model, [rz.activity(rz.L1(strength), where="1")])
+        self.optimizer: Optimizer = Adam(self.model.parameters(), lr=1e-2)
+        self.reg.attach(self.optimizer)
+
+    def train(self, begin: int, end: int) -> None:
+        for n in range(begin, end):
+            x = torch.randn(6, 4, generator=torch.Generator().manual_seed(n))
+            loss = self.model(x).sub(1).square().mean() + self.reg.penalty()
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+    @property
+    def strength(self) -> float:
+        return self.reg.strengths["1/activity/L1"]
+
+
+def through_memory(old: Job, new: Job) -> None:
+    states = copy.deepcopy((old.model.state_dict(), old.optimizer.state_dict()))
+    new.model.load_state_dict(states[0])
+    new.optimizer.load_state_dict(states[1])
+
+
+def through_a_file(old: Job, new: Job) -> None:
+    file = io.BytesIO()
+    torch.save((old.model.state_dict(), old.optimizer.state_dict()), file)
+    file.seek(0)
+    model, optimizer = torch.load(file, weights_only=True)
+    new.model.load_state_dict(model)
+    new.optimizer.load_state_dict(optimizer)
+
+
+def through_a_distributed_checkpoint(old: Job, new: Job, folder: object) -> None:
+    states = dict(
+        zip(("model", "optimizer"), get_state_dict(old.model, old.optimizer), strict=True)
+    )
+    dcp.save(states, checkpoint_id=folder, no_dist=True)
+    wanted = dict(
+        zip(("model", "optimizer"), get_state_dict(new.model, new.optimizer), strict=True)
+    )
+    dcp.load(wanted, checkpoint_id=folder, no_dist=True)
+    set_state_dict(
+        new.model,
+        new.optimizer,
+        model_state_dict=wanted["model"],
+        optim_state_dict=wanted["optimizer"],
+    )
+
+
+@pytest.mark.parametrize("strength", [WARMUP, TARGET], ids=repr)
+@pytest.mark.parametrize("way", [through_memory, through_a_file])
+def test_an_interrupted_run_goes_on_bit_for_bit(way, strength):
+    whole, first, second = Job(strength), Job(strength), Job(strength)
+    whole.train(0, 40)
+    first.train(0, 25)
+    way(first, second)
+    assert second.strength == first.strength
+    second.train(25, 40)
+    assert second.strength == whole.strength
+    for a, b in zip(whole.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_a_distributed_checkpoint_carries_it(tmp_path):
+    first, second = Job(), Job()
+    first.train(0, 25)
+    through_a_distributed_checkpoint(first, second, tmp_path)
+    assert first.strength == pytest.approx(5e-3)
+    assert second.strength == first.strength
+
+
+def test_a_state_that_was_loaded_before_attaching_is_gone_on_from():
+    first, second = Job(), Job()
+    first.train(0, 25)
+    second.reg.detach()
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    reg = rz.Regularization(second.model, [rz.activity(rz.L1(WARMUP), where="1")])
+    reg.attach(second.optimizer)
+    assert reg.strengths["1/activity/L1"] == first.strength
+    # once: a later Regularization of the same rules begins anew
+    reg.detach()
+    again = rz.Regularization(second.model, [rz.activity(rz.L1(WARMUP), where="1")])
+    again.attach(second.optimizer)
+    assert again.strengths["1/activity/L1"] == 0
+
+
+def test_several_regularizations_each_find_their_own():
+    def add(job: Job) -> rz.Regularization:
+        kernel = rz.kernel(rz.L2Squared(rz.Cosine(1.0, 0.0, steps=20)), where="0")
+        reg = rz.Regularization(job.model, [kernel])
+        reg.attach(job.optimizer)
+        return reg
+
+    first, second = Job(), Job()
+    one, other = add(first), add(second)
+    first.train(0, 10)
+    through_a_file(first, second)
+    assert second.strength == first.strength > 0
+    assert dict(other.strengths) == dict(one.strengths) == {"0.weight/kernel/L2Squared": 0.5}
+
+
+def test_a_state_without_it_is_said_once():
+    first, second = Job(), Job()
+    first.reg.detach()
+    state = first.optimizer.state_dict()
+    with pytest.warns(UserWarning, match=r"save reg\.state_dict\(\)"):
+        second.optimizer.load_state_dict(state)
+    second.optimizer.load_state_dict(state)
+    assert second.strength == 0
+
+
+def test_a_state_of_other_rules_is_said():
+    first, second = Job(WARMUP), Job(rz.LinearWarmup(1e-2, steps=60))
+    first.train(0, 5)
+    with pytest.warns(UserWarning, match=r"reg\.load_state_dict\(\)"):
+        second.optimizer.load_state_dict(first.optimizer.state_dict())
+    assert second.strength == 0
+
+
+def test_strengths_that_are_numbers_leave_the_state_as_it_is():
+    model = nn.Linear(2, 2)
+    optimizer = Adam(model.parameters())
+    before = optimizer.state_dict()
+    rz.Regularization(model, [rz.kernel(rz.L1(0.1))]).attach(optimizer)
+    assert optimizer.state_dict() == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.load_state_dict(before)
+
+
+def test_an_optimizer_alone_can_load_what_was_carried():
+    job = Job()
+    job.train(0, 3)
+    alone = Adam(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).parameters())
+    alone.load_state_dict(job.optimizer.state_dict())
+    alone.step()
