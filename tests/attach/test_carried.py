@@ -160,3 +160,34 @@ def test_an_optimizer_alone_can_load_what_was_carried():
     alone = Adam(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)).parameters())
     alone.load_state_dict(job.optimizer.state_dict())
     alone.step()
+
+
+def by_hand(strength: object = WARMUP) -> tuple[nn.Module, rz.Regularization]:
+    """Return a model and a Regularization of which the steps are made by hand."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    return model, rz.Regularization(model, [rz.activity(rz.L1(strength), where="1")])
+
+
+def test_steps_made_by_hand_that_begin_anew_after_the_model_was_restored_are_said_once():
+    model, reg = by_hand()
+    model.load_state_dict(by_hand()[0].state_dict())
+    with pytest.warns(UserWarning, match=r"begin at their first step; .*reg\.state_dict\(\)"):
+        reg.step()
+    reg.step()
+    model.load_state_dict(by_hand()[0].state_dict())
+    reg.step()
+
+
+def test_steps_made_by_hand_that_go_on_say_nothing():
+    old, new = by_hand(), by_hand()
+    old[1].step()
+    new[0].load_state_dict(old[0].state_dict())
+    new[1].load_state_dict(old[1].state_dict())
+    new[1].step()
+    assert new[1].strengths["1/activity/L1"] == pytest.approx(2 / 50 * 1e-2)
+
+
+def test_a_model_that_was_restored_before_says_nothing():
+    model, _ = by_hand()
+    model.load_state_dict(by_hand()[0].state_dict())
+    rz.Regularization(model, [rz.activity(rz.L1(WARMUP), where="1")]).step()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
+from regularizers.attach._pause import Pause
 from regularizers.attach._processes import Processes
 from regularizers.attach._silence import never_fired
 from regularizers.attach._sites import ActivitySite, Entry, Sites
@@ -44,10 +44,9 @@ class Collect:
         self._gauges: dict[str, Gauge] = {}
         self._ledger = Ledger(max_uncollected)
         self._entries: dict[str, Entry] = {}
-        self._pauses = 0
-        self._is_closed = False
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
+        self.pause = Pause(self._ledger, self.weights)
         self._silent: set[str] = set()
         self.last: dict[str, Tensor] | None = None
 
@@ -82,22 +81,8 @@ class Collect:
 
     def close(self) -> None:
         """Record nothing any more, also from hooks that a compiled program holds."""
-        self._is_closed = self._ledger.closed = True
+        self.pause.close()
         self._ledger.clear()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Record nothing of the forwards in this context."""
-        self._pause(1)
-        try:
-            yield
-        finally:
-            self._pause(-1)
-
-    def _pause(self, more: int) -> None:
-        self._pauses += more
-        self._ledger.closed = self._is_closed or self._pauses > 0
-        self.weights.pause(self._pauses > 0)
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def penalty(self) -> Tensor:

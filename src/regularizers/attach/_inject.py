@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -12,6 +11,7 @@ from regularizers.attach._collect import total
 from regularizers.attach._entry import ScaleFrom
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._masks import Masks
+from regularizers.attach._pause import Pause
 from regularizers.attach._processes import Processes
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import ActivitySite, Sites
@@ -32,10 +32,9 @@ class Injection:
         self._processes = processes
         self._gauges: dict[str, Gauge] = {}
         self._scale = Scale(())
-        self._pauses = 0
-        self._is_closed = False
         self.weights = WeightsInLoss(sites)
         self.masks = Masks()
+        self.pause = Pause(self._scale, self.weights)
         self._latest: dict[str, Tensor] = {}
 
     @property
@@ -72,21 +71,7 @@ class Injection:
 
     def close(self) -> None:
         """Inject nothing any more, also from hooks that a compiled program holds."""
-        self._is_closed = self._scale.closed = True
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Inject nothing into the forwards in this context."""
-        self._pause(1)
-        try:
-            yield
-        finally:
-            self._pause(-1)
-
-    def _pause(self, more: int) -> None:
-        self._pauses += more
-        self._scale.closed = self._is_closed or self._pauses > 0
-        self.weights.pause(self._pauses > 0)
+        self.pause.close()
 
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
@@ -16,8 +16,10 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach._collect import Collect, device_of
 from regularizers.attach._control import Control
 from regularizers.attach._controller import Reached
-from regularizers.attach._hooks import Hook, is_recording, remove_inert_hooks
+from regularizers.attach._following import Following
+from regularizers.attach._hooks import remove_inert_hooks
 from regularizers.attach._inject import Injection
+from regularizers.attach._loaded import Loaded
 from regularizers.attach._marks import marked_rules
 from regularizers.attach._names import Wheres, described, printable
 from regularizers.attach._processes import Processes, ProcessGroup
@@ -28,12 +30,11 @@ from regularizers.attach._select import select_modules
 from regularizers.attach._sites import Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._suited import check_suited
-from regularizers.attach.step import Apply, Carried, Holding, Steps, owners
+from regularizers.attach.step import Apply, Carried, Holding, Owner, Steps, replaced_by
 from regularizers.errors import (
     CollectionError,
     ConfigurationError,
     RegimeError,
-    RegularizersError,
     SelectionError,
 )
 from regularizers.penalties._strength import check_strength
@@ -115,7 +116,12 @@ class Regularization:
         remove_inert_hooks(model)
         self._handles = self._delivery.attach(self._control.gauges)
         if self._sites.activities:
-            self._handles.append(model.register_forward_pre_hook(Follow(self), prepend=True))
+            self._handles.append(
+                model.register_forward_pre_hook(Following(self._follow), prepend=True)
+            )
+        self._loaded = Loaded(model)
+        if self._control.changes:
+            self._handles += self._loaded.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
 
@@ -225,16 +231,20 @@ class Regularization:
             raise ConfigurationError("attach: expected one optimizer or more, got none")
         holding = Holding(optimizers)
         holding.check(self._model, self._sites.weights)
-        replaced = self._replaced_by_this(holding.optimizers)
-        applied = Apply(
-            self._sites.weights, self._strengths, holding, self._check_usable, owner=self
-        )
+        replaced = replaced_by(self._sites.places, holding.optimizers)
+        owner = Owner(self._sites, self.detach)
+        applied = Apply(owner, self._strengths, holding, self._check_usable)
         for other in replaced:
             other.detach()
+            warnings.warn(
+                "attach: this Regularization replaces one with the same rules, which was attached "
+                "to this optimizer and is detached now; their strengths would have added up",
+                stacklevel=2,
+            )
         handles = applied.attach()
         if self._control.changes:
             first = holding.optimizers[0]
-            handles += Steps(first, _nothing, self._advance, self).attach()
+            handles += Steps(first, _nothing, self._advance, owner).attach()
             carried = Carried(self._control)
             for optimizer in dict.fromkeys([*optimizers, first]):
                 if isinstance(optimizer, Optimizer):
@@ -242,34 +252,6 @@ class Regularization:
         self._applied = applied
         self._handles += handles
         self._delivery.weights.leave()
-
-    def _replaced_by_this(self, optimizers: Iterable[Optimizer]) -> list[Regularization]:
-        """Return those attached to the optimizers that have the same rules as this one.
-
-        A notebook's cell that is run twice makes two, and the first would go on.
-
-        Raises:
-            RegimeError: another one has some of the rules.
-        """
-        mine = set(self._sites.places)
-        same: list[Regularization] = []
-        for other in {id(o): o for optimizer in optimizers for o in owners(optimizer)}.values():
-            theirs = set(other._sites.places)
-            if mine == theirs:
-                same.append(other)
-            elif both := [key for place, key in self._sites.places.items() if place in theirs]:
-                raise RegimeError(
-                    f"attach: {both[0]}: another Regularization that is attached to this optimizer "
-                    f"has the same rule, so that it would count twice; give one Regularization all "
-                    f"rules, or detach() the other"
-                )
-        if same:
-            warnings.warn(
-                "attach: this Regularization replaces one with the same rules, which was attached "
-                "to this optimizer and is detached now; their strengths would have added up",
-                stacklevel=3,
-            )
-        return same
 
     def step(self) -> None:
         """Go on to the next step of every strength that is a schedule or has a target.
@@ -304,6 +286,8 @@ class Regularization:
                 "step: every strength is a number, so there is nothing to step; a schedule such "
                 "as LinearWarmup(1e-3, steps=1000), or a target such as TargetActive(10), changes"
             )
+        if self._control.steps == 0:
+            self._loaded.warn()
         self._control.advance(device_of(self._model))
 
     def targets(self) -> dict[str, Reached]:
@@ -327,6 +311,7 @@ class Regularization:
         """
         self._check_usable()
         self._control.restore(state)
+        self._loaded.settle()
 
     def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
         """Say for the forwards in this context which elements of some activities count.
@@ -383,7 +368,7 @@ class Regularization:
             True
         """
         self._check_usable()
-        return self._delivery.paused()
+        return self._delivery.pause.put()
 
     @property
     def strengths(self) -> Strengths:
@@ -514,22 +499,6 @@ def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
             "a layers.ActivityPenalty"
         )
     return rules
-
-
-class Follow(Hook):
-    """Pre-hook of the model: lets outputs that were added join before they are computed."""
-
-    def __init__(self, regularization: Regularization) -> None:
-        self._regularization = weakref.ref(regularization)
-
-    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Look for what was added."""
-        if torch.compiler.is_compiling() or not is_recording(model):
-            return
-        regularization = self._regularization()
-        if regularization is not None:
-            with suppress(RegularizersError):  # which the next collection raises again
-                regularization._follow()
 
 
 def _nothing(optimizer: Optimizer) -> None:

@@ -3,6 +3,7 @@
 from regularizers.attach.step._apply import Apply
 from regularizers.attach.step._carried import Carried
 from regularizers.attach.step._holding import Holding
-from regularizers.attach.step._steps import Steps, owners
+from regularizers.attach.step._replaced import replaced_by
+from regularizers.attach.step._steps import Owner, Steps
 
-__all__ = ["Apply", "Carried", "Holding", "Steps", "owners"]
+__all__ = ["Apply", "Carried", "Holding", "Owner", "Steps", "replaced_by"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,11 +12,11 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._sites import WeightGroup, WeightSite
+from regularizers.attach._sites import WeightSite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.step._holding import Holding
 from regularizers.attach.step._plan import Plan
-from regularizers.attach.step._steps import Steps
+from regularizers.attach.step._steps import Owner, Steps
 from regularizers.attach.step._unseen import UnseenSteps
 
 
@@ -24,22 +24,20 @@ class Apply:
     """Adds the gradients of weight penalties before an optimizer's update, or shrinks after it.
 
     Args:
-        groups: the weights of each rule.
+        owner: the regularization and its sites, of which those of weights are meant.
         strengths: of each penalty.
         holding: which optimizer holds which weight.
         check: raises when the regularization cannot be used any more.
-        owner: the regularization.
     """
 
     def __init__(
         self,
-        groups: Iterable[WeightGroup],
+        owner: Owner,
         strengths: Strengths,
         holding: Holding,
         check: Callable[[], None],
-        owner: object,
     ) -> None:
-        self._groups = tuple(groups)
+        self._groups = tuple(owner.sites.weights)
         self._strengths = strengths
         self._holding = holding
         self._check = check

@@ -5,16 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from regularizers.attach._sites import Sites
 from regularizers.errors import RegimeError
 
 _STEP = Optimizer.profile_hook_step(lambda: None).__code__
 """What PyTorch wraps around the `step` of every class of optimizers, and calls the hooks from."""
+
+
+class Owner(NamedTuple):
+    """The regularization that is attached to an optimizer, as far as others need to know it."""
+
+    sites: Sites
+    detach: Callable[[], None]
 
 
 class Steps:
@@ -25,7 +33,7 @@ class Steps:
         optimizer: Optimizer,
         before: Callable[[Optimizer], None],
         after: Callable[[Optimizer], None],
-        owner: object,
+        owner: Owner,
     ) -> None:
         self.owner = owner
         """The regularization whose steps these are."""
@@ -75,12 +83,12 @@ class Steps:
             self._after(optimizer)
 
 
-def owners(optimizer: Optimizer) -> list[Any]:
+def owners(optimizer: Optimizer) -> list[Owner]:
     """Return the regularizations that are attached to an optimizer."""
     hooks = optimizer._optimizer_step_pre_hooks.values()
     found = [hook.__self__ for hook in hooks if isinstance(hook, MethodType)]
     owners = [steps.owner for steps in found if isinstance(steps, Steps)]
-    return list({id(owner): owner for owner in owners}.values())
+    return list({id(owner.sites): owner for owner in owners}.values())
 
 
 def _is_inner(optimizer: Optimizer) -> bool:

@@ -1,0 +1,34 @@
+"""A hook of the model that lets outputs join that were added since the last forward."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import nn
+
+from regularizers.attach._hooks import Hook, is_recording
+from regularizers.errors import RegularizersError
+
+
+class Following(Hook):
+    """Pre-hook of the model: what was added joins before it is computed.
+
+    Args:
+        follow: a bound method that looks for what was added; its object is not kept alive.
+    """
+
+    def __init__(self, follow: Callable[[], None]) -> None:
+        self._follow = weakref.WeakMethod(follow)
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Look for what was added."""
+        if torch.compiler.is_compiling() or not is_recording(model):
+            return
+        follow = self._follow()
+        if follow is not None:
+            with suppress(RegularizersError):  # which the next collection raises again
+                follow()
