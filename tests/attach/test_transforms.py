@@ -103,6 +103,18 @@ def test_in_evaluation_nothing_is_recorded(name):
     assert_next_step_is_exact(model, reg, per_sample)
 
 
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+@pytest.mark.parametrize("name", [*BACKWARD, *FORWARD])
+def test_the_cure_is_exact(name, delivery):
+    model, reg = attached(rz.L1(1.0), delivery)
+    with reg.paused():
+        (BACKWARD | FORWARD)[name](model)
+    if delivery == "collect":
+        assert_next_step_is_exact(model, reg, per_sample)
+    else:
+        reg.scale_from(model(batch()).sum()).backward()
+
+
 def test_large_outputs_are_refused_too():
     model, reg = attached(rz.L1(1.0))
     x = batch(9000)
