@@ -76,6 +76,18 @@ def test_the_batch_is_averaged_whichever_axis_it_is(kind, batch_first):
 
 @batch_first
 @every_layer
+@pytest.mark.parametrize("rows", [SEQUENCES, 3000])
+def test_a_sum_over_elements_goes_by_the_batch_too(kind, batch_first, rows):
+    """As small outputs and large ones are read on a way of their own elsewhere."""
+    module = made(kind, batch_first=batch_first)
+    x = torch.randn(rows, TOKENS, WIDTH, dtype=torch.float64)
+    reg = rz.Regularization(module, [rz.activity(rz.L1(0.5), where="")])
+    y = run(module, x if batch_first else x.transpose(0, 1))
+    assert_same(module, reg.penalty(), 0.5 * y.abs().sum() / rows)
+
+
+@batch_first
+@every_layer
 def test_time_is_the_other_axis(kind, batch_first):
     module, x = made(kind, batch_first=batch_first), tokens(batch_first=batch_first)
     reg = rz.Regularization(module, [rz.tar(1.0, where="")])

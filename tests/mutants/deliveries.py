@@ -18,15 +18,15 @@ INJECTING = [
     Mutant(
         "inject uses the scale of an earlier backward again",
         "attach/_scale.py",
-        "    def _end(self) -> None:\n        self._current = None\n",
-        "    def _end(self) -> None:\n",
+        "        self._current, self._end_of = None, None\n        if self._silent:",
+        "        self._end_of = None\n        if self._silent:",
         (attach("scale::the_scale_of_an_earlier_backward_is_not_used"),),
     ),
     Mutant(
         "inject keeps the scale of a backward that raised",
         "attach/_scale.py",
-        '"""Forget the scale of a backward pass that raised."""\n        self._current = None',
-        '"""Forget the scale of a backward pass that raised."""',
+        "if self._end_of is not None and self._end_of() is None:",
+        "if False:",
         (attach("scale::a_backward_that_raised_leaves_no_scale"),),
     ),
     Mutant(
@@ -119,7 +119,7 @@ COLLECTING = [
     Mutant(
         "what a checkpoint recomputes is recorded by compiled code",
         "attach/_ledger.py",
-        "backward.item() != -1",
+        "backward.item() >= 0",
         "False",
         (
             cell("compiled block inside a checkpoint", "collect", SQUARES),
@@ -150,15 +150,15 @@ COLLECTING = [
     Mutant(
         "the dead tensor of a transform is not refused",
         "attach/_regime.py",
-        "if dead or escaped:",
-        "if False:",
+        "return dead or (wrapped and not is_transformed())",
+        "return False",
         (cell("torch.func.grad, collected outside", "collect", L1),),
     ),
     Mutant(
         "a tensor that escaped from a transform is not refused",
         "attach/_regime.py",
-        "if dead or escaped:",
-        "if dead:",
+        "return dead or (wrapped and not is_transformed())",
+        "return dead",
         (cell("vmap over an ensemble, collected outside", "collect", L1),),
     ),
     Mutant(

@@ -1,5 +1,6 @@
 """Every mutant, and the edits that are no mutants because nothing can tell."""
 
+from mutants.borders import BORDERS
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.functions import FUNCTIONS
@@ -15,7 +16,7 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *CONTROL,
+    *(*CONTROL, *BORDERS),
 ]
 
 EQUIVALENT = {

@@ -50,7 +50,8 @@ def activity(
         carry: of penalties that are temporal, let the state that a recurrent layer is given join
             the first difference, where windows of one text go on from each other.
         optional: let the site never fire, as an expert that is given no tokens; otherwise a
-            collection raises until it has.
+            collection raises until it has. The processes of a `process_group` must still record
+            it equally often.
         unknown: any other option, which raises.
 
     Returns:

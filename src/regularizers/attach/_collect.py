@@ -16,7 +16,6 @@ from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
 from regularizers.attach._masks import Masks
 from regularizers.attach._pause import Pause
 from regularizers.attach._processes import Processes
-from regularizers.attach._regime import check_alive
 from regularizers.attach._silence import never_fired
 from regularizers.attach._sites import ActivitySite, Entry, Sites
 from regularizers.attach._strengths import Strengths
@@ -144,11 +143,17 @@ class Collect:
         self._check_every_site_fired()
         self._check_unread()
         if not torch.compiler.is_compiling():
-            for record in self._ledger.records():
-                if isinstance(record, Record):
-                    check_alive(record.statistic, record.key)
-                    if self._term(record.key).spans_samples(record.statistic):
-                        self._processes.check_said(record.key, "a penalty of the whole batch")
+            self._ledger.check_alive()
+            self._check_whole_batch()
+
+    def _check_whole_batch(self) -> None:
+        """Raise if it matters which processes share the batch, and that was not said."""
+        for record in self._ledger.records():
+            if isinstance(record, Record) and self._spans_samples(record):
+                self._processes.check_said(record.key, "a penalty of the whole batch")
+
+    def _spans_samples(self, record: Record) -> bool:
+        return self._term(record.key).spans_samples(record.statistic)
 
     def _check_every_site_fired(self) -> None:
         self._silent -= {record.key for record in self._ledger.records()}

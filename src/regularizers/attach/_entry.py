@@ -27,8 +27,10 @@ class Inject(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        read = _ops.read_scale if torch.compiler.is_compiling() else _scale.read
-        scale = read(gradient.detach(), ctx.handle, ctx.site)
+        if torch.compiler.is_compiling():
+            scale = _ops.read_scale(gradient.detach(), ctx.handle, ctx.site)
+        else:
+            scale = _scale.read(gradient, ctx.handle, ctx.site)
         return gradient, scale.to(ctx.dtype), None, None
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from regularizers.attach._regime import has_ended
 from regularizers.attach._silence import REVERSIBLE
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.penalties._frame import Tally
@@ -186,6 +187,22 @@ class Ledger:
                 "enabled; call penalty() once after each forward in model.train(), and "
                 "attach Regularization before the model is first compiled" + self._hint()
             )
+
+    def check_alive(self) -> None:
+        """Raise if a record was made within a transform of `torch.func` that has ended.
+
+        Raises:
+            CollectionError: one was. What is held is cleared.
+        """
+        for record in self.records():
+            if isinstance(record, Record) and has_ended(record.statistic):
+                self.clear()
+                raise CollectionError(
+                    f"{record.key}: recorded within a transform of torch.func that has ended, "
+                    f"where its gradient stayed; call penalty() within the function that is "
+                    f"transformed, or, if its forward is not to count, put `with reg.paused():` "
+                    f"around it"
+                )
 
     def _is_of_several_threads(self) -> bool:
         """Return whether not all records were made by the thread that calls this."""

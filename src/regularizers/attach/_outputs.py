@@ -66,17 +66,22 @@ def activation_of(module: nn.Module, output: Any, select: Select | None, site: s
     return _of_attention(module, output, x) if isinstance(module, ATTENTION) else Activation(x, 0)
 
 
+def _of_sequences(x: Tensor, *, batch_first: bool) -> Activation:
+    """Return sequences of a batch, whose time is the other of two axes, or one sequence."""
+    if x.ndim != 3:
+        return Activation(x, (), time_axis=0)
+    of_sequences = 0 if batch_first else 1
+    return Activation(x, of_sequences, time_axis=1 - of_sequences)
+
+
 def _of_attention(module: nn.Module, output: Any, x: Tensor) -> Activation:
     """Return the tokens, or the weights between them, with the axes of the module."""
     batch_first = is_batch_first(module)
     parts = output if isinstance(output, tuple) else (output,)
     if batch_first is None or x.is_nested:
         return Activation(x, 0)
-    if x is parts[0] and x.ndim == 2 and takes_single_sequences(module):
-        return Activation(x, (), time_axis=0)
-    if x is parts[0] and x.ndim == 3:
-        of_sequences = 0 if batch_first else 1
-        return Activation(x, of_sequences, time_axis=1 - of_sequences)
+    if x is parts[0] and (x.ndim == 3 or (x.ndim == 2 and takes_single_sequences(module))):
+        return _of_sequences(x, batch_first=batch_first)
     if any(x is part for part in parts[1:]) and isinstance(module, nn.MultiheadAttention):
         # weights lie as (batch, queries, keys) or (batch, heads, queries, keys) in any case
         return Activation(x, 0 if parts[0].ndim == 3 else ())
@@ -96,9 +101,7 @@ def _of_recurrent_layer(module: nn.RNNBase, output: Any, selected: Any, site: st
         return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)
     x = _checked(selected, output, site)
     if x is states:
-        if x.ndim == 3:
-            return Activation(x, of_sequences, time_axis=1 - of_sequences)
-        return Activation(x, (), time_axis=0)
+        return _of_sequences(x, batch_first=module.batch_first)
     if any(x is state for state in (last if isinstance(last, tuple) else (last,))):
         # the last states lie as (layers, sequences, features), whatever batch_first says
         return Activation(x, 1 if x.ndim == 3 else ())

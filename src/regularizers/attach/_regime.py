@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
-
-from regularizers.errors import CollectionError
 
 SAVING_THEIR_RESULT = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax)
 """Modules that keep what they put out for the backward pass; `is_saved_anyway` asks a tensor."""
@@ -74,7 +73,7 @@ def simple_pass() -> Pass | None:
 
     Unlike `current_pass` it tells whether a checkpoint is to repeat the forward.
     """
-    if is_transformed():
+    if is_transformed() or forward_ad._current_level >= 0:
         return None
     hooks: Any = _saved_hooks(True)
     if hooks is None:
@@ -127,15 +126,28 @@ def is_batched_alone() -> bool:
 
 
 @never_compiled
-def check_alive(value: Tensor, key: str) -> None:
-    """Raise if `value` belongs to a transform of `torch.func` that has ended."""
+def has_ended(value: Tensor) -> bool:
+    """Return whether `value` belongs to a transform of `torch.func` that has ended."""
     dead: bool = torch._C._functorch.is_dead_tensor_wrapper(value)  # type: ignore[attr-defined]
-    escaped = torch._C._functorch.is_functorch_wrapped_tensor(value) and not is_transformed()
-    if dead or escaped:
-        raise CollectionError(
-            f"{key}: recorded within a transform of torch.func that has ended, where its gradient "
-            f"stayed; call penalty() within the function that is transformed"
-        )
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(value)
+    return dead or (wrapped and not is_transformed())
+
+
+@never_compiled
+def is_of_members(value: Tensor) -> bool:
+    """Return whether `value` is one number for each member of a `vmap`."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(value):
+        if functorch.is_batchedtensor(value):
+            return True
+        value = functorch.get_unwrapped(value)
+    return False
+
+
+@never_compiled
+def is_forward_mode() -> bool:
+    """Return whether gradients are taken forwards, as by `jvp`, `jacfwd` and `hessian`."""
+    return forward_ad._current_level >= 0
 
 
 def may_hold_a_part_of_the_units(module: nn.Module, model: nn.Module) -> bool:

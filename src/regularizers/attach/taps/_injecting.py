@@ -19,6 +19,7 @@ from regularizers.attach._regime import (
     Pass,
     current_pass,
     is_batched_alone,
+    is_of_members,
 )
 from regularizers.attach._scale import Scale
 from regularizers.attach._sites import ActivitySite
@@ -81,7 +82,7 @@ class Injecting(Tap):
         for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
             total = total + value * self._share(term, record.statistic)
-            if not compiling:
+            if not compiling and not is_of_members(value):
                 self._latest[key] = value.detach()
             if record.amount is not None:
                 self._measured(key, record.amount)

@@ -20,6 +20,7 @@ from regularizers.attach._nested import check_nested
 from regularizers.attach._outputs import Activation, activation_of, state_before
 from regularizers.attach._regime import (
     SAVING_THEIR_RESULT,
+    is_forward_mode,
     is_plain_forward,
     is_transformed,
     may_hold_a_part_of_the_units,
@@ -107,6 +108,12 @@ class Tap(Hook):
             )
         if not torch.compiler.is_compiling():
             check_untraced(self._site)
+            if is_forward_mode():
+                raise RegimeError(
+                    f"{self._site}: what records a penalty has no forward-mode derivative, as jvp, "
+                    f"jacfwd and hessian take it; put `with reg.paused():` around them, call "
+                    f"model.eval() or detach()"
+                )
             if not self._checked:
                 self._check_units_are_whole(module)
         activation = activation_of(module, output, self._rule.select, self._site)
