@@ -17,6 +17,7 @@ SHAPES = {
     "many units": ((7, 900), 0),
     "time last": ((20, 8, 30), 2),
     "two steps": ((2, 600), -2),
+    "two steps, each larger than two pieces": ((2, 1000), -2),
     "two axes of samples": ((4, 5, 6, 20), -2),
 }
 LAYOUTS = {

@@ -144,9 +144,13 @@ class Collect:
         self._check_unread()
         if not torch.compiler.is_compiling():
             self._ledger.check_alive()
-            for record in self._ledger.records():
-                if isinstance(record, Record) and self._spans_samples(record):
-                    self._processes.check_said(record.key, "a penalty of the whole batch")
+            self._check_whole_batch()
+
+    def _check_whole_batch(self) -> None:
+        """Raise if it matters which processes share the batch, and that was not said."""
+        for record in self._ledger.records():
+            if isinstance(record, Record) and self._spans_samples(record):
+                self._processes.check_said(record.key, "a penalty of the whole batch")
 
     def _spans_samples(self, record: Record) -> bool:
         return self._term(record.key).spans_samples(record.statistic)

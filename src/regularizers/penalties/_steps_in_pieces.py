@@ -160,8 +160,8 @@ class _States:
 
     def room(self, number: int, like: Array) -> Array:
         """Return room for as many elements as `like` has, in one dimension."""
-        # a block reads two steps more than it has
-        return kept_room(self.library, self._dtype, 3 * PIECE, number)[: size_of(like)]
+        # a block reads up to two steps more than its four or more, and one of one step reads two
+        return kept_room(self.library, self._dtype, 4 * PIECE, number)[: size_of(like)]
 
     def _between(self, x: Array, block: Block, first: int, last: int) -> Array:
         index = list(block)
