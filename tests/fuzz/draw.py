@@ -88,7 +88,9 @@ def _part(random: Random, case: Case, name: str, before: list[Part]) -> Part:
         case "weighted":
             part = Part(name, random.choice(weighted))
         case "activation":
-            kinds = [kind for kind in ACTIVATIONS if kind not in _IN_PLACE]
+            # of what adds up to 1 the gradient of L1 is what half precision rounds away
+            rough = ("softmax",) if case.autocast or case.dtype == "bfloat16" else ()
+            kinds = [kind for kind in ACTIVATIONS if kind not in (*_IN_PLACE, *rough)]
             part = Part(name, random.choice(kinds))
         case "view":
             part = Part(name, random.choice(_VIEWS))
@@ -137,6 +139,17 @@ def _regs(random: Random, case: Case) -> tuple[RegSpec, ...]:
         known = {
             type(rule.penalty) for reg in regs for rule in reg.rules if rule.kind != "activity"
         }
+        # a mask around a forward is on a module, whichever its rules
+        masked = {rule.where for rule in rules if rule.mask == "around"}
+        alone = [r for r in rules if r.where in masked and r.mask == "around"][:1]
+        rules = [r for r in rules if r.where not in masked or r.kind != "activity"] + alone
+        # proximal steps after one another are not that of the sum
+        shrinking = (
+            [r for r in rules if r.proximal][:1]
+            if not any(r.proximal for reg in regs for r in reg.rules)
+            else []
+        )
+        rules = [r for r in rules if not r.proximal] + shrinking
         # the same penalty of the same weights by two regularizations is a mistake of its user
         rules = [r for r in rules if r.kind == "activity" or type(r.penalty) not in known]
         if rules:

@@ -86,6 +86,8 @@ def _interrupted(loop: Loop, event: Event) -> None:
 
 def _extra(loop: Loop, event: Event) -> None:
     """Run a forward of which only the penalty is used."""
+    if len({standing.spec.delivery for standing in loop.standing}) > 1:
+        return  # what one collects is an output that another injects into
     loop.match()
     x = loop.inputs(6)
     loop.kept.append(loop.forward(x.clone()))
@@ -98,7 +100,8 @@ def _direct(loop: Loop, event: Event) -> None:
         return
     loop.match()
     x = loop.inputs(7)
-    loop.kept.append(_called(loop.model.get_submodule(event.part), x.clone()))
+    with loop.masked():
+        loop.kept.append(_called(loop.model.get_submodule(event.part), x.clone()))
     loop.twin.seen = seen = {event.part: [], **{r.where: [] for r in loop.case.rules()}}
     _called(loop.twin.model.get_submodule(event.part), x.to(loop.twin.dtype))
     loop.pending.append(seen)
@@ -121,6 +124,8 @@ def _paused(loop: Loop, event: Event) -> None:
 
 def _strength(loop: Loop, event: Event) -> None:
     factor = (0.0, 0.5, 2.0)[event.option % 3]
+    if any(e.kind == "appended" for step in loop.case.steps for e in step.events):
+        return  # what is added later has the strength of its rule
     for standing in loop.standing:
         if not changes(standing.spec):
             standing.multiply(factor)

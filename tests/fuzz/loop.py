@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fuzz import events
+from fuzz.attempt import Attempt
 from fuzz.case import Case, StepSpec
 from fuzz.formulas import elements, settled, shrunk, value
 from fuzz.models import build

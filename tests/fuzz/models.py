@@ -82,6 +82,14 @@ CARRYING = ("linear", "conv", "transposed")
 """Kinds of parts with a `weight` that can be pruned and parametrized."""
 
 
+def _norm(width: int) -> nn.Module:
+    """Return a norm whose outputs do not add up to 0, where rounding decides on signs."""
+    module = nn.LayerNorm(width)
+    nn.init.normal_(module.weight, 1.0, 0.3)
+    nn.init.normal_(module.bias, 0.0, 0.3)
+    return module
+
+
 def module_of(part: Part, case: Case) -> nn.Module:
     """Return the module of a part."""
     width = case.width
@@ -93,7 +101,7 @@ def module_of(part: Part, case: Case) -> nn.Module:
         case "transposed":
             return nn.ConvTranspose2d(width, width, 3, padding=1)
         case "norm":
-            return nn.LayerNorm(width)
+            return _norm(width)
         case "attention":
             return nn.MultiheadAttention(width, 1, batch_first=case.batch_first)
         case "rnn" | "gru" | "lstm":
