@@ -75,8 +75,10 @@ class Attempt:
                 open_losses.append(loss)
                 continue
             total = sum(open_losses, loss)
-            for standing in loop.standing:
-                total = standing.joined(total)
+            inside = self.case.autocast and self.case.collects_inside
+            with torch.autocast("cpu", torch.bfloat16, enabled=inside):
+                for standing in loop.standing:
+                    total = standing.joined(total)
             losses[f"loss{micro}"] = total.detach().clone()
             self._backward(total, out, x, loop.model)
         return losses, inputs

@@ -48,6 +48,7 @@ class RuleSpec(Short):
     kind: str
     penalty: Penalty
     where: str = ""
+    """The name of a module, or :KIND for all activations of a kind."""
     select: str = ""
     """"", first (of a tuple), same (a function), half (of the units) or last (state)."""
     copy: bool = False
@@ -108,6 +109,10 @@ class Case(Short):
     regs: tuple[RegSpec, ...]
     steps: tuple[StepSpec, ...] = (StepSpec(),)
     optimizer: str = "sgd"
+    closure: bool = False
+    """Whether the optimizer's steps are given one."""
+    collects_inside: bool = False
+    """Whether penalties are collected under autocast too."""
     form: str = "vector"
     """vector (batch, width), sequence (batch, time, width), or image (batch, width, 3, width)."""
     batch_first: bool = True

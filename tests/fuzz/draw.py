@@ -10,10 +10,11 @@ from fuzz.draw_penalties import of_outputs, of_weights
 from fuzz.events import ORDER
 from fuzz.models import ACTIVATIONS, CARRYING, RECURRENT
 from fuzz.optimizers import KINDS
+from fuzz.rules import TYPES
 
 _VIEWS = ("view", "permuted", "expanded", "strided")
 _IN_PLACE = ("add_in_place", "scale_in_place", "relu_in_place")
-_KEEPS_NOTHING = ("linear", "conv", "transposed", "identity", "norm", "gelu", "silu")
+_KEEPS_NOTHING = ("linear", "conv", "depthwise", "transposed", "identity", "norm", "gelu", "silu")
 """Kinds whose output nothing needs for its own gradient, so that it may be changed in place."""
 _WITH_WEIGHTS = (*CARRYING, *RECURRENT, "attention")
 _NAMES = "abcdef"
@@ -52,6 +53,8 @@ def _frame(random: Random, seed: int) -> Case:
         thresholds=Thresholds(
             *[random.choice(sizes) for sizes in _SIZES] if low else [],
         ),
+        closure=_chance(random, 0.1),
+        collects_inside=_chance(random, 0.3),
         seed=seed,
     )
 
@@ -73,7 +76,7 @@ def _part(random: Random, case: Case, name: str, before: list[Part]) -> Part:
     weighted = {
         "vector": ["linear"],
         "sequence": ["linear", *RECURRENT, "attention"],
-        "image": ["conv", "conv", "transposed", "linear"],
+        "image": ["conv", "conv", "depthwise", "transposed", "linear"],
     }[case.form]
     if before and _chance(random, 0.08):
         shared = random.choice(before)
@@ -173,15 +176,19 @@ def _activity(random: Random, case: Case, delivery: str) -> RuleSpec:
         options["select"] = random.choices(["", "first", "last"], [6, 2, lasts])[0]
     else:
         selects = ["", "same", "half"] if delivery == "collect" else ["", "same"]
-        options["select"] = random.choices(selects, [8, 1, 0.6][: len(selects)])[0]
-        masks = options["select"] == "" and _chance(random, 0.08)
+        chosen = random.choices(selects, [8, 1, 0.6][: len(selects)])[0]
+        options |= {"select": chosen} if chosen else {}
+        masks = not options and _chance(random, 0.08)
     if masks:
         options["mask"] = random.choice(["rule", "around"])
         options["mask_axes"] = random.randint(1, len(case.leading))
-    packed = recurrent and case.packed and options["select"] != "last"
-    timed = recurrent and options["select"] != "last"
+    packed = recurrent and case.packed and options.get("select") != "last"
+    timed = recurrent and options.get("select") != "last"
     if not timed and not masks and case.form == "sequence" and _chance(random, 0.2):
         options["batch_axis"] = (0, 1)
+    by_type = f":{of.kind}" in TYPES and not options and _chance(random, 0.2)
+    if by_type and not (of.kind == "linear" and any(p.kind == "attention" for p in case.parts)):
+        where = f":{of.kind}"  # but the linear layer in an attention is never called as a module
     penalty = of_outputs(
         random,
         case,
@@ -191,6 +198,7 @@ def _activity(random: Random, case: Case, delivery: str) -> RuleSpec:
     )
     if hasattr(penalty, "strength") and _chance(random, 0.08):
         options["warmup"] = random.randint(1, 3)
+    options["optional"] = _chance(random, 0.1)
     return RuleSpec("activity", penalty, where, copy=_chance(random, 0.25), **options)
 
 
@@ -242,6 +250,7 @@ def _mode(random: Random, case: Case) -> str:
     exact = case.dtype == "float64"
     # autograd.grad does not go through a reentrant checkpoint
     any_way = all(part.checkpoint != "reentrant" for part in case.parts)
+    injects = any(reg.delivery == "inject" for reg in case.regs)
     modes = {
         "plain": 10,
         "accumulate": 2,
@@ -250,7 +259,8 @@ def _mode(random: Random, case: Case) -> str:
         "twice": 0.5 if any_way else 0,
         "create_graph": 2 if any_way else 0,
         "gradient_penalty": 1 if exact and any_way else 0,
-        "input_penalty": 1 if exact and any_way else 0,
+        # injected, there is no scale in the inner derivative
+        "input_penalty": (0.2 if injects else 1) if exact and any_way else 0,
     }
     return random.choices(list(modes), list(modes.values()))[0]
 

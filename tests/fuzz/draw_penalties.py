@@ -120,6 +120,9 @@ def of_weights(random: Random, *, vectors: bool, proximal: bool) -> rz.Penalty:
     if not vectors:
         kinds += [
             rz.GroupLasso(s, random.choice([0, 1]), reduce=reduce),
+            rz.GroupLasso(s, random.choice(["output", "input"]), reduce=reduce),
+            rz.Orthogonal(s, random.choice(["output", "input"])),
+            rz.Budget(rz.GroupLasso(s, "input"), 0.3),
             rz.Orthogonal(s),
             rz.Orthogonal(s, 1),
             rz.Orthogonal(s, normalized=True),

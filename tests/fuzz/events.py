@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,8 +91,11 @@ def _extra(loop: Loop, event: Event) -> None:
         return  # what one collects is an output that another injects into
     loop.match()
     x = loop.inputs(6)
-    loop.kept.append(loop.forward(x.clone()))
-    loop.pending.append(loop.twin.forward(x.to(loop.twin.dtype))[1])
+    # a reentrant checkpoint passes no gradient where its input has none
+    x.requires_grad_(any(part.checkpoint == "reentrant" for part in loop.case.parts))
+    loop.kept.append(loop.forward(x))
+    twin_x = x.detach().to(loop.twin.dtype).requires_grad_(x.requires_grad)
+    loop.pending.append(loop.twin.forward(twin_x)[1])
 
 
 def _direct(loop: Loop, event: Event) -> None:
@@ -102,7 +106,7 @@ def _direct(loop: Loop, event: Event) -> None:
     x = loop.inputs(7)
     with loop.masked():
         loop.kept.append(_called(loop.model.get_submodule(event.part), x.clone()))
-    loop.twin.seen = seen = {event.part: [], **{r.where: [] for r in loop.case.rules()}}
+    loop.twin.seen = seen = defaultdict(list)
     _called(loop.twin.model.get_submodule(event.part), x.to(loop.twin.dtype))
     loop.pending.append(seen)
 
@@ -149,6 +153,13 @@ def _attached_again(loop: Loop, event: Event) -> None:
     loop.begin()
 
 
+def _detached(loop: Loop, event: Event) -> None:
+    """Go on without any regularization."""
+    for standing in loop.standing:
+        standing.reg.detach()
+    loop.standing = []
+
+
 def _saved(loop: Loop, event: Event) -> None:
     loop.saved = Saved(
         copy.deepcopy(dict(loop.model.state_dict())),
@@ -169,8 +180,9 @@ def _loaded(loop: Loop, event: Event) -> None:
         loop.begin()
     loop.model.load_state_dict(loop.saved.model)
     loop.optimizer.load_state_dict(copy.deepcopy(loop.saved.optimizer))
+    # none is left, if all were detached
     for standing, state, known in zip(
-        loop.standing, loop.saved.regs, loop.saved.known, strict=True
+        loop.standing, loop.saved.regs, loop.saved.known, strict=bool(loop.standing)
     ):
         standing.log = {}
         if event.option != 2:
@@ -213,6 +225,7 @@ def _appended(loop: Loop, event: Event) -> None:
     for model in (loop.model, loop.twin.model):
         if not hasattr(model, "added"):
             model.append()
+    loop.twin.follow()
     tell_of_changes(loop.optimizer, loop.model)
 
 
@@ -225,6 +238,7 @@ _EVENTS = {
     "strength": _strength,
     "deepcopied": _deepcopied,
     "attached_again": _attached_again,
+    "detached": _detached,
     "saved": _saved,
     "loaded": _loaded,
     "pruned": _pruned,

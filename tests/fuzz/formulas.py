@@ -11,6 +11,7 @@ from torch import Tensor
 
 import regularizers as rz
 from fuzz.case import RuleSpec
+from fuzz.weights import Weight
 from penalties.oracle import plain
 
 _OF_NORMS = {"l1": rz.L1, "l2": rz.L2Norm, "l2_squared": rz.L2Squared}
@@ -65,6 +66,11 @@ def settled(element: Element, rule: RuleSpec, batch_axis: int | tuple[int, ...])
 
 def value(element: Element, x: Tensor, mask: Tensor | None, time_axis: int | None) -> Tensor:
     """Return the penalty of `x`, of which a mask over its leading axes may say what counts."""
+    if isinstance(element.penalty, rz.Budget):
+        of, budget = element.penalty, element.penalty.budget
+        unit = dataclasses.replace(of.penalty, reduce=of.reduce, batch_axis=of.batch_axis)
+        spent = value(element._replace(penalty=unit), x, mask, time_axis)
+        return of.strength * torch.relu(spent - budget)
     if mask is not None:
         mask = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).expand(x.shape)
     if element.in_time:
@@ -76,6 +82,20 @@ def value(element: Element, x: Tensor, mask: Tensor | None, time_axis: int | Non
         if x.numel() == 0:
             return 0 * x.sum()
     return plain(element.penalty, x) if mask is None else _masked(element.penalty, x, mask)
+
+
+def of_weight(element: Element, weight: Weight) -> Tensor:
+    """Return the penalty of a weight, whose axes it may name by their role."""
+    penalty = element.penalty
+    inner = penalty.penalty if isinstance(penalty, rz.Budget) else penalty
+    side = getattr(inner, "axis", None)
+    if not isinstance(side, str):
+        return value(element, weight.tensor, None, None)
+    inner = dataclasses.replace(inner, axis=0)
+    by_number = inner
+    if isinstance(penalty, rz.Budget):
+        by_number = dataclasses.replace(penalty, penalty=inner)
+    return value(element._replace(penalty=by_number), weight.by_unit(side), None, None)
 
 
 def _masked(penalty: rz.Penalty, x: Tensor, mask: Tensor) -> Tensor:

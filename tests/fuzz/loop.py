@@ -10,7 +10,7 @@ from torch import Tensor
 from fuzz import events
 from fuzz.attempt import Attempt
 from fuzz.case import Case, StepSpec
-from fuzz.formulas import elements, settled, shrunk, value
+from fuzz.formulas import elements, of_weight, settled, shrunk
 from fuzz.models import build
 from fuzz.optimizers import Expected, optimizer_of, readings, step_size
 from fuzz.rules import changes, enters_a_step
@@ -124,7 +124,10 @@ class Loop:
             read = w.detach() if mask is None else w.detach() * mask
             moved = shrunk(penalty, read, step_size(self.optimizer))
             w.data.copy_(moved if mask is None else torch.where(mask == 0, w.detach(), moved))
-        self.optimizer.step()
+        if self.case.closure:
+            self.optimizer.step(lambda: torch.zeros(()))
+        else:
+            self.optimizer.step()
         for standing in self.standing:
             if changes(standing.spec):
                 if not enters_a_step(standing.spec):
@@ -161,7 +164,7 @@ class Loop:
                             penalty = exact.penalty * factor
                             shrinking.append((real[id(weight.sources[0])], penalty, weight.mask))
                         else:
-                            total = total + factor * value(exact, weight.tensor, None, None)
+                            total = total + factor * of_weight(exact, weight)
         if total.requires_grad:
             gradients = torch.autograd.grad(total, list(mine.values()), allow_unused=True)
             for p, gradient in zip(mine.values(), gradients, strict=True):

@@ -78,7 +78,7 @@ ACTIVATIONS = {
 
 RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
-CARRYING = ("linear", "conv", "transposed")
+CARRYING = ("linear", "conv", "depthwise", "transposed")
 """Kinds of parts with a `weight` that can be pruned and parametrized."""
 
 
@@ -98,6 +98,8 @@ def module_of(part: Part, case: Case) -> nn.Module:
             return nn.Linear(width, width)
         case "conv":
             return nn.Conv2d(width, width, 3, padding=1)
+        case "depthwise":
+            return nn.Conv2d(width, width, 3, padding=1, groups=width)
         case "transposed":
             return nn.ConvTranspose2d(width, width, 3, padding=1)
         case "norm":

@@ -10,6 +10,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 RATE = 0.05
+
+
+def _in_groups(parameters: list[nn.Parameter]) -> list[dict[str, object]]:
+    """Return matrices and vectors apart, which learn at rates of their own."""
+    vectors = [p for p in parameters if p.ndim < 2]
+    others = [p for p in parameters if p.ndim >= 2]
+    groups = [{"params": others}, {"params": vectors, "lr": RATE / 2, "weight_decay": 0.1}]
+    return [group for group in groups if group["params"]]
+
+
 _KINDS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=RATE),
     "momentum": lambda p: torch.optim.SGD(p, lr=RATE, momentum=0.5),
@@ -18,6 +28,9 @@ _KINDS = {
     "adam": lambda p: torch.optim.Adam(p, lr=RATE),
     "adamw": lambda p: torch.optim.AdamW(p, lr=RATE, weight_decay=0.1),
     "looped": lambda p: torch.optim.Adam(p, lr=RATE, foreach=False),
+    "foreach": lambda p: torch.optim.AdamW(p, lr=RATE, foreach=True),
+    "multi": lambda p: torch.optim.SGD(p, lr=RATE, momentum=0.5, foreach=True),
+    "groups": lambda p: torch.optim.SGD(_in_groups(list(p)), lr=RATE),
     "fused": lambda p: torch.optim.Adam(p, lr=RATE, fused=True),
 }
 KINDS = tuple(_KINDS)

@@ -19,6 +19,9 @@ SELECTS = {
     "last": lambda y: y[1][0] if isinstance(y[1], tuple) else y[1],
 }
 
+TYPES = {":relu": nn.ReLU, ":tanh": nn.Tanh, ":gelu": nn.GELU, ":linear": nn.Linear}
+"""Rules are for all modules of a type."""
+
 HAS_OPTIONAL = "optional" in inspect.signature(rz.activity).parameters
 
 
@@ -45,7 +48,9 @@ def rule_of(spec: RuleSpec) -> rz.Rule:
     if spec.optional and HAS_OPTIONAL:
         options["optional"] = True
     select = SELECTS[spec.select]
-    return rz.activity(penalty, spec.where, select=select, copy=spec.copy, **options)
+    return rz.activity(
+        penalty, TYPES.get(spec.where, spec.where), select=select, copy=spec.copy, **options
+    )
 
 
 def regularization_of(spec: RegSpec, model: nn.Module) -> rz.Regularization:

@@ -2,7 +2,7 @@
 
 python tests/fuzz/run.py [--seeds 10000] [--processes 2] [--first 0]
 
-Exits with 1 if a case is silently wrong or crashes.
+Exits with 1 if a case is silently wrong, raises without a reason or crashes.
 """
 
 from __future__ import annotations
@@ -51,9 +51,13 @@ def described(seed: int) -> str:
 def table(counts: Counter[tuple[str, str]]) -> str:
     """Return the counts of every verdict, and of each error by the first words of its message."""
     total = sum(counts.values())
-    names = {"wrong": "silently wrong", "invalid": "no program that PyTorch runs"}
+    names = {
+        "refused": "raises without a reason",
+        "wrong": "silently wrong",
+        "invalid": "no program that PyTorch runs",
+    }
     lines = []
-    for kind in ("exact", "raises", "wrong", "crash", "invalid"):
+    for kind in ("exact", "raises", "wrong", "refused", "crash", "invalid"):
         of_kind = {words: n for (k, words), n in counts.items() if k == kind}
         number = sum(of_kind.values())
         lines.append(f"{number:7d}  {number / max(total, 1):6.1%}  {names.get(kind, kind)}")

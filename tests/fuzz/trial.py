@@ -7,6 +7,7 @@ import warnings
 import torch
 
 from fuzz.case import Case
+from fuzz.excuses import is_excused
 from fuzz.loop import Loop
 from fuzz.thresholds import thresholds
 from fuzz.verdict import Invalid, Mismatch, Verdict, first_words
@@ -41,7 +42,8 @@ def _tried(case: Case, *, bare: bool = False) -> Verdict:
         except Invalid as invalid:
             return Verdict("invalid", first_words(invalid), str(invalid))
         except RegularizersError as error:
-            return Verdict("raises", first_words(error), str(error))
+            kind = "raises" if is_excused(case, str(error)) else "refused"
+            return Verdict(kind, first_words(error), str(error))
         except Exception as error:
             return Verdict("crash", first_words(error), f"{type(error).__name__}: {error}")
         finally:

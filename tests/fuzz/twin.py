@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from fuzz.case import Case, RegSpec, RuleSpec
-from fuzz.formulas import elements, settled, value
+from fuzz.formulas import elements, of_weight, settled, value
 from fuzz.models import build
-from fuzz.rules import SELECTS, pattern
+from fuzz.rules import SELECTS, TYPES, pattern
 from fuzz.weights import Weight, weights_of
 
 Seen = dict[str, list[Any]]
@@ -42,8 +42,24 @@ class Twin:
         self.dtype = getattr(torch, case.dtype) if half else torch.float64
         self.model = build(case, plain=True).to(self.dtype)
         self.seen: Seen = {}
-        for name in {rule.where for rule in case.rules() if rule.kind == "activity"}:
-            self.model.get_submodule(name).register_forward_hook(self._keeper(name))
+        self._kept: set[str] = set()
+        self.follow()
+
+    def follow(self) -> None:
+        """Keep the outputs of modules that are new, too."""
+        for rule in self.case.rules():
+            for name in self.sites(rule) if rule.kind == "activity" else ():
+                if name not in self._kept:
+                    self.model.get_submodule(name).register_forward_hook(self._keeper(name))
+                    self._kept.add(name)
+
+    def sites(self, rule: RuleSpec) -> list[str]:
+        """Return the names of the modules that a rule means, each under the first name it has."""
+        if rule.where in TYPES:
+            wanted = TYPES[rule.where]
+            return [n for n, module in self.model.named_modules() if isinstance(module, wanted)]
+        module = self.model.get_submodule(rule.where)
+        return [next(n for n, other in self.model.named_modules() if other is module)]
 
     def _keeper(self, name: str):
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -75,19 +91,18 @@ class Twin:
     ) -> dict[str, Tensor]:
         """Return the penalties of what was seen by their names in the log."""
         values: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
-        named = {module: name for name, module in self.model.named_modules()}
         for rule in reg.rules:
-            if rule.kind != "activity":
-                continue
-            module = self.model.get_submodule(rule.where)
-            for element in elements(rule.penalty):
-                kind = "temporal" if element.in_time else "activity"
-                key = f"{named[module]}/{kind}/{element.name}"
-                values[key] = values[key] + 0.0
-                for output in [y for one in seen for y in one.get(rule.where, [])]:
-                    x, batch_axis, mask, time_axis = self._output(rule, module, output)
-                    exact = settled(element, rule, batch_axis)
-                    values[key] = values[key] + factors[rule] * value(exact, x, mask, time_axis)
+            for site in self.sites(rule) if rule.kind == "activity" else ():
+                module = self.model.get_submodule(site)
+                for element in elements(rule.penalty):
+                    kind = "temporal" if element.in_time else "activity"
+                    key = f"{site}/{kind}/{element.name}"
+                    values[key] = values[key] + 0.0
+                    for output in [y for one in seen for y in one.get(site, [])]:
+                        x, batch_axis, mask, time_axis = self._output(rule, module, output)
+                        exact = settled(element, rule, batch_axis)
+                        penalty = value(exact, x, mask, time_axis)
+                        values[key] = values[key] + factors[rule] * penalty
         return dict(values)
 
     def weights(self, rule: RuleSpec) -> list[Weight]:
@@ -109,8 +124,7 @@ class Twin:
                 values[key] = values[key] + 0.0
                 exact = settled(element, rule, 0)
                 for weight in weights:
-                    plain = value(exact, weight.tensor, None, None)
-                    values[key] = values[key] + factors[rule] * plain
+                    values[key] = values[key] + factors[rule] * of_weight(exact, weight)
         return dict(values)
 
     def _output(self, rule: RuleSpec, module: nn.Module, output: Any) -> Output:

@@ -16,7 +16,12 @@ TOLERANCES = {"float64": 1e-8, "float32": 5e-4, "half": 5e-2}
 
 
 class Verdict(NamedTuple):
-    """`exact`, `raises`, `wrong`, `crash`, or `invalid`: no program that PyTorch itself runs."""
+    """What became of a case.
+
+    It is `exact`; it `raises` where the program gives a reason to; it is `refused` without one; it
+    is silently `wrong`; it ends in a `crash`, an error that is not the library's; or it is
+    `invalid`, no program that PyTorch itself runs.
+    """
 
     kind: str
     words: str = ""
@@ -25,7 +30,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_finding(self) -> bool:
-        return self.kind in ("wrong", "crash")
+        return self.kind in ("wrong", "refused", "crash")
 
     def is_like(self, other: Verdict) -> bool:
         """Return whether both failed in the same way."""

@@ -19,6 +19,19 @@ class Weight(NamedTuple):
     tensor: Tensor
     sources: tuple[nn.Parameter, ...]
     mask: Tensor | None = None
+    module: nn.Module | None = None
+
+    def by_unit(self, side: str) -> Tensor:
+        """Return the tensor with the axis of outputs or of inputs first."""
+        w, module = self.tensor, self.module
+        if isinstance(module, nn.RNNBase) and side == "output":
+            # a unit has a row for each gate
+            return w.reshape(-1, module.hidden_size, w.shape[1]).movedim(1, 0)
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            assert w.shape[1] == 1
+            return w  # each channel is on its own
+        outputs = 1 if isinstance(module, nn.ConvTranspose2d) else 0
+        return w.movedim(outputs if side == "output" else 1 - outputs, 0)
 
     @property
     def is_trainable(self) -> bool:
@@ -33,7 +46,7 @@ def weights_of(model: nn.Module, kind: str, where: str) -> list[Weight]:
             full = f"{name}.{attribute}"
             if where and not f"{full}.".startswith(f"{where}."):
                 continue
-            weight = _weight(module, attribute, full)
+            weight = _weight(module, attribute, full)._replace(module=module)
             if weight.is_trainable:
                 found.setdefault(tuple(map(id, weight.sources)), weight)
     return list(found.values())
