@@ -123,8 +123,9 @@ class Attempt:
                 gradients = torch.autograd.grad(
                     total, parameters, create_graph=True, allow_unused=True
                 )
-                for p, gradient in zip(parameters, gradients, strict=True):
-                    p.grad = None if gradient is None else gradient.detach().clone()
+                for p, gradient in zip(parameters, map(_detached, gradients), strict=True):
+                    # a fused step takes a gradient in another order of memory for one in its own
+                    p.grad = None if gradient is None else torch.empty_like(p.data).copy_(gradient)
             case "gradient_penalty":
                 gradients = torch.autograd.grad(
                     total, parameters, create_graph=True, allow_unused=True
@@ -134,3 +135,7 @@ class Attempt:
             case "input_penalty":
                 (gradient,) = torch.autograd.grad(out.sum(), x, create_graph=True)
                 (total + 0.1 * gradient.square().sum()).backward()
+
+
+def _detached(gradient: Tensor | None) -> Tensor | None:
+    return None if gradient is None else gradient.detach()

@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 from random import Random
 
-from fuzz.case import Case, Event, Part, RegSpec, RuleSpec, StepSpec, Thresholds
-from fuzz.draw_penalties import of_outputs, of_weights
+from fuzz.case import Case, Event, Part, StepSpec, Thresholds
+from fuzz.draw_penalties import chance
+from fuzz.draw_rules import regularizations
 from fuzz.events import ORDER
-from fuzz.models import ACTIVATIONS, CARRYING, RECURRENT
+from fuzz.models import ACTIVATIONS, CARRYING, IN_PLACE, RECURRENT, WITH_WEIGHTS
 from fuzz.optimizers import KINDS
-from fuzz.rules import TYPES
 
 _VIEWS = ("view", "permuted", "expanded", "strided")
-_IN_PLACE = ("add_in_place", "scale_in_place", "relu_in_place")
 _KEEPS_NOTHING = ("linear", "conv", "depthwise", "transposed", "identity", "norm", "gelu", "silu")
 """Kinds whose output nothing needs for its own gradient, so that it may be changed in place."""
-_WITH_WEIGHTS = (*CARRYING, *RECURRENT, "attention")
 _NAMES = "abcdef"
 
 
@@ -25,36 +23,32 @@ def draw(seed: int) -> Case:
     random = Random(seed)
     case = _frame(random, seed)
     case = dataclasses.replace(case, parts=_parts(random, case))
-    case = dataclasses.replace(case, regs=_regs(random, case))
+    case = dataclasses.replace(case, regs=regularizations(random, case))
     return dataclasses.replace(case, optimizer=_optimizer(random, case), steps=_steps(random, case))
-
-
-def _chance(random: Random, probability: float) -> bool:
-    return random.random() < probability
 
 
 def _frame(random: Random, seed: int) -> Case:
     form = random.choices(["vector", "sequence", "image"], [5, 4, 2])[0]
     dtype = random.choices(["float64", "float32", "bfloat16"], [8, 2, 0.5])[0]
     layouts = {"image": ["", "channels_last"], "vector": ["", "", "", "transposed"]}
-    low = _chance(random, 0.6)
+    low = chance(random, 0.6)
     return Case(
         parts=(),
         regs=(),
         form=form,
-        batch_first=_chance(random, 0.6),
-        packed=form == "sequence" and _chance(random, 0.25),
+        batch_first=chance(random, 0.6),
+        packed=form == "sequence" and chance(random, 0.25),
         batch=random.randint(2, 4),
         length=random.randint(2, 4),
         width=random.randint(3, 5),
         dtype=dtype,
-        autocast=dtype == "float32" and _chance(random, 0.3),
+        autocast=dtype == "float32" and chance(random, 0.3),
         layout=random.choice(layouts.get(form, layouts["vector"])),
         thresholds=Thresholds(
             *[random.choice(sizes) for sizes in _SIZES] if low else [],
         ),
-        closure=_chance(random, 0.1),
-        collects_inside=_chance(random, 0.3),
+        closure=chance(random, 0.1),
+        collects_inside=chance(random, 0.3),
         seed=seed,
     )
 
@@ -67,7 +61,7 @@ def _parts(random: Random, case: Case) -> tuple[Part, ...]:
     parts: list[Part] = []
     for name in _NAMES[: random.randint(2, 5)]:
         parts.append(_part(random, case, name, parts))
-    if all(part.frozen or part.kind not in _WITH_WEIGHTS for part in parts):
+    if all(part.frozen or part.kind not in WITH_WEIGHTS for part in parts):
         parts[0] = dataclasses.replace(parts[0], frozen=False)
     return tuple(parts)
 
@@ -78,9 +72,9 @@ def _part(random: Random, case: Case, name: str, before: list[Part]) -> Part:
         "sequence": ["linear", *RECURRENT, "attention"],
         "image": ["conv", "conv", "depthwise", "transposed", "linear"],
     }[case.form]
-    if before and _chance(random, 0.08):
+    if before and chance(random, 0.08):
         shared = random.choice(before)
-        if not shared.same_as and shared.kind not in _IN_PLACE:
+        if not shared.same_as and shared.kind not in IN_PLACE:
             return Part(name, shared.kind, same_as=shared.name)
     last = before[-1] if before else None
     groups = {"weighted": 4, "activation": 4, "view": 0.8, "norm": 0.4}
@@ -93,14 +87,14 @@ def _part(random: Random, case: Case, name: str, before: list[Part]) -> Part:
         case "activation":
             # of what adds up to 1 the gradient of L1 is what half precision rounds away
             rough = ("softmax",) if case.autocast or case.dtype == "bfloat16" else ()
-            kinds = [kind for kind in ACTIVATIONS if kind not in (*_IN_PLACE, *rough)]
+            kinds = [kind for kind in ACTIVATIONS if kind not in (*IN_PLACE, *rough)]
             part = Part(name, random.choice(kinds))
         case "view":
             part = Part(name, random.choice(_VIEWS))
         case "norm":
             part = Part(name, "norm")
         case "in place":
-            return Part(name, random.choice(_IN_PLACE))
+            return Part(name, random.choice(IN_PLACE))
     return _spiced(random, part, before)
 
 
@@ -110,16 +104,16 @@ def _spiced(random: Random, part: Part, before: list[Part]) -> Part:
     if part.kind in CARRYING:
         kinds = ["plain", "parametrized", "weight_norm", "pruned", "hooked"]
         options["weight"] = random.choices(kinds, [30, 2, 2, 2, 0.7])[0]
-        options["frozen"] = _chance(random, 0.07)
+        options["frozen"] = chance(random, 0.07)
         ties = [p.name for p in before if (p.kind, p.weight) == (part.kind, "plain")]
         ties = [t for t in ties if not _named(before, t).same_as]
-        if ties and options["weight"] == "plain" and _chance(random, 0.08):
+        if ties and options["weight"] == "plain" and chance(random, 0.08):
             options["tied_to"] = random.choice(ties)
-    if _chance(random, 0.06):
+    if chance(random, 0.06):
         options["times"] = 2
-    if _chance(random, 0.1):
+    if chance(random, 0.1):
         options["checkpoint"] = random.choices(["non_reentrant", "reentrant"], [3, 1])[0]
-    if part.kind in ("linear", "conv", "gelu", "silu") and _chance(random, 0.15):
+    if part.kind in ("linear", "conv", "gelu", "silu") and chance(random, 0.15):
         options["around"] = random.choice(["add", "add_in_place"])
     return dataclasses.replace(part, **options)
 
@@ -128,109 +122,20 @@ def _named(parts: list[Part], name: str) -> Part:
     return next(part for part in parts if part.name == name)
 
 
-def _regs(random: Random, case: Case) -> tuple[RegSpec, ...]:
-    regs: list[RegSpec] = []
-    for _ in range(2 if _chance(random, 0.15) else 1):
-        delivery = random.choices(["collect", "inject"], [7, 3])[0]
-        attached = _chance(random, 0.3)
-        rules = []
-        for _ in range(random.randint(1, 3)):
-            if _chance(random, 0.6):
-                rules.append(_activity(random, case, delivery))
-            else:
-                rules.append(_of_weights(random, case, attached))
-        known = {
-            type(rule.penalty) for reg in regs for rule in reg.rules if rule.kind != "activity"
-        }
-        # a mask around a forward is on a module, whichever its rules
-        masked = {rule.where for rule in rules if rule.mask == "around"}
-        alone = [r for r in rules if r.where in masked and r.mask == "around"][:1]
-        rules = [r for r in rules if r.where not in masked or r.kind != "activity"] + alone
-        # proximal steps after one another are not that of the sum
-        shrinking = (
-            [r for r in rules if r.proximal][:1]
-            if not any(r.proximal for reg in regs for r in reg.rules)
-            else []
-        )
-        rules = [r for r in rules if not r.proximal] + shrinking
-        # the same penalty of the same weights by two regularizations is a mistake of its user
-        rules = [r for r in rules if r.kind == "activity" or type(r.penalty) not in known]
-        if rules:
-            regs.append(RegSpec(tuple(rules), delivery, attached))
-    return tuple(regs)
-
-
-def _activity(random: Random, case: Case, delivery: str) -> RuleSpec:
-    part = random.choice(case.parts)
-    of = case.part(part.name)
-    where = f"{of.name}.inner" if of.around and _chance(random, 0.6) else of.name
-    where = part.name if part.same_as and _chance(random, 0.5) and not of.around else where
-    options: dict[str, object] = {}
-    recurrent = of.kind in RECURRENT
-    masks = False
-    if of.kind == "attention":
-        options["select"] = "first"
-    elif recurrent:
-        # the loss does not use the last state, so that no gradient can enter by it
-        lasts = 1 if delivery == "collect" else 0
-        options["select"] = random.choices(["", "first", "last"], [6, 2, lasts])[0]
-    else:
-        selects = ["", "same", "half"] if delivery == "collect" else ["", "same"]
-        chosen = random.choices(selects, [8, 1, 0.6][: len(selects)])[0]
-        options |= {"select": chosen} if chosen else {}
-        masks = not options and _chance(random, 0.08)
-    if masks:
-        options["mask"] = random.choice(["rule", "around"])
-        options["mask_axes"] = random.randint(1, len(case.leading))
-    packed = recurrent and case.packed and options.get("select") != "last"
-    timed = recurrent and options.get("select") != "last"
-    if not timed and not masks and case.form == "sequence" and _chance(random, 0.2):
-        options["batch_axis"] = (0, 1)
-    by_type = f":{of.kind}" in TYPES and not options and _chance(random, 0.2)
-    if by_type and not (of.kind == "linear" and any(p.kind == "attention" for p in case.parts)):
-        where = f":{of.kind}"  # but the linear layer in an attention is never called as a module
-    penalty = of_outputs(
-        random,
-        case,
-        masked=masks or packed,
-        time=_time_of(of, case, timed=timed, masked=masks),
-        tokens="batch_axis" in options,
-    )
-    if hasattr(penalty, "strength") and _chance(random, 0.08):
-        options["warmup"] = random.randint(1, 3)
-    options["optional"] = _chance(random, 0.1)
-    return RuleSpec("activity", penalty, where, copy=_chance(random, 0.25), **options)
-
-
-def _time_of(of: Part, case: Case, *, timed: bool, masked: bool) -> int | str | None:
-    """Return the axis of time that a penalty must name; "known" to the module; None if none is."""
-    if timed:
-        return "known"
-    if case.form != "sequence" or masked or of.kind in RECURRENT:
-        return None
-    return 0 if of.kind == "attention" and not case.batch_first else 1
-
-
-def _of_weights(random: Random, case: Case, attached: bool) -> RuleSpec:
-    kind = random.choices(["kernel", "bias"], [4, 1])[0]
-    weighted = [part.name for part in case.parts if part.kind in _WITH_WEIGHTS and not part.same_as]
-    where = random.choice(weighted) if weighted and _chance(random, 0.4) else ""
-    proximal = attached and kind == "kernel" and _chance(random, 0.2)
-    penalty = of_weights(random, vectors=kind == "bias", proximal=proximal)
-    warmup = 2 if hasattr(penalty, "strength") and _chance(random, 0.08) else 0
-    return RuleSpec(kind, penalty, where, proximal=proximal, warmup=warmup)
-
-
 def _optimizer(random: Random, case: Case) -> str:
     if any(rule.proximal for rule in case.rules()):
         return random.choice(["sgd", "momentum", "decay"])
+    if (
+        case.dtype == "bfloat16"
+    ):  # whose rounding decides on the sign of what Adam divides by itself
+        return random.choice(["sgd", "momentum", "nesterov", "multi", "groups"])
     return random.choice(KINDS)
 
 
 def _steps(random: Random, case: Case) -> tuple[StepSpec, ...]:
     steps = []
     number = random.randint(1, 4)
-    saved_at = random.randrange(number) if _chance(random, 0.1) else None
+    saved_at = random.randrange(number) if chance(random, 0.1) else None
     for k in range(number):
         events = _events(random, case)
         if saved_at is not None:
@@ -239,11 +144,19 @@ def _steps(random: Random, case: Case) -> tuple[StepSpec, ...]:
                 kind = "saved" if k == saved_at else "loaded"
                 events = [*events, Event(kind, option=random.randrange(3))]
         events.sort(key=lambda event: ORDER.index(event.kind))
-        steps.append(StepSpec(_mode(random, case), tuple(events), set_to_none=_chance(random, 0.7)))
+        steps.append(StepSpec(_mode(random, case), tuple(events), set_to_none=chance(random, 0.7)))
     return tuple(steps)
 
 
-_OF_STRUCTURE = ("pruned", "unpruned", "weight_changed", "frozen", "appended", "deepcopied")
+_OF_STRUCTURE = (
+    "detached",
+    "pruned",
+    "unpruned",
+    "weight_changed",
+    "frozen",
+    "appended",
+    "deepcopied",
+)
 
 
 def _mode(random: Random, case: Case) -> str:
@@ -266,17 +179,17 @@ def _mode(random: Random, case: Case) -> str:
 
 
 def _events(random: Random, case: Case) -> list[Event]:
-    if _chance(random, 0.55):
+    if chance(random, 0.55):
         return []
     kinds = random.sample(
         [kind for kind in ORDER if kind not in ("saved", "loaded")], random.randint(1, 2)
     )
     events = []
     carrying = [p.name for p in case.parts if p.kind in CARRYING and not p.same_as]
-    whole = [p.name for p in case.parts if p.kind not in _IN_PLACE and not p.same_as]
+    whole = [p.name for p in case.parts if p.kind not in IN_PLACE and not p.same_as]
     for kind in kinds:
         wanted = carrying if kind in ("pruned", "unpruned", "weight_changed", "frozen") else whole
-        if kind == "frozen" and sum(p.kind in _WITH_WEIGHTS for p in case.parts) < 2:
+        if kind == "frozen" and sum(p.kind in WITH_WEIGHTS for p in case.parts) < 2:
             continue
         if wanted:
             events.append(Event(kind, random.choice(wanted), random.randrange(3)))

@@ -10,6 +10,10 @@ from fuzz.case import Case
 _STRENGTHS = (0.1, 0.3, 0.7, 1.5)
 
 
+def chance(random: Random, probability: float) -> bool:
+    return random.random() < probability
+
+
 def _strength(random: Random) -> float:
     return random.choice(_STRENGTHS)
 

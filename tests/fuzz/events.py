@@ -180,9 +180,8 @@ def _loaded(loop: Loop, event: Event) -> None:
         loop.begin()
     loop.model.load_state_dict(loop.saved.model)
     loop.optimizer.load_state_dict(copy.deepcopy(loop.saved.optimizer))
-    # none is left, if all were detached
     for standing, state, known in zip(
-        loop.standing, loop.saved.regs, loop.saved.known, strict=bool(loop.standing)
+        loop.standing, loop.saved.regs, loop.saved.known, strict=True
     ):
         standing.log = {}
         if event.option != 2:
@@ -193,6 +192,8 @@ def _loaded(loop: Loop, event: Event) -> None:
 
 
 def _pruned(loop: Loop, event: Event) -> None:
+    if any(part.tied_to for part in loop.case.parts):
+        return  # what is pruned at one of its places is not the same weight any more
     if not loop.model.carrier(event.part)._parameters.keys() & {"weight", "weight_orig"}:
         return
     for model in (loop.model, loop.twin.model):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fuzz.case import Case
+from fuzz.models import IN_PLACE
 from fuzz.rules import enters_a_step
 
 _COMPUTED = ("parametrized", "weight_norm", "hooked")
-_IN_PLACE = ("add_in_place", "scale_in_place", "relu_in_place")
 
 
 def _has_events(case: Case, *kinds: str) -> bool:
@@ -22,7 +22,7 @@ def _computes_attached_weights(case: Case) -> bool:
 
 
 def _changes_in_place(case: Case) -> bool:
-    changes = any(part.kind in _IN_PLACE or part.around == "add_in_place" for part in case.parts)
+    changes = any(part.kind in IN_PLACE or part.around == "add_in_place" for part in case.parts)
     return changes and any(rule.kind == "activity" and not rule.copy for rule in case.rules())
 
 
@@ -36,10 +36,15 @@ def _differentiates_apart_from_the_loss(case: Case) -> bool:
     return injects and any(step.mode == "input_penalty" for step in case.steps)
 
 
+def _changes_in_place_what_is_computed_again(case: Case) -> bool:
+    return _changes_in_place(case) and any(part.checkpoint for part in case.parts)
+
+
 _EXCUSES: dict[str, Callable[[Case], bool]] = {
     "is computed from other parameters": _computes_attached_weights,
     "the output was changed in place": _changes_in_place,
-    "a reentrant checkpoint runs this site": _collects_under_reentrant_checkpoints,
+    "modified by an inplace operation": _changes_in_place_what_is_computed_again,
+    "reentrant checkpoint": _collects_under_reentrant_checkpoints,
     "the scale of the loss is not known": _differentiates_apart_from_the_loss,
 }
 """By words of the message."""

@@ -78,8 +78,12 @@ ACTIVATIONS = {
 
 RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
+IN_PLACE = ("add_in_place", "scale_in_place", "relu_in_place")
+
 CARRYING = ("linear", "conv", "depthwise", "transposed")
 """Kinds of parts with a `weight` that can be pruned and parametrized."""
+
+WITH_WEIGHTS = (*CARRYING, *RECURRENT, "attention")
 
 
 def _norm(width: int) -> nn.Module:

@@ -45,7 +45,8 @@ def _tried(case: Case, *, bare: bool = False) -> Verdict:
             kind = "raises" if is_excused(case, str(error)) else "refused"
             return Verdict(kind, first_words(error), str(error))
         except Exception as error:
-            return Verdict("crash", first_words(error), f"{type(error).__name__}: {error}")
+            kind = "raises" if is_excused(case, str(error)) else "crash"
+            return Verdict(kind, first_words(error), f"{type(error).__name__}: {error}")
         finally:
             torch.set_grad_enabled(True)
     return Verdict("exact")
