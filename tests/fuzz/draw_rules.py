@@ -37,7 +37,8 @@ def _alone(case: Case, rules: list[RuleSpec]) -> list[RuleSpec]:
         module = case.part(around[0].where.partition(".")[0])
         masked = {part.name for part in case.parts if case.part(part.name) == module}
         masked |= {f"{name}.inner" for name in masked} | set(TYPES)
-        rules = [r for r in rules if r.kind != "activity" or r.where not in masked] + around
+        others = [rule for rule in rules if rule.mask != "around"]
+        rules = [r for r in others if r.kind != "activity" or r.where not in masked] + around
     # proximal steps after one another are not that of the sum
     proximal = [rule for rule in rules if rule.proximal][:1]
     return [rule for rule in rules if not rule.proximal] + proximal

@@ -3,6 +3,7 @@
 from fuzz.case import Case, Event, Part, RegSpec, RuleSpec, StepSpec, Thresholds
 from regularizers import (
     L1,
+    TAR,
     ActivityRegularization,
     Budget,
     GroupLasso,
@@ -82,6 +83,26 @@ KEPT = {
         _of_weights(ActivityRegularization(0.1, "l2"), APPENDED, attached=True),
         "exact",
     ),
+    "a layer frozen later, which the log left as it was": (
+        Case(
+            (Part("a"), Part("b")),
+            (RegSpec((RuleSpec("kernel", L1(0.3)),)),),
+            (StepSpec(), StepSpec(events=(Event("frozen", "b"),))),
+        ),
+        "exact",
+    ),
     "squares, pruned, in the step": (_of_weights(L2Squared(0.3), PRUNED, attached=True), "exact"),
+    "two steps of time in half precision, in pieces": (
+        Case(
+            (Part("a"),),
+            (RegSpec((RuleSpec("activity", TAR(1.5, 1), "a"),)),),
+            form="sequence",
+            length=2,
+            width=4,
+            dtype="bfloat16",
+            thresholds=Thresholds(piece=7),
+        ),
+        "exact",
+    ),
 }
 """By what they are about: the case, and the kind of its verdict."""

@@ -16,10 +16,11 @@ from fuzz.trial import control, run
 from fuzz.verdict import Invalid, Mismatch, Verdict, check, first_words
 from regularizers.attach import _quick, _together
 from regularizers.attach.step import _batches
+from regularizers.errors import RegimeError
 from regularizers.penalties import _pieces
 
 BLOCK = 75
-BLOCKS = range(16)
+BLOCKS = range(22)
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +111,15 @@ def test_an_error_of_the_library_is_counted_by_its_words():
     rules = (RuleSpec("activity", rz.L1(0.3), "b"),)
     verdict = run(Case((Part("a"), part), (RegSpec(rules),)))
     assert verdict.kind == "raises"
-    assert verdict.words.startswith("RegimeError: … reentrant checkpoint runs this site")
+    assert verdict.words.startswith("RegimeError: … reentrant checkpoint")
+
+
+def test_an_error_without_a_reason_in_the_program_is_a_finding(monkeypatch):
+    def refuse(self):
+        raise RegimeError("b: a reentrant checkpoint runs this site")
+
+    monkeypatch.setattr(rz.Regularization, "penalty", refuse)
+    assert run(_simple(rz.L1(0.3))).kind == "refused"
 
 
 def test_a_failing_case_is_shrunk_to_what_fails(monkeypatch):
