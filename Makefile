@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix controllers bench mutants format clean
+.PHONY: help demo test check matrix controllers bench mutants fuzz format clean
 
 help: ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,11 @@ bench: $(VENV)/dev ## Time penalties beside what a user would write; writes docs
 
 mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.
 	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py
+
+SEEDS ?= 10000
+PROCESSES ?= 2
+fuzz: $(VENV)/dev ## Random small programs against plain autograd: SEEDS=10000 PROCESSES=2.
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py --seeds $(SEEDS) --processes $(PROCESSES)
 
 format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .
