@@ -79,6 +79,8 @@ class Regime:
     """Whether an operation in place follows a site, so that `copy=True` matters."""
     compiles: bool = False
     slow: bool = False
+    briefly: bool = False
+    """Whether a trimmed run measures it for one penalty."""
     in_step: bool = False
     """Whether the penalty enters within the step of an optimizer."""
     applies: Callable[[Method], bool] = everyone

@@ -4,7 +4,7 @@ What a penalty saved for its backward pass depends on what computed the output a
 each row is one producer, and each of its cells goes through every way to read an output.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -20,6 +20,10 @@ from matrix.thresholds import PATHS, sizes
 from matrix.training import Steps
 
 Differentiate = Callable[[Method, nn.Module, Tensor], Readings]
+
+
+SAVING = {name: path for name, path in PATHS.items() if "slope" not in name}
+"""The ways that differ in what is saved; a compiled backward reads it in one way."""
 
 
 def with_graph(method: Method, model: nn.Module, loss: Tensor) -> Readings:
@@ -39,6 +43,7 @@ def by_compiled_autograd(method: Method, model: nn.Module, loss: Tensor) -> Read
 def through_every_path(
     differentiate: Differentiate,
     *,
+    paths: Mapping[str, Mapping[str, int]] = PATHS,
     site: str = "linear",
     kind: str = "activity",
     prepare: Callable[[Net], object] = lambda net: None,
@@ -48,7 +53,7 @@ def through_every_path(
     by_hand = activity_loss if kind == "activity" else kernel_loss
 
     def steps(method: Method, case: Case) -> Iterator[Step]:
-        for n, path in enumerate(PATHS.values()):
+        for n, path in enumerate(paths.values()):
             model, twin = build(site=site)
             prepare(model)
             prepare(twin)
@@ -99,9 +104,10 @@ REGIMES = [
     *[
         Regime(
             f"compiled autograd after {site}",
-            through_every_path(by_compiled_autograd, site=site),
+            through_every_path(by_compiled_autograd, paths=SAVING, site=site),
             takes=_takes(site),
             compiles=True,
+            briefly=True,
         )
         for site in PRODUCERS
     ],
@@ -112,8 +118,9 @@ REGIMES = [
     ),
     Regime(
         "kernels of a parametrization, compiled autograd",
-        through_every_path(by_compiled_autograd, kind="kernel", prepare=rectified),
+        through_every_path(by_compiled_autograd, paths=SAVING, kind="kernel", prepare=rectified),
         takes=has_a_gradient_at_zero,
         compiles=True,
+        briefly=True,
     ),
 ]

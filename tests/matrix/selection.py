@@ -23,8 +23,10 @@ def _chosen(regime: Regime, *, full: bool) -> list[Case]:
 def _of_activities(regime: Regime, *, full: bool) -> list[Case]:
     if regime.slow:
         return TRIMMED if full else TRIMMED[-1:]
+    if regime.compiles and full:
+        return ONE_EACH
     if regime.compiles:
-        return ONE_EACH if full else TRIMMED[:2]
+        return TRIMMED[-1:] if regime.briefly else TRIMMED[:2]
     return CASES if full else TRIMMED
 
 
