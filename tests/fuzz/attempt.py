@@ -20,7 +20,6 @@ class Attempt:
 
     def __init__(self, loop: Loop, step: StepSpec) -> None:
         self.loop, self.case, self.step = loop, loop.case, step
-        self.wide = torch.float64 if loop.case.dtype == "float64" else torch.float32
 
     def run(self) -> None:
         """Leave the gradients in the model.
