@@ -34,7 +34,7 @@ FUNCTIONS = [
     Mutant(
         "the version of what a checkpoint gives back is not compared",
         "attach/_function.py",
-        "if ctx.version is not None and saved[0] is not None and saved[0]._version != ctx.version:",
+        "if compares and saved[0] is not None and saved[0]._version != ctx.version:",
         "if False:",
         (
             cell("checkpoint without early stop, ReLU in place", "collect", SQUARES),
