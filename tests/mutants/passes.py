@@ -68,6 +68,13 @@ SAVED = [
 
 PAUSES = [
     Mutant(
+        "inject keeps the values of the members of a vmap",
+        "attach/taps/_injecting.py",
+        "if not compiling and not is_of_members(value):",
+        "if not compiling:",
+        (attach("transforms::under_inject_the_next_step_is_exact"),),
+    ),
+    Mutant(
         "a pause goes on after an exception",
         "attach/_pause.py",
         "        try:\n            yield\n        finally:\n            self._put(-1)\n",

@@ -65,7 +65,7 @@ PROCESSES = [
     Mutant(
         "penalties of the whole batch are collected part by part",
         "attach/_collect.py",
-        "if self._term(record.key).spans_samples(record.statistic):",
+        "if isinstance(record, Record) and self._spans_samples(record):",
         "if False:",
         (TWO_PROCESSES,),
     ),

@@ -11,15 +11,15 @@ TIME = [
     Mutant(
         "time-first states are read as batch-first",
         "attach/_outputs.py",
-        "    return Activation(x, of_sequences, time_axis=1 - of_sequences)\n        return",
-        "    return Activation(x, of_sequences, time_axis=1)\n        return",
+        "return Activation(x, of_sequences, time_axis=1 - of_sequences)",
+        "return Activation(x, of_sequences, time_axis=1)",
         (temporal("recurrent_layers_say_which_axis_is_time"),),
     ),
     Mutant(
         "a single sequence has time at axis 1",
         "attach/_outputs.py",
-        "        return Activation(x, (), time_axis=0)\n    if any(x is state",
-        "        return Activation(x, (), time_axis=1)\n    if any(x is state",
+        "return Activation(x, (), time_axis=0)",
+        "return Activation(x, (), time_axis=1)",
         (temporal("a_sequence_without_a_batch_has_time_first"),),
     ),
     Mutant(
