@@ -113,6 +113,42 @@ def test_one_proximal_step_of_gradient_descent_by_hand():
         torch.testing.assert_close(model.weight.detach()[:, unit], shrunk)
 
 
+@pytest.mark.parametrize("groups_first", [True, False])
+def test_a_proximal_step_of_groups_and_elements_by_hand(groups_first):
+    """Elements are shrunk first, and then what is left of each unit."""
+    model = built(lambda: nn.LSTM(2, 3, bias=False))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    groups, elements = rz.GroupLasso(0.4, axis="output"), rz.L1(0.2)
+    penalty = groups + elements if groups_first else elements + groups
+    kernels(model, penalty, proximal=True).attach(optimizer)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    for weight, was in zip(model.parameters(), before, strict=True):
+        soft = was.sign() * (was.abs() - 0.5 * 0.2).clamp(min=0)
+        for group, actual in zip(units_of_lstm(soft), units_of_lstm(weight), strict=True):
+            shrunk = max(1 - 0.5 * 0.4 / float(group.norm()), 0) * group
+            torch.testing.assert_close(actual.detach(), shrunk)
+
+
+def test_a_proximal_step_of_adam_shrinks_each_group_by_hand():
+    """Its first step is η / (|g| + ε) of each element, and w (1 + τ s / ‖w‖) = x solves for w."""
+    model = built(lambda: nn.LSTM(2, 3, bias=False))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    kernels(model, rz.GroupLasso(S, axis="output"), proximal=True).attach(optimizer)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    for weight in model.parameters():
+        weight.grad = torch.linspace(0.5, 2.0, weight.numel()).double().reshape(weight.shape)
+    optimizer.step()
+    for weight, was in zip(model.parameters(), before, strict=True):
+        step = 0.1 / (weight.grad + 1e-8)
+        updated = was - step * weight.grad
+        parts = [units_of_lstm(w) for w in (weight.detach(), step, updated)]
+        for shrunk, rate, group in zip(*parts, strict=True):
+            torch.testing.assert_close(shrunk * (1 + rate * S / shrunk.norm()), group)
+
+
 @pytest.mark.parametrize("axis", ["output", "input"])
 def test_orthogonal_kernels_of_a_grouped_convolution(axis):
     model = built(lambda: nn.Conv1d(4, 6, 2, groups=2, bias=False))

@@ -178,13 +178,15 @@ def test_steps_made_by_hand_that_begin_anew_after_the_model_was_restored_are_sai
     reg.step()
 
 
-def test_steps_made_by_hand_that_go_on_say_nothing():
+@pytest.mark.parametrize("made", [0, 1])
+def test_steps_made_by_hand_that_go_on_say_nothing(made):
     old, new = by_hand(), by_hand()
-    old[1].step()
+    for _ in range(made):
+        old[1].step()
     new[0].load_state_dict(old[0].state_dict())
     new[1].load_state_dict(old[1].state_dict())
     new[1].step()
-    assert new[1].strengths["1/activity/L1"] == pytest.approx(2 / 50 * 1e-2)
+    assert new[1].strengths["1/activity/L1"] == pytest.approx((made + 1) / 50 * 1e-2)
 
 
 def test_a_model_that_was_restored_before_says_nothing():

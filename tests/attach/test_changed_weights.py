@@ -273,6 +273,28 @@ def test_two_tied_weights_of_which_one_is_pruned_are_two():
     torch.testing.assert_close(reg.penalty(), squares(model[0].weight, model[1].weight))
 
 
+def test_two_pruned_weights_of_one_module_are_two():
+    model = nn.RNN(3, 2).double()
+    reg = kernels(model, SQUARES)
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        prune.l1_unstructured(model, name, amount=0.3)
+    torch.testing.assert_close(reg.penalty(), squares(model.weight_ih_l0, model.weight_hh_l0))
+
+
+class Mixing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.ones(2, 2))
+
+
+def test_a_weight_that_is_added_to_a_module_joins():
+    model = Mixing()
+    reg = rz.Regularization(model, [rz.kernel(SQUARES)], roles={Mixing: "kernel"})
+    torch.testing.assert_close(reg.penalty(), squares(model.first))
+    model.second = nn.Parameter(torch.full((3, 2), 2.0))
+    torch.testing.assert_close(reg.penalty(), squares(model.first, model.second))
+
+
 # within the step
 
 
@@ -324,6 +346,34 @@ def test_a_step_of_a_weight_pruned_before_attaching():
     torch.testing.assert_close(model[0].weight_orig.detach(), expected["0.weight_orig"])
 
 
+def test_a_step_of_a_pruned_weight_under_a_grad_scaler():
+    """A fused optimizer unscales the gradients within its step."""
+    model = mlp().float()
+    pruned(model[0])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=True)
+    kernels(model, rz.L1(0.1)).attach(optimizer)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    model(batch().float())
+    expected = step_by_hand(
+        model, 0.1 * (model[0].weight.abs().sum() + model[2].weight.abs().sum())
+    )
+    scaler.scale((0 * model(batch().float())).sum()).backward()
+    scaler.step(optimizer)
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.detach(), expected[name], msg=name)
+
+
+def test_a_step_that_maximises_penalises_the_pruned_weight_all_the_same():
+    model = mlp()
+    pruned(model[0])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, maximize=True)
+    kernels(model, SQUARES, where="0").attach(optimizer)
+    model(batch())
+    expected = step_by_hand(model, squares(model[0].weight))
+    step(model, optimizer)
+    torch.testing.assert_close(model[0].weight_orig.detach(), expected["0.weight_orig"])
+
+
 @pytest.mark.parametrize("penalty", [rz.L1(0.1), rz.GroupLasso(0.3, axis=0)], ids=repr)
 def test_a_proximal_step_shrinks_what_is_not_pruned_alone(penalty):
     model = mlp()
@@ -348,6 +398,18 @@ def test_a_mask_of_other_numbers_has_no_proximal_step():
         optimizer.step()
 
 
+def test_a_mask_that_becomes_one_of_other_numbers_has_no_proximal_step():
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    kernels(model, rz.L1(0.1), proximal=True).attach(optimizer)
+    pruned(model[0])
+    step(model, optimizer)
+    prune.custom_from_mask(model[0], "weight", torch.full((5, 4), 0.5, dtype=torch.float64))
+    model(batch()).mean().backward()
+    with pytest.raises(RegimeError, match=r"0\.weight: .* pruning mask has values other than"):
+        optimizer.step()
+
+
 @pytest.mark.parametrize("change", [normed, spectral, parametrized, equalized])
 def test_a_step_of_a_weight_computed_otherwise_raises(change):
     model = mlp()
@@ -364,6 +426,7 @@ def test_a_weight_added_later_joins_the_steps_once_the_optimizer_holds_it():
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     reg = kernels(model, rz.L2Squared(0.05))
     reg.attach(optimizer)
+    step(model, optimizer)
     added(model)
     model(batch()).mean().backward()
     with pytest.raises(SelectionError, match=r"not held by SGD: 3\.weight"):

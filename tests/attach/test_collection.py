@@ -53,6 +53,7 @@ def test_a_module_called_three_times_counts_three_times():
         by_hand = by_hand + per_sample(x)
     model.right = nn.Identity()
     assert_same_loss_and_gradients(model, loss, x.square().sum() + by_hand)
+    assert reg.penalties() == {"left/activity/L1": pytest.approx(by_hand.item(), rel=1e-12)}
 
 
 def test_a_module_shared_under_two_names_counts_each_call():

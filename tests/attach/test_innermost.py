@@ -29,6 +29,31 @@ class Disguised(Wrapper):
         return Optimizer
 
 
+class Behind:
+    """Keeps the optimizer where only a property finds it."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._kept = {"one": optimizer}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self._kept["one"]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._kept["one"], name)
+
+
+class Chained:
+    """Steps several."""
+
+    def __init__(self, *optimizers: Optimizer) -> None:
+        self.all = list(optimizers)
+
+    def step(self) -> None:
+        for optimizer in self.all:
+            optimizer.step()
+
+
 class Uninitialised(Optimizer):
     """A launcher's subclass that does without `Optimizer.__init__`."""
 
@@ -134,6 +159,7 @@ WRAPPERS = {
     "wrapper": Wrapper,
     "wrapper, private attribute": lambda optimizer: Wrapper(optimizer, "_optimizer"),
     "wrapper of a wrapper": lambda optimizer: Wrapper(Wrapper(optimizer)),
+    "wrapper with a property": Behind,
     "disguised as an optimizer": Disguised,
     "subclass without __init__": Uninitialised,
     "subclass that shares the hooks": Sharing,
@@ -153,6 +179,17 @@ def test_of_a_wrapper_the_optimizer_within_is_attached(wrap, zeroes):
         backward(model)
         stepped.step()
         torch.testing.assert_close(model.weight.detach(), 0.9 * before)
+
+
+def test_of_a_wrapper_of_several_each_is_attached():
+    model = nn.Sequential(layer(), nn.Linear(2, 2, bias=False))
+    both = Chained(*[SGD(part.parameters(), lr=1.0) for part in model])
+    kernels(model, DECAY).attach(both)
+    before = [part.weight.detach().clone() for part in model]
+    backward(model)
+    both.step()
+    for part, weight in zip(model, before, strict=True):
+        torch.testing.assert_close(part.weight.detach(), 0.9 * weight)
 
 
 def test_an_optimizer_without_init_is_attached_by_itself():

@@ -97,8 +97,10 @@ def test_reading_a_noisy_weight_draws_no_noise_and_leaves_its_modes():
 def test_a_parametrized_weight_is_frozen_with_its_parts():
     model = parametrizations.weight_norm(nn.Linear(4, 3))
     reg = kernels(model)
-    for part in model.parametrizations.weight.parameters():
-        part.requires_grad_(False)
+    magnitudes, directions = model.parametrizations.weight.parameters()
+    directions.requires_grad_(False)
+    assert total(reg) == pytest.approx(squares(magnitudes))
+    magnitudes.requires_grad_(False)
     assert total(reg) == 0
 
 

@@ -75,12 +75,73 @@ def test_it_is_left_on_an_exception():
     torch.testing.assert_close(reg.penalty(), per_sample(activations(model, x)))
 
 
-def test_a_detach_within_stays():
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+def test_a_detach_within_stays(delivery):
     model = mlp()
-    reg = rz.Regularization(model, [rz.activity(L1, where="1")])
+    reg = rz.Regularization(model, [rz.activity(L1, where="1")], delivery=delivery)
     with reg.paused():
         reg.detach()
-    assert reg._delivery._ledger.closed
+    of = reg._delivery
+    assert of._ledger.closed if delivery == "collect" else of._scale.closed
+
+
+def test_a_forward_between_two_ends_does_not_count():
+    model, x = mlp(), batch()
+    reg = rz.Regularization(model, [rz.activity(L1, where="1")])
+    with reg.paused():
+        with reg.paused():
+            pass
+        model(batch(9, seed=2))
+    model(x)
+    torch.testing.assert_close(reg.penalty(), per_sample(activations(model, x)))
+
+
+class Distilled(nn.Module):
+    """Compares what it puts out with what it makes of another view of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+        self.reg = rz.Regularization(self, [rz.activity(L1, where="net.1")])
+
+    def forward(self, x: torch.Tensor, *, compares: bool = True) -> torch.Tensor:
+        y = self.net(x)
+        if not compares:
+            return y
+        with self.reg.paused():
+            target = self(x + 1, compares=False)
+        if target.isnan().any():
+            raise ValueError("not a number")
+        return (y - target.detach()).square().mean()
+
+
+def test_a_pass_of_the_model_through_itself():
+    model, x = Distilled(), batch()
+    loss = model(x) + model.reg.penalty()
+    hidden = activations(model.net, x)
+    target = model.net[2](activations(model.net, x + 1)).detach()
+    by_hand = (model.net[2](hidden) - target).square().mean() + per_sample(hidden)
+    assert_same_loss_and_gradients(model, loss, by_hand)
+
+
+def test_a_forward_that_raises_after_a_pass_through_itself_leaves_no_record():
+    model, x = Distilled(), batch()
+    with pytest.raises(ValueError, match="not a number"):
+        model(torch.nan * x)
+    model(x)
+    torch.testing.assert_close(model.reg.penalty(), per_sample(activations(model.net, x)))
+
+
+def test_weights_that_a_paused_forward_borrows_are_not_meant():
+    """A teacher's are put in for one pass."""
+    model, x = mlp(), batch()
+    reg = rz.Regularization(model, [rz.kernel(rz.L2Squared(0.5))])
+    loss = model(x).mean()
+    teacher = {name: weight.detach() + 1 for name, weight in model.named_parameters()}
+    with reg.paused():
+        torch.func.functional_call(model, teacher, (x,))
+    squares = 0.5 * sum([model[n].weight.square().sum() for n in (0, 2)])
+    assert_same_loss_and_gradients(model, loss + reg.penalty(), model(x).mean() + squares)
 
 
 def test_a_checkpoint_within():

@@ -23,6 +23,30 @@ def test_a_reentrant_checkpoint_of_the_whole_model_raises_in_its_backward():
     reg.detach()
 
 
+def test_a_reentrant_checkpoint_of_the_whole_model_raises_at_the_collection():
+    model = mlp()
+    reg = rz.Regularization(model, L1)
+    checkpoint(model, batch().requires_grad_(), use_reentrant=True)
+    with pytest.raises(RegimeError, match=r'^1: a reentrant checkpoint .*delivery="inject"'):
+        reg.penalty()
+
+
+def test_a_reentrant_checkpoint_within_the_model_raises_in_its_forward():
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = mlp()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return checkpoint(self.inner, x, use_reentrant=True)
+
+    model = Around()
+    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="inner.1")])
+    with pytest.raises(RegimeError, match=r'^inner\.1: a reentrant .*delivery="inject"'):
+        model(batch().requires_grad_())
+    reg.detach()
+
+
 @pytest.mark.parametrize("delivery", ["collect", "inject"])
 def test_a_detach_within_the_forward_takes_effect_at_once(delivery):
     model, twin, x = mlp(), mlp(), batch()

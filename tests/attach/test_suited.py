@@ -162,3 +162,12 @@ def test_other_penalties_of_a_cell_are_of_each_step():
     reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="cell")])
     states = model(x)
     torch.testing.assert_close(reg.penalty(), states.abs().sum() / 2)
+
+
+def test_what_is_added_later_is_judged_too():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sigmoid())
+    reg = rz.Regularization(model, [rz.activity(rz.KLSparsity(1.0, 0.1), where="[1-9]")])
+    model.append(nn.ReLU())
+    with pytest.warns(UserWarning, match=r"^2: KLSparsity .* of a ReLU does not lie between"):
+        model(torch.ones(2, 4))
+    reg.detach()

@@ -99,6 +99,13 @@ def test_a_mask_leaves_steps_out():
     assert reg.targets()["(root)/activity/L1"].measured == pytest.approx(expected, rel=1e-9)
 
 
+def test_what_is_said_of_a_recurrent_layer_goes_before_what_it_knows():
+    module, x = rnn(), x_of(3, 6)
+    actual, _ = measured(module, x, target=rz.TargetActive(5), batch_axis=0)
+    y, _ = module(x)
+    assert actual == pytest.approx((y > 0).sum().item() / 3, rel=1e-9)
+
+
 class Rectified(nn.TransformerEncoderLayer):
     def forward(self, src):
         return super().forward(src).relu()

@@ -310,3 +310,24 @@ def test_a_backward_pass_within_another_has_its_scale():
     (4 * reg.scale_from(model[2](y).sum())).backward()
     for parameter, gradient in zip(model.parameters(), gradients(mlp(), x, 4.0), strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_two_backward_passes_of_one_thread_within_each_other():
+    model, reg = attached(delivery="inject")
+    x = batch()
+
+    class Within(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y):
+            return y.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            with torch.enable_grad():
+                (3 * reg.scale_from(model(x).sum())).backward()
+            return gradient
+
+    model.zero_grad()
+    (3 * reg.scale_from(Within.apply(model(x)).sum())).backward()
+    for parameter, gradient in zip(model.parameters(), gradients(mlp(), x, 3.0), strict=True):
+        torch.testing.assert_close(parameter.grad, 2 * gradient)

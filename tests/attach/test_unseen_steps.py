@@ -94,6 +94,27 @@ def test_another_optimizer_is_noticed_after_steps_that_were_seen():
         reg.penalties()
 
 
+def test_an_update_before_another_backward_pass_is_noticed():
+    """Penalties are looked at now and then only."""
+    model = layer()
+    reg, _ = attached(model)
+    backward(model)
+    by_hand(model)
+    backward(model)
+    with pytest.raises(RegimeError, match=UNSEEN):
+        reg.penalties()
+
+
+def test_an_update_of_the_last_weight_alone_is_noticed():
+    """Another optimizer may have the head."""
+    model = nn.Sequential(layer(), nn.Linear(2, 2))
+    reg, _ = attached(model)
+    backward(model)
+    by_hand(model[1])
+    with pytest.raises(RegimeError, match=rf"1\.{UNSEEN}"):
+        reg.penalties()
+
+
 def test_updates_that_pytorch_does_not_count_are_noticed_when_they_go_on():
     model = layer()
     reg, _ = attached(model)
@@ -142,12 +163,21 @@ def test_a_step_between_two_backward_passes_is_seen():
         reg.penalties()
 
 
+def test_a_weight_that_is_nan_and_stays_is_none():
+    model = layer()
+    nn.init.constant_(model.weight, torch.nan)
+    reg, _ = attached(model)
+    for _ in range(3):
+        backward(model)
+        reg.penalties()
+
+
 def test_a_state_that_is_loaded_is_none():
     model = layer()
     reg, _ = attached(model)
     for load in (model.load_state_dict, nn.ModuleList([model])[0].load_state_dict):
         backward(model)
-        load(layer().state_dict())
+        load({"weight": model.weight.detach() + 1})
         reg.penalties()
 
 
@@ -167,6 +197,7 @@ def test_averages_written_through_data_are_none(steps):
     for _ in range(steps):
         backward(model)
         optimizer.step()
+        reg.penalties()
     average = torch.optim.swa_utils.AveragedModel(model)
     for _ in range(2 if steps else 1):
         backward(model)

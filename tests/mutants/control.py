@@ -128,7 +128,7 @@ CONTROL = [
     Mutant(
         "processes do not add up what they measure",
         "attach/_control.py",
-        "            dist.all_reduce(sums, group=self._group)\n",
+        "            dist.all_reduce(sums, group=group)\n",
         "            pass\n",
         ("tests/distributed/test_targets.py",),
     ),
@@ -149,9 +149,9 @@ CONTROL = [
     Mutant(
         "every optimizer makes a step",
         "attach/_regularization.py",
-        "            self._handles += Steps(optimizers[0], _nothing, self._advance).attach()\n",
-        "            for o in optimizers:\n"
-        "                self._handles += Steps(o, _nothing, self._advance).attach()\n",
+        "            handles += Steps(first, _nothing, self._advance, owner).attach()\n",
+        "            for o in holding.optimizers:\n"
+        "                handles += Steps(o, _nothing, self._advance, owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

@@ -88,8 +88,8 @@ INJECTING = [
     Mutant(
         "inject goes on after detach where the hook is called all the same",
         "attach/taps/_injecting.py",
-        "if self._scale.closed or not is_recording(module):",
-        "if not is_recording(module):",
+        "        if self._scale.closed:\n            return None\n",
+        "",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
     ),
     Mutant(
@@ -131,7 +131,7 @@ COLLECTING = [
         "attach/taps/_collecting.py",
         "        if self._ledger.in_forward:\n",
         "        if False:\n",
-        (cell("reentrant checkpoint", "collect", L1),),
+        (attach("regimes::a_reentrant_checkpoint_within_the_model_raises_in_its_forward"),),
     ),
     Mutant(
         "the second pass of a reentrant checkpoint is not refused",
@@ -145,7 +145,7 @@ COLLECTING = [
         "attach/_ledger.py",
         "if self.reentrant is not None:",
         "if False:",
-        (cell("reentrant checkpoint of the whole model", "collect", L1),),
+        (attach("regimes::a_reentrant_checkpoint_of_the_whole_model_raises_at_the_collection"),),
     ),
     Mutant(
         "the dead tensor of a transform is not refused",
@@ -235,6 +235,13 @@ COLLECTING = [
         "only the last call of a module counts",
         "attach/_collect.py",
         "value if known is None else known + value",
+        "value",
+        (cell("module called three times", "collect", "L2Norm(0.5, reduce='batch_mean')"),),
+    ),
+    Mutant(
+        "only the last call of a module is reported",
+        "attach/_together.py",
+        "values[key] + value if key in values else value",
         "value",
         (attach("collection::a_module_called_three_times_counts_three_times"),),
     ),

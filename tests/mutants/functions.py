@@ -20,8 +20,8 @@ FUNCTIONS = [
     Mutant(
         "the gradient of a small output forgets what comes from above",
         "attach/_quick.py",
-        "return signs.mul_(cotangent)",
-        "return signs",
+        "return scaled_signs(read, cotangent)",
+        "return scaled_signs(read, torch.ones_like(cotangent))",
         (attach("function::value_and_gradient_are_those_of_the_plain_formula"),),
     ),
     Mutant(
@@ -99,7 +99,7 @@ FUNCTIONS = [
     Mutant(
         "what the statistic kept is constant in double backward",
         "attach/_function.py",
-        'if term.keeps == "input" and torch.is_grad_enabled():',
+        'if ctx.saves == "input" and torch.is_grad_enabled():',
         "if False:",
         (attach("function::first_and_second_derivatives_pass_finite_differences"),),
     ),

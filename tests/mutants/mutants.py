@@ -1,12 +1,17 @@
 """Every mutant, and the edits that are no mutants because nothing can tell."""
 
+from mutants.attached import ATTACHED
+from mutants.axes import AXES
 from mutants.borders import BORDERS
+from mutants.changes import CHANGES
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
+from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
 from mutants.processes import PROCESSES
+from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
 from mutants.steps import STEPS
@@ -17,12 +22,10 @@ MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
     *(*CONTROL, *BORDERS),
+    *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED),
 ]
 
 EQUIVALENT = {
-    "Begin, Commit and End do not ask whether the ledger is closed": (
-        "a closed ledger holds nothing that they could count, and its penalty() raises"
-    ),
     "a strength is read as a number": (
         "compiled code breaks there, which costs time and makes the compiler warn; no gradient "
         "differs and nothing is compiled anew"

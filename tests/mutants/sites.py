@@ -47,14 +47,14 @@ SITES = [
     ),
     Mutant(
         "a parametrized weight is read in training mode",
-        "attach/_roles.py",
+        "attach/_parameter.py",
         "            part.training = False\n",
         "            pass\n",
         (attach("parametrized::spectral_norm_is_one_site_and_reading_it_moves_no_buffer"),),
     ),
     Mutant(
         "reading a parametrized weight leaves it in evaluation mode",
-        "attach/_roles.py",
+        "attach/_parameter.py",
         "            part.training = mode\n",
         "            part.training = False\n",
         (attach("parametrized::reading_a_noisy_weight_draws_no_noise_and_leaves_its_modes"),),
@@ -83,7 +83,7 @@ SITES = [
     Mutant(
         "a weight that functional_call has taken back is read",
         "attach/_noting.py",
-        "if now is not then:",
+        "if not any(source is one for one in then):",
         "if False:",
         (
             cell("kernels, torch.func.grad", "collect", SQUARES),
@@ -92,7 +92,7 @@ SITES = [
     ),
     Mutant(
         "a module that was replaced is not missed",
-        "attach/_links.py",
+        "attach/_inventory.py",
         "if home.get(name) is not child:",
         "if False:",
         (attach("regimes::a_module_that_was_replaced_is_missed"),),

@@ -71,7 +71,7 @@ STEPS = [
     Mutant(
         "weights that are unfrozen are not seen",
         "attach/step/_apply.py",
-        "[self._holding.look(), *weights, *frozen]",
+        "[self._holding.look(), *weights, *others]",
         "[self._holding.look(), *weights]",
         (optimizer("a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained"),),
     ),
@@ -92,8 +92,8 @@ STEPS = [
     Mutant(
         "the hooks of an optimizer stay after detach",
         "attach/_regularization.py",
-        "self._handles += self._applied.attach()",
-        "self._applied.attach()",
+        "        self._handles += handles\n",
+        "",
         (optimizer("the_optimizer_keeps_the_regularization_until_it_is_detached"),),
     ),
     Mutant(

@@ -60,8 +60,9 @@ def environment(package: Path) -> dict[str, str]:
 
 def check_is_imported(package: Path) -> None:
     """Raise unless the copy is imported, and not the package as it is installed."""
+    found = f"from importlib.util import find_spec; print(find_spec({PACKAGE.name!r}).origin)"
     imported = subprocess.run(
-        [sys.executable, "-c", f"import {PACKAGE.name}; print({PACKAGE.name}.__file__)"],
+        [sys.executable, "-c", found],
         cwd=ROOT,
         env=environment(package),
         capture_output=True,

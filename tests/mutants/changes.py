@@ -1,0 +1,222 @@
+"""Wrong edits to what follows models that change after they were attached."""
+
+from mutants.mutant import Mutant, attach
+
+
+def changed(name: str) -> str:
+    return attach(f"changed_weights::{name}")
+
+
+def outputs(name: str) -> str:
+    return changed(f"outputs_that_are_added_later_join_{name}")
+
+
+AFTER_ATTACHING = changed(
+    "a_weight_that_is_computed_after_attaching_is_penalised_as_the_forward_uses_it"
+)
+ADDED = changed("weights_that_are_added_later_join")
+OUTDATED = changed("what_an_unknown_hook_computes_must_be_of_the_last_parameters")
+
+CHANGES = [
+    Mutant(
+        "reading a spectral norm of a hook moves its vectors",
+        "attach/_hook_weights.py",
+        "do_power_iteration=False",
+        "do_power_iteration=True",
+        (AFTER_ATTACHING,),
+    ),
+    Mutant(
+        "a weight_norm of a hook is not known",
+        "attach/_hook_weights.py",
+        "elif isinstance(hook, WeightNorm):",
+        "elif False:",
+        (changed("what_is_computed_is_read_as_the_parameters_are_now"),),
+    ),
+    Mutant(
+        "a pruned weight has no mask",
+        "attach/_hook_weights.py",
+        '                partial(module.get_buffer, f"{name}_mask"),\n',
+        "",
+        (changed("a_step_penalises_the_pruned_weight"),),
+    ),
+    Mutant(
+        "a mask of any numbers up to 1 is binary",
+        "attach/_hook_weights.py",
+        "(mask == 0) | (mask == 1)",
+        "(mask >= 0) & (mask <= 1)",
+        (changed("a_mask_of_other_numbers_has_no_proximal_step"),),
+    ),
+    Mutant(
+        "a computed weight is frozen with any of its parts",
+        "attach/_parameter.py",
+        "return any(source is not None and source.requires_grad for",
+        "return all(source is not None and source.requires_grad for",
+        (attach("parametrized::a_parametrized_weight_is_frozen_with_its_parts"),),
+    ),
+    Mutant(
+        "all that hooks compute in one module is one weight",
+        "attach/_parameter.py",
+        "else (id(self.owner), self.name)",
+        "else id(self.owner)",
+        (changed("two_pruned_weights_of_one_module_are_two"),),
+    ),
+    Mutant(
+        "what an unknown hook computes is gone",
+        "attach/_parameter.py",
+        "if own and left_by_hook(self.owner, self.name) is not None:",
+        "if False:",
+        (AFTER_ATTACHING,),
+    ),
+    Mutant(
+        "a complex weight is read",
+        "attach/_parameter.py",
+        "if not tensor.is_floating_point():",
+        "if False:",
+        (changed("a_weight_that_becomes_complex_raises_by_its_name"),),
+    ),
+    Mutant(
+        "a rule may mean a complex weight",
+        "attach/_weights.py",
+        "if weight is not None and weight.requires_grad and weight.is_complex():",
+        "if False:",
+        (changed("a_complex_weight_raises_by_its_name"),),
+    ),
+    Mutant(
+        "what a known hook computes is read as its last forward left it",
+        "attach/_parameter.py",
+        "        if known is not None:\n            return known.compute()\n",
+        "",
+        (changed("what_is_computed_is_read_as_the_parameters_are_now"),),
+    ),
+    Mutant(
+        "what an unknown hook computed without gradients is a constant",
+        "attach/_parameter.py",
+        "(torch.is_grad_enabled() and self.trainable and not left.requires_grad)",
+        "False",
+        (changed("what_an_unknown_hook_computed_without_gradients_raises"),),
+    ),
+    Mutant(
+        "a part that an unknown hook uses is a kernel",
+        "attach/_weights_in_loss.py",
+        "                check_is_whole(parameter)\n",
+        "                pass\n",
+        (changed("a_part_that_an_unknown_hook_turned_out_to_use_raises"),),
+    ),
+    Mutant(
+        "modules and weights that are added are not noticed",
+        "attach/_inventory.py",
+        "if self._count() != self._sizes:",
+        "if False:",
+        (ADDED,),
+    ),
+    Mutant(
+        "weights that are added to a module are not noticed",
+        "attach/_inventory.py",
+        "return [*map(len, self._homes), *map(len, self._weights)]",
+        "return [*map(len, self._homes)]",
+        (changed("a_weight_that_is_added_to_a_module_joins"),),
+    ),
+    Mutant(
+        "a module in the place of another is not noticed",
+        "attach/_inventory.py",
+        "not all(map(operator.is_, children, self._children))",
+        "False",
+        (attach("regimes::a_module_that_was_replaced_is_missed"),),
+    ),
+    Mutant(
+        "a weight in the place of None is not noticed",
+        "attach/_inventory.py",
+        "            weights.get(name) is not None for weights, name in self._empty\n",
+        "            False for _ in self._empty\n",
+        (changed("a_bias_that_is_added_later_joins"),),
+    ),
+    Mutant(
+        "weights join once more whenever others are added",
+        "attach/_sites.py",
+        "if (parameter.owner, parameter.full_name) not in known:",
+        "if True:",
+        (ADDED,),
+    ),
+    Mutant(
+        "outputs join once more whenever others are added",
+        "attach/_sites.py",
+        "if (id(rule), module) not in known",
+        "if True",
+        (outputs("before_they_are_computed"),),
+    ),
+    Mutant(
+        "outputs that are added join after their first forward",
+        "attach/_following.py",
+        "                follow()\n",
+        "                pass\n",
+        (outputs("before_they_are_computed"),),
+    ),
+    Mutant(
+        "outputs that are added are not injected",
+        "attach/_regularization.py",
+        "        self._handles += self._delivery.add(activities, self._control.gauges)\n",
+        "        self._delivery.add([], self._control.gauges)\n",
+        (changed("injected_outputs_that_are_added_later_join"),),
+    ),
+    Mutant(
+        "outputs that are added are suited to anything",
+        "attach/_regularization.py",
+        "        check_suited(activities)\n",
+        "",
+        (attach("suited::what_is_added_later_is_judged_too"),),
+    ),
+    Mutant(
+        "a schedule of what is added begins anew",
+        "attach/_regularization.py",
+        "self._strengths.add(self._sites.entries, self._control.steps)",
+        "self._strengths.add(self._sites.entries)",
+        (changed("what_is_added_later_stands_where_the_schedule_does"),),
+    ),
+    Mutant(
+        "the steps of an optimizer leave out what is added",
+        "attach/_regularization.py",
+        "            self._applied.follow()\n",
+        "            pass\n",
+        (changed("a_weight_added_later_joins_the_steps_once_the_optimizer_holds_it"),),
+    ),
+    Mutant(
+        "a step of what an unknown hook uses is not looked at again",
+        "attach/_noting.py",
+        "if noted is not None and noted != _versions(parameter):",
+        "if False:",
+        (OUTDATED,),
+    ),
+    Mutant(
+        "only a first forward is noted",
+        "attach/_noting.py",
+        "                self._versions[parameter.full_name] = _versions(parameter)\n",
+        "                self._versions.setdefault(parameter.full_name, _versions(parameter))\n",
+        (OUTDATED,),
+    ),
+    Mutant(
+        "a forward that does not count is noted",
+        "attach/_noting.py",
+        "if is_recording(model) and not self.paused:",
+        "if is_recording(model):",
+        (attach("paused::weights_that_a_paused_forward_borrows_are_not_meant"),),
+    ),
+    Mutant(
+        "a weight that was frozen since keeps its last report",
+        "attach/_weights_in_loss.py",
+        "values |= {entry.key: torch.zeros(()) for entry in site.entries}",
+        "pass",
+        (attach("report::a_weight_that_was_frozen_since_is_reported_as_zero"),),
+    ),
+    Mutant(
+        "a collection forgets what did not fire",
+        "attach/_collect.py",
+        "self.last = (self.last or {}) | last",
+        "self.last = last",
+        (
+            attach(
+                "silence::a_site_that_merely_did_not_fire_this_time_gives_zero_and_keeps_its_"
+                "last_report"
+            ),
+        ),
+    ),
+]

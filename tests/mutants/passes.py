@@ -1,0 +1,191 @@
+"""Wrong edits to passes that are recorded, paused, run in threads, or go through unread marks."""
+
+from mutants.mutant import L1, SQUARES, Mutant, attach, cell
+
+
+def threads(name: str) -> str:
+    return attach(f"threads::{name}")
+
+
+def unread(name: str) -> str:
+    return f"tests/layers/test_unread.py::test_{name}"
+
+
+SEVERAL_THREADS = threads("forwards_of_two_threads_are_not_added_up")
+
+SAVED = [
+    Mutant(
+        "an array that was saved whole is taken for its signs once it is differentiated again",
+        "attach/_function.py",
+        'ctx.saves = "input" if kept is None else "sign"',
+        "ctx.saves = reading.keeps",
+        (cell("create_graph=True after relu", "collect", L1),),
+    ),
+    Mutant(
+        "compiled code takes an array that was saved whole for its signs",
+        "attach/_function.py",
+        "ctx.saves = ctx.reading.keeps",
+        "ctx.saves = ctx.reading.term.keeps",
+        (attach("saved_anyway::compiled_it_keeps_no_signs"),),
+    ),
+    Mutant(
+        "in a recorded backward pass the array is the slope",
+        "attach/_function.py",
+        'if x is not None and ctx.saves == "sign" and term.slope_is_sign:',
+        "if x is not None and term.slope_is_sign:",
+        (cell("create_graph=True after relu", "collect", L1),),
+    ),
+    Mutant(
+        "a small array that was saved whole is the slope",
+        "attach/_quick.py",
+        'if saved == "sign" and term.slope_is_sign:',
+        "if term.slope_is_sign:",
+        (cell("create_graph=True after relu", "collect", L1),
+         attach("saved_anyway::the_gradient_is_that_of_autograd")),
+    ),
+    Mutant(
+        "a large array that was saved whole is the slope",
+        "attach/_quick.py",
+        'saved == "sign" and term.slope_is_sign\n    if is_separable',
+        "term.slope_is_sign\n    if is_separable",
+        (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
+    ),
+    Mutant(
+        "a backward pass that is recorded is taken for a last one",
+        "attach/_quick.py",
+        "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
+        "if torch.compiler.is_compiling():",
+        (attach("fused::differentiated_twice_it_is_in_the_graph"),),
+    ),
+    Mutant(
+        "a backward pass that is compiled is taken for one that runs",
+        "attach/_quick.py",
+        "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
+        "if torch.is_grad_enabled():",
+        (cell("compiled autograd after linear", "collect", SQUARES),),
+    ),
+]  # fmt: skip
+
+PAUSES = [
+    Mutant(
+        "inject keeps the values of the members of a vmap",
+        "attach/taps/_injecting.py",
+        "if not compiling and not is_of_members(value):",
+        "if not compiling:",
+        (attach("transforms::under_inject_the_next_step_is_exact"),),
+    ),
+    Mutant(
+        "a pause goes on after an exception",
+        "attach/_pause.py",
+        "        try:\n            yield\n        finally:\n            self._put(-1)\n",
+        "        yield\n        self._put(-1)\n",
+        (attach("paused::it_is_left_on_an_exception"),),
+    ),
+    Mutant(
+        "the end of a pause opens what is detached",
+        "attach/_pause.py",
+        "self._written.closed = self._is_closed or paused",
+        "self._written.closed = paused",
+        (attach("paused::a_detach_within_stays"),),
+    ),
+    Mutant(
+        "a pause is none",
+        "attach/_pause.py",
+        "self._written.closed = self._is_closed or paused",
+        "self._written.closed = self._is_closed",
+        (attach("paused::a_paused_forward_is_not_injected"),),
+    ),
+    Mutant(
+        "an inner pause ends the outer one",
+        "attach/_pause.py",
+        "self._contexts += more",
+        "self._contexts = max(more, 0)",
+        (attach("paused::a_forward_between_two_ends_does_not_count"),),
+    ),
+    Mutant(
+        "a paused forward begins one that counts",
+        "attach/_forwards.py",
+        "if is_recording(model) and not self._ledger.closed:\n            if not torch",
+        "if is_recording(model):\n            if not torch",
+        (attach("paused::a_forward_alone_within_leaves_nothing_to_collect"),),
+    ),
+    Mutant(
+        "a paused forward within another lets it count",
+        "attach/_forwards.py",
+        "if is_recording(model) and not self._ledger.closed:\n            self._ledger.commit()",
+        "if is_recording(model):\n            self._ledger.commit()",
+        (attach("paused::a_forward_that_raises_after_a_pass_through_itself_leaves_no_record"),),
+    ),
+    Mutant(
+        "a paused forward within another ends it",
+        "attach/_forwards.py",
+        "if is_recording(model) and not self._ledger.closed:\n            self._ledger.end()",
+        "if is_recording(model):\n            self._ledger.end()",
+        (attach("paused::a_pass_of_the_model_through_itself"),),
+    ),
+]
+
+THREADS = [
+    Mutant(
+        "a change of thread is forgotten",
+        "attach/_ledger.py",
+        "self._several = self._several or self._thread is not None",
+        "self._several = False",
+        (SEVERAL_THREADS,),
+    ),
+    Mutant(
+        "a thread whose forward raised is remembered",
+        "attach/_ledger.py",
+        "        if not (self._forwards or self._outside):\n"
+        "            self._thread, self._several = None, False\n",
+        "",
+        (threads("a_forward_that_raised_in_another_thread_leaves_nothing"),),
+    ),
+    Mutant(
+        "a thread that has collected is remembered",
+        "attach/_ledger.py",
+        "        self._thread, self._several = None, False\n        self.reentrant",
+        "        self.reentrant",
+        (threads("one_thread_after_the_other_is_exact"),),
+    ),
+    Mutant(
+        "a backward pass within another is taken for one of another thread",
+        "attach/_scale.py",
+        "elif self._armed_at[0] != task and self._armed_at[1] != thread:",
+        "elif self._armed_at[0] != task:",
+        (threads("two_backward_passes_of_one_thread_within_each_other"),),
+    ),
+]
+
+MARKS = [
+    Mutant(
+        "marks that are unread are not watched",
+        "attach/_marks.py",
+        "    watch_mark(module)\n",
+        "",
+        (unread("the_first_backward_pass_warns"),),
+    ),
+    Mutant(
+        "a layer that is unread is not watched",
+        "layers/_activity_penalty.py",
+        "            watch(self, x)\n",
+        "            pass\n",
+        (unread("the_first_backward_pass_warns"),),
+    ),
+    Mutant(
+        "a leaf keeps the hook of a mark",
+        "layers/_unread.py",
+        "            handle.remove()  # from a leaf, which outlives the pass\n",
+        "",
+        (unread("a_leaf_keeps_no_hook"),),
+    ),
+    Mutant(
+        "a site that need not fire is missed by inject",
+        "attach/_inject.py",
+        "if not site.rule.optional:",
+        "if True:",
+        (attach("optional::under_inject"),),
+    ),
+]
+
+PASSES = [*SAVED, *PAUSES, *THREADS, *MARKS]
