@@ -204,7 +204,7 @@ PENALTIES = [
         "penalties/_pieces.py",
         "return ordered if all(map(are_contiguous, ordered)) else None",
         "return ordered",
-        (arrays("pieces::elements_that_do_not_lie_close_or_in_one_order_are_read_at_once"),),
+        (arrays("pieces::what_is_written_lies_in_one_order_with_what_is_read"),),
     ),
     Mutant(
         "the difference between two pieces in time is left out",

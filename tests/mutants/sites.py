@@ -6,9 +6,16 @@ SITES = [
     Mutant(
         "the batch axis of a recurrent layer is ignored",
         "attach/_outputs.py",
+        "return _of_sequences(x, batch_first=module.batch_first)",
+        "return _of_sequences(x, batch_first=True)",
+        (attach("recurrent::the_batch_is_averaged_whichever_axis_it_is"),),
+    ),
+    Mutant(
+        "packed sequences have the batch first",
+        "attach/_outputs.py",
         "of_sequences = 0 if module.batch_first else 1",
         "of_sequences = 0",
-        (attach("recurrent::the_batch_is_averaged_whichever_axis_it_is"),),
+        (attach("recurrent::packed_sequences_count_what_is_in_them"),),
     ),
     Mutant(
         "the padding of a PackedSequence counts",

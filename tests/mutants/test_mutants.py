@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutants.mutant import PACKAGE, Mutant
+from mutants.mutant import PACKAGE, ROOT, Mutant
 from mutants.mutants import MUTANTS
 
 
@@ -21,6 +21,13 @@ def test_there_are_enough_and_each_has_a_name_of_its_own():
 
 def test_every_mutant_has_tests_to_catch_it():
     assert all(mutant.tests for mutant in MUTANTS)
+
+
+@pytest.mark.parametrize("test", sorted({test for mutant in MUTANTS for test in mutant.tests}))
+def test_a_test_that_is_named_is_there(test: str):
+    path, _, name = test.partition("::")
+    source = (ROOT / path).read_text(encoding="utf-8")
+    assert not name or f"def {name.partition('[')[0]}(" in source
 
 
 @pytest.mark.parametrize(
