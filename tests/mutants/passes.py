@@ -1,6 +1,6 @@
 """Wrong edits to passes that are recorded, paused, run in threads, or go through unread marks."""
 
-from mutants.mutant import L1, SQUARES, Mutant, attach, cell
+from mutants.mutant import L1, SEVERAL, Mutant, attach, cell
 
 
 def threads(name: str) -> str:
@@ -62,7 +62,7 @@ SAVED = [
         "attach/_quick.py",
         "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
         "if torch.is_grad_enabled():",
-        (cell("compiled autograd after linear", "collect", SQUARES),),
+        (cell("compiled autograd after linear", "collect", SEVERAL),),
     ),
 ]  # fmt: skip
 
