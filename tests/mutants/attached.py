@@ -184,8 +184,8 @@ ATTACHED = [
     Mutant(
         "a state that is loaded is taken for a step",
         "attach/step/_unseen.py",
-        "            watch.forget()\n",
-        "            pass\n",
+        '"""Compare with nothing: the weight was set on purpose."""\n        self._sample = None',
+        '"""Compare with nothing: the weight was set on purpose."""',
         (unseen("a_state_that_is_loaded_is_none"),),
     ),
     Mutant(

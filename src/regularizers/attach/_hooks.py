@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,6 +52,19 @@ def check_untraced(site: str) -> None:
             f"{site}: torch.jit.trace in training mode would trace the hooks of a Regularization "
             f"too; call model.eval() or detach() first"
         )
+
+
+class OnLoad(Hook):
+    """Hook of a module: tells that its state was loaded, to an object it does not keep alive."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = weakref.WeakMethod(tell)
+
+    def __call__(self, module: nn.Module, incompatible: Any) -> None:
+        """Tell it."""
+        tell = self._tell()
+        if tell is not None:
+            tell()
 
 
 def is_recording(module: nn.Module) -> bool:

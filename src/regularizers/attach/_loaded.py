@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-import weakref
-from typing import Any
 
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import Hook
+from regularizers.attach._hooks import OnLoad
 
 
 class Loaded:
@@ -25,7 +23,7 @@ class Loaded:
 
     def attach(self) -> list[RemovableHandle]:
         """Put the hook in."""
-        return [self._model.register_load_state_dict_post_hook(_Note(self))]  # type: ignore[no-untyped-call]
+        return [self._model.register_load_state_dict_post_hook(OnLoad(self.note))]  # type: ignore[no-untyped-call]
 
     def note(self) -> None:
         """Know of a state of the model."""
@@ -45,16 +43,3 @@ class Loaded:
                 "state, and restore it with reg.load_state_dict()",
                 stacklevel=3,
             )
-
-
-class _Note(Hook):
-    """Hook of the model: its state was loaded."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        self._loaded = weakref.ref(loaded)
-
-    def __call__(self, module: nn.Module, incompatible: Any) -> None:
-        """Note it."""
-        loaded = self._loaded()
-        if loaded is not None:
-            loaded.note()

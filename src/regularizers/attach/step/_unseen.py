@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import Hook
+from regularizers.attach._hooks import OnLoad
 from regularizers.errors import RegimeError
 
 _ELEMENTS = 16
@@ -50,7 +49,7 @@ class UnseenSteps:
 
         return [
             self._weight.register_post_accumulate_grad_hook(reached),  # type: ignore[no-untyped-call]
-            self._owner.register_load_state_dict_post_hook(_Forget(self)),  # type: ignore[no-untyped-call]
+            self._owner.register_load_state_dict_post_hook(OnLoad(self.forget)),  # type: ignore[no-untyped-call]
         ]
 
     def step(self) -> None:
@@ -119,16 +118,3 @@ class _Sample:
 def _some(weight: Tensor) -> Tensor:
     flat = weight.detach().reshape(-1)
     return flat[:: max(flat.numel() // _ELEMENTS, 1)][:_ELEMENTS].clone()
-
-
-class _Forget(Hook):
-    """Hook of a module: its state was loaded."""
-
-    def __init__(self, watch: UnseenSteps) -> None:
-        self._watch = weakref.ref(watch)
-
-    def __call__(self, module: nn.Module, incompatible: Any) -> None:
-        """Compare with nothing that was before."""
-        watch = self._watch()
-        if watch is not None:
-            watch.forget()
