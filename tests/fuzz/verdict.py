@@ -14,8 +14,8 @@ _LARGEST = 1e9
 
 TOLERANCES = {"float64": 1e-8, "float32": 5e-4, "half": 5e-2}
 ROUNDING = {"float64": 1e-12, "float32": 1e-12, "half": 1e-2}
-"""What is off whatever the size: in half precision a pull of order 1 is rounded at its site, and may
-cancel almost wholly on its way back."""
+"""What is off whatever the size: in half precision a pull of order 1 is rounded at its site, and
+may cancel almost wholly on its way back."""
 
 
 class Verdict(NamedTuple):
