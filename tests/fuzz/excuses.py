@@ -23,7 +23,10 @@ def _computes_attached_weights(case: Case) -> bool:
 
 def _changes_in_place(case: Case) -> bool:
     changes = any(part.kind in IN_PLACE or part.around == "add_in_place" for part in case.parts)
-    return changes and any(rule.kind == "activity" and not rule.copy for rule in case.rules())
+    # a checkpoint computes again from what was changed, of which no copy helps
+    checkpointed = any(part.checkpoint for part in case.parts)
+    read = any(rule.kind == "activity" and not rule.copy for rule in case.rules())
+    return changes and (read or checkpointed)
 
 
 def _collects_under_reentrant_checkpoints(case: Case) -> bool:
