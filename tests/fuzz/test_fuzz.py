@@ -67,6 +67,16 @@ def test_a_wrong_formula_is_seen(monkeypatch, small):
     assert (verdict.kind, verdict.words) == ("wrong", "gradient")
 
 
+@pytest.mark.parametrize(
+    "precision", [{"dtype": "bfloat16"}, {"dtype": "float32", "autocast": True}]
+)
+def test_signs_taken_for_values_are_seen_in_half_precision(monkeypatch, precision):
+    case = _simple(rz.L1(0.7), thresholds=Thresholds(0, 0, 0, 4, 0), **precision)
+    assert run(case).kind == "exact"
+    monkeypatch.setattr(torch, "sign", lambda x, **options: x)
+    assert run(case).kind == "wrong"
+
+
 def test_a_wrong_kernel_is_seen(monkeypatch):
     case = _simple(rz.Huber(0.3, 0.5), thresholds=Thresholds(0, 0, 0, 4, 0))
     assert run(case).kind == "exact"
