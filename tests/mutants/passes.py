@@ -105,8 +105,8 @@ PAUSES = [
     Mutant(
         "a paused forward begins one that counts",
         "attach/_forwards.py",
-        "if is_recording(model) and not self._ledger.closed:\n            if not torch",
-        "if is_recording(model):\n            if not torch",
+        "if is_recording(model) and not self._ledger.closed:\n            compiling",
+        "if is_recording(model):\n            compiling",
         (attach("paused::a_forward_alone_within_leaves_nothing_to_collect"),),
     ),
     Mutant(
@@ -144,8 +144,8 @@ THREADS = [
     Mutant(
         "a thread that has collected is remembered",
         "attach/_ledger.py",
-        "        self._thread, self._several = None, False\n        self.reentrant",
-        "        self.reentrant",
+        "        self._thread, self._several, self._holds_compiled = None, False, False\n",
+        "        self._holds_compiled = False\n",
         (threads("one_thread_after_the_other_is_exact"),),
     ),
     Mutant(

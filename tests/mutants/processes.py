@@ -58,8 +58,8 @@ PROCESSES = [
     Mutant(
         "processes that share a batch need not say so",
         "attach/_processes.py",
-        "if self._said is None and _are_several():",
-        "if False:",
+        "return self._said is None and _are_several()",
+        "return False",
         (TWO_PROCESSES,),
     ),
     Mutant(

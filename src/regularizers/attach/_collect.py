@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach import _namespace as xp
 from regularizers.attach._across import across
+from regularizers.attach._following import Following
 from regularizers.attach._forwards import Begin, Commit, End
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._ledger import AnyRecord, Ledger, Record, Unread
@@ -50,12 +51,12 @@ class Collect:
         self._silent: set[str] = set()
         self.last: dict[str, Tensor] | None = None
 
-    def attach(self, gauges: Mapping[str, Gauge]) -> list[RemovableHandle]:
-        """Put the hooks in."""
+    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
+        """Put the hooks in; `following` lets outputs join that are added later."""
         handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
         if self._sites.activities:
             handles += [
-                self._model.register_forward_pre_hook(Begin(self._ledger), prepend=True),
+                self._model.register_forward_pre_hook(Begin(self._ledger, following), prepend=True),
                 self._model.register_forward_hook(Commit(self._ledger)),
                 self._model.register_forward_hook(End(self._ledger), always_call=True),
             ]
@@ -148,6 +149,8 @@ class Collect:
 
     def _check_whole_batch(self) -> None:
         """Raise if it matters which processes share the batch, and that was not said."""
+        if not self._processes.are_unsaid():
+            return
         for record in self._ledger.records():
             if isinstance(record, Record) and self._spans_samples(record):
                 self._processes.check_said(record.key, "a penalty of the whole batch")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from regularizers.attach._hooks import Hook, is_recording
+from regularizers.attach._inventory import Inventory
 from regularizers.errors import RegularizersError
 
 
@@ -18,15 +19,22 @@ class Following(Hook):
     """Pre-hook of the model: what was added joins before it is computed.
 
     Args:
-        follow: a bound method that looks for what was added; its object is not kept alive.
+        inventory: tells whether something was added.
+        follow: a bound method that lets it join; its object is not kept alive.
     """
 
-    def __init__(self, follow: Callable[[], None]) -> None:
+    def __init__(self, inventory: Inventory, follow: Callable[[], None]) -> None:
+        self._inventory = inventory
         self._follow = weakref.WeakMethod(follow)
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Look for what was added."""
-        if torch.compiler.is_compiling() or not is_recording(model):
+        if is_recording(model) and not torch.compiler.is_compiling():
+            self.look()
+
+    def look(self) -> None:
+        """Let join what was added, if anything was; in a forward that is recorded."""
+        if not self._inventory.has_changed():
             return
         follow = self._follow()
         if follow is not None:

@@ -8,23 +8,27 @@ import torch
 from torch import nn
 
 from regularizers.attach import _ops
+from regularizers.attach._following import Following
 from regularizers.attach._hooks import Hook, check_untraced, is_recording
 from regularizers.attach._ledger import Ledger
 
 
 class Begin(Hook):
-    """Pre-hook of the model: a forward begins."""
+    """Pre-hook of the model: a forward begins, with what was added since the last."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, following: Following) -> None:
         self._ledger = ledger
+        self._following = following
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Hold what is recorded from here on until the forward has ended."""
         if is_recording(model) and not self._ledger.closed:
-            if not torch.compiler.is_compiling():
+            compiling = torch.compiler.is_compiling()
+            if not compiling:
                 check_untraced("the model")
+                self._following.look()
             self._ledger.begin()
-            if torch.compiler.is_compiling():
+            if compiling:
                 # asked once for all sites: the compiler cannot look into the question
                 self._ledger.backward_id = _ops.backward_id(torch.zeros(()))
 

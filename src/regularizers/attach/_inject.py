@@ -9,6 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._collect import total
 from regularizers.attach._entry import ScaleFrom
+from regularizers.attach._following import Following
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._masks import Masks
 from regularizers.attach._pause import Pause
@@ -42,9 +43,12 @@ class Injection:
         """The last value of each penalty; none of what only compiled programs have computed."""
         return self._latest or None
 
-    def attach(self, gauges: Mapping[str, Gauge]) -> list[RemovableHandle]:
-        """Put the hooks in."""
-        return [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
+    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
+        """Put the hooks in; `following` lets outputs join that are added later."""
+        handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
+        if self._sites.activities:
+            handles.append(self._model.register_forward_pre_hook(following, prepend=True))
+        return handles
 
     def add(
         self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]

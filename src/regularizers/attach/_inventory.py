@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from torch import nn
 
@@ -26,32 +25,27 @@ class Inventory:
     def take(self) -> None:
         """Remember what is there now."""
         modules = list(self._model.modules())
-        self._homes = [module._modules for module in modules]
-        self._parents = [home for home in self._homes if home]
-        self._weights = [module._parameters for module in modules]
+        self._homes: list[Mapping[str, object]] = [
+            *[module._modules for module in modules],
+            *[module._parameters for module in modules],
+        ]
+        self._parents = [module._modules for module in modules if module._modules]
         self._empty = [
-            (weights, name)
-            for weights in self._weights
-            for name, weight in weights.items()
+            (module._parameters, name)
+            for module in modules
+            for name, weight in module._parameters.items()
             if weight is None
         ]
-        self._sizes = self._count()
-        self._children = self._list_children()
+        self._sizes = list(map(len, self._homes))
+        self._children = list(chain.from_iterable(map(dict.values, self._parents)))
 
     def has_changed(self) -> bool:
         """Return whether something else is there than was remembered."""
-        if self._count() != self._sizes:
-            return True
-        children = self._list_children()
-        return not all(map(operator.is_, children, self._children)) or any(
-            weights.get(name) is not None for weights, name in self._empty
+        return (
+            list(map(len, self._homes)) != self._sizes
+            or list(chain.from_iterable(map(dict.values, self._parents))) != self._children
+            or (bool(self._empty) and any(home.get(name) is not None for home, name in self._empty))
         )
-
-    def _count(self) -> list[int]:
-        return [*map(len, self._homes), *map(len, self._weights)]
-
-    def _list_children(self) -> list[nn.Module | None]:
-        return list(itertools.chain.from_iterable(map(dict.values, self._parents)))
 
 
 class Links:

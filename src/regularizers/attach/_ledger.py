@@ -69,6 +69,7 @@ class Ledger:
         self._called_itself = False
         self._thread: int | None = None
         self._several = False
+        self._holds_compiled = False
 
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Take what one tap read."""
@@ -76,13 +77,20 @@ class Ledger:
         if thread != self._thread:
             self._several = self._several or self._thread is not None
             self._thread = thread
-        self.hold(records)
+        if self._running is not None:
+            self._running.extend(records)
+        else:
+            self._record_outside(records)
 
     def hold(self, records: Sequence[AnyRecord]) -> None:
         """Take what one tap read within compiled code, whose records know their thread."""
+        self._holds_compiled = True
         if self._running is not None:
             self._running.extend(records)
-            return
+        else:
+            self._record_outside(records)
+
+    def _record_outside(self, records: Sequence[AnyRecord]) -> None:
         for record in records:
             known = self._outside.setdefault(record.key, [])
             if len(known) == self.max_uncollected:
@@ -131,7 +139,7 @@ class Ledger:
         self._forwards, self._outside = [], {}
         self._running, self.backward_id = None, None
         self._dropped, self._called_itself, self._begun = False, False, 0
-        self._thread, self._several = None, False
+        self._thread, self._several, self._holds_compiled = None, False, False
         self.reentrant = None
 
     def records(self) -> Iterator[AnyRecord]:
@@ -209,6 +217,8 @@ class Ledger:
         here = get_ident()
         if self._several or self._thread not in (None, here):
             return True
+        if not self._holds_compiled:
+            return False
         running = [] if self._running is None else self._running
         for record in itertools.chain(running, *self._forwards, *self._outside.values()):
             said = record.backward_id if isinstance(record, Record) else None

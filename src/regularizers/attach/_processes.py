@@ -44,6 +44,10 @@ class Processes:
         group = self.group
         return 1 if group is None else dist.get_world_size(group)
 
+    def are_unsaid(self) -> bool:
+        """Return whether several processes are running and nothing was said of them."""
+        return self._said is None and _are_several()
+
     def check_said(self, site: str, what: str) -> None:
         """Raise if several processes are running and nothing was said of them.
 
@@ -54,7 +58,7 @@ class Processes:
         Raises:
             RegimeError: the user has to say whether they share one batch.
         """
-        if self._said is None and _are_several():
+        if self.are_unsaid():
             raise RegimeError(
                 f"{site}: {what} is not the same for each process's part of the batch as for the "
                 f"whole; say Regularization(..., process_group='world') if the processes share "

@@ -114,11 +114,8 @@ class Regularization:
         self._applied: Apply | None = None
         self._unusable: str | None = None
         remove_inert_hooks(model)
-        self._handles = self._delivery.attach(self._control.gauges)
-        if self._sites.activities:
-            self._handles.append(
-                model.register_forward_pre_hook(Following(self._follow), prepend=True)
-            )
+        following = Following(self._sites.inventory, self._follow)
+        self._handles = self._delivery.attach(self._control.gauges, following)
         self._loaded = Loaded(model)
         if self._control.changes:
             self._handles += self._loaded.attach()
@@ -458,12 +455,11 @@ class Regularization:
                 f"this Regularization {self._unusable}; attach a new one: "
                 f"Regularization(model, rules)"
             )
-        self._follow()
+        if self._sites.inventory.has_changed():
+            self._follow()
 
     def _follow(self) -> None:
         """Let modules and weights that were added to the model join, where the rules mean them."""
-        if not self._sites.has_changed():
-            return
         replaced = self._sites.replaced()
         if replaced is not None:
             raise CollectionError(

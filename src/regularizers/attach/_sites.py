@@ -128,7 +128,8 @@ class Sites:
     def __init__(self, model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> None:
         self._model, self._rules, self._roles = model, tuple(rules), roles
         self._keys = _Keys()
-        self._inventory = Inventory(model)
+        self.inventory = Inventory(model)
+        """Tells whether modules or weights of the model are others than when it was followed."""
         self._links = Links(model, ())
         self._assumed: dict[str, str] = {}
         self.activities: list[ActivitySite] = []
@@ -168,10 +169,6 @@ class Sites:
                     found[id(parameter.owner), parameter.name, entry.alike] = entry.key
         return found
 
-    def has_changed(self) -> bool:
-        """Return whether modules or weights of the model are others than when it was followed."""
-        return self._inventory.has_changed()
-
     def replaced(self) -> str | None:
         """Return the full name of a module with a site that is no more where it was, if any."""
         return self._links.replaced()
@@ -205,7 +202,7 @@ class Sites:
         names = [name for _, named in modules for name, _ in named]
         names += [parameter.owner_name for meant in weights for parameter in meant]
         self._links = Links(self._model, names)
-        self._inventory.take()
+        self.inventory.take()
         return new
 
     def _join(self, group: WeightGroup, meant: Sequence[Parameter]) -> None:
