@@ -226,15 +226,15 @@ ATTACHED = [
     Mutant(
         "a loss that is injected does not ask for steps",
         "attach/_regularization.py",
-        "        self._check_steps(within_step=True)\n        delivery",
-        "        delivery",
+        "            self._applied.check_steps(within_step=True)\n        delivery",
+        "            pass\n        delivery",
         (unseen("an_injected_loss_says_so_too"),),
     ),
     Mutant(
         "a report does not ask for steps",
         "attach/_regularization.py",
-        "        self._check_steps(within_step=False)\n",
-        "",
+        "            self._applied.check_steps(within_step=False)\n",
+        "            pass\n",
         (unseen("an_update_by_hand_is_noticed"),),
     ),
     Mutant(

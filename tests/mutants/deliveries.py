@@ -283,7 +283,7 @@ COLLECTING = [
     Mutant(
         "a strength that was 0 in the forward is silently missed",
         "attach/_collect.py",
-        "        self._check_unread()\n",
+        "        self._check_unread(records)\n",
         "",
         (zero("a_strength_that_was_0_in_the_forward_comes_too_late"),),
     ),

@@ -141,31 +141,32 @@ class Collect:
         if not self._sites.activities or not torch.is_grad_enabled():
             return
         self._ledger.check_complete()
-        self._check_every_site_fired()
-        self._check_unread()
+        records = list(self._ledger.records())
+        if self._silent:
+            self._check_every_site_fired(records)
+        self._check_unread(records)
         if not torch.compiler.is_compiling():
-            self._ledger.check_alive()
-            self._check_whole_batch()
+            self._ledger.check_alive(records)
+            if self._processes.are_unsaid():
+                self._check_whole_batch(records)
 
-    def _check_whole_batch(self) -> None:
-        """Raise if it matters which processes share the batch, and that was not said."""
-        if not self._processes.are_unsaid():
-            return
-        for record in self._ledger.records():
+    def _check_whole_batch(self, records: Iterable[AnyRecord]) -> None:
+        """Raise if it matters which processes share the batch, since that was not said."""
+        for record in records:
             if isinstance(record, Record) and self._spans_samples(record):
                 self._processes.check_said(record.key, "a penalty of the whole batch")
 
     def _spans_samples(self, record: Record) -> bool:
         return self._term(record.key).spans_samples(record.statistic)
 
-    def _check_every_site_fired(self) -> None:
-        self._silent -= {record.key for record in self._ledger.records()}
+    def _check_every_site_fired(self, records: Iterable[AnyRecord]) -> None:
+        self._silent -= {record.key for record in records}
         for key in self._entries:
             if key in self._silent:
                 raise self._never_fired(self._entries[key])
 
-    def _check_unread(self) -> None:
-        for record in self._ledger.records():
+    def _check_unread(self, records: Iterable[AnyRecord]) -> None:
+        for record in records:
             if isinstance(record, Unread) and (strength := self._strengths[record.key]):
                 self._ledger.clear()
                 raise CollectionError(

@@ -24,18 +24,18 @@ class Following(Hook):
     """
 
     def __init__(self, inventory: Inventory, follow: Callable[[], None]) -> None:
-        self._inventory = inventory
+        self.inventory = inventory
         self._follow = weakref.WeakMethod(follow)
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Look for what was added."""
-        if is_recording(model) and not torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or not is_recording(model):
+            return
+        if self.inventory.has_changed():
             self.look()
 
     def look(self) -> None:
-        """Let join what was added, if anything was; in a forward that is recorded."""
-        if not self._inventory.has_changed():
-            return
+        """Let join what was added, in a forward that is recorded."""
         follow = self._follow()
         if follow is not None:
             with suppress(RegularizersError):  # which the next collection raises again

@@ -19,6 +19,7 @@ class Begin(Hook):
     def __init__(self, ledger: Ledger, following: Following) -> None:
         self._ledger = ledger
         self._following = following
+        self._has_changed = following.inventory.has_changed
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Hold what is recorded from here on until the forward has ended."""
@@ -26,7 +27,8 @@ class Begin(Hook):
             compiling = torch.compiler.is_compiling()
             if not compiling:
                 check_untraced("the model")
-                self._following.look()
+                if self._has_changed():
+                    self._following.look()
             self._ledger.begin()
             if compiling:
                 # asked once for all sites: the compiler cannot look into the question

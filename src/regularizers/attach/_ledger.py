@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import get_ident
 from typing import NamedTuple, TypeAlias
 
@@ -196,13 +196,13 @@ class Ledger:
                 "attach Regularization before the model is first compiled" + self._hint()
             )
 
-    def check_alive(self) -> None:
-        """Raise if a record was made within a transform of `torch.func` that has ended.
+    def check_alive(self, records: Iterable[AnyRecord]) -> None:
+        """Raise if one of the records was made in a transform of `torch.func` that has ended.
 
         Raises:
             CollectionError: one was. What is held is cleared.
         """
-        for record in self.records():
+        for record in records:
             if isinstance(record, Record) and has_ended(record.statistic):
                 self.clear()
                 raise CollectionError(

@@ -140,7 +140,8 @@ class Regularization:
                 "penalty() would count what delivery='inject' adds to the gradient by itself; "
                 "write loss = reg.scale_from(loss), and read values from penalties()"
             )
-        self._check_steps(within_step=True)
+        if self._applied is not None:
+            self._applied.check_steps(within_step=True)
         self._control.used()
         return self._delivery.penalty()
 
@@ -158,7 +159,8 @@ class Regularization:
             RegimeError: the delivery is `"collect"`.
         """
         self._check_usable()
-        self._check_steps(within_step=True)
+        if self._applied is not None:
+            self._applied.check_steps(within_step=True)
         delivery = self._injection("scale_from")
         self._control.used()
         return delivery.scale_from(loss)
@@ -384,7 +386,8 @@ class Regularization:
                 optimizer was seen.
         """
         self._check_usable()
-        self._check_steps(within_step=False)
+        if self._applied is not None:
+            self._applied.check_steps(within_step=False)
         values = self._values()
         if values is None:
             return {}
@@ -433,10 +436,6 @@ class Regularization:
     def __getstate__(self) -> dict[str, object]:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
-
-    def _check_steps(self, *, within_step: bool) -> None:
-        if self._applied is not None:
-            self._applied.check_steps(within_step=within_step)
 
     def _advance(self, optimizer: Optimizer) -> None:
         self._control.advance(device_of(self._model))
