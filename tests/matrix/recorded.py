@@ -82,6 +82,10 @@ def everything(case: Case) -> bool:
     return True
 
 
+def is_ours(method: Method) -> bool:
+    return method.ours
+
+
 def rectified(net: Net) -> None:
     """Let every kernel of a block be the positive part of a parameter."""
     for block in net.blocks:
@@ -108,6 +112,7 @@ REGIMES = [
             takes=_takes(site),
             compiles=True,
             briefly=True,
+            applies=is_ours,
         )
         for site in PRODUCERS
     ],
@@ -122,5 +127,6 @@ REGIMES = [
         takes=has_a_gradient_at_zero,
         compiles=True,
         briefly=True,
+        applies=is_ours,
     ),
 ]

@@ -10,9 +10,16 @@ from matrix.regimes import GROUPS, REGIMES
 _OF_KERNELS = [*GROUPS["Kernels"], *GROUPS["Kernels, within the step"]]
 
 
-def cases_of(regime: Regime, *, full: bool) -> list[Case]:
-    """Return the penalties that a regime is run with; of compiled ones, one of each class."""
-    return [case for case in _chosen(regime, full=full) if regime.takes(case)]
+def cases_of(regime: Regime, *, full: bool, brief: bool = False) -> list[Case]:
+    """Return the penalties that a regime is run with; of compiled ones, one of each class.
+
+    Args:
+        regime: the regime.
+        full: all of them, or a trimmed choice.
+        brief: of a full run, whether the trimmed choice will do where a compiler is in it.
+    """
+    chosen = TRIMMED if brief and regime.compiles else _chosen(regime, full=full)
+    return [case for case in chosen if regime.takes(case)]
 
 
 def _chosen(regime: Regime, *, full: bool) -> list[Case]:
