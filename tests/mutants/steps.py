@@ -71,8 +71,8 @@ STEPS = [
     Mutant(
         "weights that are unfrozen are not seen",
         "attach/step/_apply.py",
-        "[self._holding.look(), *weights, *others]",
-        "[self._holding.look(), *weights]",
+        "return [*found, *[one for n in odd for one in self._depends_on(n)]]",
+        "return found",
         (optimizer("a_frozen_weight_that_the_optimizer_holds_is_penalised_once_it_is_trained"),),
     ),
     Mutant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from regularizers.attach.step._holding import Holding
 from regularizers.attach.step._plan import Plan
 from regularizers.attach.step._steps import Owner, Steps
 from regularizers.attach.step._unseen import UnseenSteps
+
+_is_trainable = operator.attrgetter("requires_grad")
 
 
 class Apply:
@@ -131,9 +134,12 @@ class Apply:
     def _look(self) -> list[object]:
         """Return all that a plan depends on: the same objects as long as the plan holds."""
         weights = list(map(dict.get, self._homes, self._names))
+        found = [self._holding.look(), *weights]
+        with suppress(AttributeError):  # of None, in the place of a weight
+            if all(map(_is_trainable, weights)):
+                return found
         odd = [n for n, w in enumerate(weights) if w is None or not w.requires_grad]
-        others = [one for n in odd for one in self._depends_on(n)]
-        return [self._holding.look(), *weights, *others]
+        return [*found, *[one for n in odd for one in self._depends_on(n)]]
 
     def _depends_on(self, number: int) -> Iterator[object]:
         """Yield what the plan for a weight depends on that is frozen, computed or not there."""
