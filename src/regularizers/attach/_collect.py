@@ -21,6 +21,7 @@ from regularizers.attach._silence import never_fired
 from regularizers.attach._sites import ActivitySite, Entry, Sites
 from regularizers.attach._strengths import Strengths
 from regularizers.attach._together import Reader
+from regularizers.attach._totals import device_of, total
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.taps import Collecting
 from regularizers.errors import CollectionError
@@ -183,19 +184,3 @@ class Collect:
                 without_gradients=entry.site in self._ledger.without_gradients,
             )
         )
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return where the parameters of a model are; the machine's own memory if it has none."""
-    return next(model.parameters(), torch.zeros(())).device
-
-
-def total(values: Iterable[Tensor], model: nn.Module) -> Tensor:
-    """Return the sum of penalties, which may lie on several devices; 0 where there are none."""
-    parts = list(values)
-    if not parts:
-        return torch.zeros((), device=device_of(model))
-    result = parts[0]
-    for part in parts[1:]:
-        result = result + part.to(result.device)
-    return result

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regularizers.attach import _ops, _scale
+from regularizers.attach import _scale
+from regularizers.attach._scale_ops import arm_scale, read_scale
 
 
 class Inject(torch.autograd.Function):
@@ -28,7 +29,7 @@ class Inject(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         if torch.compiler.is_compiling():
-            scale = _ops.read_scale(gradient.detach(), ctx.handle, ctx.site)
+            scale = read_scale(gradient.detach(), ctx.handle, ctx.site)
         else:
             scale = _scale.read(gradient, ctx.handle, ctx.site)
         return gradient, scale.to(ctx.dtype), None, None
@@ -51,6 +52,6 @@ class ScaleFrom(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         if torch.compiler.is_compiling():
             # its result is used, so that the compiler keeps it and keeps it first
-            return _ops.arm_scale(gradient, ctx.handle), None
+            return arm_scale(gradient, ctx.handle), None
         _scale.of(ctx.handle).arm(gradient)
         return gradient, None

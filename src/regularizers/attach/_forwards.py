@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from regularizers.attach import _ops
+from regularizers.attach._backward_id_op import backward_id
 from regularizers.attach._following import Following
 from regularizers.attach._hooks import Hook, check_untraced, is_recording
 from regularizers.attach._ledger import Ledger
@@ -32,7 +32,7 @@ class Begin(Hook):
             self._ledger.begin()
             if compiling:
                 # asked once for all sites: the compiler cannot look into the question
-                self._ledger.backward_id = _ops.backward_id(torch.zeros(()))
+                self._ledger.backward_id = backward_id(torch.zeros(()))
 
 
 class Commit(Hook):

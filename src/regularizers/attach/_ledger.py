@@ -10,22 +10,10 @@ from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from regularizers.attach._record import Record
 from regularizers.attach._regime import has_ended
 from regularizers.attach._silence import REVERSIBLE
 from regularizers.errors import CollectionError, RegimeError
-from regularizers.penalties._frame import Tally
-
-
-class Record(NamedTuple):
-    """What one penalty is a function of, as read from one output."""
-
-    key: str
-    statistic: Tensor
-    tally: Tally
-    backward_id: Tensor | None = None
-    """Of a record made by compiled code: the backward pass it was made in, or minus the thread."""
-    amount: Tensor | None = None
-    """Of a penalty with a target: the total and the count of what it measures."""
 
 
 class Waiting(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from regularizers.attach._names import Wheres, described
 from regularizers.attach._select import as_list
+from regularizers.attach._types import Mask, Select
 from regularizers.control._targets import Target
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._base import Penalty
@@ -18,9 +19,6 @@ from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_
 from regularizers.penalties._proximal import check_proximal
 
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
-Select: TypeAlias = int | str | Callable[[Any], Any]
-Mask: TypeAlias = Callable[..., Any]
-"""From the inputs of a module to a boolean tensor over the leading axes of its output."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch import nn
 
 from regularizers.attach._axis_roles import view_of
-from regularizers.attach._function import penalise
 from regularizers.attach._inventory import Inventory, Links
 from regularizers.attach._names import printable
 from regularizers.attach._parameter import Parameter
@@ -20,10 +18,8 @@ from regularizers.attach._roles import Roles, parameters_of
 from regularizers.attach._rules import Kind, Rule
 from regularizers.attach._select import select_modules
 from regularizers.attach._weights import select_weights
-from regularizers.errors import RegimeError
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._separable import is_separable
 
 
 @dataclass(frozen=True)
@@ -89,25 +85,6 @@ class WeightGroup:
             if site.parameter.trainable and site.parameter.identity not in seen:
                 seen.add(site.parameter.identity)
                 yield site
-
-    def read(self, *, whole_only: bool = False) -> Iterator[tuple[Entry, Tensor]]:
-        """Yield the penalties of the trainable weights as they are now, for a strength of 1.
-
-        Args:
-            whole_only: leave out sharded weights, which all processes have to read together.
-        """
-        for site in self.counted():
-            weight = site.parameter.read()
-            if whole_only and isinstance(weight, DTensor):
-                continue
-            for entry in site.entries:
-                if weight.ndim == 1:
-                    _check_is_whole(weight, entry)
-                axis = entry.term.batch_axis
-                x = weight if entry.view is None else weight.reshape(entry.view)
-                value = penalise(x, entry.term, 0 if axis is None else axis)
-                # of a sharded weight (DTensor) each process has a part of the sum
-                yield entry, value.full_tensor() if isinstance(value, DTensor) else value
 
 
 class Sites:
@@ -222,17 +199,6 @@ def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
         shape = parameter.read().shape
     view, term = view_of(parameter.owner, parameter.name, shape, entry.term, entry.site)
     return dataclasses.replace(entry, view=view, term=term, written=entry.term)
-
-
-def _check_is_whole(weight: Tensor, entry: Entry) -> None:
-    """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
-    additive = is_separable(entry.term) and entry.term.reduce in (None, "sum")
-    if not additive and getattr(weight, "_fsdp_flattened", False):
-        raise RegimeError(
-            f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "
-            f"process, of which {type(entry.term).__name__} cannot be added up; use "
-            f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber or Lp"
-        )
 
 
 def _note(parameter: Parameter) -> str:

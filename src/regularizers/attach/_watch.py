@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regularizers.attach import _gauge, _ops
+from regularizers.attach import _gauge
 from regularizers.attach import _namespace as xp
 from regularizers.attach._outputs import Activation
+from regularizers.attach._pull_op import note_pull
 from regularizers.control._targets import Target, TargetMean
 from regularizers.penalties._arrays import widen
 from regularizers.penalties._elementary import Elementary
@@ -82,7 +83,7 @@ def noted(gradient: Tensor, counted: Tensor | None, pull: _gauge.Pull, handle: i
     """Return `gradient`, of which the gauge has noted how strong it is."""
     if torch.compiler.is_compiling():
         # its result is used, so that the compiler keeps it
-        result: Tensor = _ops.note_pull(gradient, counted, pull, handle)
+        result: Tensor = note_pull(gradient, counted, pull, handle)
         return result
     _gauge.note(gradient, counted, pull, handle)
     return gradient

@@ -13,6 +13,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from regularizers.attach._read_weights import read_weights
 from regularizers.attach._sites import WeightSite
 from regularizers.attach._strengths import Strengths
 from regularizers.attach.step._holding import Holding
@@ -92,7 +93,7 @@ class Apply:
         return {entry.key: torch.zeros(()) for site in sites for entry in site.entries} | {
             entry.key: self._strengths.times(entry.key, unit)
             for group in self._groups
-            for entry, unit in group.read()
+            for entry, unit in read_weights(group)
         }
 
     @torch.no_grad()

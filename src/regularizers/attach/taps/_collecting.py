@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regularizers.attach import _ops, _together
+from regularizers.attach import _together
 from regularizers.attach._absolute import is_sum_of_absolute, sum_of_absolute
+from regularizers.attach._backward_id_op import backward_id
 from regularizers.attach._function import Reading, measure_now
 from regularizers.attach._gauge import Gauge
 from regularizers.attach._hooks import is_recording
@@ -163,10 +164,10 @@ class Collecting(Tap):
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():
-            backward_id = self._ledger.backward_id
-            if backward_id is None:
-                backward_id = _ops.backward_id(records[0].statistic.detach())
-            self._ledger.hold([record._replace(backward_id=backward_id) for record in records])
+            within = self._ledger.backward_id
+            if within is None:
+                within = backward_id(records[0].statistic.detach())
+            self._ledger.hold([record._replace(backward_id=within) for record in records])
             return
         match current_pass():
             case Pass.FORWARD:
