@@ -123,8 +123,8 @@ def test_imports_run_in_no_circle():
 
 def test_the_graph_read_from_the_package_is_not_empty():
     graph = graph_of(*read_package())
-    assert "regularizers.attach._ledger" in graph["regularizers.attach.taps._collecting"]
-    assert "regularizers.errors" in graph["regularizers.penalties._arrays"]
+    assert "regularizers.attach.collect._ledger" in graph["regularizers.attach.collect._tap"]
+    assert "regularizers.errors" in graph["regularizers.penalties.arrays._arrays"]
 
 
 MADE_UP = {

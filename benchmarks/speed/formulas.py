@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
-from regularizers.attach._function import penalise
+from regularizers.attach.reading._measure import penalise
 
 Value = Callable[[Tensor], Tensor]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from matrix.judge import OF_DYNAMO
-from regularizers.attach import _together
+from regularizers.attach.collect import _batched as _together
 
 BOTH = {
     "collection",

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 import regularizers as rz
-from regularizers.attach import _absolute, _together
-from regularizers.attach._absolute import is_sum_of_absolute, sum_of_absolute
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading import _absolute
+from regularizers.attach.reading._absolute import is_sum_of_absolute, sum_of_absolute
 
 LAYOUTS = {
     "contiguous": lambda x: x,

@@ -7,12 +7,7 @@ from torch.nn.utils import parametrizations
 
 import regularizers as rz
 from attach.helpers import mlp
-from regularizers.errors import (
-    CollectionError,
-    ConfigurationError,
-    RegimeError,
-    SelectionError,
-)
+from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
 
 L1 = rz.L1(0.1)
 

@@ -9,7 +9,7 @@ from torch.nn.utils import parametrizations, prune
 from transformers.pytorch_utils import Conv1D
 
 import regularizers as rz
-from regularizers.attach._axis_roles import view_of
+from regularizers.attach.sites._axis_roles import view_of
 from regularizers.errors import ConfigurationError
 
 

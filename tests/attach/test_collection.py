@@ -14,7 +14,7 @@ from attach.helpers import (
     per_sample,
     records,
 )
-from regularizers.attach.taps import _tap
+from regularizers.attach.reading import _tap
 from regularizers.errors import CollectionError
 
 L1 = rz.L1(1.0)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from attach.helpers import batch, mlp, records
-from regularizers.attach._function import penalise
+from regularizers.attach.reading._measure import penalise
 from regularizers.errors import ConfigurationError, RegimeError, StrengthError
 
 L1 = rz.activity(rz.L1(0.5), where="1")

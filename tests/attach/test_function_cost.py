@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from attach.helpers import assert_same_loss_and_gradients
-from regularizers.attach import _together
-from regularizers.attach._function import penalise
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading._measure import penalise
 from regularizers.errors import RegimeError
 
 

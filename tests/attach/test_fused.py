@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import regularizers as rz
-from regularizers.attach import _fused
-from regularizers.attach._function import penalise
+from regularizers.attach.reading import _gpu as _fused
+from regularizers.attach.reading._measure import penalise
 
 SHAPE = (3, 1000)
 

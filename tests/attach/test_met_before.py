@@ -6,9 +6,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach import _together
-from regularizers.attach._ledger import Unread
-from regularizers.attach.taps import _collecting
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.collect import _tap as _collecting
+from regularizers.attach.collect._ledger import Unread
 from regularizers.errors import ShapeError
 
 

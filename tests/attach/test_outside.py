@@ -22,9 +22,12 @@ from penalties.outside import (
     plain,
     several,
 )
-from regularizers.attach import _absolute, _quick, _together
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading import _absolute
+from regularizers.attach.reading import _eager as _quick
 from regularizers.errors import StrengthTypeError
-from regularizers.penalties import Strength, _pieces
+from regularizers.penalties import Strength
+from regularizers.penalties.kernels import _pieces
 
 PATHS = {
     "copies": {},

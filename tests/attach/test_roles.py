@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 import regularizers as rz
 from attach.helpers import sites
-from regularizers.attach._roles import parameters_of
+from regularizers.attach.sites._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 
 

@@ -10,8 +10,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach import _absolute, _quick, _regime
-from regularizers.attach._regime import is_saved_anyway
+from regularizers.attach.reading import _absolute
+from regularizers.attach.reading import _eager as _quick
+from regularizers.modules import _autograd_state as _regime
+from regularizers.modules._autograd_state import is_saved_anyway
 
 ACTIVATIONS = [nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(-1)]
 LARGE = _quick.PIECE + 5

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 import regularizers as rz
 from regularizers.attach.step import _batches
 from regularizers.attach.step._batches import batches
-from regularizers.attach.step._shrinking import Shrinking
-from regularizers.penalties import _pieces
+from regularizers.attach.step._proximal import Shrinking
+from regularizers.penalties.kernels import _pieces
 
 PIECE = 64
 SHAPES = [(7, 5), (1, 1), (4, 6), (3, 5), (PIECE + 3, 1), (5, 40)]

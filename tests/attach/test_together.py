@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 import regularizers as rz
-from regularizers.attach import _together
-from regularizers.attach._ledger import Record, Waiting
-from regularizers.attach._sites import Entry
-from regularizers.attach._together import Reader
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.collect._batched import Reader
+from regularizers.attach.collect._ledger import Waiting
+from regularizers.attach.reading._record import Record
+from regularizers.attach.sites._sites import Entry
 from regularizers.errors import ShapeError
 
 

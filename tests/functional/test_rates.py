@@ -11,7 +11,7 @@ from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.functional._drop_block import block_noise
 from regularizers.functional._dropout import dropout_noise
 from regularizers.functional._gaussian_dropout import gaussian_noise
-from regularizers.penalties._arrays import namespace_of
+from regularizers.penalties.arrays._arrays import namespace_of
 
 N = 100_000
 

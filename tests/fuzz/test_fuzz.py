@@ -14,10 +14,11 @@ from fuzz.shrink import shrink
 from fuzz.thresholds import thresholds
 from fuzz.trial import control, run
 from fuzz.verdict import Invalid, Mismatch, Verdict, check, first_words
-from regularizers.attach import _quick, _together
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading import _eager as _quick
 from regularizers.attach.step import _batches
 from regularizers.errors import RegimeError
-from regularizers.penalties import _pieces
+from regularizers.penalties.kernels import _pieces
 
 BLOCK = 75
 BLOCKS = range(22)
@@ -88,7 +89,7 @@ def test_a_penalty_left_out_of_the_step_is_seen(monkeypatch):
     rules = (RuleSpec("kernel", rz.L1(0.3)),)
     case = Case((Part("a"),), (RegSpec(rules, attached=True),))
     assert run(case).kind == "exact"
-    monkeypatch.setattr("regularizers.attach.step._additions.Additions.add", lambda *_: None)
+    monkeypatch.setattr("regularizers.attach.step._add.Additions.add", lambda *_: None)
     verdict = run(case)
     assert (verdict.kind, verdict.words) == ("wrong", "weight after the step")
 

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from fuzz.case import Thresholds
-from regularizers.attach import _absolute, _quick, _together
-from regularizers.penalties import _pieces
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading import _absolute
+from regularizers.attach.reading import _eager as _quick
+from regularizers.penalties.kernels import _pieces
 
 _ORIGINALS = {
     "small": ("SMALL", _together),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from matrix.methods import Method
 from matrix.penalties import Case
-from regularizers.attach import _together
+from regularizers.attach.collect import _batched as _together
 
 Readings = dict[str, Tensor]
 """Gradients by the name of the parameter, and "loss"."""

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from regularizers.attach import _absolute, _quick, _together
-from regularizers.penalties import _pieces
+from regularizers.attach.collect import _batched as _together
+from regularizers.attach.reading import _absolute
+from regularizers.attach.reading import _eager as _quick
+from regularizers.penalties.kernels import _pieces
 
 _HIGH = 2**40
 
@@ -36,7 +38,7 @@ def sizes(
         if name.startswith(("regularizers.attach", "regularizers.penalties")):
             for threshold, value in wanted.items():
                 if isinstance(known := module.__dict__.get(threshold), int):
-                    if (name, threshold) == ("regularizers.attach._fused", "LARGE"):
+                    if (name, threshold) == ("regularizers.attach.reading._gpu", "LARGE"):
                         continue
                     before.append((module, threshold, known))
                     setattr(module, threshold, value)

@@ -16,28 +16,28 @@ SEVERAL_THREADS = threads("forwards_of_two_threads_are_not_added_up")
 SAVED = [
     Mutant(
         "an array that was saved whole is taken for its signs once it is differentiated again",
-        "attach/_function.py",
+        "attach/reading/_measure.py",
         'ctx.saves = "input" if kept is None else "sign"',
         "ctx.saves = reading.keeps",
         (cell("create_graph=True after relu", "collect", L1),),
     ),
     Mutant(
         "compiled code takes an array that was saved whole for its signs",
-        "attach/_function.py",
+        "attach/reading/_measure.py",
         "ctx.saves = ctx.reading.keeps",
         "ctx.saves = ctx.reading.term.keeps",
         (attach("saved_anyway::compiled_it_keeps_no_signs"),),
     ),
     Mutant(
         "in a recorded backward pass the array is the slope",
-        "attach/_function.py",
+        "attach/reading/_measure.py",
         'if x is not None and ctx.saves == "sign" and term.slope_is_sign:',
         "if x is not None and term.slope_is_sign:",
         (cell("create_graph=True after relu", "collect", L1),),
     ),
     Mutant(
         "a small array that was saved whole is the slope",
-        "attach/_quick.py",
+        "attach/reading/_eager.py",
         'if saved == "sign" and term.slope_is_sign:',
         "if term.slope_is_sign:",
         (cell("create_graph=True after relu", "collect", L1),
@@ -45,21 +45,21 @@ SAVED = [
     ),
     Mutant(
         "a large array that was saved whole is the slope",
-        "attach/_quick.py",
+        "attach/reading/_eager.py",
         'saved == "sign" and term.slope_is_sign\n    if is_separable',
         "term.slope_is_sign\n    if is_separable",
         (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(
         "a backward pass that is recorded is taken for a last one",
-        "attach/_quick.py",
+        "attach/reading/_eager.py",
         "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
         "if torch.compiler.is_compiling():",
         (attach("fused::differentiated_twice_it_is_in_the_graph"),),
     ),
     Mutant(
         "a backward pass that is compiled is taken for one that runs",
-        "attach/_quick.py",
+        "attach/reading/_eager.py",
         "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
         "if torch.is_grad_enabled():",
         (cell("compiled autograd after linear", "collect", SEVERAL),),
@@ -69,7 +69,7 @@ SAVED = [
 PAUSES = [
     Mutant(
         "inject keeps the values of the members of a vmap",
-        "attach/taps/_injecting.py",
+        "attach/inject/_tap.py",
         "if not compiling and not is_of_members(value):",
         "if not compiling:",
         (attach("transforms::under_inject_the_next_step_is_exact"),),
@@ -104,21 +104,21 @@ PAUSES = [
     ),
     Mutant(
         "a paused forward begins one that counts",
-        "attach/_forwards.py",
+        "attach/collect/_forward_boundaries.py",
         "if is_recording(model) and not self._ledger.closed:\n            compiling",
         "if is_recording(model):\n            compiling",
         (attach("paused::a_forward_alone_within_leaves_nothing_to_collect"),),
     ),
     Mutant(
         "a paused forward within another lets it count",
-        "attach/_forwards.py",
+        "attach/collect/_forward_boundaries.py",
         "if is_recording(model) and not self._ledger.closed:\n            self._ledger.commit()",
         "if is_recording(model):\n            self._ledger.commit()",
         (attach("paused::a_forward_that_raises_after_a_pass_through_itself_leaves_no_record"),),
     ),
     Mutant(
         "a paused forward within another ends it",
-        "attach/_forwards.py",
+        "attach/collect/_forward_boundaries.py",
         "if is_recording(model) and not self._ledger.closed:\n            self._ledger.end()",
         "if is_recording(model):\n            self._ledger.end()",
         (attach("paused::a_pass_of_the_model_through_itself"),),
@@ -128,14 +128,14 @@ PAUSES = [
 THREADS = [
     Mutant(
         "a change of thread is forgotten",
-        "attach/_ledger.py",
+        "attach/collect/_ledger.py",
         "self._several = self._several or self._thread is not None",
         "self._several = False",
         (SEVERAL_THREADS,),
     ),
     Mutant(
         "a thread whose forward raised is remembered",
-        "attach/_ledger.py",
+        "attach/collect/_ledger.py",
         "        if not (self._forwards or self._outside):\n"
         "            self._thread, self._several = None, False\n",
         "",
@@ -143,14 +143,14 @@ THREADS = [
     ),
     Mutant(
         "a thread that has collected is remembered",
-        "attach/_ledger.py",
+        "attach/collect/_ledger.py",
         "        self._thread, self._several, self._holds_compiled = None, False, False\n",
         "        self._holds_compiled = False\n",
         (threads("one_thread_after_the_other_is_exact"),),
     ),
     Mutant(
         "a backward pass within another is taken for one of another thread",
-        "attach/_scale.py",
+        "attach/inject/_scale.py",
         "elif self._armed_at[0] != task and self._armed_at[1] != thread:",
         "elif self._armed_at[0] != task:",
         (threads("two_backward_passes_of_one_thread_within_each_other"),),
@@ -160,7 +160,7 @@ THREADS = [
 MARKS = [
     Mutant(
         "marks that are unread are not watched",
-        "attach/_marks.py",
+        "attach/sites/_marks.py",
         "    watch_mark(module)\n",
         "",
         (unread("the_first_backward_pass_warns"),),
@@ -174,14 +174,14 @@ MARKS = [
     ),
     Mutant(
         "a leaf keeps the hook of a mark",
-        "layers/_unread.py",
+        "modules/_unread_marks.py",
         "            handle.remove()  # from a leaf, which outlives the pass\n",
         "",
         (unread("a_leaf_keeps_no_hook"),),
     ),
     Mutant(
         "a site that need not fire is missed by inject",
-        "attach/_inject.py",
+        "attach/inject/_inject.py",
         "if not site.rule.optional:",
         "if True:",
         (attach("optional::under_inject"),),

@@ -5,7 +5,7 @@ from mutants.mutant import Mutant, arrays
 SHRINKING = [
     Mutant(
         "elements are not shrunk to 0 but beyond",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "return x - xp.clip(x, -threshold, threshold)",
         "return x - threshold * xp.sign(x)",
         (arrays("prox::by_hand"),),
@@ -40,7 +40,7 @@ SHRINKING = [
     ),
     Mutant(
         "blocks are shrunk by the sum, whatever the reduction",
-        "penalties/_blocks.py",
+        "penalties/_block_norms.py",
         "threshold = step * per(frame.xp, strength, self.divisor(frame))",
         "threshold = step * strength",
         (arrays("prox::by_hand"),),
@@ -54,35 +54,35 @@ SHRINKING = [
     ),
     Mutant(
         "a block that is NaN becomes 0",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "return xp.where(norm <= threshold, xp.zeros_like(x), x * kept)",
         "return xp.where(norm > threshold, x * kept, xp.zeros_like(x))",
         (arrays("prox::nan_is_seen"),),
     ),
     Mutant(
         "a block with a step of each element is shrunk as if it had one",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "return {shape[axis - missing] for axis in within if axis >= missing} <= {1}",
         "return True",
         (arrays("prox::a_numerical_solver_finds_nothing_better"),),
     ),
     Mutant(
         "the norm of a shrunk block is searched too shortly",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "_ITERATIONS = 10",
         "_ITERATIONS = 6",
         (arrays("prox::blocks_with_as_much_to_shrink_in_every_decade"),),
     ),
     Mutant(
         "the norm of a shrunk block is searched from one side only",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "size = xp.where(high > _FAR * low, xp.sqrt(low) * xp.sqrt(high), low)",
         "size = low",
         (arrays("prox::blocks_with_as_much_to_shrink_in_every_decade"),),
     ),
     Mutant(
         "small blocks are shrunk without scaling first",
-        "penalties/_shrink.py",
+        "penalties/_shrinkage.py",
         "scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))",
         "scale = xp.ones_like(xp.max(xp.abs(x), axis=axes, keepdims=True))",
         (arrays("prox::blocks_of_every_size"),),

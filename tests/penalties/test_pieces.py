@@ -6,10 +6,10 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
-from regularizers.attach import _quick
-from regularizers.attach._function import penalise
-from regularizers.penalties import _pieces
-from regularizers.penalties._pieces import is_large, lie_plainly
+from regularizers.attach.reading import _eager as _quick
+from regularizers.attach.reading._measure import penalise
+from regularizers.penalties.kernels import _pieces
+from regularizers.penalties.kernels._pieces import is_large, lie_plainly
 
 PIECE = 2**12
 SHAPE = (5, PIECE // 2 + 6)
@@ -64,7 +64,7 @@ def counted(monkeypatch):
             taken.append(len(piece[0]))
             yield piece
 
-    monkeypatch.setattr("regularizers.penalties._separable.wide_pieces", wide_pieces)
+    monkeypatch.setattr("regularizers.penalties._elementwise.wide_pieces", wide_pieces)
     return taken
 
 

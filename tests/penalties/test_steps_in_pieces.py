@@ -6,9 +6,10 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
-from regularizers.attach import _quick
-from regularizers.attach._function import penalise
-from regularizers.penalties import _pieces, _steps_in_pieces
+from regularizers.attach.reading import _eager as _quick
+from regularizers.attach.reading._measure import penalise
+from regularizers.penalties.kernels import _differences as _steps_in_pieces
+from regularizers.penalties.kernels import _pieces
 
 SHAPES = {
     "time first": ((40, 3, 50), 0),

@@ -22,7 +22,8 @@ from penalties.outside import (
     several,
 )
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Elementary, Penalty, _pieces
+from regularizers.penalties import Elementary, Penalty
+from regularizers.penalties.kernels import _pieces
 
 REDUCTIONS = [None, "sum", "batch_mean", "mean"]
 

@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
-from regularizers.recipes._labelled import (
-    load_labelled_digits,
-    load_with_labels,
-    load_with_target,
-)
+from regularizers.recipes._labelled import load_labelled_digits, load_with_labels, load_with_target
 
 FLOWERS = "width,colour,length\n" + "".join(
     f"{i}.5,{'red' if i % 3 else 'blue'},{i * i}\n" for i in range(12)

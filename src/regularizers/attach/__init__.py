@@ -1,11 +1,10 @@
 """Penalties attached to PyTorch models: rules, sites, taps, and the one autograd Function."""
 
 from regularizers.attach._activity_rules import activity, ar, tar
-from regularizers.attach._decay_groups import weight_decay_groups
-from regularizers.attach._marks import regularize
 from regularizers.attach._regularization import Regularization
 from regularizers.attach._report import Report
 from regularizers.attach._rules import Rule, bias, kernel
+from regularizers.attach.sites import regularize, weight_decay_groups
 
 __all__ = [
     "Regularization",

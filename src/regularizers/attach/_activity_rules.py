@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Never
 
-from regularizers.attach._names import Wheres, described
-from regularizers.attach._rules import Mask, Rule, Select
+from regularizers.attach._rules import Rule
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Penalty
-from regularizers.penalties._frame import Axes, Reduce
-from regularizers.penalties._schedule import StrengthLike
-from regularizers.penalties._temporal import AR, TAR
+from regularizers.modules import Mask, Select, Wheres, described
+from regularizers.penalties import AR, TAR, Penalty
+from regularizers.penalties.arrays import Axes, Reduce
+from regularizers.penalties.strength import StrengthLike
 
 
 def activity(

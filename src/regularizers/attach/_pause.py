@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from regularizers.attach._ledger import Ledger
-from regularizers.attach._scale import Scale
 from regularizers.attach._weights_in_loss import WeightsInLoss
+
+
+class Closable(Protocol):
+    """What taps write to; while it is closed they do nothing."""
+
+    closed: bool
 
 
 class Pause:
@@ -18,7 +23,7 @@ class Pause:
         weights: what notes the weights of a forward.
     """
 
-    def __init__(self, written: Ledger | Scale, weights: WeightsInLoss) -> None:
+    def __init__(self, written: Closable, weights: WeightsInLoss) -> None:
         self._written, self._weights = written, weights
         self._contexts = 0
         self._is_closed = False

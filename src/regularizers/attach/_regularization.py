@@ -13,31 +13,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._collect import Collect, device_of
-from regularizers.attach._control import Control
-from regularizers.attach._controller import Reached
-from regularizers.attach._following import Following
-from regularizers.attach._hooks import remove_inert_hooks
-from regularizers.attach._inject import Injection
-from regularizers.attach._loaded import Loaded
-from regularizers.attach._marks import marked_rules
-from regularizers.attach._names import Wheres, described, printable
 from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report, Row
-from regularizers.attach._roles import Roles
 from regularizers.attach._rules import Rule, check_are_rules
-from regularizers.attach._select import select_modules
-from regularizers.attach._sites import Sites
-from regularizers.attach._strengths import Strengths
-from regularizers.attach._suited import check_suited
+from regularizers.attach.collect import Collect
+from regularizers.attach.control import Control, Loaded, Reached
+from regularizers.attach.inject import Injection
+from regularizers.attach.reading import device_of
+from regularizers.attach.sites import Following, Roles, Sites, Strengths, check_suited, marked_rules
 from regularizers.attach.step import Apply, Carried, Holding, Owner, Steps, replaced_by
-from regularizers.errors import (
-    CollectionError,
-    ConfigurationError,
-    RegimeError,
-    SelectionError,
-)
-from regularizers.penalties._strength import check_strength
+from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
+from regularizers.modules import Wheres, described, printable, remove_inert_hooks, select_modules
+from regularizers.penalties.strength import check_strength
 
 
 class Regularization:

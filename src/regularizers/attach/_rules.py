@@ -7,16 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from regularizers.attach._names import Wheres, described
-from regularizers.attach._select import as_list
-from regularizers.attach._types import Mask, Select
-from regularizers.control._targets import Target
+from regularizers.control import Target
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Penalty
-from regularizers.penalties._difference import Difference
-from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Axes, Reduce, check_batch_axis, check_reduce
-from regularizers.penalties._proximal import check_proximal
+from regularizers.modules import Mask, Select, Wheres, as_list, described
+from regularizers.penalties import Difference, Elementary, Penalty, check_proximal
+from regularizers.penalties.arrays import Axes, Reduce, check_batch_axis, check_reduce
 
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 

@@ -11,13 +11,10 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import Hook, is_recording
-from regularizers.attach._parameter import Parameter
-from regularizers.attach._read_weights import read_weights
-from regularizers.attach._sites import Sites
-from regularizers.attach._strengths import Strengths
-from regularizers.attach._weights import check_is_whole
+from regularizers.attach.reading import read_weights
+from regularizers.attach.sites import Parameter, Sites, Strengths, check_is_whole
 from regularizers.errors import RegimeError
+from regularizers.modules import Hook, is_recording
 
 
 class WeightsInLoss:

@@ -4,15 +4,25 @@ A penalty takes one in the place of a number: `L1(LinearWarmup(1e-3, steps=1000)
 is known to the Regularization alone.
 """
 
+from regularizers.control._average import Average
+from regularizers.control._diagnosis import Diagnosis
+from regularizers.control._law import QUIET, Law
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
-from regularizers.control._targets import TargetActive, TargetMean, TargetNorm
+from regularizers.control._steps import at_step
+from regularizers.control._targets import Target, TargetActive, TargetMean, TargetNorm
 
 __all__ = [
+    "QUIET",
+    "Average",
     "Constant",
     "Cosine",
+    "Diagnosis",
+    "Law",
     "LinearWarmup",
     "Piecewise",
+    "Target",
     "TargetActive",
     "TargetMean",
     "TargetNorm",
+    "at_step",
 ]

@@ -10,9 +10,8 @@ from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._call import call_of
-from regularizers.penalties._schedule import Schedule
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties.arrays import call_of
+from regularizers.penalties.strength import Schedule, check_strength
 
 Points: TypeAlias = tuple[tuple[int, float], ...]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from regularizers.errors import StrengthError, StrengthTypeError
-from regularizers.penalties._schedule import Schedule
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties.strength import Schedule, check_strength
 
 
 def at_step(schedule: Schedule, step: int, site: str) -> float:

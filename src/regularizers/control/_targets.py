@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array
-from regularizers.penalties._call import call_of
-from regularizers.penalties._frame import Frame
-from regularizers.penalties._strength import Strength, check_strength
+from regularizers.penalties.arrays import Array, Frame, call_of
+from regularizers.penalties.strength import Strength, check_strength
 
 
 class Amount(NamedTuple):

@@ -13,7 +13,7 @@ from regularizers.functional._normalized import (
     Standardised,
 )
 from regularizers.functional._settings import check_epsilon, check_momentum
-from regularizers.penalties._arrays import Array, cast, detached, namespace_of, widen
+from regularizers.penalties.arrays import Array, cast, detached, namespace_of, widen
 
 Statistics: TypeAlias = RunningStatistics | tuple[Array, Array]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
-from regularizers.penalties._arrays import Array, Namespace, namespace_of
-from regularizers.penalties._frame import normalise_axes
+from regularizers.penalties.arrays import Array, Namespace, namespace_of, normalise_axes
 
 
 class Channels:

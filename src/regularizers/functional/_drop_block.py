@@ -6,7 +6,7 @@ from regularizers.errors import ShapeError
 from regularizers.functional._noised import Noised, noised, unchanged
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_block_size, check_rate
-from regularizers.penalties._arrays import Array, Namespace, namespace_of, size_of
+from regularizers.penalties.arrays import Array, Namespace, namespace_of, size_of
 
 
 def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noised:

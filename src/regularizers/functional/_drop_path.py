@@ -6,8 +6,7 @@ from regularizers.functional._dropout import dropout_noise
 from regularizers.functional._noised import Noised, noised, unchanged
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_rate
-from regularizers.penalties._arrays import Array, namespace_of
-from regularizers.penalties._frame import Axes, normalise_axes
+from regularizers.penalties.arrays import Array, Axes, namespace_of, normalise_axes
 
 
 def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0) -> Noised:

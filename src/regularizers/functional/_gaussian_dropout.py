@@ -5,7 +5,7 @@ from __future__ import annotations
 from regularizers.functional._noised import Noised, noised, unchanged
 from regularizers.functional._random import Generator, normal
 from regularizers.functional._settings import check_rate
-from regularizers.penalties._arrays import Array, namespace_of
+from regularizers.penalties.arrays import Array, namespace_of
 
 
 def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:

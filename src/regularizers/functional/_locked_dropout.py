@@ -6,8 +6,7 @@ from regularizers.functional._dropout import dropout_noise
 from regularizers.functional._noised import Noised, noised, unchanged
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_rate
-from regularizers.penalties._arrays import Array, namespace_of
-from regularizers.penalties._frame import check_axis, normalise_axes
+from regularizers.penalties.arrays import Array, check_axis, namespace_of, normalise_axes
 
 
 def locked_dropout(x: Array, /, rate: float, rng: Generator, *, time_axis: int) -> Noised:

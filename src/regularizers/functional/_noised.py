@@ -7,7 +7,7 @@ from typing import NamedTuple
 import array_api_compat
 
 from regularizers.errors import ShapeError
-from regularizers.penalties._arrays import Array, Namespace, cast, namespace_of
+from regularizers.penalties.arrays import Array, Namespace, cast, namespace_of
 
 
 class Noised(NamedTuple):

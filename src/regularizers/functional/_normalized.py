@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from regularizers.functional._noised import check_cotangent
-from regularizers.penalties._arrays import Array, cast, namespace_of
+from regularizers.penalties.arrays import Array, cast, namespace_of
 
 
 class RunningStatistics(NamedTuple):

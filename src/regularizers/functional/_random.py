@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace
+from regularizers.penalties.arrays import Array, Namespace
 
 Generator: TypeAlias = Any
 """`numpy.random.Generator`, `torch.Generator` or None, a JAX key; there is no common type."""

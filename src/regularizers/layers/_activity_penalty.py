@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.layers._unread import watch
+from regularizers.modules import watch
 from regularizers.penalties import Penalty
 
 

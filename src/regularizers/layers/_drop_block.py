@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
-from regularizers.functional._drop_block import block_noise
-from regularizers.functional._settings import check_block_size
+from regularizers.functional.noise import block_noise, check_block_size
 from regularizers.layers._noise import NoiseLayer, wide
 
 

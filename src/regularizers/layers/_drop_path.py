@@ -6,10 +6,9 @@ import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from regularizers.functional._drop_path import one_for_each_sample
-from regularizers.functional._dropout import dropout_noise
+from regularizers.functional.noise import dropout_noise, one_for_each_sample
 from regularizers.layers._noise import NoiseLayer, wide
-from regularizers.penalties._frame import Axes, check_batch_axis
+from regularizers.penalties.arrays import Axes, check_batch_axis
 
 
 class DropPath(NoiseLayer):

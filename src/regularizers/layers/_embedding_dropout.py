@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.functional._dropout import dropout_noise
+from regularizers.functional.noise import dropout_noise
 from regularizers.layers._noise import NoiseLayer, wide
 from regularizers.layers._plain_names import loads_plain_names
 

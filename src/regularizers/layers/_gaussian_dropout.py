@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regularizers.functional._gaussian_dropout import gaussian_noise
+from regularizers.functional.noise import gaussian_noise
 from regularizers.layers._noise import NoiseLayer, wide
 
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.functional._dropout import dropout_noise
-from regularizers.functional._locked_dropout import one_for_all_steps
+from regularizers.functional.noise import dropout_noise, one_for_all_steps
 from regularizers.layers._noise import NoiseLayer, wide
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ArrayTypeError
-from regularizers.functional._settings import check_rate
+from regularizers.functional.noise import check_rate
 
 
 class NoiseLayer(nn.Module, ABC):

@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
-from regularizers.functional._dropout import dropout_noise
+from regularizers.functional.noise import dropout_noise
 from regularizers.layers._noise import NoiseLayer, wide
 from regularizers.layers._plain_names import loads_plain_names
 from regularizers.layers._substitution import Place, substituted

@@ -11,16 +11,20 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import Hook
-from regularizers.attach._masks import mask_of, masked
-from regularizers.attach._outputs import Activation
-from regularizers.attach._regime import may_hold_a_part_of_the_units, never_compiled
-from regularizers.attach._rules import Mask
 from regularizers.errors import RegimeError
-from regularizers.monitor import _program
+from regularizers.modules import (
+    Activation,
+    Hook,
+    Mask,
+    mask_of,
+    masked,
+    may_hold_a_part_of_the_units,
+    never_compiled,
+)
+from regularizers.monitor import _compiled_ops as _program
+from regularizers.monitor._observer import Watch
 from regularizers.monitor._sources import Source
-from regularizers.monitor._watch import Watch
-from regularizers.penalties._frame import Axes
+from regularizers.penalties.arrays import Axes
 
 NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 

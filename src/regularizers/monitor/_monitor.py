@@ -11,19 +11,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._hooks import remove_inert_hooks
-from regularizers.attach._names import Wheres, described
-from regularizers.attach._rules import Mask, Select
-from regularizers.attach._select import select_modules
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
+from regularizers.modules import Mask, Select, Wheres, described, remove_inert_hooks, select_modules
 from regularizers.monitor._gate import During, Gate
 from regularizers.monitor._hooks import Begin, End, Tap
+from regularizers.monitor._observer import Watch
 from regularizers.monitor._places import Pairs, Place, resolve
 from regularizers.monitor._readings import Readings
 from regularizers.monitor._report import MonitorReport
-from regularizers.monitor._watch import Watch
-from regularizers.monitor.metrics._streaming import Streaming
-from regularizers.penalties._frame import Axes, check_batch_axis
+from regularizers.monitor.metrics import Streaming
+from regularizers.penalties.arrays import Axes, check_batch_axis
 
 
 class Monitor:

@@ -8,23 +8,22 @@ from typing import TypeAlias
 
 from torch import nn
 
-from regularizers.attach._names import Where, Wheres, printable
-from regularizers.attach._rules import Select
-from regularizers.attach._select import select_modules
 from regularizers.errors import ConfigurationError
+from regularizers.modules import Select, Where, Wheres, printable, select_modules
 from regularizers.monitor._reading import Reading
 from regularizers.monitor._sinks import Pair, PairSink, Sink, SiteSink
 from regularizers.monitor._sources import Source, output_of
-from regularizers.monitor.metrics._active_units import ActiveUnits
-from regularizers.monitor.metrics._dead_units import DeadUnits
-from regularizers.monitor.metrics._explained_variance import (
+from regularizers.monitor.metrics import (
+    ActiveUnits,
+    DeadUnits,
     ExplainedVariance,
     FractionOfVarianceUnexplained,
+    MeanActivation,
+    Metric,
+    Norm,
+    PairMetric,
+    Streaming,
 )
-from regularizers.monitor.metrics._mean_activation import MeanActivation
-from regularizers.monitor.metrics._metric import Metric, PairMetric
-from regularizers.monitor.metrics._norm import Norm
-from regularizers.monitor.metrics._streaming import Streaming
 
 Pairs: TypeAlias = Mapping[str, tuple[Source | Where, Source | Where]]
 """Targets and their reconstructions by the name of the pair; a `where` means an output."""

@@ -6,10 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from regularizers.monitor._report import Row, general_notes
-from regularizers.monitor.metrics._metric import Metric, PairMetric
-from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._seen import Seen
-from regularizers.monitor.metrics._streaming import Streaming, named
+from regularizers.monitor.metrics import Metric, PairMetric, Samples, Seen, Streaming, named
 
 
 class Reading:

@@ -9,8 +9,7 @@ import torch.distributed as dist
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.monitor._reading import Reading
 from regularizers.monitor._report import MonitorReport
-from regularizers.monitor.metrics._across import of_every_process
-from regularizers.monitor.metrics._streaming import Streaming, named
+from regularizers.monitor.metrics import Streaming, named, of_every_process
 
 
 class Readings:

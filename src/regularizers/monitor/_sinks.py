@@ -6,11 +6,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from regularizers.attach._outputs import Activation
+from regularizers.modules import Activation
 from regularizers.monitor._reading import Reading
-from regularizers.monitor.metrics._metric import check_same_shape
-from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import named
+from regularizers.monitor.metrics import Samples, check_same_shape, named
 
 
 class Sink(Protocol):

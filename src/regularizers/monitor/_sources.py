@@ -8,12 +8,19 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from regularizers.attach._names import Where, described, printable
-from regularizers.attach._nested import refuse_nested
-from regularizers.attach._outputs import Activation, activation_of, check_is_no_proxy, describe
-from regularizers.attach._rules import Select
-from regularizers.attach._select import select_modules
 from regularizers.errors import OutputError, SelectionError
+from regularizers.modules import (
+    Activation,
+    Select,
+    Where,
+    activation_of,
+    check_is_no_proxy,
+    describe,
+    described,
+    printable,
+    refuse_nested,
+    select_modules,
+)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from regularizers.attach._regime import is_transformed
 from regularizers.errors import RegimeError
+from regularizers.modules import is_transformed
 
 
 def outside() -> AbstractContextManager[object]:

@@ -3,10 +3,11 @@
 Nothing here imports an array library; what an array can do is asked of the array.
 """
 
-from regularizers.penalties._activity import ActivityRegularization
-from regularizers.penalties._base import Penalty, Sum
 from regularizers.penalties._budget import Budget
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._by_name import ActivityRegularization
+from regularizers.penalties._difference import Difference
+from regularizers.penalties._elementary import Elementary, Keeps
+from regularizers.penalties._elementwise import Separable, is_separable
 from regularizers.penalties._group_lasso import GroupLasso
 from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
@@ -14,29 +15,39 @@ from regularizers.penalties._l1 import L1
 from regularizers.penalties._l1l2 import L1L2
 from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._lp import Lp
-from regularizers.penalties._orthogonal import Orthogonal
-from regularizers.penalties._schedule import Schedule
-from regularizers.penalties._strength import Strength
+from regularizers.penalties._orthogonal import Orthogonal, Several
+from regularizers.penalties._penalty import Penalty, Sum
+from regularizers.penalties._proximal import STAGES, check_proximal, is_number, proximal
 from regularizers.penalties._temporal import AR, TAR, Temporal
+from regularizers.penalties.strength import Schedule, Strength
 
 __all__ = [
     "AR",
     "L1",
     "L1L2",
+    "STAGES",
     "TAR",
     "ActivityRegularization",
     "Budget",
+    "Difference",
     "Elementary",
     "GroupLasso",
     "Huber",
     "KLSparsity",
+    "Keeps",
     "L2Norm",
     "L2Squared",
     "Lp",
     "Orthogonal",
     "Penalty",
     "Schedule",
+    "Separable",
+    "Several",
     "Strength",
     "Sum",
     "Temporal",
+    "check_proximal",
+    "is_number",
+    "is_separable",
+    "proximal",
 ]

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._base import Penalty
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary, Keeps
-from regularizers.penalties._frame import Frame, Tally
-from regularizers.penalties._schedule import StrengthLike
-from regularizers.penalties._settings import check_not_negative
+from regularizers.penalties._penalty import Penalty
+from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, check_not_negative
+from regularizers.penalties.strength import StrengthLike
 
 
 @dataclass(frozen=True, repr=False)

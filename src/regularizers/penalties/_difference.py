@@ -7,13 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.penalties._arrays import Array, Namespace, is_wide, size_of, with_zeros
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame, Tally, check_axis, normalise_axes
-from regularizers.penalties._pieces import library_of, lie_plainly
-from regularizers.penalties._separable import Separable, is_separable
-from regularizers.penalties._steps_in_pieces import (
+from regularizers.penalties._elementwise import Separable, is_separable
+from regularizers.penalties.arrays import (
+    Array,
+    Frame,
+    Namespace,
+    Tally,
+    check_axis,
+    is_wide,
+    normalise_axes,
+    size_of,
+    with_zeros,
+)
+from regularizers.penalties.kernels import (
     add_slope_of_differences,
+    library_of,
+    lie_plainly,
     slope_of_differences,
     sum_of_differences,
 )

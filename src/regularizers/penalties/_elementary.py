@@ -7,13 +7,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, TypeAlias
 
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._base import Reduced
-from regularizers.penalties._frame import Frame, Tally, normalise_axes, per
-from regularizers.penalties._schedule import StrengthLike, as_strength
-from regularizers.penalties._shrink import Stage, Step
-from regularizers.penalties._strength import is_factor
+from regularizers.penalties._penalty import Reduced
+from regularizers.penalties._shrinkage import Stage, Step
 from regularizers.penalties._subclass import check_settings
+from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, normalise_axes, per
+from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
 
 Keeps: TypeAlias = Literal["input", "sign", "nothing"]
 """What of an array a backward pass saves."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from regularizers.errors import ShapeError
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._blocks import Blocks
-from regularizers.penalties._frame import (
+from regularizers.penalties._block_norms import Blocks
+from regularizers.penalties._shrinkage import Stage
+from regularizers.penalties.arrays import (
+    Array,
     Axes,
     Frame,
+    Namespace,
     Side,
     Tally,
     check_axes,
@@ -20,7 +22,6 @@ from regularizers.penalties._frame import (
     numbered,
     per,
 )
-from regularizers.penalties._shrink import Stage
 
 
 @dataclass(frozen=True, repr=False)

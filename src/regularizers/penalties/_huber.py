@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._separable import Separable
-from regularizers.penalties._settings import check_positive
+from regularizers.penalties._elementwise import Separable
+from regularizers.penalties.arrays import Array, Namespace, check_positive
 
 
 @dataclass(frozen=True, repr=False)

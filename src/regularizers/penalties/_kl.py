@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import Frame, Tally, live, per
+from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, live, per
 
 
 @dataclass(frozen=True, repr=False)

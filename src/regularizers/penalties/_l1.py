@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import array_api_compat
 
-from regularizers.penalties._arrays import Array, Namespace, sum_of
-from regularizers.penalties._frame import Frame, per
-from regularizers.penalties._separable import Separable
-from regularizers.penalties._shrink import Stage, Step, shrink_elements
-from regularizers.penalties._sums import sum_of_products
+from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._shrinkage import Stage, Step, shrink_elements
+from regularizers.penalties.arrays import Array, Frame, Namespace, per, sum_of
+from regularizers.penalties.kernels import sum_of_products
 
 
 @dataclass(frozen=True, repr=False)

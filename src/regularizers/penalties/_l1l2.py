@@ -6,12 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
-from regularizers.penalties._base import Reduced
 from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Squared
-from regularizers.penalties._schedule import StrengthLike, as_strength
-from regularizers.penalties._strength import is_factor
+from regularizers.penalties._penalty import Reduced
+from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
 
 
 @dataclass(frozen=True, repr=False)

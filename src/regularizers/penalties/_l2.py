@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._blocks import Blocks
-from regularizers.penalties._frame import Frame, Tally, per
-from regularizers.penalties._separable import Separable
-from regularizers.penalties._shrink import Stage, Step
-from regularizers.penalties._sums import sum_of_squares
+from regularizers.penalties._block_norms import Blocks
+from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._shrinkage import Stage, Step
+from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, per
+from regularizers.penalties.kernels import sum_of_squares
 
 
 @dataclass(frozen=True, repr=False)

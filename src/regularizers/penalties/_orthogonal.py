@@ -7,19 +7,22 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace, matmul
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import (
+from regularizers.penalties.arrays import (
+    Array,
     Axes,
     Frame,
+    Namespace,
     Side,
     Tally,
     is_side,
+    matmul,
+    nonzero,
     normalise_axes,
     numbered,
     per,
+    scaled_norm,
 )
-from regularizers.penalties._norm import nonzero, scaled_norm
 
 
 class Several(tuple[int, ...]):

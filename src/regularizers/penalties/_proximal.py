@@ -8,15 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
-from regularizers.penalties._arrays import (
-    Array,
-    Namespace,
-    beside,
-    namespace_of,
-    size_of,
-    widen,
-)
-from regularizers.penalties._shrink import Stage, Step
+from regularizers.penalties._shrinkage import Stage, Step
+from regularizers.penalties.arrays import Array, Namespace, beside, namespace_of, size_of, widen
 
 if TYPE_CHECKING:
     from regularizers.penalties._elementary import Elementary

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._arrays import Array, Namespace
-from regularizers.penalties._frame import Tally, per
+from regularizers.penalties.arrays import Array, Namespace, Tally, per
 
 _FACE = ("__call__", "gradient", "value_and_gradient", "apply", "prox")
 

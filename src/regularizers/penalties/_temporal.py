@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._base import Penalty
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._frame import check_axis
 from regularizers.penalties._l2 import L2Squared
-from regularizers.penalties._schedule import StrengthLike, as_strength
-from regularizers.penalties._strength import is_factor
+from regularizers.penalties._penalty import Penalty
+from regularizers.penalties.arrays import check_axis
+from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,13 +13,12 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._read_weights import read_weights
-from regularizers.attach._sites import WeightSite
-from regularizers.attach._strengths import Strengths
-from regularizers.attach.step._holding import Holding
+from regularizers.attach.reading import read_weights
+from regularizers.attach.sites import Strengths, WeightSite
+from regularizers.attach.step._optimizer_hooks import Owner, Steps
+from regularizers.attach.step._ownership import Holding
 from regularizers.attach.step._plan import Plan
-from regularizers.attach.step._steps import Owner, Steps
-from regularizers.attach.step._unseen import UnseenSteps
+from regularizers.attach.step._unseen_steps import UnseenSteps
 
 _is_trainable = operator.attrgetter("requires_grad")
 

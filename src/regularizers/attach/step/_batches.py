@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from regularizers.penalties._pieces import PIECE, lie_plainly, pieces
+from regularizers.penalties.kernels import PIECE, lie_plainly, pieces
 
 _ELSEWHERE = 2**26
 """Elements of a batch on another device, where it only bounds the memory of temporaries."""

@@ -8,12 +8,11 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from regularizers.attach._sites import Entry, WeightSite
-from regularizers.attach._strengths import Strengths
-from regularizers.attach.step._additions import Additions
-from regularizers.attach.step._alike import put_together
+from regularizers.attach.sites import Entry, Strengths, WeightSite
+from regularizers.attach.step._add import Additions
+from regularizers.attach.step._proximal import Shrinking
+from regularizers.attach.step._proximal_foreach import put_together
 from regularizers.attach.step._pruned import PrunedAddition, pruned_addition
-from regularizers.attach.step._shrinking import Shrinking
 
 
 class Plan:

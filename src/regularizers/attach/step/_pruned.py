@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regularizers.attach._sites import Entry
-from regularizers.attach.step._slopes import Slopes, constant_at, slopes_of
+from regularizers.attach.sites import Entry
+from regularizers.attach.step._gradients import Slopes, constant_at, slopes_of
 
 
 @dataclass(frozen=True)

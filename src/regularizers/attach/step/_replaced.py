@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from torch.optim import Optimizer
 
-from regularizers.attach.step._steps import Owner, owners
+from regularizers.attach.step._optimizer_hooks import Owner, owners
 from regularizers.errors import RegimeError
 
 

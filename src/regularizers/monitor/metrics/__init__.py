@@ -1,1 +1,39 @@
 """What can be measured of activations, one definition a file."""
+
+from regularizers.monitor.metrics._active_units import ActiveUnits
+from regularizers.monitor.metrics._dead_units import DeadUnits
+from regularizers.monitor.metrics._density import DensityHistogram, Histogram
+from regularizers.monitor.metrics._explained_variance import (
+    ExplainedVariance,
+    FractionOfVarianceUnexplained,
+)
+from regularizers.monitor.metrics._gather import of_every_process
+from regularizers.monitor.metrics._hoyer import HoyerSparsity
+from regularizers.monitor.metrics._mean_activation import MeanActivation
+from regularizers.monitor.metrics._metric import Metric, PairMetric, check_same_shape
+from regularizers.monitor.metrics._norm import Norm
+from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._saturation import Saturation
+from regularizers.monitor.metrics._seen import Seen
+from regularizers.monitor.metrics._streaming import Streaming, named
+
+__all__ = [
+    "ActiveUnits",
+    "DeadUnits",
+    "DensityHistogram",
+    "ExplainedVariance",
+    "FractionOfVarianceUnexplained",
+    "Histogram",
+    "HoyerSparsity",
+    "MeanActivation",
+    "Metric",
+    "Norm",
+    "PairMetric",
+    "Samples",
+    "Saturation",
+    "Seen",
+    "Streaming",
+    "check_same_shape",
+    "named",
+    "of_every_process",
+]

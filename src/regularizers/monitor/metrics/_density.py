@@ -12,7 +12,7 @@ from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples, widest
 from regularizers.monitor.metrics._streaming import State
-from regularizers.penalties._settings import check_not_negative
+from regularizers.penalties.arrays import check_not_negative
 
 
 class Histogram(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor
 from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import State, Streaming, named
-from regularizers.penalties._frame import Axes
+from regularizers.penalties.arrays import Axes
 
 
 class Metric(Streaming):

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from regularizers.attach._masks import masked
-from regularizers.attach._outputs import Activation, describe
 from regularizers.errors import ArrayTypeError
-from regularizers.penalties._frame import Axes, check_batch_axis, normalise_axes
+from regularizers.modules import Activation, describe, masked
+from regularizers.penalties.arrays import Axes, check_batch_axis, normalise_axes
 
 
 def widest(device: torch.device) -> torch.dtype:

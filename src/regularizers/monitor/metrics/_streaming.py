@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
-from regularizers.monitor.metrics._across import of_every_process
+from regularizers.monitor.metrics._gather import of_every_process
 
 State: TypeAlias = dict[str, Tensor]
 """Sums and counts by name: float64 and int64, of shape () or (units,)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
 
 STEPS = 1500

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from regularizers.penalties._strength import check_strength
+from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate
 from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
 

@@ -1,0 +1,95 @@
+"""Statistics of one batch that is spread over several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from regularizers.attach.reading import Record, xp
+from regularizers.errors import CollectionError
+from regularizers.penalties import Elementary
+
+
+def across(
+    records: Sequence[Record],
+    terms: Sequence[Elementary],
+    group: dist.ProcessGroup,
+    device: torch.device,
+    failed: Exception | None,
+) -> list[Record]:
+    """Return `records` with the statistics and tallies of the whole batch in place of the local.
+
+    They are added up before a penalty's nonlinearity, all of them in one differentiable
+    all-reduce, so that every process has the penalty that one process would have of the joined
+    batch. Its gradient is the sum of what all of them send back, which the average that
+    `DistributedDataParallel` takes turns into that of one process.
+
+    Raises:
+        CollectionError: the processes did not record the same sites as often.
+        Exception: what `failed` here; the other processes raise too, rather than wait for ever.
+    """
+    _check_agreement(records, group, device, failed)
+    parts: list[Tensor] = []
+    for record, term in zip(records, terms, strict=True):
+        parts.append(term.to_sum(record.statistic, xp).reshape(-1))
+        if record.tally is not None:
+            parts.append(torch.as_tensor(record.tally).reshape(-1))
+    if not parts:
+        return []
+    flat = torch.cat([part.to(device, torch.float64) for part in parts])
+    totals = iter(AllReduce.apply(flat, group).split([part.numel() for part in parts]))  # type: ignore[no-untyped-call]
+    return [_joined(record, term, totals) for record, term in zip(records, terms, strict=True)]
+
+
+def _joined(record: Record, term: Elementary, totals: Any) -> Record:
+    like = record.statistic
+    total = next(totals).reshape(term.to_sum(like, xp).shape)
+    statistic = term.from_sum(total, xp).to(like.device, like.dtype)
+    if record.tally is None:
+        return record._replace(statistic=statistic)
+    tally = next(totals).reshape(torch.as_tensor(record.tally).shape)
+    return record._replace(statistic=statistic, tally=tally.to(like.device, like.dtype))
+
+
+def _check_agreement(
+    records: Sequence[Record],
+    group: dist.ProcessGroup,
+    device: torch.device,
+    failed: Exception | None,
+) -> None:
+    """Raise on every process if one failed, or if they are not about to reduce the same."""
+    recorded = [(record.key, tuple(record.statistic.shape)) for record in records]
+    number = crc32(repr(recorded).encode())
+    # the largest of n and of -n are opposite only if all processes have the same n
+    signs = torch.tensor([number, -number, failed is not None], dtype=torch.int64, device=device)
+    dist.all_reduce(signs, dist.ReduceOp.MAX, group)
+    largest, smallest, any_failed = signs.tolist()
+    if failed is not None:
+        raise failed
+    if any_failed:
+        raise CollectionError("penalty() raised in another process, whose message says why")
+    if largest != -smallest:
+        sites = ", ".join(f"{key} {list(shape)}" for key, shape in recorded) or "none"
+        raise CollectionError(
+            f"the processes did not record the same sites as often; here they are: {sites}"
+        )
+
+
+class AllReduce(torch.autograd.Function):
+    """The sum over processes, of values and, in the backward pass, of gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup) -> Tensor:
+        ctx.group = group
+        total = x.clone()
+        dist.all_reduce(total, group=group)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return AllReduce.apply(gradient.contiguous(), ctx.group), None  # type: ignore[no-untyped-call]

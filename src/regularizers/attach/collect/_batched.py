@@ -1,0 +1,151 @@
+"""What is done at once for many sites when they are collected.
+
+Most penalties are a number times their statistic: one product for all of them. Small outputs are
+only copied by their taps, and read here: of these the call that reads costs more than the reading.
+A copy is cheap; it is in the graph of what was copied, and nobody else can change it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.collect._ledger import AnyRecord, Waiting
+from regularizers.attach.reading import Record, xp
+from regularizers.attach.sites import Entry
+from regularizers.modules import is_transformed
+from regularizers.penalties import Separable, is_separable
+
+SMALL = 2**14
+"""Elements up to which an output is copied: in float32 64 kilobytes."""
+
+
+class Sums:
+    """Statistics side by side, of each of which a penalty is so many times as much.
+
+    Args:
+        keys: of the penalties.
+        statistics: in one dimension, in their graph.
+        constants: what each is multiplied by for a strength of 1.
+    """
+
+    def __init__(self, keys: Sequence[str], statistics: Tensor, constants: Sequence[float]) -> None:
+        self._keys, self._statistics, self._constants = keys, statistics, constants
+
+    def penalty(self, strengths: Mapping[str, float], values: dict[str, Tensor]) -> Tensor:
+        """Return the sum of the penalties, and add each, outside of the graph, into `values`."""
+        factors = self._statistics.new_tensor(
+            [
+                strengths[key] * constant
+                for key, constant in zip(self._keys, self._constants, strict=True)
+            ]
+        )
+        penalties = self._statistics * factors
+        for key, value in zip(self._keys, penalties.detach().unbind(), strict=True):
+            values[key] = values[key] + value if key in values else value
+        return penalties.sum()
+
+
+class Together(Sums):
+    """The penalty of several copies of one shape and type, read at once."""
+
+    def __init__(self, term: Separable, waiting: Sequence[Waiting]) -> None:
+        self._waiting = waiting
+        self._tally = term.tally(term.frame(xp, waiting[0].x, None))
+        x = torch.stack([record.x for record in waiting])
+        super().__init__(
+            [record.key for record in waiting],
+            MeasureRows.apply(x, term),  # type: ignore[no-untyped-call]
+            [term.constant(self._tally)] * len(waiting),
+        )
+
+    def records(self) -> Iterator[tuple[Waiting, Record]]:
+        """Yield each copy, and what was read of it."""
+        for waiting, statistic in zip(self._waiting, self._statistics.unbind(), strict=True):
+            yield waiting, Record(waiting.key, statistic, self._tally)
+
+
+class Reader:
+    """Reads copies together, those that the same penalty has of the same shape and type.
+
+    Args:
+        entries: every penalty at every site.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        alike: dict[object, Separable] = {}
+        self._terms: dict[str, Separable] = {}
+        for entry in entries:
+            if is_separable(entry.term):
+                unit = dataclasses.replace(entry.term, strength=1.0)
+                self._terms[entry.key] = alike.setdefault(unit, unit)
+
+    def sums(self, records: Sequence[AnyRecord]) -> tuple[list[Sums], list[Record]]:
+        """Return what is proportional to the penalties, and the records of all others."""
+        sums: list[Sums] = [*self._copies(records)]
+        alike: dict[tuple[object, ...], list[Record]] = {}
+        others = []
+        for record in records:
+            if isinstance(record, Record):
+                if self._is_proportional(record):
+                    kind = (record.statistic.dtype, record.statistic.device)
+                    alike.setdefault(kind, []).append(record)
+                else:
+                    others.append(record)
+        for group in alike.values():
+            constants = [self._terms[record.key].constant(record.tally) for record in group]
+            statistics = torch.stack([record.statistic for record in group])
+            sums.append(Sums([record.key for record in group], statistics, constants))
+        return sums, others
+
+    def _is_proportional(self, record: Record) -> bool:
+        """Return whether the penalty is a number times the statistic, which is a number too."""
+        return (
+            record.key in self._terms
+            and record.amount is None
+            and not isinstance(record.tally, Tensor)
+            and type(record.statistic) is Tensor
+            and not is_transformed()
+        )
+
+    def _copies(self, records: Iterable[AnyRecord]) -> list[Together]:
+        """Return the copies among `records` read."""
+        alike: dict[tuple[object, ...], list[Waiting]] = {}
+        for record in records:
+            if isinstance(record, Waiting):
+                x = record.x
+                kind = (id(self._terms[record.key]), x.shape, x.dtype, x.device)
+                alike.setdefault(kind, []).append(record)
+        return [Together(self._terms[waiting[0].key], waiting) for waiting in alike.values()]
+
+    def each_read(self, records: Sequence[Record | Waiting]) -> list[Record]:
+        """Return `records`, in the place of each copy what was read of it."""
+        read = {
+            id(waiting): record
+            for together in self._copies(records)
+            for waiting, record in together.records()
+        }
+        return [record if isinstance(record, Record) else read[id(record)] for record in records]
+
+
+class MeasureRows(torch.autograd.Function):
+    """The statistic of each of several arrays, which lie along the first axis."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, term: Separable) -> Tensor:
+        ctx.term = term
+        ctx.save_for_backward(x)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        sums: Tensor = term.element(xp, wide).reshape(len(x), -1).sum(1)
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, cotangents: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        slope = ctx.term.element_slope(xp, x.to(cotangents.dtype))
+        cotangents = cotangents.reshape(-1, *[1] * (x.ndim - 1))
+        return (cotangents * slope).to(x.dtype), None

@@ -1,0 +1,36 @@
+"""Targets that a site cannot reach, as far as it is known before it is run."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from regularizers.attach.sites import ActivitySite
+from regularizers.control import Target, TargetActive, TargetMean
+from regularizers.errors import ConfigurationError
+from regularizers.penalties import Elementary, KLSparsity
+
+_NEVER_ZERO = (nn.Sigmoid, nn.Softplus, nn.Softmax)
+_BELOW_ONE = (nn.Sigmoid, nn.Tanh, nn.Softmax)
+
+
+def check_reachable(site: ActivitySite, term: Elementary, target: Target) -> None:
+    """Raise a `ConfigurationError` if no strength of `term` can reach its target at `site`."""
+    module = type(site.module).__name__
+    counts_zeros = isinstance(target, TargetActive) and target.threshold == 0
+    if counts_zeros and isinstance(site.module, _NEVER_ZERO):
+        raise ConfigurationError(
+            f"{site.name}: {target!r} counts what is not exactly 0, which the output of a {module} "
+            f"never is; use a ReLU, TargetActive(..., threshold=0.1), or TargetMean"
+        )
+    if not isinstance(target, TargetMean):
+        return
+    if target.mean >= 1 and isinstance(site.module, _BELOW_ONE):
+        raise ConfigurationError(
+            f"{site.name}: {target!r}: the mean output of a {module} is below 1; lower the target"
+        )
+    if isinstance(term, KLSparsity) and target.mean <= term.target:
+        raise ConfigurationError(
+            f"{site.name}: KLSparsity pulls means to its own target, {term.target:g}, and reaches "
+            f"it only as its strength grows without bound; expected a TargetMean above it, got "
+            f"{target.mean:g}; or use L1(TargetMean({target.mean:g}))"
+        )

@@ -1,0 +1,165 @@
+"""Where the schedules and controllers of one regularization stand, step by step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from regularizers.attach._processes import Processes
+from regularizers.attach.control._check_target import check_reachable
+from regularizers.attach.control._controller import Controller, Reached
+from regularizers.attach.reading import Gauge
+from regularizers.attach.sites import ActivitySite, Sites, Strengths
+from regularizers.control import Target, at_step
+from regularizers.errors import ConfigurationError
+from regularizers.penalties.strength import Schedule, check_strength
+
+_UNSTEPPED = 100
+
+
+class Control:
+    """Advances every strength that changes, all of them or none."""
+
+    def __init__(self, sites: Sites, strengths: Strengths, processes: Processes) -> None:
+        self.steps = 0
+        self._strengths = strengths
+        self._processes = processes
+        self._unstepped = 0
+        self._schedules: dict[str, Schedule] = {}
+        self._controllers: dict[str, Controller] = {}
+        self.add(sites.activities)
+
+    def add(self, activities: Iterable[ActivitySite]) -> None:
+        """Know the strengths that have joined, of which some may be at new outputs."""
+        for site in activities:
+            for entry in site.entries:
+                if isinstance(entry.term.strength, Target):
+                    check_reachable(site, entry.term, entry.term.strength)
+        for key, strength in self._strengths.changing.items():
+            if isinstance(strength, Schedule):
+                self._schedules.setdefault(key, strength)
+            elif isinstance(strength, Target) and key not in self._controllers:
+                self._controllers[key] = Controller(strength)
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to advance."""
+        return bool(self._schedules or self._controllers)
+
+    @property
+    def gauges(self) -> dict[str, Gauge]:
+        """What measures the penalties with a target, by their keys."""
+        return {key: controller.gauge for key, controller in self._controllers.items()}
+
+    def targets(self) -> dict[str, Reached]:
+        """Return how far each strength with a target has come."""
+        return {
+            key: Reached(c.law.measured.mean, c.target.wanted, c.target.unit, c.law.strength)
+            for key, c in self._controllers.items()
+        }
+
+    def used(self) -> None:
+        """Know of a collection; warn where no step ever follows."""
+        if not self.changes or not torch.is_grad_enabled():
+            return
+        self._unstepped += 1
+        if self._unstepped == _UNSTEPPED:
+            warnings.warn(
+                f"penalties were collected {_UNSTEPPED} times since the last step of their "
+                f"strengths, which stand still; call reg.step() after each optimizer.step(), or "
+                f"once reg.attach(optimizer)",
+                stacklevel=3,
+            )
+
+    @torch.no_grad()
+    def advance(self, device: torch.device) -> None:
+        """Go one step on.
+
+        Raises:
+            StrengthError: a schedule gives none that can be; nothing has changed then.
+            RegimeError: several processes, of which it is not known which share the strength.
+        """
+        after = self.steps + 1
+        values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
+        said = self._measure(device)
+        values |= {key: c.law.strength for key, c in self._controllers.items()}
+        self.steps, self._unstepped = after, 0
+        self._strengths.put(values)
+        for message in said:
+            warnings.warn(message, stacklevel=3)
+
+    def _measure(self, device: torch.device) -> list[str]:
+        if not self._controllers:
+            return []
+        sums = torch.stack([gauge.sums(device) for gauge in self.gauges.values()])
+        sums = self._of_all_processes(sums)
+        said = []
+        for (key, controller), row in zip(self._controllers.items(), sums.tolist(), strict=True):
+            if message := controller.step(row):
+                said.append(f"{key}: {message}")
+        return said
+
+    def _of_all_processes(self, sums: Tensor) -> Tensor:
+        self._processes.check_said(next(iter(self._controllers)), "a strength with a target")
+        if (group := self._processes.group) is not None:
+            dist.all_reduce(sums, group=group)
+        return sums
+
+    def state(self) -> dict[str, Any]:
+        """Return where all strengths stand, as plain numbers."""
+        return {
+            "rules": self.rules(),
+            "steps": self.steps,
+            "strengths": dict(self._strengths),
+            "controllers": {key: c.state() for key, c in self._controllers.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand where `state` says.
+
+        Raises:
+            ConfigurationError: it is of other rules, or no such state; nothing has changed then.
+        """
+        _check_same(self.rules(), state)
+        try:
+            strengths = {key: check_strength(state["strengths"][key], key) for key in self.rules()}
+            steps = int(state["steps"])
+            restored = {
+                key: c.restored(state["controllers"][key]) for key, c in self._controllers.items()
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"load_state_dict: expected what state_dict() returned, got a state in which "
+                f"{type(error).__name__}: {error}"
+            ) from None
+        for key, parts in restored.items():
+            self._controllers[key].stand(*parts)
+        self.steps, self._unstepped = steps, 0
+        self._strengths.put(strengths)
+
+    def rules(self) -> dict[str, str]:
+        """Return what kind of strength each penalty has."""
+        changing = self._strengths.changing
+        return {
+            key: repr(changing[key]) if key in changing else "number" for key in self._strengths
+        }
+
+
+def _check_same(rules: Mapping[str, str], state: Mapping[str, Any]) -> None:
+    saved = state.get("rules") if isinstance(state, Mapping) else None
+    if not isinstance(saved, Mapping):
+        raise ConfigurationError(
+            f"load_state_dict: expected what state_dict() returned, got {type(state).__name__}"
+        )
+    for key in [*rules, *saved]:
+        here, there = rules.get(key, "no such penalty"), saved.get(key, "no such penalty")
+        if here != there:
+            raise ConfigurationError(
+                f"load_state_dict: the state is of other rules, at {key}: expected {here}, got "
+                f"{there}; nothing was loaded"
+            )

@@ -1,0 +1,93 @@
+"""The second delivery: the gradient enters by the data path and is scaled as the loss is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from regularizers.attach._pause import Pause
+from regularizers.attach._processes import Processes
+from regularizers.attach._weights_in_loss import WeightsInLoss
+from regularizers.attach.inject._functions import ScaleFrom
+from regularizers.attach.inject._scale import Scale
+from regularizers.attach.inject._tap import Injecting
+from regularizers.attach.reading import Gauge, total
+from regularizers.attach.sites import ActivitySite, Following, Sites, Strengths
+from regularizers.modules import Masks
+
+
+class Injection:
+    """Taps return their output through a Function that adds the gradient of the penalty to its."""
+
+    def __init__(
+        self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
+    ) -> None:
+        self._model = model
+        self._sites = sites
+        self._strengths = strengths
+        self._processes = processes
+        self._gauges: dict[str, Gauge] = {}
+        self._scale = Scale(())
+        self.weights = WeightsInLoss(sites)
+        self.masks = Masks()
+        self.pause = Pause(self._scale, self.weights)
+        self._latest: dict[str, Tensor] = {}
+
+    @property
+    def last(self) -> dict[str, Tensor] | None:
+        """The last value of each penalty; none of what only compiled programs have computed."""
+        return self._latest or None
+
+    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
+        """Put the hooks in; `following` lets outputs join that are added later."""
+        handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
+        if self._sites.activities:
+            handles.append(self._model.register_forward_pre_hook(following, prepend=True))
+        return handles
+
+    def add(
+        self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
+    ) -> list[RemovableHandle]:
+        """Put hooks in at sites that are new, and know the weights that have joined."""
+        self._gauges |= gauges
+        self.weights.follow()
+        handles = []
+        for site in activities:
+            if not site.rule.optional:
+                self._scale.expect(site.name)
+            tap = Injecting(
+                site,
+                self._model,
+                self.masks,
+                self._gauges,
+                self._scale,
+                self._strengths,
+                self._latest,
+                self._processes,
+            )
+            handles.append(tap.attach(site.module))
+        return handles
+
+    def close(self) -> None:
+        """Inject nothing any more, also from hooks that a compiled program holds."""
+        self.pause.close()
+
+    def scale_from(self, loss: Tensor) -> Tensor:
+        """Return `loss`, which in the backward pass tells its scale; weights enter here."""
+        self._scale.disarm()
+        values = {
+            key: self._strengths.times(key, unit) for key, unit in self.weights.units().items()
+        }
+        self._latest |= {key: value.detach() for key, value in values.items()}
+        if values:
+            weights = total(values.values(), self._model)
+            # their gradient without their value, so that the loss is the same number as before
+            loss = loss + (weights - weights.detach()).to(loss.dtype)
+        scaled: Tensor = ScaleFrom.apply(loss, self._scale.handle)  # type: ignore[no-untyped-call]
+        return scaled
+
+    def set_scale(self, scale: float) -> None:
+        """Use `scale` where the loss is never seen."""
+        self._scale.fix(scale)

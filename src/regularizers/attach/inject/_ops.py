@@ -1,0 +1,31 @@
+"""Operations on the scale of the loss that a compiler calls and does not look into."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.inject import _scale
+
+
+@torch.library.custom_op("regularizers::arm_scale", mutates_args=())
+def arm_scale(gradient: Tensor, handle: int) -> Tensor:
+    """Let `gradient`, which reached the loss, be the scale for the rest of this backward pass."""
+    _scale.of(handle).arm(gradient)
+    return gradient.clone()
+
+
+@arm_scale.register_fake
+def _(gradient: Tensor, handle: int) -> Tensor:
+    return torch.empty_like(gradient)
+
+
+@torch.library.custom_op("regularizers::read_scale", mutates_args=())
+def read_scale(gradient: Tensor, handle: int, site: str) -> Tensor:
+    """Return the scale, in the precision to accumulate in and where `gradient` is."""
+    return _scale.read(gradient, handle, site)
+
+
+@read_scale.register_fake
+def _(gradient: Tensor, handle: int, site: str) -> Tensor:
+    return gradient.new_empty((), dtype=torch.promote_types(gradient.dtype, torch.float32))

@@ -1,0 +1,122 @@
+"""The scale of the loss: what a penalty that enters by the data path is multiplied by."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable
+from threading import get_ident
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.reading import never_fired
+from regularizers.errors import RegimeError
+from regularizers.modules import Handles
+
+_scales: Handles[Scale] = Handles()
+
+
+def of(handle: int) -> Scale:
+    """Return the scale that a graph knows by its number.
+
+    Raises:
+        RegimeError: its Regularization is no more.
+    """
+    scale = _scales.find(handle)
+    if scale is None:
+        raise RegimeError(
+            "the Regularization of this graph was deleted before its backward pass; keep it as "
+            "long as its model is trained"
+        )
+    return scale
+
+
+def read(gradient: Tensor, handle: int, site: str) -> Tensor:
+    """Return the scale for `site`, where `gradient` is and at least in float32."""
+    return of(handle).read(site, gradient)
+
+
+class Scale:
+    """The gradient that reached the loss in this backward pass, or one set for good.
+
+    It is known only while a backward pass that went through `scale_from` is running: at its end it
+    is forgotten, so that a later one cannot use it by mistake.
+    """
+
+    def __init__(self, sites: Iterable[str]) -> None:
+        self.handle = _scales.add(self)
+        self.closed = False
+        self._silent = set(sites)
+        self._current: Tensor | None = None
+        self._armed_at = (-1, 0)
+        """The backward pass, and the thread."""
+        self._end_of: weakref.ref[Callable[[], None]] | None = None
+        self._fixed: Tensor | None = None
+
+    def fix(self, scale: float) -> None:
+        """Use `scale` where no loss is seen."""
+        self._fixed = torch.tensor(scale, dtype=torch.float64)
+
+    def expect(self, site: str) -> None:
+        """Know of a site that has not fired yet."""
+        self._silent.add(site)
+
+    def seen(self, site: str) -> None:
+        """Know that the forward has come by `site`."""
+        self._silent.discard(site)
+
+    def arm(self, gradient: Tensor) -> None:
+        """Take `gradient` for the scale until the running backward pass ends.
+
+        Raises:
+            RegimeError: another one runs, or this one has another scale already.
+        """
+        task, thread = torch._C._current_graph_task_id(), get_ident()
+        self.disarm()
+        if self._current is None:
+            end = functools.partial(self._end)
+            torch.autograd.Variable._execution_engine.queue_callback(end)
+            self._armed_at, self._end_of = (task, thread), weakref.ref(end)
+        elif self._armed_at[0] != task and self._armed_at[1] != thread:
+            # within one thread, a pass may run within another
+            raise RegimeError(
+                "two backward passes, of two threads, go through scale_from at once, and their "
+                "scales cannot be told apart; give each thread a model with a Regularization of "
+                "its own, or hold one lock from the forward until backward() has returned"
+            )
+        elif not torch.equal(self._current, gradient):
+            raise RegimeError(
+                "scale_from was called on two losses of one backward pass, whose scales are not "
+                "the same; call it once, on their sum, and not in two threads at once"
+            )
+        self._current = gradient.detach().clone()
+
+    def disarm(self) -> None:
+        """Forget the scale of a backward pass that raised, with which its end was lost."""
+        if self._end_of is not None and self._end_of() is None:
+            self._current, self._end_of = None, None
+
+    def read(self, site: str, gradient: Tensor) -> Tensor:
+        """Return the scale for `site`, where `gradient` is and at least in float32.
+
+        Raises:
+            RegimeError: no scale has arrived in this backward pass.
+        """
+        self._silent.discard(site)
+        self.disarm()
+        scale = self._fixed if self._current is None else self._current
+        if scale is None:
+            raise RegimeError(
+                f"{site}: the scale of the loss is not known in this backward pass; wrap the loss, "
+                f"loss = reg.scale_from(loss), or say it with reg.set_scale()"
+            )
+        dtype = torch.promote_types(gradient.dtype, torch.float32)
+        return scale.to(gradient.device, dtype, copy=True)
+
+    def _end(self) -> None:
+        self._current, self._end_of = None, None
+        if self._silent:
+            site = min(self._silent)
+            self._silent.discard(site)
+            raise RegimeError(never_fired(site))

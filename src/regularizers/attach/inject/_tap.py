@@ -1,0 +1,112 @@
+"""The hook of the second delivery: the gradient enters by the output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regularizers.attach._processes import Processes
+from regularizers.attach.inject._functions import Inject
+from regularizers.attach.inject._scale import Scale
+from regularizers.attach.reading import Gauge, Tap, xp
+from regularizers.attach.sites import ActivitySite, Strengths
+from regularizers.errors import RegimeError
+from regularizers.modules import (
+    Masks,
+    Pass,
+    current_pass,
+    is_batched_alone,
+    is_of_members,
+    is_recording,
+    replace_in,
+)
+from regularizers.penalties import Elementary
+
+
+class Injecting(Tap):
+    """Lets the gradient of the penalties of a site enter by its output."""
+
+    def __init__(
+        self,
+        site: ActivitySite,
+        model: nn.Module,
+        masks: Masks,
+        gauges: Mapping[str, Gauge],
+        scale: Scale,
+        strengths: Strengths,
+        latest: dict[str, Tensor],
+        processes: Processes,
+    ) -> None:
+        super().__init__(site, model, masks, gauges, strengths)
+        self._zeros = {key: torch.zeros(()) for key, _ in self._terms}
+        self._scale = scale
+        self._handle = scale.handle
+        self._latest = latest
+        self._processes = processes
+
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return `output` with a part that is equal to what it was, and brings the gradient."""
+        compiling = torch.compiler.is_compiling()
+        if self._scale.closed:
+            return None
+        if module.training and not compiling:
+            self._scale.seen(self._site)
+        if not is_recording(module):
+            return None
+        if not compiling and self._is_off():
+            self._latest.update(self._zeros)
+            return None
+        activation = self._activation(module, inputs, output, keywords)
+        if not compiling and is_batched_alone():
+            raise RegimeError(
+                f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
+                f"scale_from within torch.func.grad, within vmap, or use delivery='collect'"
+            )
+        if not activation.x.requires_grad:  # frozen: there is no gradient to enter
+            self._scale.seen(self._site)
+            return None
+        total = activation.x.new_zeros((), dtype=torch.float32)
+        records = self._read(activation, self._state_before(module, inputs, keywords))
+        for (key, term), record in zip(self._terms, records, strict=True):
+            value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
+            total = total + value * self._share(term, record.statistic)
+            if not compiling and not is_of_members(value):
+                self._latest[key] = value.detach()
+            if record.amount is not None:
+                self._measured(key, record.amount)
+        entry = activation.entry
+        x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        return replace_in(output, entry, self._watched(activation, x), self._site)
+
+    def _share(self, term: Elementary, statistic: Tensor) -> int:
+        """Return by what a penalty is multiplied for the average over processes to be right.
+
+        That of one process stands for the whole batch: a mean as it is, if the parts are equal; a
+        sum as often as there are processes.
+        """
+        if term.spans_samples(statistic):
+            self._processes.check_said(self._site, "a penalty of the whole batch")
+            if self._processes.group is not None:
+                raise RegimeError(
+                    f"{self._site}: {term!r} is one of the whole batch, which is spread over "
+                    f"several processes; use delivery='collect'"
+                )
+        return self._processes.size if term.reduce in (None, "sum") else 1
+
+    def _measured(self, key: str, amount: Tensor) -> None:
+        if torch.compiler.is_compiling():
+            raise RegimeError(
+                f"{self._site}: compiled code with delivery='inject' cannot tell what it measures; "
+                f"for a strength with a target use delivery='collect'"
+            )
+        if current_pass() is not Pass.RECOMPUTED:
+            self._gauges[key].measured(amount)

@@ -1,0 +1,111 @@
+"""What a site with a target measures: its quantity, and how strongly the loss pulls at it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regularizers.attach.reading import _gauge
+from regularizers.attach.reading import _namespace as xp
+from regularizers.attach.reading._ops import note_pull
+from regularizers.control import Target, TargetMean
+from regularizers.modules import Activation
+from regularizers.penalties import Elementary
+from regularizers.penalties.arrays import Frame, widen
+
+CHANNELS_SECOND = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._NormBase,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+)
+"""Modules whose three axes are (batch, channels, length)."""
+
+
+def amount_of(activation: Activation, term: Elementary, site: str) -> Tensor:
+    """Return the total of what the target of `term` measures, and its count; (2,).
+
+    It is measured as a Monitor would: where the module knows its axis of time, each step of each
+    sequence is a sample.
+
+    Raises:
+        ConfigurationError: a target that so few units cannot reach.
+    """
+    target, x = term.strength, activation.x
+    assert isinstance(target, Target)
+    with torch.no_grad():
+        wide = widen(xp, x.detach())
+        axes = activation.sample_axes(term.batch_axis)
+        frame = Frame(xp, x.shape, wide.dtype, "sum", axes, activation.mask)
+        target.check(math.prod([x.shape[axis] for axis in frame.units]), site)
+        total, count = target.measure(frame.select(wide), frame)
+        counted = count if isinstance(count, Tensor) else total.new_full((), count)
+        return torch.stack([total.double(), counted.double()])
+
+
+def is_ambiguous(activation: Activation, term: Elementary) -> bool:
+    """Return whether three axes may as well be (batch, tokens, width), and it matters."""
+    if isinstance(term.strength, TargetMean) or getattr(term.strength, "fraction", None):
+        return False  # measured of elements, whichever axes count samples
+    x, axes, _, time = activation[:4]
+    return x.ndim == 3 and axes == 0 and time is None and term.batch_axis is None
+
+
+# called once, when a program is compiled
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def ask_for_batch_axis(site: str, target: str) -> None:
+    """Warn that what counts as a sample of three axes was assumed."""
+    warnings.warn(
+        f"{site}: {target} is measured of an output of three axes, of which the first was taken "
+        f"for the samples and every element of the other two for a unit; say which axes count "
+        f"samples: batch_axis=(0,) for what is done now, (1,) if the batch comes second, or "
+        f"(0, 1) if each token is a sample, as in activity(..., batch_axis=(0, 1))",
+        stacklevel=2,
+    )
+
+
+def counted_of(activation: Activation) -> Tensor:
+    """Return where a penalty can pull at what an activation is made of: what is valid, not 0."""
+    x, mask = activation.entry.detach(), activation.mask
+    if mask is None or activation.padded_from is not None:
+        return x != 0
+    frame = Frame(xp, x.shape, x.dtype, "sum", activation.batch_axis, mask)
+    selected: Tensor = frame.select(x)
+    return selected != 0
+
+
+def noted(gradient: Tensor, counted: Tensor | None, pull: _gauge.Pull, handle: int) -> Tensor:
+    """Return `gradient`, of which the gauge has noted how strong it is."""
+    if torch.compiler.is_compiling():
+        # its result is used, so that the compiler keeps it
+        result: Tensor = note_pull(gradient, counted, pull, handle)
+        return result
+    _gauge.note(gradient, counted, pull, handle)
+    return gradient
+
+
+class Watch(torch.autograd.Function):
+    """The identity of `x`, which notes how strongly the loss pulls at its elements."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, counted: Tensor, gauges: tuple[int, ...]) -> Tensor:
+        # a copy, since an alias would forbid to change it in place
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, counted, ctx.gauges = inputs
+        ctx.save_for_backward(counted)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (counted,) = ctx.saved_tensors
+        for gauge in ctx.gauges:
+            gradient = noted(gradient, counted, "loss", gauge)
+        return gradient, None, None

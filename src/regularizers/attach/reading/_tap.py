@@ -1,0 +1,215 @@
+"""What every forward hook does that reads one site."""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from regularizers.attach.reading._check_nested import check_nested
+from regularizers.attach.reading._gauge import Gauge
+from regularizers.attach.reading._loss_pull import (
+    CHANNELS_SECOND,
+    Watch,
+    amount_of,
+    ask_for_batch_axis,
+    counted_of,
+    is_ambiguous,
+)
+from regularizers.attach.reading._measure import measure
+from regularizers.attach.reading._record import Record
+from regularizers.attach.reading._time_axis import in_time, with_state_before
+from regularizers.attach.sites import ActivitySite, Strengths
+from regularizers.errors import RegimeError
+from regularizers.modules import (
+    SAVING_THEIR_RESULT,
+    Activation,
+    Hook,
+    Masks,
+    activation_of,
+    check_untraced,
+    is_forward_mode,
+    is_plain_forward,
+    is_transformed,
+    mask_of,
+    masked,
+    may_hold_a_part_of_the_units,
+    state_before,
+)
+from regularizers.penalties import Elementary
+
+
+class Tap(Hook):
+    """The forward hook that reads one site; what it does with a reading is its children's."""
+
+    def __init__(
+        self,
+        site: ActivitySite,
+        model: nn.Module,
+        masks: Masks,
+        gauges: Mapping[str, Gauge],
+        strengths: Strengths,
+    ) -> None:
+        self._model = weakref.ref(model)
+        self._strengths = strengths
+        self._strengths_at: int | None = None
+        self._is_zero = False
+        self._checked = False
+        self._advised = isinstance(site.module, CHANNELS_SECOND)
+        self._rule = site.rule
+        self._masks = masks
+        self._site = site.name
+        self._is_saved_anyway = isinstance(site.module, SAVING_THEIR_RESULT)
+        self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
+        self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
+        self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
+
+    def attach(self, module: nn.Module) -> RemovableHandle:
+        """Put the hook in; one that is told all inputs only where they are asked for."""
+        if self._rule.mask is None and not self._rule.carry:
+            return module.register_forward_hook(self)
+        return module.register_forward_hook(WithKeywords(self), with_kwargs=True)
+
+    @abstractmethod
+    def __call__(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
+        """Read `output`, which `module` made of the inputs."""
+
+    def _is_off(self) -> bool:
+        """Return whether every strength is 0, so that there is nothing to read.
+
+        Not before a first output was checked, and not where a checkpoint compares what is saved.
+        """
+        if self._strengths_at != self._strengths.version:
+            self._look_at_strengths()
+        return self._is_zero and self._checked and is_plain_forward()
+
+    def _look_at_strengths(self) -> None:
+        self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
+        self._strengths_at = self._strengths.version
+
+    def _activation(
+        self,
+        module: nn.Module,
+        inputs: tuple[Any, ...],
+        output: Any,
+        keywords: dict[str, Any] | None,
+    ) -> Activation:
+        if "_is_replica" in module.__dict__:
+            raise RegimeError(
+                f"{self._site}: nn.DataParallel runs copies of the model, whose records are lost; "
+                f"use torch.nn.parallel.DistributedDataParallel"
+            )
+        if not torch.compiler.is_compiling():
+            check_untraced(self._site)
+            if is_forward_mode():
+                raise RegimeError(
+                    f"{self._site}: what records a penalty has no forward-mode derivative, as jvp, "
+                    f"jacfwd and hessian take it; put `with reg.paused():` around them, call "
+                    f"model.eval() or detach()"
+                )
+            if not self._checked:
+                self._check_units_are_whole(module)
+        activation = activation_of(module, output, self._rule.select, self._site)
+        if self._rule.mask is not None:
+            mask = mask_of(self._rule.mask, inputs, keywords or {}, self._site)
+            activation = masked(activation, mask, self._site)
+        if self._masks.any:
+            around = self._masks.of(module, self._site)
+            if around is not None:
+                activation = masked(activation, around, self._site)
+        return activation
+
+    def _state_before(
+        self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any] | None
+    ) -> Tensor | None:
+        """Return the state that joins the first difference, if the rule asks for it."""
+        if not self._rule.carry:
+            return None
+        return state_before(module, inputs, (keywords or {}).get("hx"), self._site)
+
+    def _check_units_are_whole(self, module: nn.Module) -> None:
+        model = self._model()
+        for _, term in self._terms:
+            if term.adds_over_units or model is None:
+                continue
+            if may_hold_a_part_of_the_units(module, model):
+                raise RegimeError(
+                    f"{self._site}: under tensor parallelism this output may hold a part of the "
+                    f"units, of which {term!r} cannot be added up; penalise a module sharded by "
+                    f"rows, whose output is whole, or use L1, L2Squared or KLSparsity with "
+                    f"'sum' or 'batch_mean'"
+                )
+        self._checked = True
+
+    def _read(self, activation: Activation, before: Tensor | None) -> list[Record]:
+        """Return what the penalties of an activation are functions of."""
+        records = []
+        for (key, term), timed in zip(self._terms, self._in_time, strict=True):
+            x, batch_axis, mask = activation[:3]
+            if timed is not None:
+                term = timed.of(activation)
+                if before is not None:
+                    x, _, mask = with_state_before(activation, before)[:3]
+            axes = batch_axis if term.batch_axis is None else term.batch_axis
+            copy, gauge = self._rule.copy, self._gauges.get(key)
+            if x.is_nested:
+                check_nested(x, term, axes, gauge is not None, self._site)
+            handle = None if gauge is None else gauge.handle
+            read = measure(
+                x,
+                term,
+                axes,
+                mask,
+                site=self._site,
+                copy=copy,
+                gauge=handle,
+                saved_anyway=self._is_saved_anyway,
+            )
+            amount = None if gauge is None else self._amount(activation, term)
+            records.append(Record(key, *read, amount=amount))
+        return records
+
+    def _amount(self, activation: Activation, term: Elementary) -> Tensor:
+        """Return what the target of a penalty measures; the first time, say what was assumed."""
+        if not self._advised and is_ambiguous(activation, term):
+            # a change of an attribute would make the compiler start again
+            self._advised = not torch.compiler.is_compiling()
+            ask_for_batch_axis(self._site, repr(term.strength))
+        return amount_of(activation, term, self._site)
+
+    def _watched(self, activation: Activation, entry: Tensor) -> Tensor:
+        """Return what is equal to `entry`, and watched by the gauges there are."""
+        if not self._gauges or not entry.requires_grad:
+            return entry
+        if not torch.compiler.is_compiling() and is_transformed():
+            raise RegimeError(
+                f"{self._site}: within a transform of torch.func the gradients cannot be seen that "
+                f"a strength with a target is found from; there give the penalty a number"
+            )
+        handles = tuple([gauge.handle for gauge in self._gauges.values()])
+        watched: Tensor = Watch.apply(entry, counted_of(activation), handles)  # type: ignore[no-untyped-call]
+        return watched
+
+
+class WithKeywords(Hook):
+    """A hook that is told keyword arguments too."""
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+
+    def __call__(
+        self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], output: Any
+    ) -> Any:
+        """Read `output`."""
+        return self._tap(module, inputs, output, keywords)

@@ -1,0 +1,45 @@
+"""The penalties of weights as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from regularizers.attach.reading._measure import penalise
+from regularizers.attach.sites import Entry, WeightGroup
+from regularizers.errors import RegimeError
+from regularizers.penalties import is_separable
+
+
+def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tuple[Entry, Tensor]]:
+    """Yield the penalties of the trainable weights of a group, for a strength of 1.
+
+    Args:
+        group: the weights of one rule.
+        whole_only: leave out sharded weights, which all processes have to read together.
+    """
+    for site in group.counted():
+        weight = site.parameter.read()
+        if whole_only and isinstance(weight, DTensor):
+            continue
+        for entry in site.entries:
+            if weight.ndim == 1:
+                _check_is_whole(weight, entry)
+            axis = entry.term.batch_axis
+            x = weight if entry.view is None else weight.reshape(entry.view)
+            value = penalise(x, entry.term, 0 if axis is None else axis)
+            # of a sharded weight (DTensor) each process has a part of the sum
+            yield entry, value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def _check_is_whole(weight: Tensor, entry: Entry) -> None:
+    """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
+    additive = is_separable(entry.term) and entry.term.reduce in (None, "sum")
+    if not additive and getattr(weight, "_fsdp_flattened", False):
+        raise RegimeError(
+            f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "
+            f"process, of which {type(entry.term).__name__} cannot be added up; use "
+            f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber or Lp"
+        )

@@ -1,0 +1,55 @@
+"""What the rules resolve to: sites, roles, strengths."""
+
+from regularizers.attach.sites._following import (
+    Following,
+)
+from regularizers.attach.sites._hook_weights import (
+    is_binary,
+)
+from regularizers.attach.sites._marks import (
+    marked_rules,
+    regularize,
+)
+from regularizers.attach.sites._parameter import (
+    Parameter,
+)
+from regularizers.attach.sites._roles import (
+    Roles,
+)
+from regularizers.attach.sites._select_weights import (
+    check_is_whole,
+)
+from regularizers.attach.sites._sites import (
+    ActivitySite,
+    Entry,
+    Sites,
+    WeightGroup,
+    WeightSite,
+)
+from regularizers.attach.sites._strengths import (
+    Strengths,
+)
+from regularizers.attach.sites._suited import (
+    check_suited,
+)
+from regularizers.attach.sites._weight_decay_groups import (
+    weight_decay_groups,
+)
+
+__all__ = [
+    "ActivitySite",
+    "Entry",
+    "Following",
+    "Parameter",
+    "Roles",
+    "Sites",
+    "Strengths",
+    "WeightGroup",
+    "WeightSite",
+    "check_is_whole",
+    "check_suited",
+    "is_binary",
+    "marked_rules",
+    "regularize",
+    "weight_decay_groups",
+]

@@ -1,0 +1,100 @@
+"""Marks: regularizers said where a module is made, and found later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import nn
+
+from regularizers.attach._activity_rules import activity
+from regularizers.attach._rules import Rule, bias, kernel
+from regularizers.attach.sites._roles import parameters_of
+from regularizers.errors import ConfigurationError, SelectionError
+from regularizers.layers import ActivityPenalty
+from regularizers.modules import know_as_read, watch_mark
+from regularizers.penalties import Penalty
+
+Module = TypeVar("Module", bound=nn.Module)
+
+_ATTRIBUTE = "_regularizers"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What `regularize` said of one module."""
+
+    kernel: Penalty | None
+    bias: Penalty | None
+    activity: Penalty | None
+
+
+def regularize(
+    module: Module,
+    *,
+    kernel_regularizer: Penalty | None = None,
+    bias_regularizer: Penalty | None = None,
+    activity_regularizer: Penalty | None = None,
+) -> Module:
+    """Mark one module with its regularizers, in Keras' words; `Regularization(model)` finds them.
+
+    A mark computes nothing by itself. Where no Regularization has read it, the first backward pass
+    through the module warns.
+
+    Args:
+        module: the module; it is returned, marked. Everything in it is meant; of a recurrent layer,
+            the recurrent kernels too.
+        kernel_regularizer: the penalty of its kernels.
+        bias_regularizer: the penalty of its biases.
+        activity_regularizer: the penalty of its output.
+
+    Returns:
+        The module itself.
+
+    Raises:
+        SelectionError: a regularizer for a kernel or bias that the module does not have.
+        ConfigurationError: something else than a module or a penalty.
+
+    Example:
+        >>> import regularizers as rz
+        >>> from torch import nn
+        >>> layer = rz.regularize(nn.Linear(784, 100), kernel_regularizer=rz.L2Squared(1e-4))
+        >>> model = nn.Sequential(layer, nn.ReLU())
+        >>> rz.Regularization(model)
+        Regularization((root) Sequential: 1 kernel)
+    """
+    if not isinstance(module, nn.Module):
+        raise ConfigurationError(
+            f"regularize: expected a torch.nn.Module, got {type(module).__name__}"
+        )
+    marks = Marks(kernel_regularizer, bias_regularizer, activity_regularizer)
+    rules = list(_rules_of(module, marks))  # raises on what is no penalty
+    if any(rule.kind != "activity" for rule in rules):
+        roles = {parameter.role for parameter in parameters_of(module)}
+        for rule in rules:
+            if rule.kind != "activity" and rule.kind not in roles:
+                raise SelectionError(f"regularize: {type(module).__name__} has no {rule.kind}")
+    module.__dict__[_ATTRIBUTE] = marks
+    watch_mark(module)
+    return module
+
+
+def marked_rules(model: nn.Module) -> Iterator[Rule]:
+    """Yield the rules that the marks in `model` stand for."""
+    for module in model.modules():
+        if isinstance(module, ActivityPenalty) or _ATTRIBUTE in module.__dict__:
+            know_as_read(module)
+        if isinstance(module, ActivityPenalty):
+            yield activity(module.penalty, where=module)
+        if _ATTRIBUTE in module.__dict__:
+            yield from _rules_of(module, module.__dict__[_ATTRIBUTE])
+
+
+def _rules_of(module: nn.Module, marks: Marks) -> Iterator[Rule]:
+    if marks.kernel is not None:
+        yield kernel(marks.kernel, where=module)
+    if marks.bias is not None:
+        yield bias(marks.bias, where=module)
+    if marks.activity is not None:
+        yield activity(marks.activity, where=module)

@@ -1,0 +1,107 @@
+"""Which weights a rule means."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from regularizers.attach._rules import Rule
+from regularizers.attach.sites._parameter import Parameter
+from regularizers.errors import ArrayTypeError, SelectionError
+from regularizers.modules import (
+    ROOT,
+    Where,
+    as_list,
+    is_glob,
+    is_matched_by,
+    is_name_matched,
+    nothing_matched,
+    printable,
+)
+
+
+def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) -> list[Parameter]:
+    """Return the weights that a kernel or bias rule means, each place once.
+
+    Tied weights appear at each of their places; which is counted is settled when they are read,
+    because weights can be tied and untied later.
+
+    Raises:
+        SelectionError: an alternative that matches nothing, or a weight that is recomputed by a
+            hook and has no value of its own.
+    """
+    right_role = [p for p in parameters if p.role == rule.kind]
+    wanted: list[Parameter] = []
+    for where in as_list(rule.where):
+        matches = [p for p in right_role if _is_meant(where, p)]
+        if not matches:
+            raise SelectionError(_explain(rule, where, model, parameters))
+        wanted += [p for p in matches if p not in wanted]
+    for parameter in wanted:
+        check_is_whole(parameter, f"{rule}: ")
+        _check_is_real(rule, parameter)
+    return wanted
+
+
+def _check_is_real(rule: Rule, parameter: Parameter) -> None:
+    weight = parameter.owner._parameters.get(parameter.name)
+    if weight is not None and weight.requires_grad and weight.is_complex():
+        raise ArrayTypeError(
+            f"{rule}: {parameter.full_name}: expected a weight of a real floating type, got "
+            f"{weight.dtype}; keep its parts, torch.view_as_real(weight), as the parameter, or "
+            f"narrow the rule"
+        )
+
+
+def check_is_whole(parameter: Parameter, rule: str = "") -> None:
+    """Raise if an unknown hook computes from this parameter the weight that the forward uses.
+
+    Raises:
+        SelectionError: the rule is about a part of a weight.
+    """
+    if _is_part_of_another(parameter):
+        raise SelectionError(
+            f"{rule}{parameter.full_name!r} is only a part of its kernel, which a forward pre-hook "
+            f"computes; use torch.nn.utils.parametrize instead, or attach Regularization before "
+            f"the hook"
+        )
+
+
+def _is_part_of_another(parameter: Parameter) -> bool:
+    """Return whether a hook computes from this one the tensor that the forward uses."""
+    base, _, suffix = parameter.name.rpartition("_")
+    known = parameter.owner._parameters
+    siblings = {"g": f"{base}_v" in known, "v": f"{base}_g" in known, "orig": True}
+    computed = parameter.owner.__dict__.get(base)
+    return isinstance(computed, Tensor) and siblings.get(suffix, False)
+
+
+def _is_meant(where: Where, parameter: Parameter) -> bool:
+    if isinstance(where, str) and not is_glob(where):
+        # the name of a module means everything in it
+        prefix = "" if where in ("", ROOT) else f"{where}."
+        return parameter.full_name == where or parameter.full_name.startswith(prefix)
+    if isinstance(where, str) and is_name_matched(where, parameter.full_name):
+        return True
+    if isinstance(where, nn.Module):
+        return any(parameter.owner is module for module in where.modules())
+    return is_matched_by(where, parameter.owner, parameter.owner_name)
+
+
+def _explain(rule: Rule, where: Where, model: nn.Module, parameters: list[Parameter]) -> str:
+    other = [p for p in parameters if _is_meant(where, p)]
+    if other:
+        found = ", ".join(f"{p.full_name} ({p.role})" for p in other[:4])
+        return (
+            f"{rule}: no {rule.kind} there, only {found}; "
+            f"Regularization(..., roles={{...}}) says otherwise"
+        )
+    named = model.named_modules(remove_duplicate=False)
+    containers = [name for name, module in named if is_matched_by(where, module, name)]
+    if containers:
+        shown = printable(containers[0])
+        return (
+            f"{rule}: {shown} has no {rule.kind} of its own; its name alone, where={shown!r}, "
+            f"means everything in it, as does a glob that ends in '.**'"
+        )
+    names = {p.owner_name for p in parameters} | {p.full_name for p in parameters}
+    return nothing_matched(rule.kind, where, model, sorted(names))

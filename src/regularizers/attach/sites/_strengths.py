@@ -1,0 +1,88 @@
+"""The strengths of one regularization, which may change while it is attached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.sites._sites import Entry
+from regularizers.control import QUIET, Target, at_step
+from regularizers.errors import ConfigurationError, StrengthTypeError
+from regularizers.penalties.strength import Schedule, Strength, as_strength, check_strength
+
+
+class Strengths(Mapping[str, float]):
+    """The strength of each penalty at each site, by its key; one that is a number can be set.
+
+    They are kept as numbers, and as tensors, so that a change compiles nothing anew.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.changing: dict[str, Strength] = {}
+        """Those that are no numbers, which stand where the steps have brought them."""
+        self._numbers: dict[str, float] = {}
+        self._values: dict[str, Tensor] = {}
+        self.version = 0
+        """How often one was set."""
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry], step: int = 0) -> None:
+        """Know the strengths of more penalties; those that are known stand where they do."""
+        for entry in entries:
+            if entry.key in self._values:
+                continue
+            strength = as_strength(entry.term.strength)
+            if isinstance(strength, Strength):
+                self.changing[entry.key] = strength
+            now = self._numbers[entry.key] = float(_at(strength, step, entry.key))
+            self._values[entry.key] = torch.tensor(now, dtype=torch.float64)
+
+    def __getitem__(self, key: str) -> float:
+        return self._numbers[key]
+
+    def __setitem__(self, key: str, strength: float) -> None:
+        if key not in self._values:
+            raise ConfigurationError(
+                f"strengths: expected one of {', '.join(self._values)}, got {key!r}"
+            )
+        if key in self.changing:
+            raise ConfigurationError(
+                f"strengths: {key} is {self.changing[key]!r}, whose next step would take back "
+                f"what is set; to set it by hand, give the penalty a number"
+            )
+        self.put({key: check_strength(strength)})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def put(self, values: Mapping[str, float]) -> None:
+        """Set several, checked before."""
+        for key, value in values.items():
+            if self._numbers[key] != value:
+                self._numbers[key] = float(value)
+                self._values[key].fill_(value)
+                self.version += 1
+
+    def times(self, key: str, unit: Tensor) -> Tensor:
+        """Return the penalty of the strength of `key` from that of a strength of 1."""
+        return unit * self._values[key].to(unit.dtype)
+
+
+def _at(strength: float | Strength, step: int, key: str) -> float:
+    """Return where a strength stands at a step; one with a target stands before its first."""
+    if isinstance(strength, Schedule):
+        return at_step(strength, step, key)
+    if isinstance(strength, Target):
+        return QUIET
+    if isinstance(strength, Strength):
+        raise StrengthTypeError(
+            f"{key}: expected a strength that is a number, a function of the step, a Schedule or "
+            f"a target such as TargetActive(10), got {type(strength).__name__}, which does not say "
+            f"where it stands; derive it from rz.Schedule, and say what it is `at` a step"
+        )
+    return strength

@@ -1,0 +1,109 @@
+"""Penalties that mean little at a module of some type, said when they are attached."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+from torch import nn
+
+from regularizers.attach.sites._sites import ActivitySite
+from regularizers.control import TargetActive
+from regularizers.errors import ConfigurationError
+from regularizers.penalties import Difference, Elementary, KLSparsity
+
+_UNBOUNDED = (
+    nn.CELU,
+    nn.ELU,
+    nn.GELU,
+    nn.LeakyReLU,
+    nn.LogSigmoid,
+    nn.LogSoftmax,
+    nn.Mish,
+    nn.PReLU,
+    nn.RReLU,
+    nn.SELU,
+    nn.SiLU,
+    nn.Softsign,
+    nn.Tanh,
+    nn.Tanhshrink,
+)
+"""Nonlinearities that put out values below 0 and hardly ever exactly 0."""
+
+_HARDLY_ZERO = (
+    *_UNBOUNDED,
+    nn.Linear,
+    nn.Bilinear,
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
+    *(nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.MultiheadAttention),
+    *(nn.TransformerEncoderLayer, nn.TransformerDecoderLayer),
+)
+_NO_FRACTION = (
+    *_UNBOUNDED,
+    *(nn.Hardshrink, nn.Hardswish, nn.Hardtanh, nn.ReLU, nn.ReLU6, nn.Softplus, nn.Softshrink),
+)
+"""Nonlinearities whose output does not lie between 0 and 1, where the mean is that of a unit."""
+
+
+def check_suited(sites: Iterable[ActivitySite]) -> None:
+    """Warn of penalties that mean little at their module, and raise where they mean another thing.
+
+    Modules are judged by their type; one with a forward of its own, or of whose output a function
+    selects, may be anything.
+
+    Raises:
+        ConfigurationError: a difference in time of a recurrent cell.
+    """
+    for site in sites:
+        for entry in site.entries:
+            _check_time(site, entry.term)
+            if not callable(site.rule.select):
+                _check_zeros(site, entry.term)
+                _check_fractions(site, entry.term)
+
+
+def _check_time(site: ActivitySite, term: Elementary) -> None:
+    if isinstance(term, Difference) and isinstance(site.module, nn.RNNCellBase):
+        raise ConfigurationError(
+            f"{site.name}: {type(site.module).__name__} puts out one step at a time, whose axes "
+            f"are samples and units, so that no axis of it is time; use nn.LSTM, nn.GRU or nn.RNN, "
+            f"or stack the states and let them pass a module of their own:\n"
+            f"    self.states = nn.Identity()  # in the model's __init__\n"
+            f"    states = self.states(torch.stack(each_state, dim=1))  # in its forward\n"
+            f'    tar(1.0, where="states", time_axis=1)  # the rule'
+        )
+
+
+def _check_zeros(site: ActivitySite, term: Elementary) -> None:
+    target, module = term.strength, type(site.module).__name__
+    counts_zeros = isinstance(target, TargetActive) and target.threshold == 0
+    is_tanh_rnn = _is_plain(site.module, (nn.RNN, nn.RNNCell)) and (
+        site.module.nonlinearity == "tanh"
+    )
+    if counts_zeros and (is_tanh_rnn or _is_plain(site.module, _HARDLY_ZERO)):
+        _warn(
+            f"{site.name}: {target!r} counts what is not exactly 0, which the output of a {module} "
+            f"hardly ever is, so that every unit will count as active; use a ReLU, "
+            f"TargetActive(..., threshold=0.1), or TargetMean"
+        )
+
+
+def _check_fractions(site: ActivitySite, term: Elementary) -> None:
+    if isinstance(term, KLSparsity) and _is_plain(site.module, _NO_FRACTION):
+        _warn(
+            f"{site.name}: KLSparsity compares mean activations with a probability, "
+            f"{term.target:g}, and the output of a {type(site.module).__name__} does not lie "
+            f"between 0 and 1; use a Sigmoid, or L1 for sparse activations"
+        )
+
+
+def _is_plain(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Return whether a module is of one of these kinds, with the forward that PyTorch gave it."""
+    own = getattr(type(module).forward, "__module__", "")
+    return isinstance(module, kinds) and own.startswith("torch.nn.")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=5)

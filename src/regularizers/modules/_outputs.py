@@ -1,0 +1,238 @@
+"""From what a module returned to the tensor that is penalised."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from regularizers.errors import OutputError, RegimeError
+from regularizers.modules._attention import ATTENTION, is_batch_first, takes_single_sequences
+from regularizers.modules._nested import check_readable
+from regularizers.modules._types import Select
+from regularizers.penalties.arrays import Axes
+
+KNOWING_THEIR_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
+"""Modules that say themselves which axes of their output are the batch and time."""
+
+
+class Activation(NamedTuple):
+    """A tensor to penalise, and what its module says of it."""
+
+    x: Tensor
+    batch_axis: Axes
+    mask: Tensor | None = None
+    time_axis: int | None = None
+    padded_from: Tensor | None = None
+    """The part of the output that `x` was made of, if it is no part itself."""
+
+    @property
+    def entry(self) -> Tensor:
+        """The part of the output by which a gradient can enter."""
+        return self.x if self.padded_from is None else self.padded_from
+
+    def sample_axes(self, said: Axes | None) -> tuple[int, ...]:
+        """Return the axes that count samples: those that were said, or that the module knows.
+
+        Where it knows the axis of time too, each step of each sequence is a sample, so that units
+        are features, however long the sequences are.
+        """
+        axes = self.batch_axis if said is None else said
+        axes = axes if isinstance(axes, tuple) else (axes,)
+        return axes if said is not None or self.time_axis is None else (*axes, self.time_axis)
+
+
+def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
+    """Return the tensor of `output` that is meant.
+
+    Raises:
+        OutputError: there is none, or it is not real floating point; the structure that came is
+            shown.
+    """
+    x = output if select is None else _selected(output, select, site)
+    if isinstance(module, nn.RNNBase):
+        return _of_recurrent_layer(module, output, output[0] if select is None else x, site)
+    if isinstance(module, nn.RNNCellBase):
+        if select is None and isinstance(output, tuple):
+            x = output[0]
+        x = _checked(x, output, site)
+        return Activation(x, 0 if x.ndim == 2 else ())
+    x = _checked(x, output, site)
+    return _of_attention(module, output, x) if isinstance(module, ATTENTION) else Activation(x, 0)
+
+
+def _of_sequences(x: Tensor, *, batch_first: bool) -> Activation:
+    """Return sequences of a batch, whose time is the other of two axes, or one sequence."""
+    if x.ndim != 3:
+        return Activation(x, (), time_axis=0)
+    of_sequences = 0 if batch_first else 1
+    return Activation(x, of_sequences, time_axis=1 - of_sequences)
+
+
+def _of_attention(module: nn.Module, output: Any, x: Tensor) -> Activation:
+    """Return the tokens, or the weights between them, with the axes of the module."""
+    batch_first = is_batch_first(module)
+    parts = output if isinstance(output, tuple) else (output,)
+    if batch_first is None or x.is_nested:
+        return Activation(x, 0)
+    if x is parts[0] and (x.ndim == 3 or (x.ndim == 2 and takes_single_sequences(module))):
+        return _of_sequences(x, batch_first=batch_first)
+    if any(x is part for part in parts[1:]) and isinstance(module, nn.MultiheadAttention):
+        # weights lie as (batch, queries, keys) or (batch, heads, queries, keys) in any case
+        return Activation(x, 0 if parts[0].ndim == 3 else ())
+    return Activation(x, 0)
+
+
+def _of_recurrent_layer(module: nn.RNNBase, output: Any, selected: Any, site: str) -> Activation:
+    """Return the states with the axis of sequences that the layer was made with."""
+    states, last = output
+    of_sequences = 0 if module.batch_first else 1
+    if isinstance(selected, PackedSequence):
+        x, lengths = pad_packed_sequence(selected, batch_first=module.batch_first)
+        steps = torch.arange(int(lengths.max()), device=x.device)
+        mask = steps < lengths.to(x.device)[:, None]
+        mask = mask if module.batch_first else mask.T
+        x = _checked(x, output, site)
+        return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)
+    x = _checked(selected, output, site)
+    if x is states:
+        return _of_sequences(x, batch_first=module.batch_first)
+    if any(x is state for state in (last if isinstance(last, tuple) else (last,))):
+        # the last states lie as (layers, sequences, features), whatever batch_first says
+        return Activation(x, 1 if x.ndim == 3 else ())
+    return Activation(x, 0)
+
+
+def _selected(output: Any, select: Select, site: str) -> Any:
+    if isinstance(output, Tensor) and not callable(select):
+        raise OutputError(
+            f"{site}: the output is one tensor, {describe(output)}, of which select={select!r} "
+            f"would take a part; leave select out, or use a function"
+        )
+    try:
+        if callable(select):
+            return select(output)
+        if isinstance(select, str) and not isinstance(output, Mapping):
+            return getattr(output, select)
+        return output[select]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{site}: select={select!r} finds nothing in the output, which is "
+            f"{describe(output)} ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _checked(x: Any, output: Any, site: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        check_is_no_proxy(x, site)
+        raise OutputError(
+            f"{site}: expected a tensor, got {describe(output)}; say which part with "
+            f"activity(..., select=INDEX, KEY or FUNCTION)"
+        )
+    if not x.dtype.is_floating_point:
+        raise OutputError(
+            f"{site}: expected a tensor of a real floating type, got {describe(x)}; choose "
+            f"another module, or another part with activity(..., select=...)"
+        )
+    if x.is_nested:
+        check_readable(x, site)
+    return x
+
+
+def check_is_no_proxy(x: Any, site: str) -> None:
+    """Raise if `x` is what `torch.fx.symbolic_trace` puts in the place of tensors."""
+    if isinstance(x, torch.fx.Proxy):
+        raise RegimeError(
+            f"{site}: torch.fx.symbolic_trace runs the model on proxies, of which nothing can be "
+            f"read; call model.eval() or detach() before it"
+        )
+
+
+def describe(value: Any, depth: int = 3) -> str:
+    """Return the structure of an output, such as `tuple(Tensor[2, 3] float32, None)`."""
+    if isinstance(value, Tensor):
+        return f"Tensor{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    name = type(value).__name__
+    if depth == 0:
+        return f"{name}(...)"
+    if isinstance(value, Mapping):
+        items = [f"{key}={describe(item, depth - 1)}" for key, item in value.items()]
+    elif dataclasses.is_dataclass(value):
+        items = [
+            f"{f.name}={describe(getattr(value, f.name), depth - 1)}"
+            for f in dataclasses.fields(value)
+        ]
+    elif isinstance(value, (tuple, list)):
+        items = [describe(item, depth - 1) for item in value]
+    else:
+        return "None" if value is None else name
+    return f"{name}({', '.join(items)})"
+
+
+def replace_in(output: Any, old: Tensor, new: Tensor, site: str) -> Any:
+    """Return `output` with `new` in the place of its part `old`; `output` itself stays.
+
+    Raises:
+        OutputError: `old` is no part of it, but computed from it.
+    """
+    replaced, count = _replaced(output, old, new)
+    if count == 0:
+        raise OutputError(
+            f"{site}: with delivery='inject' or a strength with a target, the tensor selected "
+            f"must be a part of the output, which is {describe(output)}, and not computed from it"
+        )
+    return replaced
+
+
+def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
+    if value is old:
+        return new, 1
+    if isinstance(value, PackedSequence):
+        parts, count = _replaced(tuple(value), old, new)
+        return PackedSequence(*parts), count
+    if isinstance(value, Mapping):
+        items = {key: _replaced(item, old, new) for key, item in value.items()}
+        count = sum([n for _, n in items.values()])
+        if count:
+            value = copy.copy(value)
+            for key, (item, n) in items.items():
+                if n:
+                    value[key] = item
+        return value, count
+    if isinstance(value, (tuple, list)):
+        pairs = [_replaced(item, old, new) for item in value]
+        count = sum([n for _, n in pairs])
+        if count:
+            made = [item for item, _ in pairs]
+            value = type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
+        return value, count
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            f.name: _replaced(getattr(value, f.name), old, new) for f in dataclasses.fields(value)
+        }
+        changed = {name: item for name, (item, n) in fields.items() if n}
+        return (dataclasses.replace(value, **changed) if changed else value), len(changed)
+    return value, 0
+
+
+def state_before(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
+    """Return the state of the last layer that a recurrent layer went on from, if it was given one.
+
+    Raises:
+        RegimeError: a layer of which the output does not go on from that state.
+    """
+    if not isinstance(module, nn.RNNBase) or module.bidirectional:
+        raise RegimeError(
+            f"{site}: carry=True goes on from the state that a recurrent layer of one direction "
+            f"is given, which {type(module).__name__} is not; use carry=False"
+        )
+    given = inputs[1] if len(inputs) > 1 else hx
+    if given is None:
+        return None
+    state: Tensor = (given[0] if isinstance(given, tuple) else given)[-1]
+    return state

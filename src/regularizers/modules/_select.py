@@ -1,0 +1,96 @@
+"""Which modules a `where` means."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from regularizers.errors import ConfigurationError, SelectionError
+from regularizers.modules._names import ROOT, Where, Wheres, described, printable
+
+
+def as_list(where: Wheres) -> list[Where]:
+    """Return the alternatives of a `where`; raise on what can be none."""
+    alternatives: list[Any] = list(where) if isinstance(where, (list, tuple)) else [where]
+    if not alternatives:
+        raise SelectionError("where: expected one alternative or more, got an empty list")
+    for one in alternatives:
+        if not (isinstance(one, (str, nn.Module)) or callable(one)):
+            raise ConfigurationError(
+                "where: expected a module's name, a glob, a module type, a module, a predicate "
+                f"(module, name) or a list of these, got {one!r} of type {type(one).__name__}"
+            )
+    return alternatives
+
+
+def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
+    """Return whether `where` means the module called `name`."""
+    if isinstance(where, str):
+        return is_name_matched(where, name)
+    if isinstance(where, nn.Module):
+        return where is module
+    if isinstance(where, type):
+        return isinstance(module, where)
+    return bool(where(module, name))
+
+
+def is_name_matched(pattern: str, name: str) -> bool:
+    """Return whether a name or glob means `name`; `*` stays within a segment, `**` crosses."""
+    if pattern in ("", ROOT) or name == "":
+        return name == "" and pattern in ("", ROOT)
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+def is_glob(where: Where) -> bool:
+    """Return whether `where` is a pattern rather than the name of one module."""
+    return isinstance(where, str) and any(c in where for c in "*?[")
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*\.|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    return re.compile("".join(_regex(part) for part in parts))
+
+
+def _regex(part: str) -> str:
+    """Return the regular expression of one part of a glob; `**.` may stand for nothing."""
+    wildcards = {"**.": r"(?:.*\.)?", "**": ".*", "*": "[^.]*", "?": "[^.]"}
+    if part in wildcards:
+        return wildcards[part]
+    if part.startswith("[") and part.endswith("]"):
+        return f"[^{part[2:-1]}]" if part[1] == "!" else part
+    return re.escape(part)
+
+
+def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str, nn.Module]]:
+    """Return the modules that `where` means, each once, under the first name it has.
+
+    Raises:
+        SelectionError: an alternative that matches nothing; it names the nearest names.
+    """
+    named = list(model.named_modules(remove_duplicate=False))
+    wanted: set[nn.Module] = set()
+    for one in as_list(where):
+        matches = [module for name, module in named if is_matched_by(one, module, name)]
+        if not matches:
+            raise SelectionError(nothing_matched(rule, one, model, [name for name, _ in named]))
+        wanted.update(matches)
+    return [(name, module) for name, module in model.named_modules() if module in wanted]
+
+
+def nothing_matched(rule: str, where: Where, model: nn.Module, names: Iterable[str]) -> str:
+    """Return the message for a rule that matches nothing, with the nearest names or types."""
+    if isinstance(where, str):
+        near = difflib.get_close_matches(where, [n for n in names if n], n=4, cutoff=0.3)
+        hint = f"nearest names: {', '.join(near)}" if near else "no name is near"
+    elif isinstance(where, type):
+        types = sorted({type(module).__name__ for module in model.modules()})
+        hint = f"types in the model: {', '.join(types[:12])}"
+    else:
+        hint = "print(*dict(model.named_modules())) lists the names"
+    return f"{rule}: where={described(where)} matches nothing in {printable('', model)}; {hint}"

@@ -1,0 +1,71 @@
+"""What the hooks of one monitor share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from regularizers.modules import Activation, Pass, current_pass, masked
+from regularizers.monitor import _compiled_ops as _program
+from regularizers.monitor._gate import Gate
+from regularizers.monitor._sinks import Sink
+from regularizers.monitor._transforms import outside, unwrapped
+
+
+class Watch:
+    """Which forward is read, and where the readings go."""
+
+    def __init__(self, gate: Gate, sinks: Sequence[Sink]) -> None:
+        self.handle = _program.OBSERVERS.add(self)
+        self.order = torch.zeros(())
+        self.closed = False
+        self.around: list[Tensor | None] = [None] * len(sinks)
+        """The masks that a `with monitor.mask(...)` puts on taps."""
+        self._gate = gate
+        self._sinks = tuple(sinks)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def begin(self) -> None:
+        """Know that a forward of the model begins."""
+        if self._counts():
+            self._gate.begin()
+            self._forget()
+
+    def read(self, tap: int, activation: Activation) -> None:
+        """Take what the tap of this number has read, if this forward is one that is read."""
+        if self.wants(tap):
+            self.take(tap, activation)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def end(self) -> None:
+        """Know that a forward of the model has ended."""
+        if self._counts():
+            self._gate.end()
+            self._forget()
+
+    def wants(self, tap: int) -> bool:
+        """Return whether this call of a tap is to be read; ask once a call."""
+        return self._counts() and self._gate.lets_through(tap)
+
+    def take(self, tap: int, activation: Activation) -> None:
+        """Count what a tap has read; nothing of it stays in a graph, or is waited for."""
+        sink, around = self._sinks[tap], self.around[tap]
+        x = unwrapped(activation.x, sink.site)
+        mask = activation.mask
+        mask = mask if mask is None else unwrapped(mask, sink.site)
+        with outside(), torch.no_grad():
+            read = Activation(x, activation.batch_axis, mask)
+            if around is not None:
+                read = masked(read, around, sink.site)
+            if self._gate.in_forward or not sink.waits:
+                sink.take(read)
+
+    def _counts(self) -> bool:
+        # what a checkpoint repeats in the backward was read in the forward
+        return not self.closed and current_pass() is Pass.FORWARD
+
+    def _forget(self) -> None:
+        for sink in self._sinks:
+            sink.forget()

@@ -1,0 +1,71 @@
+"""Norms of blocks of elements: what `L2Norm` and `GroupLasso` have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._shrinkage import Step, shrink_blocks
+from regularizers.penalties.arrays import (
+    Array,
+    Frame,
+    Namespace,
+    Tally,
+    nonzero,
+    per,
+    root,
+    scaled_norm,
+)
+
+
+class Blocks(Elementary):
+    """A penalty that is a weighted sum of the norms of blocks that share no element.
+
+    Where every block lies within one sample, the statistic is the sum of the norms, a scalar.
+    Otherwise it is all that is needed to join blocks that are spread over several processes.
+    """
+
+    @abstractmethod
+    def within(self, frame: Frame) -> tuple[int, ...] | None:
+        """Return the axes that a block extends over; None for all."""
+
+    @abstractmethod
+    def gathered(self, norms: Array, frame: Frame) -> Array:
+        """Return the statistic of the norms of the blocks."""
+
+    @abstractmethod
+    def spans_samples(self, statistic: Array) -> bool:
+        """Return whether samples share blocks, so that squares of norms add up."""
+
+    @abstractmethod
+    def divisor(self, frame: Frame) -> Tally:
+        """Return what the norm of every block is divided by, without a mask."""
+
+    @abstractmethod
+    def weight(self, frame: Frame) -> float | Array:
+        """Return what the norm of each block is multiplied by before they are gathered."""
+
+    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        norm, scale = scaled_norm(frame.xp, x, self.within(frame))
+        return self.gathered(norm / scale, frame), (norm, scale)
+
+    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        norm, scale = kept
+        return cotangent * self.weight(frame) * (x * scale / nonzero(frame.xp, norm))
+
+    @property
+    def adds_over_units(self) -> bool:
+        return False
+
+    def to_sum(self, statistic: Array, xp: Namespace) -> Array:
+        # norms of samples add up; of norms over several, the squares do, which need the range
+        if not self.spans_samples(statistic):
+            return statistic
+        return xp.astype(statistic, xp.float64) ** 2
+
+    def from_sum(self, total: Array, xp: Namespace) -> Array:
+        return root(xp, total) if self.spans_samples(total) else total
+
+    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
+        threshold = step * per(frame.xp, strength, self.divisor(frame))
+        return shrink_blocks(frame.xp, x, threshold, self.within(frame)), step

@@ -1,0 +1,266 @@
+"""What every penalty can do, and what one must say to be a penalty."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from regularizers.penalties._proximal import check_step, proximal
+from regularizers.penalties._shrinkage import Step
+from regularizers.penalties._subclass import settle
+from regularizers.penalties.arrays import (
+    Array,
+    Axes,
+    Frame,
+    Namespace,
+    Reduce,
+    Tally,
+    add_in_place,
+    call_of,
+    cast,
+    check_batch_axis,
+    check_grads,
+    check_mask,
+    check_reduce,
+    detached,
+    is_wide,
+    namespace_of,
+    size_of,
+    widen,
+)
+from regularizers.penalties.kernels import Charged, add_piecewise, goes_piecewise, value_piecewise
+from regularizers.penalties.strength import is_factor, number_of
+
+if TYPE_CHECKING:
+    from regularizers.penalties._elementary import Elementary
+
+
+class Penalty(ABC):
+    """Array in, scalar out, with its own analytic gradient.
+
+    A penalty is a frozen value: it holds its strength and how it reduces, and no state. Penalties
+    add (`L1(1e-3) + L2Squared(1e-4)`) and scale (`2 * L1(1e-3)`).
+
+    Every method takes an array of any library of the Array API standard, of a real floating type
+    and any number of dimensions. `mask` is a boolean array over the leading axes; where it is
+    False an element counts neither in the value nor in a denominator, and its gradient is zero.
+    Half precision is accumulated in float32, before anything is squared.
+
+    Raises:
+        ArrayTypeError: an integer, boolean or complex array, or no array at all.
+        ShapeError: a mask, a batch axis or `grads` that does not fit the array.
+        StrengthTypeError: a strength that is no number, which only a Regularization can keep.
+    """
+
+    __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * penalty asks us
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        settle(cls)
+
+    @property
+    @abstractmethod
+    def terms(self) -> tuple[Elementary, ...]:
+        """The elementary penalties this one is the sum of."""
+
+    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
+        """Return the penalty of `x`, a scalar of its library and at least float32.
+
+        It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
+        """
+        xp, terms = self._prepared(x, mask)
+        if goes_piecewise(terms, mask, x):
+            return value_piecewise(terms, xp, x)
+        wide = widen(xp, x)
+        if size_of(x) == 0:
+            return xp.sum(wide)
+        return _total(
+            strength * term.value(m.statistic, m.tally, xp)
+            for term, strength, m in _read(terms, xp, wide, mask)
+        )
+
+    def gradient(self, x: Array, *, mask: Array | None = None) -> Array:
+        """Return the analytic gradient of the penalty, of the shape and type of `x`."""
+        return self.value_and_gradient(x, mask=mask)[1]
+
+    def value_and_gradient(self, x: Array, *, mask: Array | None = None) -> tuple[Array, Array]:
+        """Return the penalty and its gradient, which read the array together."""
+        xp, terms = self._prepared(x, mask)
+        if goes_piecewise(terms, mask, x) and is_wide(xp, x):
+            gradient = xp.zeros_like(x)
+            return add_piecewise(terms, xp, x, gradient), gradient
+        value, slope = self._value_and_slope(terms, xp, x, mask)
+        return value, cast(slope, x.dtype)
+
+    @staticmethod
+    def _value_and_slope(
+        terms: Charged, xp: Namespace, x: Array, mask: Array | None
+    ) -> tuple[Array, Array]:
+        """Return the penalty and its gradient in the precision they were accumulated in."""
+        wide = widen(xp, x)
+        if size_of(x) == 0:
+            return xp.sum(wide), xp.zeros_like(wide)
+        values, slopes = [], []
+        for term, strength, m in _read(terms, xp, wide, mask):
+            values.append(strength * term.value(m.statistic, m.tally, xp))
+            cotangent = strength * term.derivative(m.statistic, m.tally, xp)
+            slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
+        return _total(values), _total(slopes)
+
+    def _charged(self) -> list[tuple[Elementary, float]]:
+        """Return the terms with their strengths; raise unless these are numbers."""
+        return [(term, number_of(term.strength, self)) for term in self.terms]
+
+    def _prepared(self, x: Array, mask: Array | None) -> tuple[Namespace, Charged]:
+        """Return the namespace of `x`, and the terms with their strengths, all checked."""
+        terms = self._charged()
+        xp = namespace_of(x)
+        if mask is not None:
+            check_mask(xp, x, mask)
+        for term, _ in terms:
+            term.check_shape(tuple(x.shape))
+        return xp, terms
+
+    def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
+        """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
+
+        Args:
+            x: the array penalised. It stays as it is.
+            grads: an array of the shape of `x` that can be written; its type may be another, such
+                as float32 for an `x` in float16.
+            mask: which elements count.
+
+        Raises:
+            ReadOnlyError: `grads` cannot be written. JAX arrays never can: use
+                `value_and_gradient`.
+        """
+        check_grads(namespace_of(x), x, grads)
+        xp, terms = self._prepared(x, mask)
+        x, into = detached(x), detached(grads)
+        if goes_piecewise(terms, mask, x, into):
+            return add_piecewise(terms, xp, x, into)
+        value, slope = self._value_and_slope(terms, xp, x, mask)
+        add_in_place(into, slope)
+        return value
+
+    def prox(self, x: Array, step: Step) -> Array:
+        r"""Return the proximal step from `x`: the array that the penalty draws it to.
+
+        .. math:: \operatorname*{argmin}_w \; p(w) + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
+
+        After a step of gradient descent on a loss it minimises loss plus penalty, and makes zeros
+        that are exactly 0, as adding the gradient never does.
+
+        Args:
+            x: the array. It stays as it is.
+            step: τ, not negative: a number, such as the learning rate, or an array that broadcasts
+                to the shape of `x`, such as the step that Adam takes in each element. Of an array
+                the numbers are not checked.
+
+        Returns:
+            An array of the shape and type of `x`, computed in at least float32.
+
+        Raises:
+            ConfigurationError: a step that is negative or not finite, or a penalty without an
+                exact proximal step: those with one are L1, L2Squared, L1L2, L2Norm, GroupLasso,
+                ActivityRegularization, and sums of these with at most one L2Norm or GroupLasso.
+
+        Example:
+            >>> import numpy as np
+            >>> import regularizers as rz
+            >>> rz.L1(1.0).prox(np.array([3.0, -0.5]), step=1.0)
+            array([2., 0.])
+
+        Source: Parikh and Boyd, "Proximal algorithms", 2014.
+        """
+        terms = self._charged()
+        xp = namespace_of(x)
+        check_step(xp, x, step)
+        for term, _ in terms:
+            term.check_shape(tuple(x.shape))
+        return proximal(xp, x, step, terms)
+
+    def __add__(self, other: Penalty) -> Penalty:
+        return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
+
+    def __radd__(self, other: object) -> Penalty:
+        # sum([...]) begins with the number 0
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    @abstractmethod
+    def __mul__(self, factor: float) -> Self:
+        """Return the same penalty with every strength multiplied by `factor`."""
+
+    def __rmul__(self, factor: float) -> Self:
+        return self.__mul__(factor)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
+
+class _Reading(NamedTuple):
+    """One array as one elementary penalty reads it."""
+
+    x: Array
+    frame: Frame
+    tally: Tally
+    statistic: Array
+    kept: tuple[Array, ...]
+
+
+def _read(
+    terms: Sequence[tuple[Elementary, float]], xp: Namespace, x: Array, mask: Array | None
+) -> Iterator[tuple[Elementary, float, _Reading]]:
+    for term, strength in terms:
+        frame = term.frame(xp, x, mask)
+        selected = frame.select(x)
+        reading = _Reading(selected, frame, term.tally(frame), *term.measure(selected, frame))
+        yield term, strength, reading
+
+
+def _parts(penalty: Penalty) -> tuple[Penalty, ...]:
+    return penalty.parts if isinstance(penalty, Sum) else (penalty,)
+
+
+def _total(parts: Iterable[Array]) -> Array:
+    return functools.reduce(operator.add, parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Reduced(Penalty):
+    """A penalty that says itself how the elements become one number."""
+
+    reduce: Reduce | None = field(default=None, kw_only=True)
+    batch_axis: Axes | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_reduce(self.reduce)
+        check_batch_axis(self.batch_axis)
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Penalty):
+    """Several penalties of the same array, added: what `L1(1e-3) + L2Squared(1e-4)` makes."""
+
+    parts: tuple[Penalty, ...]
+
+    @property
+    def terms(self) -> tuple[Elementary, ...]:
+        return tuple([term for part in self.parts for term in part.terms])
+
+    def __mul__(self, factor: float) -> Self:
+        if not is_factor(factor):
+            return NotImplemented
+        return dataclasses.replace(self, parts=tuple([part * factor for part in self.parts]))
+
+    def __add__(self, other: Penalty) -> Penalty:
+        # (a + b) + c is a + b + c, so that the order of adding does not show
+        return Sum((*self.parts, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.parts))

@@ -1,0 +1,191 @@
+"""How the elements of one array become one number: axes, denominators, mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, TypeGuard
+
+from regularizers.errors import ConfigurationError, ShapeError
+from regularizers.penalties.arrays._arrays import Array, Namespace
+
+Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
+Axes: TypeAlias = int | tuple[int, ...]
+
+Side: TypeAlias = Literal["output", "input"]
+"""An axis of a weight by what it numbers, which is known by the module that the weight is in."""
+
+SIDES: tuple[Side, ...] = ("output", "input")
+REDUCTIONS: tuple[Reduce, ...] = ("sum", "batch_mean", "mean")
+
+
+def check_batch_axis(batch_axis: object) -> None:
+    """Raise unless `batch_axis` is an integer, a tuple of integers, or None for the default."""
+    if not (batch_axis is None or _are_axes(batch_axis)):
+        raise ConfigurationError(
+            f"batch_axis: expected an integer, a tuple of integers or None, got {batch_axis!r}"
+        )
+
+
+def check_axes(axes: object, name: str = "axis") -> None:
+    """Raise unless `axes` is an integer, a tuple of integers, or a side of a weight."""
+    if not (_are_axes(axes) or is_side(axes)):
+        raise ConfigurationError(
+            f"{name}: expected an integer, a tuple of integers, 'output' or 'input', got {axes!r}"
+        )
+
+
+def is_side(axes: object) -> TypeGuard[Side]:
+    """Return whether an axis is named by what it numbers."""
+    return isinstance(axes, str) and axes in SIDES
+
+
+def numbered(axes: Axes | Side) -> Axes:
+    """Return `axes`, which are to be numbers; raise for a side of a weight."""
+    if isinstance(axes, str):
+        raise ConfigurationError(
+            f"axis: expected the number of an axis, got {axes!r}, which only the weight of a "
+            f"module has: kernel(..., axis={axes!r}) finds it; of an array or an output say which "
+            f"axis it is, such as axis=0"
+        )
+    return axes
+
+
+def check_axis(axis: object, name: str = "axis") -> None:
+    """Raise unless `axis` is one integer."""
+    if type(axis) is not int:
+        raise ConfigurationError(f"{name}: expected an integer, got {axis!r}")
+
+
+def _are_axes(axes: object) -> bool:
+    return all(type(axis) is int for axis in (axes if isinstance(axes, tuple) else (axes,)))
+
+
+def check_reduce(reduce: object) -> None:
+    """Raise unless `reduce` is one of the reductions, or None for the default."""
+    if reduce is not None and reduce not in REDUCTIONS:
+        raise ConfigurationError(
+            f"reduce: expected one of {', '.join(map(repr, REDUCTIONS))} or None, got {reduce!r}"
+        )
+
+
+def normalise_axes(axes: Axes | None, ndim: int, name: str = "batch_axis") -> tuple[int, ...]:
+    """Return `axes` (None: the first) as sorted non-negative integers below `ndim`.
+
+    An array without dimensions is a batch of one: every axis of it is no axis.
+    """
+    if ndim == 0:
+        return ()
+    wanted = axes if isinstance(axes, tuple) else (axes or 0,)
+    for axis in wanted:
+        if not -ndim <= axis < ndim:
+            raise ShapeError(
+                f"{name}: expected axes of an array of {ndim} dimensions, "
+                f"from {-ndim} to {ndim - 1}, got {axis}"
+            )
+    normal = sorted([axis % ndim for axis in wanted])
+    if len(set(normal)) != len(normal):
+        raise ShapeError(f"{name}: expected distinct axes, got {axes} of {ndim} dimensions")
+    return tuple(normal)
+
+
+class Frame:
+    """The axes and denominators of one array under one `reduce`.
+
+    A sample is one index along the batch axes; a unit is one index along the others. With a mask,
+    only valid elements count: a sample counts if any of its elements is valid, and a unit has as
+    many samples as are valid for it.
+    """
+
+    __slots__ = ("batch", "dtype", "mask", "reduce", "shape", "units", "xp")
+
+    def __init__(
+        self,
+        xp: Namespace,
+        shape: Sequence[int],
+        dtype: Any,
+        reduce: Reduce,
+        batch_axis: Axes | None = None,
+        mask: Array | None = None,
+    ) -> None:
+        self.xp = xp
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self.reduce = reduce
+        self.batch = normalise_axes(batch_axis, len(self.shape))
+        self.units = tuple([axis for axis in range(len(self.shape)) if axis not in self.batch])
+        self.mask = None if mask is None else self._spread(mask)
+
+    def _spread(self, mask: Array) -> Array:
+        trailing = (1,) * (len(self.shape) - mask.ndim)
+        mask = self.xp.reshape(mask, tuple(mask.shape) + trailing)
+        return self.xp.broadcast_to(mask, self.shape)
+
+    def select(self, x: Array) -> Array:
+        """Return `x` with what the mask leaves out as zero, were it NaN."""
+        if self.mask is None:
+            return x
+        return self.xp.where(self.mask, x, self.xp.zeros_like(x))
+
+    @property
+    def count(self) -> Tally:
+        """The number of valid samples or elements, as `reduce` says; None for a sum."""
+        if self.reduce == "sum":
+            return None
+        return self.samples if self.reduce == "batch_mean" else self.elements
+
+    @property
+    def elements(self) -> int | Array:
+        """The number of valid elements."""
+        return math.prod(self.shape) if self.mask is None else self._count(self.mask, None)
+
+    @property
+    def samples(self) -> int | Array:
+        """The number of samples with a valid element."""
+        return self.blocks(self.units)
+
+    @property
+    def samples_per_unit(self) -> int | Array:
+        """The number of valid samples of each unit; batch axes kept as ones."""
+        return self.along(self.batch)
+
+    def along(self, axes: tuple[int, ...]) -> int | Array:
+        """Return the number of valid elements along `axes`, which are kept as ones."""
+        return self._extent(axes) if self.mask is None else self._count(self.mask, axes)
+
+    def blocks(self, axes: tuple[int, ...]) -> int | Array:
+        """Return the number of blocks, each of which extends over `axes`, with a valid element."""
+        if self.mask is None:
+            others = [axis for axis in range(len(self.shape)) if axis not in axes]
+            return self._extent(tuple(others))
+        return self._count(self.xp.any(self.mask, axis=axes, keepdims=True), None)
+
+    def _extent(self, axes: tuple[int, ...]) -> int:
+        return math.prod([self.shape[axis] for axis in axes])
+
+    def _count(self, valid: Array, axes: tuple[int, ...] | None) -> Array:
+        xp = self.xp
+        counts = xp.sum(xp.astype(valid, xp.int32), axis=axes, keepdims=axes is not None)
+        return xp.astype(counts, self.dtype)
+
+
+Tally: TypeAlias = float | Array | None
+"""What a statistic is divided by, before what is 0 counts as 1; None if by nothing."""
+
+
+def per(xp: Namespace, statistic: Array, tally: Tally) -> Array:
+    """Return `statistic` divided by `tally`, where a tally of 0 counts as 1."""
+    if tally is None:
+        return statistic
+    if isinstance(tally, (int, float)):
+        return statistic / max(tally, 1)
+    return statistic / xp.where(tally > 1, tally, xp.ones_like(tally))
+
+
+def live(xp: Namespace, statistic: Array, tally: Tally) -> int | Array:
+    """Return how many elements of `statistic` have a tally, at least 1."""
+    if isinstance(tally, int):
+        return max(math.prod(statistic.shape), 1)
+    counts: Array = tally
+    number = xp.sum(xp.astype(xp.broadcast_to(counts > 0, statistic.shape), statistic.dtype))
+    return xp.where(number > 1, number, xp.ones_like(number))

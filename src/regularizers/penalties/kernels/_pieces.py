@@ -1,0 +1,180 @@
+"""Large arrays taken in pieces that stay in the cache, so that no temporary is as large as they."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import array_api_compat
+
+from regularizers.penalties.arrays import Array, size_of
+
+PIECE = 2**19
+"""Elements of a piece: in float32 two megabytes, which the caches hold a few of."""
+
+LARGE = 2**16
+"""Elements from which a fresh temporary costs more than the calls that do without."""
+
+
+def is_large(x: Array) -> bool:
+    """Return whether an array is large enough to be read in pieces, were it only one."""
+    return size_of(x) > LARGE
+
+
+def lie_plainly(x: Array, *written: Array) -> bool:
+    """Return whether `x`, and arrays of its shape that are to be written, can be taken in pieces.
+
+    Those are arrays of NumPy, or of PyTorch in the machine's own memory, of which nothing is
+    recorded: by no graph, no transform and no compiler, which fuses what it is given as a whole.
+    What is written lies as `x` does, or one element after the other.
+    """
+    if not (_is_plain(x) and all(map(_is_plain, written))):
+        return False
+    return are_contiguous(*written) or _in_one_order([x, *written]) is not None
+
+
+def _is_plain(x: Array) -> bool:
+    if array_api_compat.is_numpy_array(x):
+        return True
+    if not array_api_compat.is_torch_array(x) or x.device.type != "cpu":
+        return False
+    torch = sys.modules["torch"]
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
+        return False
+    recorded = torch.is_grad_enabled() and x.requires_grad
+    return type(x) in (torch.Tensor, torch.nn.Parameter) and not recorded
+
+
+def _in_one_order(arrays: Sequence[Array]) -> list[Array] | None:
+    """Return the arrays with their axes in the order of memory, if that is one for all."""
+    if all(map(are_contiguous, arrays)):
+        return list(arrays)
+    strides = strides_of(arrays[0])
+    axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+    ordered = [permuted(x, axes) for x in arrays]
+    return ordered if all(map(are_contiguous, ordered)) else None
+
+
+def are_contiguous(*arrays: Array) -> bool:
+    """Return whether the elements of each lie one after the other, the last axis fastest."""
+    return all(
+        x.is_contiguous() if array_api_compat.is_torch_array(x) else x.flags.c_contiguous
+        for x in arrays
+    )
+
+
+def strides_of(x: Array) -> Sequence[int]:
+    """Return how far apart in memory the elements along each axis lie."""
+    strides: Sequence[int] = x.stride() if array_api_compat.is_torch_array(x) else x.strides
+    return strides
+
+
+def permuted(x: Array, axes: Sequence[int]) -> Array:
+    """Return a view of `x` with its axes in another order."""
+    return x.permute(*axes) if array_api_compat.is_torch_array(x) else x.transpose(axes)
+
+
+def library_of(x: Array) -> Any:
+    """Return the library of an array that comes in pieces: NumPy or PyTorch, as it is.
+
+    Unlike the standard's functions, theirs can be told where to write.
+    """
+    return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
+
+
+def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield corresponding pieces of arrays that lie plainly, in one dimension.
+
+    They have `PIECE` elements at most. Those of `written` are views; those of `x` are copies where
+    its elements do not lie close together.
+    """
+    if size_of(x) <= PIECE and are_contiguous(x, *written):
+        yield tuple([array.reshape(-1) for array in (x, *written)])
+        return
+    ordered = _in_one_order([x, *written])
+    if ordered is None:
+        yield from _rows([x, *written])
+        return
+    flat = [array.reshape(-1) for array in ordered]
+    for start in range(0, max(size_of(x), 1), PIECE):
+        yield tuple([array[start : start + PIECE] for array in flat])
+
+
+def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
+    """Yield as many rows at a time as make a piece, each array's in one dimension."""
+    row = size_of(arrays[0][0])
+    if row > PIECE and arrays[0].ndim > 1:
+        for parts in zip(*arrays, strict=True):
+            yield from _rows(parts)
+        return
+    some = max(PIECE // max(row, 1), 1)
+    for start in range(0, len(arrays[0]), some):
+        yield tuple([array[start : start + some].reshape(-1) for array in arrays])
+
+
+def empty_beside(x: Array, dtype: Any) -> Array:
+    """Return an array of the shape of `x`, to be written with it in pieces."""
+    library = library_of(x)
+    if _in_one_order([x]) is not None:
+        return library.empty_like(x, dtype=dtype)
+    return library.empty(x.shape, dtype=dtype)
+
+
+def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield pieces, those of `x` in the precision to accumulate in, and room for their values.
+
+    The room is as long as the piece, of its type, and the same for all.
+    """
+    library = library_of(x)
+    dtype = accumulated_in(library, x.dtype)
+    room = kept_room(library, dtype, PIECE)
+    for piece, *others in pieces(x, *written):
+        yield converted(piece, dtype), room[: len(piece)], *others
+
+
+def kept_room(library: Any, dtype: Any, size: int, number: int = 0) -> Array:
+    """Return room that a thread keeps: fresh memory costs more than arithmetic.
+
+    Those of one size that are in use at once have different numbers.
+    """
+    key = library.__name__, dtype, size, number
+    rooms: dict[Any, Array] = _kept.__dict__
+    if key not in rooms:
+        if library.__name__ == "torch":
+            # one that inference mode made could not be written outside of it
+            with library.inference_mode(False):
+                rooms[key] = library.empty(size, dtype=dtype, device="cpu")
+        else:
+            rooms[key] = library.empty(size, dtype=dtype)
+    return rooms[key]
+
+
+_kept = threading.local()
+
+
+def accumulated_in(library: Any, dtype: Any) -> Any:
+    """Return the type in which elements of the type `dtype` are added up: at least float32."""
+    return dtype if library.finfo(dtype).bits >= 32 else library.float32
+
+
+def converted(x: Array, dtype: Any) -> Array:
+    """Return an array that comes in pieces, or one of these, in another type."""
+    return x.to(dtype) if array_api_compat.is_torch_array(x) else x.astype(dtype, copy=False)
+
+
+def add_scaled(into: Array, x: Array, factor: float, room: Array) -> None:
+    """Add `factor` times `x` into a piece, in the type of the piece; `room` may be written."""
+    if array_api_compat.is_torch_array(into):
+        into.add_(x, alpha=factor)
+        return
+    into += converted(library_of(x).multiply(x, factor, out=room), into.dtype)
+
+
+def total(parts: list[Array]) -> Array:
+    """Return the sum, which the library takes in pairs: one after the other would be coarser."""
+    if len(parts) == 1:
+        return parts[0]
+    library = library_of(parts[0])
+    return library.sum(library.stack(parts))
