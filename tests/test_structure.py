@@ -16,7 +16,7 @@ FACE = "regularizers"
 # The face of the package is a room too: what the library is made of does not import it back.
 # A private module beside the rooms stands on the ground floor, with the errors.
 ROOMS = [
-    *("errors", "penalties", "functional", "layers", "control", "attach", "monitor"),
+    *("errors", "penalties", "functional", "control", "modules", "layers", "monitor", "attach"),
     *("integrations", FACE, "recipes", "__main__"),
 ]
 

@@ -92,7 +92,7 @@ ATTACHED = [
     ),
     Mutant(
         "groups are added to the loss as the weight lies",
-        "attach/sites/_sites.py",
+        "attach/reading/_weights.py",
         "x = weight if entry.view is None else weight.reshape(entry.view)",
         "x = weight",
         (roles("group_lasso_in_the_loss"),),

@@ -105,7 +105,7 @@ BORDERS = [
     ),
     Mutant(
         "means of nested tensors are read",
-        "modules/_nested.py",
+        "attach/reading/_check_nested.py",
         "if target or is_counted or not",
         "if target or not",
         (attach("nested::other_penalties_name_the_site_and_the_cure"),),

@@ -94,7 +94,7 @@ INJECTING = [
     ),
     Mutant(
         "inject forgets the scale where the loss is compiled too",
-        "attach/_ops.py",
+        "attach/inject/_ops.py",
         "    _scale.of(handle).arm(gradient)\n",
         "",
         (attach("scale::forward_and_loss_compiled_together"),),

@@ -43,7 +43,7 @@ PROCESSES = [
     ),
     Mutant(
         "a sharded weight is penalised by its part",
-        "attach/sites/_sites.py",
+        "attach/reading/_weights.py",
         "yield entry, value.full_tensor() if isinstance(value, DTensor) else value",
         "yield entry, value.to_local() if isinstance(value, DTensor) else value",
         (TWO_PROCESSES,),
@@ -92,7 +92,7 @@ PROCESSES = [
     ),
     Mutant(
         "norms of flat parts are added up",
-        "attach/sites/_sites.py",
+        "attach/reading/_weights.py",
         'if not additive and getattr(weight, "_fsdp_flattened", False):',
         "if False:",
         (TWO_PROCESSES,),

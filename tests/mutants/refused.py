@@ -26,7 +26,7 @@ REFUSED = [
     ),
     Mutant(
         "any norm of a nested tensor is read",
-        "modules/_nested.py",
+        "attach/reading/_check_nested.py",
         'isinstance(term, L2Norm) and term.reduce == "sum"',
         "isinstance(term, L2Norm)",
         (attach("nested::other_penalties_name_the_site_and_the_cure"),),

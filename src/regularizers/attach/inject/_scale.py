@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterable
-from threading import get_ident
+from threading import Lock, get_ident
 
 import torch
 from torch import Tensor
@@ -53,6 +53,7 @@ class Scale:
         """The backward pass, and the thread."""
         self._end_of: weakref.ref[Callable[[], None]] | None = None
         self._fixed: Tensor | None = None
+        self._arming = Lock()
 
     def fix(self, scale: float) -> None:
         """Use `scale` where no loss is seen."""
@@ -72,7 +73,10 @@ class Scale:
         Raises:
             RegimeError: another one runs, or this one has another scale already.
         """
-        task, thread = torch._C._current_graph_task_id(), get_ident()
+        with self._arming:  # of two passes at once, the second must see the first
+            self._arm(gradient, torch._C._current_graph_task_id(), get_ident())
+
+    def _arm(self, gradient: Tensor, task: int, thread: int) -> None:
         self.disarm()
         if self._current is None:
             end = functools.partial(self._end)
