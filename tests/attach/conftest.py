@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from matrix.judge import OF_DYNAMO
-from regularizers.attach.collect import _batched as _together
+from regularizers.penalties.kernels import thresholds
 
 BOTH = {
     "collection",
@@ -34,7 +34,7 @@ def _outputs(request, monkeypatch):
     """Read outputs as small or as large ones are, whatever size those of a test have."""
     chosen = getattr(request.node, "callspec", None)
     if chosen is not None and chosen.params.get("outputs") == "large":
-        monkeypatch.setattr(_together, "SMALL", 0)
+        monkeypatch.setattr(thresholds, "COPIED", 0)
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ import torch
 from torch import nn
 
 import regularizers as rz
-from regularizers.attach.collect import _batched as _together
-from regularizers.attach.reading import _absolute
-from regularizers.attach.reading._absolute import is_sum_of_absolute, sum_of_absolute
+from regularizers.attach.reading import plan_for
+from regularizers.penalties.kernels import thresholds
 
 LAYOUTS = {
     "contiguous": lambda x: x,
@@ -15,6 +14,10 @@ LAYOUTS = {
     "sliced": lambda x: torch.cat([x, x], 3)[..., ::2],
     "expanded": lambda x: x[:1].expand(4, -1, -1, -1),
 }
+
+
+def sum_of_absolute(x):
+    return plan_for("", x, rz.L1(1.0), 0).read(x)
 
 
 def values(dtype):
@@ -44,7 +47,7 @@ def test_the_gradient_is_that_of_autograd(operation, layout, dtype):
 
 def test_it_keeps_a_byte_of_each_element():
     y = values(torch.float32).requires_grad_() * 1.0
-    (kept,) = sum_of_absolute(y).grad_fn.saved_tensors
+    kept, _ = sum_of_absolute(y).grad_fn.saved_tensors
     assert kept.dtype == torch.int8
     assert kept.shape == y.shape
 
@@ -62,7 +65,7 @@ def test_a_change_in_place_afterwards_does_not_matter_to_signs():
 @pytest.mark.parametrize("value", [1.1, 3e-5, 70.0])
 @pytest.mark.parametrize("operation", [torch.relu, lambda x: x * 1.0])
 def test_the_value_is_as_exact_as_float32(operation, value):
-    x = torch.full((_absolute._MIDDLING,), value, requires_grad=True)
+    x = torch.full((thresholds.BY_AUTOGRAD,), value, requires_grad=True)
     wanted = x.detach().double().sum()
     assert abs(sum_of_absolute(operation(x)).item() / wanted.item() - 1) < 1e-6
 
@@ -76,17 +79,20 @@ def test_it_can_be_differentiated_twice():
     torch.testing.assert_close(x.grad, 0.5 * x.detach().sign())
 
 
-def test_what_it_is_for():
-    x = torch.randn(3, 5)
-    assert is_sum_of_absolute(x, rz.L1(1.0))
-    assert not is_sum_of_absolute(x, rz.L2Squared(1.0))
-    assert not is_sum_of_absolute(x.bfloat16(), rz.L1(1.0))
-    assert not is_sum_of_absolute(torch.zeros(_absolute._MIDDLING + 1), rz.L1(1.0))
+def test_autograd_computes_it_where_it_saves_the_output_anyway():
+    large = torch.zeros(thresholds.BY_AUTOGRAD + 1)
+    for term, x, by_autograd in [
+        (rz.L1(1.0), torch.randn(3, 5), True),
+        (rz.L2Squared(1.0), torch.randn(3, 5), False),
+        (rz.L1(1.0), torch.randn(3, 5).bfloat16(), False),
+        (rz.L1(1.0), large, False),
+    ]:
+        assert plan_for("", x, term, 0).by_autograd == by_autograd
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.Identity()])
 def test_autocast_does_not_reach_it(activation, monkeypatch):
-    monkeypatch.setattr(_together, "SMALL", 0)
+    monkeypatch.setattr(thresholds, "COPIED", 0)
     model = nn.Sequential(activation)
     reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0")])
     x = torch.full((1, 1000), 1.001, requires_grad=True)

@@ -14,7 +14,7 @@ from attach.helpers import (
     per_sample,
     records,
 )
-from regularizers.attach.reading import _tap
+from regularizers.attach.reading import Plan
 from regularizers.errors import CollectionError
 
 L1 = rz.L1(1.0)
@@ -140,7 +140,7 @@ def test_evaluation_computes_and_records_nothing(how, monkeypatch):
     model(batch())
     assert records(reg) == 1
     reg.penalty()
-    monkeypatch.setattr(_tap, "measure", forbidden)
+    monkeypatch.setattr(Plan, "read_eagerly", forbidden)
     if how == "eval":
         model.eval()
         model(batch())

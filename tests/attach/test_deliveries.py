@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from attach.helpers import batch, mlp, records
-from regularizers.attach.reading._measure import penalise
 from regularizers.errors import ConfigurationError, RegimeError, StrengthError
 
 L1 = rz.activity(rz.L1(0.5), where="1")
@@ -149,7 +148,11 @@ def test_a_part_that_is_computed_from_the_output_cannot_be_injected_into():
 
 def test_a_copy_is_differentiated_twice_as_well():
     x = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
-    penalty = penalise(x, rz.L2Norm(1.0), 0, copy=True)
+    model = nn.Sequential(nn.Identity())
+    rule = rz.activity(rz.L2Norm(1.0, reduce="sum"), where="0", copy=True)
+    reg = rz.Regularization(model, [rule])
+    model(x)
+    penalty = reg.penalty()
     (gradient,) = torch.autograd.grad(penalty, x, create_graph=True)
     (second,) = torch.autograd.grad(gradient[0], x)
     norm = 5**0.5

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 import regularizers as rz
-from regularizers.attach.reading._measure import penalise
+from regularizers.attach.reading._plan import penalise
 
 TARGET = 0.2
 PENALTIES = {

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from attach.helpers import assert_same_loss_and_gradients
-from regularizers.attach.collect import _batched as _together
-from regularizers.attach.reading._measure import penalise
+from regularizers.attach.reading._plan import penalise
 from regularizers.errors import RegimeError
+from regularizers.penalties.kernels import thresholds
 
 
 def saved_by(penalty: rz.Penalty, x: Tensor, mask: Tensor | None = None) -> list[Tensor]:
@@ -136,7 +136,7 @@ def test_an_in_place_change_after_the_site_leaves_the_gradient_right(penalty, by
 
 @pytest.mark.parametrize("penalty", [rz.L2Squared(0.5), rz.L2Norm(0.5)])
 def test_an_in_place_change_of_what_was_saved_raises_before_a_wrong_gradient(penalty, monkeypatch):
-    monkeypatch.setattr(_together, "SMALL", 0)
+    monkeypatch.setattr(thresholds, "COPIED", 0)
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
     reg = rz.Regularization(model, [rz.activity(penalty, where="0")])
     loss = model(torch.randn(6, 4)).sum() + reg.penalty()

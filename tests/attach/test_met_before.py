@@ -6,15 +6,15 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach.collect import _batched as _together
 from regularizers.attach.collect import _tap as _collecting
 from regularizers.attach.collect._ledger import Unread
 from regularizers.errors import ShapeError
+from regularizers.penalties.kernels import thresholds
 
 
 @pytest.fixture(autouse=True)
 def _as_if_large(monkeypatch):
-    monkeypatch.setattr(_together, "SMALL", 0)
+    monkeypatch.setattr(thresholds, "COPIED", 0)
 
 
 def attached(*penalties, **settings):
@@ -110,7 +110,7 @@ def test_a_strength_that_becomes_0_and_is_one_again():
 
 
 def test_kinds_are_forgotten_before_they_are_too_many(monkeypatch):
-    monkeypatch.setattr(_collecting, "_KINDS", 2)
+    monkeypatch.setattr(_collecting, "KINDS", 2)
     model, reg = attached(rz.L1(0.5))
     (hook,) = model[0]._forward_hooks.values()
     for n in (1, 2, 3, 4, 5):
@@ -144,11 +144,11 @@ def test_a_detach_within_the_forward():
     assert not list(hook._ledger.records())
 
 
-@pytest.mark.parametrize("small", [0, _together.SMALL])
+@pytest.mark.parametrize("small", [0, thresholds.COPIED])
 @pytest.mark.parametrize("strengths", [(0.5, 0.5), (0.0, 0.5), (0.5, 0.0)])
 def test_a_checkpoint_of_small_outputs(strengths, small, monkeypatch):
     """Its second forward saves what its first one did, whatever became of the strength."""
-    monkeypatch.setattr(_together, "SMALL", small)
+    monkeypatch.setattr(thresholds, "COPIED", small)
     model, reg = attached(rz.L1(0.5))
     (key,) = reg.strengths
     reg.strengths[key] = strengths[0]

@@ -22,22 +22,18 @@ from penalties.outside import (
     plain,
     several,
 )
-from regularizers.attach.collect import _batched as _together
-from regularizers.attach.reading import _absolute
-from regularizers.attach.reading import _eager as _quick
 from regularizers.errors import StrengthTypeError
 from regularizers.penalties import Strength
-from regularizers.penalties.kernels import _pieces
+from regularizers.penalties.kernels import thresholds
 
 PATHS = {
     "copies": {},
-    "at once": {(_together, "SMALL"): 0},
+    "at once": {(thresholds, "COPIED"): 0},
     "pieces": {
-        (_together, "SMALL"): 0,
-        (_absolute, "_MIDDLING"): 3,
-        (_pieces, "PIECE"): 7,
-        (_quick, "PIECE"): 7,
-        (_quick, "AT_ONCE"): 14,
+        (thresholds, "COPIED"): 0,
+        (thresholds, "BY_AUTOGRAD"): 3,
+        (thresholds, "PIECE"): 7,
+        (thresholds, "GRADIENT_AT_ONCE"): 14,
     },
 }
 
@@ -153,7 +149,7 @@ def test_differentiated_again(penalty, path):
 
 @pytest.mark.parametrize("penalty", several(), ids=repr)
 def test_weights_in_the_loss_and_within_the_step(penalty, monkeypatch):
-    monkeypatch.setattr(_pieces, "PIECE", 7)
+    monkeypatch.setattr(thresholds, "PIECE", 7)
     torch.manual_seed(0)
     layer = nn.Linear(5, 4, bias=False).double()
     before = layer.weight.detach().clone()

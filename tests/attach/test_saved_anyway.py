@@ -10,13 +10,12 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach.reading import _absolute
-from regularizers.attach.reading import _eager as _quick
 from regularizers.modules import _autograd_state as _regime
 from regularizers.modules._autograd_state import is_saved_anyway
+from regularizers.penalties.kernels import thresholds
 
 ACTIVATIONS = [nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(-1)]
-LARGE = _quick.PIECE + 5
+LARGE = thresholds.PIECE + 5
 
 
 def test_the_operations_named_save_their_result():
@@ -59,7 +58,7 @@ def test_the_gradient_is_that_of_autograd(activation, units, dtype):
     torch.testing.assert_close(x.grad, wanted.grad, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("units", [_absolute._MIDDLING, _absolute._MIDDLING + 1])
+@pytest.mark.parametrize("units", [thresholds.PIECE, thresholds.PIECE + 1])
 def test_it_keeps_no_memory_of_its_own(units):
     kept = []
     model = nn.Sequential(nn.ReLU())

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import regularizers as rz
-from regularizers.attach.step import _batches
 from regularizers.attach.step._batches import batches
 from regularizers.attach.step._proximal import Shrinking
-from regularizers.penalties.kernels import _pieces
+from regularizers.penalties.kernels import thresholds
 
 PIECE = 64
 SHAPES = [(7, 5), (1, 1), (4, 6), (3, 5), (PIECE + 3, 1), (5, 40)]
@@ -18,8 +17,8 @@ SHAPES = [(7, 5), (1, 1), (4, 6), (3, 5), (PIECE + 3, 1), (5, 40)]
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
-    monkeypatch.setattr(_batches, "PIECE", PIECE)
-    monkeypatch.setattr(_pieces, "PIECE", PIECE)
+    monkeypatch.setattr(thresholds, "PIECE", PIECE)
+    monkeypatch.setattr(thresholds, "PIECE", PIECE)
 
 
 def layers(dtype: torch.dtype = torch.float32) -> nn.Sequential:

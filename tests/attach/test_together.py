@@ -13,6 +13,7 @@ from regularizers.attach.collect._ledger import Waiting
 from regularizers.attach.reading._record import Record
 from regularizers.attach.sites._sites import Entry
 from regularizers.errors import ShapeError
+from regularizers.penalties.kernels import thresholds
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_records_stay_in_their_order():
         Waiting("d", small),
     ]
     read = Reader(entries).each_read(waiting)
-    assert [(record.key, record.statistic.item(), record.tally) for record in read] == [
+    assert [(record.key, record.statistic.item(), record.denominator) for record in read] == [
         ("a", 6, 2),
         ("b", 1, 1),
         ("c", 3, 1),
@@ -91,7 +92,7 @@ def test_records_stay_in_their_order():
 
 
 def test_large_outputs_are_not_copied(read):
-    model = network(2, _together.SMALL // 8)
+    model = network(2, thresholds.COPIED // 8)
     reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where="0")])
     for samples, copied in ((8, [1]), (9, [1])):
         output = model(torch.ones(samples, 2, dtype=torch.float64))

@@ -14,11 +14,9 @@ from fuzz.shrink import shrink
 from fuzz.thresholds import thresholds
 from fuzz.trial import control, run
 from fuzz.verdict import Invalid, Mismatch, Verdict, check, first_words
-from regularizers.attach.collect import _batched as _together
-from regularizers.attach.reading import _eager as _quick
+from regularizers.attach.reading import _eager
 from regularizers.attach.step import _batches
 from regularizers.errors import RegimeError
-from regularizers.penalties.kernels import _pieces
 
 BLOCK = 75
 BLOCKS = range(22)
@@ -81,7 +79,7 @@ def test_signs_taken_for_values_are_seen_in_half_precision(monkeypatch, precisio
 def test_a_wrong_kernel_is_seen(monkeypatch):
     case = _simple(rz.Huber(0.3, 0.5), thresholds=Thresholds(0, 0, 0, 4, 0))
     assert run(case).kind == "exact"
-    monkeypatch.setattr(_quick, "slope", lambda kept, *others: 0 * kept)
+    monkeypatch.setattr(_eager, "gradient", lambda saved, *others: 0 * saved)
     assert run(case).kind == "wrong"
 
 
@@ -135,7 +133,7 @@ def test_an_error_without_a_reason_in_the_program_is_a_finding(monkeypatch):
 
 def test_a_failing_case_is_shrunk_to_what_fails(monkeypatch):
     monkeypatch.setattr(rz.L2Squared, "element", lambda self, xp, x: x * x + x)
-    monkeypatch.setattr(_together, "SMALL", 2**14)
+    monkeypatch.setattr(thresholds, "COPIED", 2**14)
     rules = (
         RuleSpec("activity", rz.L1(0.3) + rz.L2Squared(0.7), "b", copy=True),
         RuleSpec("kernel", rz.Huber(0.3)),
@@ -158,12 +156,12 @@ def test_a_case_prints_as_the_expression_that_makes_it(seed):
 
 
 def test_thresholds_are_set_everywhere_and_set_back():
-    before = (_pieces.PIECE, _quick.AT_ONCE, _together.SMALL)
+    before = (thresholds.PIECE, thresholds.GRADIENT_AT_ONCE, thresholds.COPIED)
     with thresholds(Thresholds(small=3, at_once=5, piece=4)):
-        assert {_pieces.PIECE, _quick.PIECE, _batches.PIECE} == {4}
-        assert (_quick.AT_ONCE, _together.SMALL) == (5, 3)
-    assert before == (_pieces.PIECE, _quick.AT_ONCE, _together.SMALL)
-    assert _quick.PIECE == _batches.PIECE == before[0]
+        assert {thresholds.PIECE, thresholds.PIECE, _batches.PIECE} == {4}
+        assert (thresholds.GRADIENT_AT_ONCE, thresholds.COPIED) == (5, 3)
+    assert before == (thresholds.PIECE, thresholds.GRADIENT_AT_ONCE, thresholds.COPIED)
+    assert thresholds.PIECE == _batches.PIECE == before[0]
 
 
 def test_numbers_are_compared_with_the_largest_in_mind():

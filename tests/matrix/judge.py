@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from matrix.methods import Method
 from matrix.penalties import Case
-from regularizers.attach.collect import _batched as _together
+from regularizers.penalties.kernels import thresholds
 
 Readings = dict[str, Tensor]
 """Gradients by the name of the parameter, and "loss"."""
@@ -104,7 +104,7 @@ def judge(regime: Regime, method: Method, case: Case, *, small: bool = False) ->
 
     The networks are small, and their outputs are read as large ones are, unless they are `small`.
     """
-    before, _together.SMALL = _together.SMALL, _together.SMALL if small else 0
+    before, thresholds.COPIED = thresholds.COPIED, thresholds.COPIED if small else 0
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     log = logging.getLogger("torch._dynamo")
@@ -123,7 +123,7 @@ def judge(regime: Regime, method: Method, case: Case, *, small: bool = False) ->
     except Exception as error:
         return Outcome("raises", f"{type(error).__name__}: {error}", error.with_traceback(None))
     finally:
-        _together.SMALL = before
+        thresholds.COPIED = before
         torch.set_num_threads(threads)
         log.setLevel(level)
 

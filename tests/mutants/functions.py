@@ -33,7 +33,7 @@ FUNCTIONS = [
     ),
     Mutant(
         "the version of what a checkpoint gives back is not compared",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         "if compares and saved[0] is not None and saved[0]._version != ctx.version:",
         "if False:",
         (
@@ -43,7 +43,7 @@ FUNCTIONS = [
     ),
     Mutant(
         "PyTorch's own words for a change in place come through",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         'if "modified by an inplace operation" in str(error):',
         "if False:",
         (
@@ -74,14 +74,14 @@ FUNCTIONS = [
     ),
     Mutant(
         "nothing is copied where saved tensors are hooked",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         "return torch.compiler.is_compiling() or saved_tensors_are_hooked()",
         "return torch.compiler.is_compiling()",
         (attach("regimes::a_change_in_place_of_what_a_hook_gives_back_later"),),
     ),
     Mutant(
         "nothing is copied while compiling",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         "return torch.compiler.is_compiling() or saved_tensors_are_hooked()",
         "return saved_tensors_are_hooked()",
         (
@@ -98,7 +98,7 @@ FUNCTIONS = [
     ),
     Mutant(
         "what the statistic kept is constant in double backward",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         'if ctx.saves == "input" and torch.is_grad_enabled():',
         "if False:",
         (attach("function::first_and_second_derivatives_pass_finite_differences"),),
@@ -106,8 +106,8 @@ FUNCTIONS = [
     Mutant(
         "the Function accumulates in half precision",
         "attach/reading/_measure.py",
-        "reading.term.measure(frame.select(x.to(dtype)), frame)",
-        "reading.term.measure(frame.select(x), frame)",
+        "reading.term.statistic(frame.select(x.to(dtype)), frame)",
+        "reading.term.statistic(frame.select(x), frame)",
         (attach("function_cost::half_precision_is_accumulated_in_float32"),),
     ),
     Mutant(
@@ -141,8 +141,8 @@ FUNCTIONS = [
     Mutant(
         "signs are kept beside what is saved anyway",
         "attach/reading/_measure.py",
-        'reading.term.keeps == "sign" and not is_saved_anyway(x)',
-        'reading.term.keeps == "sign"',
+        'reading.term.saves == "sign" and not is_saved_anyway(x)',
+        'reading.term.saves == "sign"',
         (attach("saved_anyway::it_keeps_no_memory_of_its_own"),),
     ),
     Mutant(
@@ -218,8 +218,8 @@ FUNCTIONS = [
     Mutant(
         "what was read is added up whatever the other is divided by",
         "attach/collect/_batched.py",
-        "[self._terms[record.key].constant(record.tally) for record in group]",
-        "[self._terms[record.key].constant(group[0].tally) for record in group]",
+        "[self._terms[record.key].constant(record.denominator) for record in group]",
+        "[self._terms[record.key].constant(group[0].denominator) for record in group]",
         (attach("met_before::another_shape"),),
     ),
     Mutant(

@@ -41,8 +41,8 @@ MATHEMATICS = [
     Mutant(
         "KL is divided by the batch once more",
         "penalties/_kl.py",
-        "return xp.sum(self._of_live(divergence, tally, xp)) / self._units(statistic, tally, xp)",
-        "return xp.sum(per(xp, divergence, tally)) / self._units(statistic, tally, xp)",
+        "return xp.sum(self._of_live(divergence, denominator, xp)) / self._units(statistic, denominator, xp)",
+        "return xp.sum(divide(xp, divergence, denominator)) / self._units(statistic, denominator, xp)",
         (arrays("reductions::kl_sums_over_units_and_is_never_divided_by_the_batch"),),
     ),
     Mutant(
@@ -55,10 +55,10 @@ MATHEMATICS = [
     Mutant(
         "the analytic gradient of KL is that of a clamp",
         "penalties/_kl.py",
-        "        tangent = self._of_live(tangent, tally, xp)\n",
-        "        mean = per(xp, statistic, tally)\n"
+        "        tangent = self._of_live(tangent, denominator, xp)\n",
+        "        mean = divide(xp, statistic, denominator)\n"
         "        on, _ = self._clipped(mean, xp)\n"
-        "        tangent = self._of_live(tangent, tally, xp) * xp.astype(on == mean, mean.dtype)\n",
+        "        tangent = self._of_live(tangent, denominator, xp) * xp.astype(on == mean, mean.dtype)\n",
         (arrays("reductions::kl_goes_on_along_its_tangent"),),
     ),
     Mutant(
@@ -109,8 +109,8 @@ MATHEMATICS = [
     Mutant(
         "an empty batch is divided by 0",
         "penalties/arrays/_frame.py",
-        "return statistic / max(tally, 1)",
-        "return statistic / tally",
+        "return statistic / max(denominator, 1)",
+        "return statistic / denominator",
         (attach("function::empty_input_is_zero_with_an_empty_gradient"),),
     ),
 ]

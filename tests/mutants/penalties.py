@@ -62,8 +62,8 @@ PENALTIES = [
     Mutant(
         "the mean of groups over samples is not of root mean squares",
         "penalties/_group_lasso.py",
-        "per(xp, one, tally**0.5)",
-        "per(xp, one, tally)",
+        "divide(xp, one, denominator**0.5)",
+        "divide(xp, one, denominator)",
         (arrays("groups::groups_become_one_number"),),
     ),
     Mutant(
@@ -187,7 +187,7 @@ PENALTIES = [
     ),
     Mutant(
         "squares are summed by what autocast lowers",
-        "penalties/_l2.py",
+        "penalties/kernels/_squares.py",
         "return sum_of_squares(library, x)",
         "return library.matmul(x, x)",
         (arrays("pieces::autocast_does_not_lower_its_precision"),),
@@ -258,7 +258,7 @@ PENALTIES = [
     Mutant(
         "what forgets the division is not divided",
         "penalties/_subclass.py",
-        "return per(xp, result, tally)",
+        "return divide(xp, result, denominator)",
         "return result",
         (arrays("subclass::only_what_does_not_read_its_tally_is_divided"),),
     ),
@@ -306,7 +306,7 @@ PENALTIES = [
     ),
     Mutant(
         "NaN has no slope in a large array",
-        "penalties/_l1.py",
+        "penalties/kernels/_absolute.py",
         "            sign[x != x] = math.nan\n",
         "            pass\n",
         (arrays("pieces::nan_is_seen_in_the_value_and_stays_in_its_place"),),

@@ -30,7 +30,7 @@ PROCESSES = [
     Mutant(
         "tallies are those of one process",
         "attach/collect/_all_reduce.py",
-        "statistic=statistic, tally=tally.to(like.device, like.dtype))",
+        "statistic=statistic, denominator=denominator.to(like.device, like.dtype))",
         "statistic=statistic)",
         (RANKS,),
     ),

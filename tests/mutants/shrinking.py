@@ -34,14 +34,14 @@ SHRINKING = [
     Mutant(
         "elements are shrunk by the sum, whatever the reduction",
         "penalties/_l1.py",
-        "step * per(frame.xp, strength, frame.count)",
+        "step * divide(frame.xp, strength, frame.count)",
         "step * strength",
         (arrays("prox::by_hand"),),
     ),
     Mutant(
         "blocks are shrunk by the sum, whatever the reduction",
         "penalties/_block_norms.py",
-        "threshold = step * per(frame.xp, strength, self.divisor(frame))",
+        "threshold = step * divide(frame.xp, strength, self.divisor(frame))",
         "threshold = step * strength",
         (arrays("prox::by_hand"),),
     ),

@@ -59,7 +59,7 @@ TIME = [
     ),
     Mutant(
         "another mask in the backward pass goes unseen",
-        "attach/reading/_measure.py",
+        "attach/reading/_functions.py",
         "        if not same:\n",
         "        if False:\n",
         (temporal("under_a_checkpoint_another_mask_in_the_backward_pass_is_an_error"),),

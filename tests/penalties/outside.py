@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
-from regularizers.penalties import Elementary, Penalty
+from regularizers.penalties import Penalty, Term
 
 
 class Asymmetric(rz.L1):
@@ -24,7 +24,7 @@ class Asymmetric(rz.L1):
 class Signed(Asymmetric):
     """The same, which says that its derivative needs signs only."""
 
-    keeps = "sign"
+    saves = "sign"
 
 
 class Quartic(rz.L2Squared):
@@ -63,7 +63,7 @@ class Leaning(rz.L1):
 class Doubled(rz.L1):
     """2Σ|x|, by a statistic of its own."""
 
-    def measure(self, x, frame):
+    def statistic(self, x, frame):
         return 2 * frame.xp.sum(frame.xp.maximum(x, -x)), ()
 
     def pullback(self, x, kept, cotangent, frame):
@@ -73,35 +73,36 @@ class Doubled(rz.L1):
 class Saturating(rz.L1):
     """The root of 1 + Σ|x| / n, which is no number times the sum."""
 
-    def value(self, statistic, tally, xp):
-        return xp.sqrt(1 + super().value(statistic, tally, xp))
+    def value(self, statistic, denominator, xp):
+        return xp.sqrt(1 + super().value(statistic, denominator, xp))
 
-    def derivative(self, statistic, tally, xp):
-        return super().derivative(statistic, tally, xp) / (2 * self.value(statistic, tally, xp))
+    def derivative(self, statistic, denominator, xp):
+        return super().derivative(statistic, denominator, xp) / (
+            2 * self.value(statistic, denominator, xp)
+        )
 
 
 class Thirds(rz.L2Squared):
     """Σx² / 3, divided by nothing else."""
 
-    def tally(self, frame):
+    def denominator(self, frame):
         return 3
 
 
 class Quarters(rz.L2Norm):
     """The norm, a quarter of it."""
 
-    def value(self, statistic, tally, xp):
-        return super().value(statistic, tally, xp) / 4
+    def value(self, statistic, denominator, xp):
+        return super().value(statistic, denominator, xp) / 4
 
-    def derivative(self, statistic, tally, xp):
-        return super().derivative(statistic, tally, xp) / 4
+    def derivative(self, statistic, denominator, xp):
+        return super().derivative(statistic, denominator, xp) / 4
 
 
 class Fast(rz.L1):
-    """Σ2|x|, with kernels of its own."""
+    """Σ2|x|, which says that its derivative needs signs only."""
 
-    keeps = "sign"
-    times = 2.0
+    saves = "sign"
 
     def element(self, xp, x):
         return 2 * xp.maximum(x, -x)
@@ -109,17 +110,11 @@ class Fast(rz.L1):
     def element_slope(self, xp, x):
         return 2 * xp.sign(x)
 
-    def sum_of(self, library, x, room):
-        return 2 * library.sum(library.abs(x, out=room))
 
-    def slope_of(self, library, x, out):
-        return library.sign(x, out=out)
-
-
-class Log(Elementary):
+class Log(Term):
     """Σ log(1 + x²): only what a penalty must say."""
 
-    def measure(self, x, frame):
+    def statistic(self, x, frame):
         return frame.xp.sum(frame.xp.log1p(x * x)), ()
 
     def pullback(self, x, kept, cotangent, frame):
@@ -129,19 +124,19 @@ class Log(Elementary):
 class Forgetful(Log):
     """The same, with a value that forgets what it is divided by."""
 
-    def value(self, statistic, tally, xp):
+    def value(self, statistic, denominator, xp):
         return 3 * statistic
 
-    def derivative(self, statistic, tally, xp):
+    def derivative(self, statistic, denominator, xp):
         return 3 * xp.ones_like(statistic)
 
 
-class Signs(Elementary):
+class Signs(Term):
     """Asymmetric too, as a formula of its own that needs signs only."""
 
-    keeps = "sign"
+    saves = "sign"
 
-    def measure(self, x, frame):
+    def statistic(self, x, frame):
         return frame.xp.sum(frame.xp.maximum(x, -2 * x)), ()
 
     def pullback(self, x, kept, cotangent, frame):

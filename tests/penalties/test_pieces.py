@@ -6,9 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
-from regularizers.attach.reading import _eager as _quick
-from regularizers.attach.reading._measure import penalise
-from regularizers.penalties.kernels import _pieces
+from regularizers.attach.reading._plan import penalise
+from regularizers.penalties.kernels import _pieces, thresholds
 from regularizers.penalties.kernels._pieces import is_large, lie_plainly
 
 PIECE = 2**12
@@ -48,10 +47,9 @@ def made(library, x):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(_pieces, "PIECE", PIECE)
-    monkeypatch.setattr(_pieces, "LARGE", PIECE)
-    monkeypatch.setattr(_quick, "PIECE", PIECE)
-    monkeypatch.setattr(_quick, "AT_ONCE", PIECE)
+    monkeypatch.setattr(thresholds, "PIECE", PIECE)
+    monkeypatch.setattr(thresholds, "LARGE", PIECE)
+    monkeypatch.setattr(thresholds, "GRADIENT_AT_ONCE", PIECE)
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def counted(monkeypatch):
             taken.append(len(piece[0]))
             yield piece
 
-    monkeypatch.setattr("regularizers.penalties._elementwise.wide_pieces", wide_pieces)
+    monkeypatch.setattr("regularizers.penalties.kernels._kernel.wide_pieces", wide_pieces)
     return taken
 
 
@@ -271,7 +269,7 @@ def test_a_square_of_the_sum_is_differentiated_twice():
 
 
 def test_room_that_was_made_elsewhere_can_be_written(monkeypatch):
-    monkeypatch.setattr(_pieces, "PIECE", 123)  # of which no room was made yet
+    monkeypatch.setattr(thresholds, "PIECE", 123)  # of which no room was made yet
     x = torch.randn(1000)
     with torch.inference_mode(), torch.device("meta"):
         first = rz.L1(1.0)(x)

@@ -6,10 +6,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
-from regularizers.attach.reading import _eager as _quick
-from regularizers.attach.reading._measure import penalise
+from regularizers.attach.reading._plan import penalise
 from regularizers.penalties.kernels import _differences as _steps_in_pieces
-from regularizers.penalties.kernels import _pieces
+from regularizers.penalties.kernels import thresholds
 
 SHAPES = {
     "time first": ((40, 3, 50), 0),
@@ -39,10 +38,9 @@ INNER = {
 @pytest.fixture(autouse=True)
 def counted(monkeypatch):
     """Make pieces small, and count the differences that are read."""
-    monkeypatch.setattr(_pieces, "PIECE", 400)
-    monkeypatch.setattr(_pieces, "LARGE", 400)
-    monkeypatch.setattr(_steps_in_pieces, "PIECE", 400)
-    monkeypatch.setattr(_quick, "PIECE", 400)
+    monkeypatch.setattr(thresholds, "PIECE", 400)
+    monkeypatch.setattr(thresholds, "LARGE", 400)
+    monkeypatch.setattr(thresholds, "GRADIENT_AT_ONCE", 400)
     taken, differences = [], _steps_in_pieces._States.differences
 
     def counting(*args):

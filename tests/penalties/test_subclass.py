@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import regularizers as rz
 from penalties.outside import (
     Asymmetric,
+    Doubled,
     Fast,
     Forgetful,
     Log,
@@ -22,8 +23,14 @@ from penalties.outside import (
     several,
 )
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Elementary, Penalty
-from regularizers.penalties.kernels import _pieces
+from regularizers.penalties import Penalty, Term
+from regularizers.penalties.kernels import (
+    AbsoluteKernel,
+    ElementKernel,
+    SquaresKernel,
+    kernel_of,
+    thresholds,
+)
 
 REDUCTIONS = [None, "sum", "batch_mean", "mean"]
 
@@ -36,8 +43,8 @@ def shown(penalty):
 def values(request, monkeypatch):
     """Return an array, read at once or in several pieces."""
     if request.param == "large":
-        monkeypatch.setattr(_pieces, "PIECE", 7)
-        monkeypatch.setattr(_pieces, "LARGE", 3)
+        monkeypatch.setattr(thresholds, "PIECE", 7)
+        monkeypatch.setattr(thresholds, "LARGE", 3)
     x = np.random.default_rng(0).standard_normal((4, 5, 3))
     x[:, ::3] = 0
     return x
@@ -99,20 +106,20 @@ def test_only_what_does_not_read_its_tally_is_divided():
 
 def test_it_is_divided_once_however_often_it_is_inherited():
     class Child(Forgetful):
-        def value(self, statistic, tally, xp):
-            return super().value(statistic, tally, xp)
+        def value(self, statistic, denominator, xp):
+            return super().value(statistic, denominator, xp)
 
-        def derivative(self, statistic, tally, xp):
-            return super().derivative(statistic, tally, xp)
+        def derivative(self, statistic, denominator, xp):
+            return super().derivative(statistic, denominator, xp)
 
     @dataclass(frozen=True, slots=True)
     class MadeTwice(Forgetful):
         half: float = 0.5
 
-        def value(self, statistic, tally, xp):
+        def value(self, statistic, denominator, xp):
             return statistic
 
-        def derivative(self, statistic, tally, xp):
+        def derivative(self, statistic, denominator, xp):
             return xp.ones_like(statistic)
 
     x = np.ones((2, 3))
@@ -121,8 +128,8 @@ def test_it_is_divided_once_however_often_it_is_inherited():
 
 
 def test_a_statistic_of_several_numbers_is_added_up():
-    class Rows(Elementary):
-        def measure(self, x, frame):
+    class Rows(Term):
+        def statistic(self, x, frame):
             return frame.xp.sum(x * x, axis=frame.units, keepdims=True), ()
 
         def pullback(self, x, kept, cotangent, frame):
@@ -135,10 +142,10 @@ def test_a_statistic_of_several_numbers_is_added_up():
 
 def test_a_count_for_each_unit_must_be_read():
     class Squares(rz.KLSparsity):
-        def value(self, statistic, tally, xp):
+        def value(self, statistic, denominator, xp):
             return xp.sum(statistic * statistic)
 
-        def derivative(self, statistic, tally, xp):
+        def derivative(self, statistic, denominator, xp):
             return 2 * statistic
 
     mask = np.array([[True, True], [True, False]])
@@ -146,30 +153,33 @@ def test_a_count_for_each_unit_must_be_read():
         Squares(1.0, 0.1)(np.ones((2, 2)), mask=mask)
 
 
-def test_kernels_are_those_of_the_class_that_declared_the_formula():
-    assert (rz.L1(1.0).keeps, Asymmetric(1.0).keeps, Signed(1.0).keeps) == ("sign", "input", "sign")
-    assert [p.slope_is_sign for p in (rz.L1, Asymmetric, Signed, Fast)] == [
-        True,
-        False,
-        False,
-        False,
-    ]
+def test_a_kernel_is_that_of_the_exact_type():
+    class Same(rz.L1):
+        def check_shape(self, shape):
+            super().check_shape(shape)
+
+    kernels = [type(kernel_of(p(1.0))) for p in (rz.L1, rz.L2Squared, rz.Huber, Asymmetric, Same)]
+    assert kernels == [AbsoluteKernel, SquaresKernel, ElementKernel, ElementKernel, ElementKernel]
+    assert [kernel_of(p(1.0)) for p in (rz.L2Norm, Doubled, Saturating, Log)] == [None] * 4
+    assert [kernel_of(p(1.0)).slope_is_sign for p in (rz.L1, Signed, Fast)] == [True, False, False]
+
+
+def test_properties_are_those_of_the_class_that_declared_the_formula():
+    assert (rz.L1(1.0).saves, Asymmetric(1.0).saves, Signed(1.0).saves) == ("sign", "input", "sign")
     assert [p.stage for p in (rz.L1, rz.L2Norm, Asymmetric, Quarters)] == [
         "elements", "blocks", None, None,
     ]  # fmt: skip
-    assert Fast.times == 2
-    assert Fast.sum_and_slope is not rz.L1.sum_and_slope
 
     class Same(rz.L1):
         def check_shape(self, shape):
             super().check_shape(shape)
 
-    assert (Same(1.0).keeps, Same.stage, Same.sum_of) == ("sign", "elements", rz.L1.sum_of)
+    assert (Same(1.0).saves, Same.stage) == ("sign", "elements")
 
 
 def test_statistics_of_another_formula_add_up_as_they_are():
     class Sizes(rz.L2Norm):
-        def measure(self, x, frame):
+        def statistic(self, x, frame):
             return frame.xp.sum(frame.xp.maximum(x, -x)), ()
 
         def pullback(self, x, kept, cotangent, frame):
@@ -213,7 +223,7 @@ def test_a_proximal_step_may_be_declared_with_the_formula():
         def element_slope(self, xp, x):
             return xp.where(x < 0, 2 * xp.sign(x), xp.sign(x))
 
-        def shrink(self, x, step, strength, frame):
+        def proximal_step(self, x, step, strength, frame):
             return x - frame.xp.clip(x, -2 * step * strength, step * strength), step
 
     assert_allclose(Ramp(1.0).prox(np.array([3.0, -3.0, -1.0]), 1.0), [2, -1, 0])
@@ -232,11 +242,11 @@ def some(*_):
     [
         (rz.L1, ["element"], "element_slope of one formula, got element alone; .*L1.element_slope"),
         (rz.L1, ["element_slope"], "got element_slope alone"),
-        (rz.L2Norm, ["measure"], "`pullback = Blocks.pullback`"),
+        (rz.L2Norm, ["statistic"], "`pullback = Blocks.pullback`"),
         (rz.L2Norm, ["pullback"], "got pullback alone"),
         (rz.L2Norm, ["gathered"], "expected gathered and pullback of one formula"),
         (rz.GroupLasso, ["weight"], "expected weight and pullback of one formula"),
-        (rz.L1, ["value"], "`derivative = Elementary.derivative`"),
+        (rz.L1, ["value"], "`derivative = Formula.derivative`"),
         (rz.GroupLasso, ["derivative"], "got derivative alone"),
         (rz.L1, ["__call__"], r"got __call__\(\), which no model calls"),
         (rz.Huber, ["gradient"], r"got gradient\(\)"),
@@ -244,20 +254,13 @@ def some(*_):
         (rz.L1, ["prox"], r"got prox\(\)"),
         (rz.L1L2, ["element", "element_slope"], "got element and element_slope, which nothing"),
         (rz.AR, ["value"], "derive from the penalty that is summed"),
-        (rz.L1, ["frame"], "frame: expected that of Elementary"),
+        (rz.L1, ["frame"], "frame: expected that of Formula"),
         (rz.L1, ["__init__"], "expected the __init__ of a dataclass"),
     ],
 )  # fmt: skip
 def test_half_a_formula_is_refused_where_it_is_written(parent, attributes, message):
     with pytest.raises(ConfigurationError, match=f"Mine: .*{message}"):
         made(parent, **dict.fromkeys(attributes, some))
-
-
-def test_what_a_slope_leaves_out_goes_with_the_slope():
-    with pytest.raises(ConfigurationError, match=r"Mine: expected slope_of and times of one class"):
-        made(rz.L2Squared, slope_of=some)
-    with pytest.raises(ConfigurationError, match=r"Mine: expected slope_of and times of one class"):
-        made(rz.L1, times=3.0)
 
 
 def test_both_halves_may_come_from_a_mixin():
@@ -272,18 +275,17 @@ def test_both_halves_may_come_from_a_mixin():
         pass
 
     assert float(Mine(1.0)(np.array([2.0]))) == 12
-    assert Mine.times == 1
     with pytest.raises(ConfigurationError, match=r"OfSum: .*got element and element_slope"):
         type("OfSum", (Mixin, rz.L1L2), {})
 
 
 def test_a_half_that_was_abstract_completes_a_formula():
-    class Template(Elementary):
+    class Template(Term):
         def pullback(self, x, kept, cotangent, frame):
             return cotangent * frame.xp.ones_like(x)
 
     class Plain(Template):
-        def measure(self, x, frame):
+        def statistic(self, x, frame):
             return frame.xp.sum(x), ()
 
     assert float(Plain(2.0)(np.array([1.0, 3.0]))) == 8

@@ -6,8 +6,8 @@ Nothing here imports an array library; what an array can do is asked of the arra
 from regularizers.penalties._budget import Budget
 from regularizers.penalties._by_name import ActivityRegularization
 from regularizers.penalties._difference import Difference
-from regularizers.penalties._elementary import Elementary, Keeps
-from regularizers.penalties._elementwise import Separable, is_separable
+from regularizers.penalties._elementwise import ElementwiseTerm, is_elementwise
+from regularizers.penalties._formula import Formula, Saves
 from regularizers.penalties._group_lasso import GroupLasso
 from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
@@ -19,6 +19,7 @@ from regularizers.penalties._orthogonal import Orthogonal, Several
 from regularizers.penalties._penalty import Penalty, Sum
 from regularizers.penalties._proximal import STAGES, check_proximal, is_number, proximal
 from regularizers.penalties._temporal import AR, TAR, Temporal
+from regularizers.penalties._term import Term
 from regularizers.penalties.strength import Schedule, Strength
 
 __all__ = [
@@ -30,24 +31,25 @@ __all__ = [
     "ActivityRegularization",
     "Budget",
     "Difference",
-    "Elementary",
+    "ElementwiseTerm",
+    "Formula",
     "GroupLasso",
     "Huber",
     "KLSparsity",
-    "Keeps",
     "L2Norm",
     "L2Squared",
     "Lp",
     "Orthogonal",
     "Penalty",
+    "Saves",
     "Schedule",
-    "Separable",
     "Several",
     "Strength",
     "Sum",
     "Temporal",
+    "Term",
     "check_proximal",
+    "is_elementwise",
     "is_number",
-    "is_separable",
     "proximal",
 ]

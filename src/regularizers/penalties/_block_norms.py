@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from regularizers.penalties._elementary import Elementary
 from regularizers.penalties._shrinkage import Step, shrink_blocks
+from regularizers.penalties._term import Term
 from regularizers.penalties.arrays import (
     Array,
+    Denominator,
     Frame,
     Namespace,
-    Tally,
+    divide,
     nonzero,
-    per,
     root,
     scaled_norm,
 )
 
 
-class Blocks(Elementary):
+class Blocks(Term):
     """A penalty that is a weighted sum of the norms of blocks that share no element.
 
     Where every block lies within one sample, the statistic is the sum of the norms, a scalar.
@@ -38,19 +38,19 @@ class Blocks(Elementary):
         """Return whether samples share blocks, so that squares of norms add up."""
 
     @abstractmethod
-    def divisor(self, frame: Frame) -> Tally:
+    def divisor(self, frame: Frame) -> Denominator:
         """Return what the norm of every block is divided by, without a mask."""
 
     @abstractmethod
     def weight(self, frame: Frame) -> float | Array:
         """Return what the norm of each block is multiplied by before they are gathered."""
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         norm, scale = scaled_norm(frame.xp, x, self.within(frame))
         return self.gathered(norm / scale, frame), (norm, scale)
 
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        norm, scale = kept
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        norm, scale = saved
         return cotangent * self.weight(frame) * (x * scale / nonzero(frame.xp, norm))
 
     @property
@@ -66,6 +66,8 @@ class Blocks(Elementary):
     def from_sum(self, total: Array, xp: Namespace) -> Array:
         return root(xp, total) if self.spans_samples(total) else total
 
-    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
-        threshold = step * per(frame.xp, strength, self.divisor(frame))
+    def proximal_step(
+        self, x: Array, step: Step, strength: float, frame: Frame
+    ) -> tuple[Array, Step]:
+        threshold = step * divide(frame.xp, strength, self.divisor(frame))
         return shrink_blocks(frame.xp, x, threshold, self.within(frame)), step

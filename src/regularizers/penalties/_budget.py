@@ -8,14 +8,15 @@ from typing import Any
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._difference import Difference
-from regularizers.penalties._elementary import Elementary, Keeps
+from regularizers.penalties._formula import Formula, Saves
 from regularizers.penalties._penalty import Penalty
-from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, check_not_negative
+from regularizers.penalties._term import Term
+from regularizers.penalties.arrays import Array, Denominator, Frame, Namespace, check_not_negative
 from regularizers.penalties.strength import StrengthLike
 
 
 @dataclass(frozen=True, repr=False)
-class Budget(Elementary):
+class Budget(Term):
     r"""Another penalty less a budget: up to the budget nothing costs, and nothing is pulled.
 
     .. math:: p(x) = s \max(q(x) - b,\, 0), \qquad
@@ -38,7 +39,7 @@ class Budget(Elementary):
         batch_axis: as in the penalty; say it in one place only.
         strength: as in the penalty; say it in one place only.
 
-    The penalty is kept for a strength of 1 and without its reading, which the budget itself holds.
+    The penalty is saved for a strength of 1 and without its reading, which the budget itself holds.
 
     Raises:
         ConfigurationError: no penalty, or a sum of several; one that is temporal; a budget that is
@@ -60,7 +61,7 @@ class Budget(Elementary):
     penalty: Penalty
     budget: float
     strength: StrengthLike = field(default=1.0, kw_only=True)
-    of: Elementary = field(init=False, compare=False)
+    of: Formula = field(init=False, compare=False)
     """The penalty for a strength of 1, which reads arrays as the budget does."""
 
     def __post_init__(self) -> None:
@@ -79,8 +80,8 @@ class Budget(Elementary):
         return f"Budget({dataclasses.replace(self.of, strength=self.strength)!r}, {self.budget!r})"
 
     @property
-    def keeps(self) -> Keeps:
-        return self.of.keeps
+    def saves(self) -> Saves:
+        return self.of.saves
 
     @property
     def for_weights_only(self) -> bool:
@@ -100,22 +101,22 @@ class Budget(Elementary):
     def check_shape(self, shape: tuple[int, ...]) -> None:
         self.of.check_shape(shape)
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
-        return self.of.measure(x, frame)
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        return self.of.statistic(x, frame)
 
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        return self.of.pullback(x, kept, cotangent, frame)
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        return self.of.pullback(x, saved, cotangent, frame)
 
-    def tally(self, frame: Frame) -> Tally:
-        return self.of.tally(frame)
+    def denominator(self, frame: Frame) -> Denominator:
+        return self.of.denominator(frame)
 
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        spent = self.of.value(statistic, tally, xp)
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        spent = self.of.value(statistic, denominator, xp)
         return self._beyond(spent, spent - self.budget, xp)
 
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        spent = self.of.value(statistic, tally, xp)
-        return self._beyond(spent, self.of.derivative(statistic, tally, xp), xp)
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        spent = self.of.value(statistic, denominator, xp)
+        return self._beyond(spent, self.of.derivative(statistic, denominator, xp), xp)
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
         return self.of.to_sum(statistic, xp)
@@ -129,7 +130,7 @@ class Budget(Elementary):
         return xp.where(spent <= self.budget, xp.zeros_like(charge), charge)
 
 
-def _one_term(penalty: Any) -> Elementary:
+def _one_term(penalty: Any) -> Formula:
     if not isinstance(penalty, Penalty):
         raise ConfigurationError(
             f"Budget: expected a penalty such as L1(1e-3), got {penalty!r} "

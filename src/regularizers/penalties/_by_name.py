@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._formula import Formula
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._penalty import Reduced
@@ -80,7 +80,7 @@ class ActivityRegularization(Reduced):
         return cls(strength, "l2_squared")
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         penalty = _PENALTIES[self.norm]
         return (penalty(self.strength, reduce=self.reduce, batch_axis=self.batch_axis),)
 

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.penalties._elementary import Elementary
-from regularizers.penalties._elementwise import Separable, is_separable
+from regularizers.penalties._formula import Formula
+from regularizers.penalties._term import Term
 from regularizers.penalties.arrays import (
     Array,
+    Denominator,
     Frame,
     Namespace,
-    Tally,
     check_axis,
-    is_wide,
     normalise_axes,
     size_of,
     with_zeros,
 )
 from regularizers.penalties.kernels import (
-    add_slope_of_differences,
-    library_of,
-    lie_plainly,
-    slope_of_differences,
-    sum_of_differences,
+    KERNELS,
+    DifferenceKernel,
+    element_kernel_of,
 )
 
 
 @dataclass(frozen=True, repr=False)
-class Difference(Elementary):
+class Difference(Term):
     """An elementary penalty of x[t+1] − x[t], of which `Temporal` is made.
 
     Its reduction counts differences: valid ones, whose two steps are, where there is a mask.
     """
 
-    of: Elementary = field(kw_only=True)
+    of: Formula = field(kw_only=True)
     """The penalty of the differences; of its settings the strength and reading are not used."""
     time_axis: int | None = field(default=None, kw_only=True)
 
@@ -50,7 +47,7 @@ class Difference(Elementary):
         object.__setattr__(self, "of", inner)
 
     @classmethod
-    def between(cls, term: Elementary, time_axis: int | None) -> Self:
+    def between(cls, term: Formula, time_axis: int | None) -> Self:
         """Return the penalty that `term` is of the differences."""
         return cls(
             term.strength,
@@ -86,57 +83,31 @@ class Difference(Elementary):
         self._check_length(shape[axis])
         self.of.check_shape((*shape[:axis], shape[axis] - 1, *shape[axis + 1 :]))
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         differences, between = self._differences(x, frame), self._between(frame)
-        if size_of(differences) == 0 and self.of.keeps != "nothing":
+        if size_of(differences) == 0 and self.of.saves != "nothing":
             return frame.xp.sum(differences), ()
-        return self.of.measure(between.select(differences), between)
+        return self.of.statistic(between.select(differences), between)
 
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         xp, between = frame.xp, self._between(frame)
         differences = self._differences(x, frame)
         if size_of(differences) == 0:
             return xp.zeros_like(x)
         differences = between.select(differences)
-        slope = between.select(self.of.pullback(differences, kept, cotangent, between))
+        slope = between.select(self.of.pullback(differences, saved, cotangent, between))
         # each difference pulls the later of its two states one way and the earlier the other
         axis = self._axis_of(frame)
         return with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)
 
-    def lies_in_pieces(self, x: Array, *written: Array) -> bool:
-        axis, arrays = self.time_axis, (x, *written)
-        if not is_separable(self.of) or axis is None or not -x.ndim <= axis < x.ndim:
-            return False
-        if written and not all(is_wide(library_of(y), y) for y in arrays):
-            return False  # where states are written twice, half precision would round twice
-        return x.shape[axis] > 1 and all(map(lie_plainly, arrays))
+    def denominator(self, frame: Frame) -> Denominator:
+        return self.of.denominator(self._between(frame))
 
-    def sum_in_pieces(self, x: Array, signs: Array | None = None) -> Array:
-        return sum_of_differences(*self._separated(x))
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return self.of.value(statistic, denominator, xp)
 
-    def slope_in_pieces(self, x: Array, cotangent: Array, dtype: Any) -> Array:
-        return slope_of_differences(*self._separated(x), cotangent, dtype)
-
-    def add_in_pieces(self, x: Array, grads: Array, factor: float) -> Array:
-        return add_slope_of_differences(*self._separated(x), grads, factor)
-
-    def constant(self, tally: float | None) -> float:
-        assert isinstance(self.of, Separable)
-        return self.of.constant(tally)
-
-    def _separated(self, x: Array) -> tuple[Separable, Array, int]:
-        assert isinstance(self.of, Separable)
-        assert self.time_axis is not None
-        return self.of, x, self.time_axis % len(x.shape)
-
-    def tally(self, frame: Frame) -> Tally:
-        return self.of.tally(self._between(frame))
-
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return self.of.value(statistic, tally, xp)
-
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return self.of.derivative(statistic, tally, xp)
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return self.of.derivative(statistic, denominator, xp)
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
         return self.of.to_sum(statistic, xp)
@@ -189,3 +160,13 @@ class Difference(Elementary):
     def _check_length(length: int) -> None:
         if length == 0:
             raise ShapeError("time_axis: expected one step of time or more, got a length of 0")
+
+
+def _kernel_of_difference(term: Difference) -> DifferenceKernel | None:
+    elements = element_kernel_of(term.of)
+    if elements is None or term.time_axis is None:
+        return None
+    return DifferenceKernel(elements, term.time_axis)
+
+
+KERNELS[Difference] = _kernel_of_difference

@@ -11,16 +11,16 @@ from regularizers.penalties._shrinkage import Stage
 from regularizers.penalties.arrays import (
     Array,
     Axes,
+    Denominator,
     Frame,
     Namespace,
     Side,
-    Tally,
     check_axes,
+    divide,
     is_side,
     live,
     normalise_axes,
     numbered,
-    per,
 )
 
 
@@ -77,7 +77,7 @@ class GroupLasso(Blocks):
 
     stage: ClassVar[Stage | None] = "blocks"
 
-    shrink, to_sum, from_sum = Blocks.shrink, Blocks.to_sum, Blocks.from_sum
+    proximal_step, to_sum, from_sum = Blocks.proximal_step, Blocks.to_sum, Blocks.from_sum
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,24 +124,24 @@ class GroupLasso(Blocks):
     def weight(self, frame: Frame) -> float | Array:
         if self.reduce != "mean" or self._spans_samples(frame):
             return 1.0
-        return per(frame.xp, 1.0, frame.along(self.within(frame)) ** 0.5)
+        return divide(frame.xp, 1.0, frame.along(self.within(frame)) ** 0.5)
 
-    def tally(self, frame: Frame) -> Tally:
+    def denominator(self, frame: Frame) -> Denominator:
         if self.reduce != "mean":
             return frame.count
         within = self.within(frame)
         return frame.along(within) if self._spans_samples(frame) else frame.blocks(within)
 
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return xp.sum(statistic * self.derivative(statistic, tally, xp))
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return xp.sum(statistic * self.derivative(statistic, denominator, xp))
 
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
         one = xp.ones_like(statistic)
-        if self.reduce != "mean" or not self.spans_samples(statistic) or tally is None:
-            return per(xp, one, tally)
-        return per(xp, one, tally**0.5) / live(xp, statistic, tally)
+        if self.reduce != "mean" or not self.spans_samples(statistic) or denominator is None:
+            return divide(xp, one, denominator)
+        return divide(xp, one, denominator**0.5) / live(xp, statistic, denominator)
 
-    def divisor(self, frame: Frame) -> Tally:
+    def divisor(self, frame: Frame) -> Denominator:
         if self.reduce != "mean":
             return frame.count
         within = self.within(frame)

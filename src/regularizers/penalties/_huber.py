@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._elementwise import ElementwiseTerm
 from regularizers.penalties.arrays import Array, Namespace, check_positive
 
 
 @dataclass(frozen=True, repr=False)
-class Huber(Separable):
+class Huber(ElementwiseTerm):
     r"""Half the square up to δ and a straight line beyond: no element is pulled harder than δ.
 
     .. math:: p(x) = s \sum_i h(x_i), \qquad h(x) = \begin{cases}

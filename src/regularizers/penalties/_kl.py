@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._elementary import Elementary
-from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, live, per
+from regularizers.penalties._formula import Saves
+from regularizers.penalties._term import Term
+from regularizers.penalties.arrays import Array, Denominator, Frame, Namespace, divide, live
 
 
 @dataclass(frozen=True, repr=False)
-class KLSparsity(Elementary):
+class KLSparsity(Term):
     r"""How far each unit's mean activation over the batch is from a target.
 
     .. math:: p(x) = s \sum_j \rho \log\frac{\rho}{\hat\rho_j}
@@ -52,17 +53,17 @@ class KLSparsity(Elementary):
     target: float
     epsilon: float = field(default=1e-6, kw_only=True)
 
-    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "nothing"
+    saves: ClassVar[Saves] = "nothing"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _within(self, "epsilon", 0, 0.5)
         _within(self, "target", self.epsilon, 1 - self.epsilon)
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         return frame.xp.sum(x, axis=frame.batch, keepdims=True), ()
 
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         return frame.xp.broadcast_to(cotangent, frame.shape)
 
     def spans_samples(self, statistic: Array) -> bool:
@@ -72,22 +73,24 @@ class KLSparsity(Elementary):
     def adds_over_units(self) -> bool:
         return self.reduce != "mean"
 
-    def tally(self, frame: Frame) -> Tally:
+    def denominator(self, frame: Frame) -> Denominator:
         return frame.samples_per_unit
 
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        rho, mean = self.target, per(xp, statistic, tally)
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        rho, mean = self.target, divide(xp, statistic, denominator)
         on, off = self._clipped(mean, xp)
         divergence = rho * xp.log(rho / on) + (1 - rho) * xp.log((1 - rho) / off)
         # how far beyond the interval; above ½ by its complement, which float32 holds better
         beyond = xp.where(mean < 0.5, mean - on, off - (1 - mean))
         divergence = divergence + self._tangent(mean, xp) * beyond
-        return xp.sum(self._of_live(divergence, tally, xp)) / self._units(statistic, tally, xp)
+        return xp.sum(self._of_live(divergence, denominator, xp)) / self._units(
+            statistic, denominator, xp
+        )
 
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        tangent = self._tangent(per(xp, statistic, tally), xp)
-        tangent = self._of_live(tangent, tally, xp)
-        return per(xp, tangent, tally) / self._units(statistic, tally, xp)
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        tangent = self._tangent(divide(xp, statistic, denominator), xp)
+        tangent = self._of_live(tangent, denominator, xp)
+        return divide(xp, tangent, denominator) / self._units(statistic, denominator, xp)
 
     def _clipped(self, mean: Array, xp: Namespace) -> tuple[Array, Array]:
         """Return ρ̂ and 1 − ρ̂, each within [ε, 1 − ε]."""
@@ -100,16 +103,16 @@ class KLSparsity(Elementary):
         return (1 - self.target) / off - self.target / on
 
     @staticmethod
-    def _of_live(x: Array, tally: Tally, xp: Namespace) -> Array:
+    def _of_live(x: Array, denominator: Denominator, xp: Namespace) -> Array:
         """Return `x` with 0 for a unit without samples."""
-        counts: Array = tally
+        counts: Array = denominator
         if isinstance(counts, int):
             return x if counts else 0 * x
         return xp.where(counts > 0, x, xp.zeros_like(x))
 
-    def _units(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
+    def _units(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
         """Return how many units the sum is divided by."""
-        return live(xp, statistic, tally) if self.reduce == "mean" else 1
+        return live(xp, statistic, denominator) if self.reduce == "mean" else 1
 
 
 def _within(penalty: KLSparsity, name: str, low: float, high: float) -> None:

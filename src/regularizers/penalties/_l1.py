@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-import array_api_compat
-
-from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._elementwise import ElementwiseTerm
+from regularizers.penalties._formula import Saves
 from regularizers.penalties._shrinkage import Stage, Step, shrink_elements
-from regularizers.penalties.arrays import Array, Frame, Namespace, per, sum_of
-from regularizers.penalties.kernels import sum_of_products
+from regularizers.penalties.arrays import Array, Frame, Namespace, divide, sum_of
+from regularizers.penalties.kernels import KERNELS, AbsoluteKernel
 
 
 @dataclass(frozen=True, repr=False)
-class L1(Separable):
+class L1(ElementwiseTerm):
     r"""Absolute values: zeros cost nothing, and every other element is pulled alike.
 
     .. math:: p(x) = s \sum_i |x_i|, \qquad \frac{\partial p}{\partial x_i} = s\,\mathrm{sign}(x_i),
@@ -41,9 +39,7 @@ class L1(Separable):
     Source: Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
     """
 
-    keeps: ClassVar[Literal["input", "sign", "nothing"]] = "sign"
-
-    slope_is_sign: ClassVar[bool] = True
+    saves: ClassVar[Saves] = "sign"
 
     stage: ClassVar[Stage | None] = "elements"
 
@@ -54,25 +50,13 @@ class L1(Separable):
     def total(self, xp: Namespace, x: Array) -> Array:
         return sum_of(xp, partial(self.element, xp), x)
 
-    def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
-        return library.sum(library.abs(x, out=room))
-
-    def slope_of(self, library: Any, x: Array, out: Array | None) -> Array:
-        return library.sign(x, out=out)
-
-    def sum_and_slope(self, library: Any, x: Array, room: Array) -> tuple[Array, Array]:
-        if array_api_compat.is_torch_array(x):
-            size, sign = self.sum_of(library, x, room), library.sign(x, out=room)
-        else:
-            # NumPy reads the product with the signs faster than the absolute value
-            sign = library.sign(x, out=room)
-            size = sum_of_products(library, x, sign)
-        if size != size:
-            sign[x != x] = math.nan
-        return size, sign
-
     def element_slope(self, xp: Namespace, x: Array) -> Array:
         return xp.sign(x)
 
-    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
-        return shrink_elements(frame.xp, x, step * per(frame.xp, strength, frame.count)), step
+    def proximal_step(
+        self, x: Array, step: Step, strength: float, frame: Frame
+    ) -> tuple[Array, Step]:
+        return shrink_elements(frame.xp, x, step * divide(frame.xp, strength, frame.count)), step
+
+
+KERNELS[L1] = AbsoluteKernel

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._formula import Formula
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Squared
 from regularizers.penalties._penalty import Reduced
@@ -44,7 +44,7 @@ class L1L2(Reduced):
         object.__setattr__(self, "l2", as_strength(self.l2, "l2"))
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         reading = {"reduce": self.reduce, "batch_axis": self.batch_axis}
         return L1(self.l1, **reading), L2Squared(self.l2, **reading)  # type: ignore[arg-type]
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from regularizers.penalties._block_norms import Blocks
-from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._elementwise import ElementwiseTerm
 from regularizers.penalties._shrinkage import Stage, Step
-from regularizers.penalties.arrays import Array, Frame, Namespace, Tally, per
-from regularizers.penalties.kernels import sum_of_squares
+from regularizers.penalties.arrays import Array, Denominator, Frame, Namespace, divide
+from regularizers.penalties.kernels import KERNELS, SquaresKernel
 
 
 @dataclass(frozen=True, repr=False)
-class L2Squared(Separable):
+class L2Squared(ElementwiseTerm):
     r"""The sum of squares, without a factor ½: large elements cost most.
 
     .. math:: p(x) = s \sum_i x_i^2, \qquad \frac{\partial p}{\partial x_i} = 2 s\, x_i
@@ -40,23 +40,20 @@ class L2Squared(Separable):
 
     stage: ClassVar[Stage | None] = "squares"
 
-    times: ClassVar[float] = 2.0
-
     def element(self, xp: Namespace, x: Array) -> Array:
         return x * x
-
-    def sum_of(self, library: Any, x: Array, room: Array | None) -> Array:
-        return sum_of_squares(library, x)
-
-    def slope_of(self, library: Any, x: Array, out: Array | None) -> Array:
-        return x
 
     def element_slope(self, xp: Namespace, x: Array) -> Array:
         return 2 * x
 
-    def shrink(self, x: Array, step: Step, strength: float, frame: Frame) -> tuple[Array, Step]:
-        factor = 1 + 2 * (step * per(frame.xp, strength, frame.count))
+    def proximal_step(
+        self, x: Array, step: Step, strength: float, frame: Frame
+    ) -> tuple[Array, Step]:
+        factor = 1 + 2 * (step * divide(frame.xp, strength, frame.count))
         return x / factor, step / factor
+
+
+KERNELS[L2Squared] = SquaresKernel
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +84,7 @@ class L2Norm(Blocks):
 
     stage: ClassVar[Stage | None] = "blocks"
 
-    shrink, to_sum, from_sum = Blocks.shrink, Blocks.to_sum, Blocks.from_sum
+    proximal_step, to_sum, from_sum = Blocks.proximal_step, Blocks.to_sum, Blocks.from_sum
 
     def within(self, frame: Frame) -> tuple[int, ...] | None:
         return frame.units if frame.reduce == "batch_mean" else None
@@ -101,15 +98,15 @@ class L2Norm(Blocks):
     def spans_samples(self, statistic: Array) -> bool:
         return self.reduce != "batch_mean"
 
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, statistic, self._divisor(tally))
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return divide(xp, statistic, self._divisor(denominator))
 
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, xp.ones_like(statistic), self._divisor(tally))
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return divide(xp, xp.ones_like(statistic), self._divisor(denominator))
 
-    def divisor(self, frame: Frame) -> Tally:
+    def divisor(self, frame: Frame) -> Denominator:
         return self._divisor(frame.count)
 
-    def _divisor(self, tally: Tally) -> Tally:
+    def _divisor(self, denominator: Denominator) -> Denominator:
         """Return the divisor of the norm: of a root mean square, the root of the count."""
-        return tally if self.reduce != "mean" or tally is None else tally**0.5
+        return denominator if self.reduce != "mean" or denominator is None else denominator**0.5

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regularizers.penalties._elementwise import Separable
+from regularizers.penalties._elementwise import ElementwiseTerm
 from regularizers.penalties.arrays import Array, Namespace, check_positive, nonzero
 
 
 @dataclass(frozen=True, repr=False)
-class Lp(Separable):
+class Lp(ElementwiseTerm):
     r"""Powers of absolute values: below p = 1 the sparser the smaller p, above it the smoother.
 
     .. math:: p(x) = s \sum_i |x_i|^p, \qquad

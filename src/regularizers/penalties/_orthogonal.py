@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._term import Term
 from regularizers.penalties.arrays import (
     Array,
     Axes,
+    Denominator,
     Frame,
     Namespace,
     Side,
-    Tally,
+    divide,
     is_side,
     matmul,
     nonzero,
     normalise_axes,
     numbered,
-    per,
     scaled_norm,
 )
 
@@ -30,7 +30,7 @@ class Several(tuple[int, ...]):
 
 
 @dataclass(frozen=True, repr=False)
-class Orthogonal(Elementary):
+class Orthogonal(Term):
     r"""How far the vectors of a kernel are from being orthonormal, or from being orthogonal.
 
     .. math:: p(x) = s\,\|V V^\top - I\|_F^2, \qquad
@@ -107,10 +107,10 @@ class Orthogonal(Elementary):
     def check_shape(self, shape: tuple[int, ...]) -> None:
         normalise_axes(numbered(self.axis), len(shape), "axis")
 
-    def tally(self, frame: Frame) -> Tally:
+    def denominator(self, frame: Frame) -> Denominator:
         return frame.blocks(_Vectors(self.axis, frame).within) if self.normalized else None
 
-    def measure(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         xp, vectors = frame.xp, _Vectors(self.axis, frame)
         if self.normalized:
             rows = vectors.rows(_directions(xp, x, vectors)[0])
@@ -129,8 +129,8 @@ class Orthogonal(Elementary):
         error = products - _identity(xp, products) * vectors.valid()
         return xp.sum(error * error), (error,)
 
-    def pullback(self, x: Array, kept: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        xp, vectors, (matrix,) = frame.xp, _Vectors(self.axis, frame), kept
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        xp, vectors, (matrix,) = frame.xp, _Vectors(self.axis, frame), saved
         if self.normalized:
             directions, per_length = _directions(xp, x, vectors)
             slope = vectors.array(2 * matmul(xp, matrix, vectors.rows(directions)))
@@ -144,11 +144,11 @@ class Orthogonal(Elementary):
     def adds_over_units(self) -> bool:
         return False
 
-    def value(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, statistic, _ordered_pairs(tally))
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return divide(xp, statistic, _ordered_pairs(denominator))
 
-    def derivative(self, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        return per(xp, xp.ones_like(statistic), _ordered_pairs(tally))
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        return divide(xp, xp.ones_like(statistic), _ordered_pairs(denominator))
 
 
 class _Vectors:
@@ -200,5 +200,5 @@ def _identity(xp: Namespace, matrix: Array) -> Array:
     return xp.tril(xp.triu(xp.ones_like(matrix)))
 
 
-def _ordered_pairs(count: Tally) -> Tally:
+def _ordered_pairs(count: Denominator) -> Denominator:
     return None if count is None else count * (count - 1)

@@ -1,43 +1,32 @@
-"""What every penalty can do, and what one must say to be a penalty."""
+"""The face of every penalty: what a user calls on an array."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
+from regularizers.penalties._evaluate import add_gradient, value, value_and_gradient
+from regularizers.penalties._formula import Formula
 from regularizers.penalties._proximal import check_step, proximal
 from regularizers.penalties._shrinkage import Step
 from regularizers.penalties._subclass import settle
 from regularizers.penalties.arrays import (
     Array,
+    ArrayT,
     Axes,
-    Frame,
     Namespace,
     Reduce,
-    Tally,
-    add_in_place,
     call_of,
-    cast,
     check_batch_axis,
     check_grads,
     check_mask,
     check_reduce,
     detached,
-    is_wide,
     namespace_of,
-    size_of,
-    widen,
 )
-from regularizers.penalties.kernels import Charged, add_piecewise, goes_piecewise, value_piecewise
 from regularizers.penalties.strength import is_factor, number_of
-
-if TYPE_CHECKING:
-    from regularizers.penalties._elementary import Elementary
 
 
 class Penalty(ABC):
@@ -65,60 +54,36 @@ class Penalty(ABC):
 
     @property
     @abstractmethod
-    def terms(self) -> tuple[Elementary, ...]:
-        """The elementary penalties this one is the sum of."""
+    def terms(self) -> tuple[Formula, ...]:
+        """The penalties of one strength each that this one is the sum of."""
 
-    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
+    def __call__(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
         """Return the penalty of `x`, a scalar of its library and at least float32.
 
         It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
         """
         xp, terms = self._prepared(x, mask)
-        if goes_piecewise(terms, mask, x):
-            return value_piecewise(terms, xp, x)
-        wide = widen(xp, x)
-        if size_of(x) == 0:
-            return xp.sum(wide)
-        return _total(
-            strength * term.value(m.statistic, m.tally, xp)
-            for term, strength, m in _read(terms, xp, wide, mask)
-        )
+        result: ArrayT = value(terms, xp, x, mask)
+        return result
 
-    def gradient(self, x: Array, *, mask: Array | None = None) -> Array:
+    def gradient(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
         """Return the analytic gradient of the penalty, of the shape and type of `x`."""
         return self.value_and_gradient(x, mask=mask)[1]
 
-    def value_and_gradient(self, x: Array, *, mask: Array | None = None) -> tuple[Array, Array]:
+    def value_and_gradient(self, x: ArrayT, *, mask: Array | None = None) -> tuple[ArrayT, ArrayT]:
         """Return the penalty and its gradient, which read the array together."""
         xp, terms = self._prepared(x, mask)
-        if goes_piecewise(terms, mask, x) and is_wide(xp, x):
-            gradient = xp.zeros_like(x)
-            return add_piecewise(terms, xp, x, gradient), gradient
-        value, slope = self._value_and_slope(terms, xp, x, mask)
-        return value, cast(slope, x.dtype)
+        return value_and_gradient(terms, xp, x, mask)
 
-    @staticmethod
-    def _value_and_slope(
-        terms: Charged, xp: Namespace, x: Array, mask: Array | None
-    ) -> tuple[Array, Array]:
-        """Return the penalty and its gradient in the precision they were accumulated in."""
-        wide = widen(xp, x)
-        if size_of(x) == 0:
-            return xp.sum(wide), xp.zeros_like(wide)
-        values, slopes = [], []
-        for term, strength, m in _read(terms, xp, wide, mask):
-            values.append(strength * term.value(m.statistic, m.tally, xp))
-            cotangent = strength * term.derivative(m.statistic, m.tally, xp)
-            slopes.append(m.frame.select(term.pullback(m.x, m.kept, cotangent, m.frame)))
-        return _total(values), _total(slopes)
-
-    def _charged(self) -> list[tuple[Elementary, float]]:
+    def _with_strengths(self) -> list[tuple[Formula, float]]:
         """Return the terms with their strengths; raise unless these are numbers."""
         return [(term, number_of(term.strength, self)) for term in self.terms]
 
-    def _prepared(self, x: Array, mask: Array | None) -> tuple[Namespace, Charged]:
+    def _prepared(
+        self, x: Array, mask: Array | None
+    ) -> tuple[Namespace, list[tuple[Formula, float]]]:
         """Return the namespace of `x`, and the terms with their strengths, all checked."""
-        terms = self._charged()
+        terms = self._with_strengths()
         xp = namespace_of(x)
         if mask is not None:
             check_mask(xp, x, mask)
@@ -126,7 +91,7 @@ class Penalty(ABC):
             term.check_shape(tuple(x.shape))
         return xp, terms
 
-    def apply(self, x: Array, grads: Array, *, mask: Array | None = None) -> Array:
+    def apply(self, x: ArrayT, grads: ArrayT, *, mask: Array | None = None) -> ArrayT:
         """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
 
         Args:
@@ -141,14 +106,10 @@ class Penalty(ABC):
         """
         check_grads(namespace_of(x), x, grads)
         xp, terms = self._prepared(x, mask)
-        x, into = detached(x), detached(grads)
-        if goes_piecewise(terms, mask, x, into):
-            return add_piecewise(terms, xp, x, into)
-        value, slope = self._value_and_slope(terms, xp, x, mask)
-        add_in_place(into, slope)
-        return value
+        result: ArrayT = add_gradient(terms, xp, detached(x), detached(grads), mask)
+        return result
 
-    def prox(self, x: Array, step: Step) -> Array:
+    def prox(self, x: ArrayT, step: Step) -> ArrayT:
         r"""Return the proximal step from `x`: the array that the penalty draws it to.
 
         .. math:: \operatorname*{argmin}_w \; p(w) + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
@@ -178,12 +139,14 @@ class Penalty(ABC):
 
         Source: Parikh and Boyd, "Proximal algorithms", 2014.
         """
-        terms = self._charged()
-        xp = namespace_of(x)
-        check_step(xp, x, step)
+        terms = self._with_strengths()
+        array: Array = x
+        xp = namespace_of(array)
+        check_step(xp, array, step)
         for term, _ in terms:
-            term.check_shape(tuple(x.shape))
-        return proximal(xp, x, step, terms)
+            term.check_shape(tuple(array.shape))
+        result: ArrayT = proximal(xp, array, step, terms)
+        return result
 
     def __add__(self, other: Penalty) -> Penalty:
         return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
@@ -203,32 +166,8 @@ class Penalty(ABC):
         return call_of(self)
 
 
-class _Reading(NamedTuple):
-    """One array as one elementary penalty reads it."""
-
-    x: Array
-    frame: Frame
-    tally: Tally
-    statistic: Array
-    kept: tuple[Array, ...]
-
-
-def _read(
-    terms: Sequence[tuple[Elementary, float]], xp: Namespace, x: Array, mask: Array | None
-) -> Iterator[tuple[Elementary, float, _Reading]]:
-    for term, strength in terms:
-        frame = term.frame(xp, x, mask)
-        selected = frame.select(x)
-        reading = _Reading(selected, frame, term.tally(frame), *term.measure(selected, frame))
-        yield term, strength, reading
-
-
 def _parts(penalty: Penalty) -> tuple[Penalty, ...]:
     return penalty.parts if isinstance(penalty, Sum) else (penalty,)
-
-
-def _total(parts: Iterable[Array]) -> Array:
-    return functools.reduce(operator.add, parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -250,7 +189,7 @@ class Sum(Penalty):
     parts: tuple[Penalty, ...]
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         return tuple([term for part in self.parts for term in part.terms])
 
     def __mul__(self, factor: float) -> Self:

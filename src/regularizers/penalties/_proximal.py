@@ -12,15 +12,13 @@ from regularizers.penalties._shrinkage import Stage, Step
 from regularizers.penalties.arrays import Array, Namespace, beside, namespace_of, size_of, widen
 
 if TYPE_CHECKING:
-    from regularizers.penalties._elementary import Elementary
+    from regularizers.penalties._formula import Formula
 
 STAGES: tuple[Stage, ...] = ("squares", "elements", "blocks")
 """The order in which proximal steps one after the other are that of the sum."""
 
 
-def proximal(
-    xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Elementary, float]]
-) -> Array:
+def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula, float]]) -> Array:
     r"""Return the proximal step of a sum of penalties.
 
     .. math:: \operatorname*{argmin}_w \sum_k s_k\, p_k(w)
@@ -47,11 +45,13 @@ def proximal(
     for stage in STAGES:
         for term, strength in terms:
             if term.stage == stage:
-                shrunk, step = term.shrink(shrunk, step, strength, term.frame(xp, shrunk, None))
+                shrunk, step = term.proximal_step(
+                    shrunk, step, strength, term.frame(xp, shrunk, None)
+                )
     return xp.astype(shrunk, x.dtype)
 
 
-def check_proximal(terms: Iterable[Elementary]) -> None:
+def check_proximal(terms: Iterable[Formula]) -> None:
     """Raise unless there is an exact proximal step of the sum of `terms`.
 
     Raises:

@@ -1,8 +1,8 @@
-"""What a subclass of a penalty inherits: never a kernel, nor half, of another formula.
+"""What a subclass of a penalty inherits: never half of another formula, nor its properties.
 
-A penalty says its mathematics once, and beside it kernels: the same, computed faster. A kernel
-belongs to the formula it was declared with. Where a subclass changes the formula, it goes back to
-the implementation that any formula has.
+A subclass that changes the formula gets the defaults of any formula back: it saves its input, has
+no proximal step, and its statistics add up as they are. Kernels are found by exact type, so that
+nothing of them is inherited at all.
 """
 
 from __future__ import annotations
@@ -15,32 +15,29 @@ from collections.abc import Callable
 from typing import Any
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties.arrays import Array, Namespace, Tally, per
+from regularizers.penalties.arrays import Array, Denominator, Namespace, divide
 
 _FACE = ("__call__", "gradient", "value_and_gradient", "apply", "prox")
 
-_HALVES = (("element", "element_slope"), ("measure", "pullback"), ("value", "derivative"))
+_HALVES = (("element", "element_slope"), ("statistic", "pullback"), ("value", "derivative"))
 """A function and its derivative: neither goes with that of another formula."""
 
 _OF_PULLBACK = ("gathered", "weight")
 """What a gradient of blocks is made for."""
 
 _ELEMENTS = {"element", "element_slope"}
-_READING = {"measure", "pullback"}
-_NUMBER = {"value", "derivative", "tally"}
+_READING = {"statistic", "pullback"}
+_NUMBER = {"value", "derivative", "denominator"}
 _BLOCKS = {"within", "gathered", "spans_samples", "weight", "divisor"}
 _FORMULA = _ELEMENTS | _READING | _NUMBER | _BLOCKS
 
-_KERNELS = {
-    **dict.fromkeys(
-        ("keeps", "slope_is_sign", "sum_of", "slope_of", "sum_and_slope", "times"),
-        _ELEMENTS | _READING,
-    ),
-    **dict.fromkeys(("sums_elements", "lies_in_pieces"), _READING | _NUMBER),
+_PROPERTIES = {
+    "saves": _ELEMENTS | _READING,
+    "sums_elements": _READING | _NUMBER,
     **dict.fromkeys(("to_sum", "from_sum"), _READING | _BLOCKS),
-    **dict.fromkeys(("stage", "shrink"), _FORMULA),
+    **dict.fromkeys(("stage", "proximal_step"), _FORMULA),
 }
-"""Kernels, each with what it computes otherwise."""
+"""Properties of a formula, each with the methods that it is a property of."""
 
 
 def settle(penalty: type) -> None:
@@ -59,9 +56,8 @@ def settle(penalty: type) -> None:
         _check_half(penalty, derivative, function)
     for name in _OF_PULLBACK:
         _check_half(penalty, name, "pullback")
-    for kernel, computed in _KERNELS.items():
-        _reset(penalty, kernel, computed)
-    _check_times(penalty)
+    for name, methods in _PROPERTIES.items():
+        _reset(penalty, name, methods)
     for name in ("value", "derivative"):
         _divide(penalty, name)
 
@@ -72,7 +68,7 @@ def _check_face(penalty: type) -> None:
             raise ConfigurationError(
                 f"{penalty.__name__}: expected a formula that holds for arrays and models alike, "
                 f"got {name}(), which no model calls; say the formula in element and "
-                f"element_slope, or in measure and pullback"
+                f"element_slope, or in statistic and pullback"
             )
 
 
@@ -89,8 +85,8 @@ def _check_terms(penalty: type) -> None:
 def _check_fields(penalty: type) -> None:
     if _declaring(penalty, "frame")[:-1]:
         raise ConfigurationError(
-            f"{penalty.__name__}: frame: expected that of Elementary, since a site says itself "
-            f"which axes count samples; to divide by something else declare tally"
+            f"{penalty.__name__}: frame: expected that of Formula, since a site says itself "
+            f"which axes count samples; to divide by something else declare denominator"
         )
     if "__dataclass_fields__" not in vars(_declaring(penalty, "__init__")[0]):
         raise ConfigurationError(
@@ -114,25 +110,15 @@ def _check_half(penalty: type, changed: str, other: str) -> None:
         )
 
 
-def _reset(penalty: type, kernel: str, computed: set[str]) -> None:
-    """Give a class what any formula has, if it inherits a kernel of another formula."""
-    depth = min(_depth(penalty, name) for name in computed)
-    if depth < _depth(penalty, kernel) < len(penalty.__mro__):
-        setattr(penalty, kernel, vars(_declaring(penalty, kernel)[-1])[kernel])
-
-
-def _check_times(penalty: type) -> None:
-    times = getattr(penalty, "times", 1.0)
-    if times != 1 and _depth(penalty, "times") != _depth(penalty, "slope_of"):
-        raise ConfigurationError(
-            f"{penalty.__name__}: expected slope_of and times of one class, got times of {times!r} "
-            f"and another class's slope_of; declare both, times as 1.0 if slope_of leaves "
-            f"nothing out"
-        )
+def _reset(penalty: type, name: str, methods: set[str]) -> None:
+    """Give a class the default of a property that it would inherit from another formula."""
+    depth = min(_depth(penalty, method) for method in methods)
+    if depth < _depth(penalty, name) < len(penalty.__mro__):
+        setattr(penalty, name, vars(_declaring(penalty, name)[-1])[name])
 
 
 def _divide(penalty: type, name: str) -> None:
-    """Let the library divide by the tally where a class does not even read it."""
+    """Let the library divide by the denominator where a class does not even read it."""
     function = vars(_declaring(penalty, name)[0])[name]
     is_static = isinstance(function, staticmethod)
     plain = function.__func__ if is_static else function
@@ -145,17 +131,17 @@ def _divide(penalty: type, name: str) -> None:
 
 def _divided(function: Callable[..., Array], *, is_static: bool) -> Callable[..., Array]:
     @functools.wraps(function)
-    def divided(self: Any, statistic: Array, tally: Tally, xp: Namespace) -> Array:
-        arguments = (statistic, tally, xp)
+    def divided(self: Any, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        arguments = (statistic, denominator, xp)
         result = function(*arguments) if is_static else function(self, *arguments)
-        counts = tuple(getattr(tally, "shape", ()))
+        counts = tuple(getattr(denominator, "shape", ()))
         if counts and counts != tuple(result.shape):
             raise ConfigurationError(
                 f"{type(self).__name__}: {function.__name__}: expected a function that reads its "
-                f"tally, which here is one count for each unit, of shape {counts}, got one that "
-                f"leaves it to the library; divide by it there"
+                f"denominator, which here is one count for each unit, of shape {counts}, got one "
+                f"that leaves it to the library; divide by it there"
             )
-        return per(xp, result, tally)
+        return divide(xp, result, denominator)
 
     divided.divides = True  # type: ignore[attr-defined]
     return divided

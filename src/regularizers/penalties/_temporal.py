@@ -8,7 +8,7 @@ from typing import Self
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._difference import Difference
-from regularizers.penalties._elementary import Elementary
+from regularizers.penalties._formula import Formula
 from regularizers.penalties._l2 import L2Squared
 from regularizers.penalties._penalty import Penalty
 from regularizers.penalties.arrays import check_axis
@@ -63,7 +63,7 @@ class Temporal(Penalty):
             check_axis(self.time_axis, "time_axis")
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         return tuple([Difference.between(term, self.time_axis) for term in self.penalty.terms])
 
     def __mul__(self, factor: float) -> Self:
@@ -100,7 +100,7 @@ class AR(Penalty):
         object.__setattr__(self, "alpha", as_strength(self.alpha, "alpha"))
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         return (L2Squared(self.alpha, reduce="mean"),)
 
     def __mul__(self, factor: float) -> Self:
@@ -144,7 +144,7 @@ class TAR(Penalty):
             check_axis(self.time_axis, "time_axis")
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         return Temporal(L2Squared(self.beta, reduce="mean"), self.time_axis).terms
 
     def __mul__(self, factor: float) -> Self:

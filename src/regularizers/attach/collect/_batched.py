@@ -18,10 +18,8 @@ from regularizers.attach.collect._ledger import AnyRecord, Waiting
 from regularizers.attach.reading import Record, xp
 from regularizers.attach.sites import Entry
 from regularizers.modules import is_transformed
-from regularizers.penalties import Separable, is_separable
-
-SMALL = 2**14
-"""Elements up to which an output is copied: in float32 64 kilobytes."""
+from regularizers.penalties import ElementwiseTerm, is_elementwise
+from regularizers.penalties.arrays import one_over
 
 
 class Sums:
@@ -53,20 +51,20 @@ class Sums:
 class Together(Sums):
     """The penalty of several copies of one shape and type, read at once."""
 
-    def __init__(self, term: Separable, waiting: Sequence[Waiting]) -> None:
+    def __init__(self, term: ElementwiseTerm, waiting: Sequence[Waiting]) -> None:
         self._waiting = waiting
-        self._tally = term.tally(term.frame(xp, waiting[0].x, None))
+        self._denominator = term.denominator(term.frame(xp, waiting[0].x, None))
         x = torch.stack([record.x for record in waiting])
         super().__init__(
             [record.key for record in waiting],
             MeasureRows.apply(x, term),  # type: ignore[no-untyped-call]
-            [term.constant(self._tally)] * len(waiting),
+            [one_over(self._denominator)] * len(waiting),
         )
 
     def records(self) -> Iterator[tuple[Waiting, Record]]:
         """Yield each copy, and what was read of it."""
         for waiting, statistic in zip(self._waiting, self._statistics.unbind(), strict=True):
-            yield waiting, Record(waiting.key, statistic, self._tally)
+            yield waiting, Record(waiting.key, statistic, self._denominator)
 
 
 class Reader:
@@ -77,10 +75,10 @@ class Reader:
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        alike: dict[object, Separable] = {}
-        self._terms: dict[str, Separable] = {}
+        alike: dict[object, ElementwiseTerm] = {}
+        self._terms: dict[str, ElementwiseTerm] = {}
         for entry in entries:
-            if is_separable(entry.term):
+            if is_elementwise(entry.term):
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
@@ -97,7 +95,7 @@ class Reader:
                 else:
                     others.append(record)
         for group in alike.values():
-            constants = [self._terms[record.key].constant(record.tally) for record in group]
+            constants = [one_over(record.denominator) for record in group]
             statistics = torch.stack([record.statistic for record in group])
             sums.append(Sums([record.key for record in group], statistics, constants))
         return sums, others
@@ -107,7 +105,7 @@ class Reader:
         return (
             record.key in self._terms
             and record.amount is None
-            and not isinstance(record.tally, Tensor)
+            and not isinstance(record.denominator, Tensor)
             and type(record.statistic) is Tensor
             and not is_transformed()
         )
@@ -136,7 +134,7 @@ class MeasureRows(torch.autograd.Function):
     """The statistic of each of several arrays, which lie along the first axis."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, term: Separable) -> Tensor:
+    def forward(ctx: Any, x: Tensor, term: ElementwiseTerm) -> Tensor:
         ctx.term = term
         ctx.save_for_backward(x)
         wide = x.to(torch.promote_types(x.dtype, torch.float32))

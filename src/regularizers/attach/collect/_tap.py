@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from regularizers.attach.collect import _batched as _together
 from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread, Waiting
 from regularizers.attach.collect._ops import backward_id
 from regularizers.attach.reading import (
+    KINDS,
     REVERSIBLE,
     Gauge,
-    Reading,
+    Plan,
     Record,
     Tap,
-    is_sum_of_absolute,
-    measure_now,
-    sum_of_absolute,
+    plan_for,
 )
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
@@ -33,20 +31,8 @@ from regularizers.modules import (
     replace_in,
     simple_pass,
 )
-from regularizers.penalties import is_separable
-from regularizers.penalties.arrays import Tally
-
-_KINDS = 100
-"""How many shapes and types of outputs are remembered."""
-
-
-class _How(NamedTuple):
-    """How one penalty reads outputs of one kind."""
-
-    key: str
-    reading: Reading
-    tally: Tally
-    absolute: bool
+from regularizers.penalties import is_elementwise
+from regularizers.penalties.kernels import thresholds
 
 
 class Collecting(Tap):
@@ -64,18 +50,14 @@ class Collecting(Tap):
         super().__init__(site, model, masks, gauges, strengths)
         self._ledger = ledger
         self._unread = [Unread(key) for key, _ in self._terms]
-        self._readings = [
-            (key, Reading(term, term.batch_axis or 0, self._site, None, term.keeps))
-            for key, term in self._terms
-        ]
-        self._copies = self._rule.copy and any(term.keeps == "input" for _, term in self._terms)
-        self._met: dict[tuple[torch.Size, torch.dtype], list[_How]] = {}
+        self._copies = self._rule.copy and any(term.saves == "input" for _, term in self._terms)
+        self._elementwise = all(is_elementwise(term) for _, term in self._terms)
+        self._met: dict[tuple[torch.Size, torch.dtype], list[Plan]] = {}
         self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
             and not (self._rule.carry or self._gauges or any(self._in_time))
             and not isinstance(site.module, KNOWING_THEIR_AXES)
-            and all(is_separable(term) for _, term in self._terms)
         )
 
     def __call__(
@@ -101,19 +83,19 @@ class Collecting(Tap):
         watched = self._watched(activation, entry)
         return None if watched is entry else replace_in(output, entry, watched, self._site)
 
-    def _meet(self, module: nn.Module, output: Tensor) -> list[_How]:
-        """Check what reading an output would check each time, and remember its kind."""
+    def _meet(self, module: nn.Module, output: Tensor) -> list[Plan]:
+        """Check an output of a new shape or type, and plan how it is read."""
         for _, term in self._terms:
             term.check_shape(tuple(output.shape))
         if not self._checked:
             self._check_units_are_whole(module)
-        if len(self._met) == _KINDS:
+        if len(self._met) == KINDS:
             self._met.clear()
-        met = self._met[output.shape, output.dtype] = [
-            _How(key, reading, _tally(reading, output), is_sum_of_absolute(output, reading.term))
-            for key, reading in self._readings
+        plans = self._met[output.shape, output.dtype] = [
+            plan_for(key, output, term, term.batch_axis or 0, site=self._site)
+            for key, term in self._terms
         ]
-        return met
+        return plans
 
     def _record_plainly(self, module: nn.Module, output: Any) -> bool:
         """Record the penalties of an output if neither it nor its pass asks for a closer look.
@@ -134,35 +116,28 @@ class Collecting(Tap):
         if self._strengths_at != self._strengths.version:
             self._look_at_strengths()
         try:
-            met = self._met.get((output.shape, output.dtype))
+            plans = self._met.get((output.shape, output.dtype))
         except RuntimeError:  # a nested tensor may have no shape
             return False
-        if met is None and not (self._is_simple and output.dtype.is_floating_point):
+        if plans is None and not (self._is_simple and output.dtype.is_floating_point):
             return False
         at = simple_pass()
         if at is None:
             return False
-        if met is None:
+        if plans is None:
             if output.numel() == 0 or self._is_off():
                 return False
-            met = self._meet(module, output)
+            plans = self._meet(module, output)
         is_plain = at is Pass.FORWARD
         if self._is_zero and is_plain:
             return False
         records: list[AnyRecord]
-        if is_plain and output.numel() <= _together.SMALL:
+        if is_plain and self._elementwise and output.numel() <= thresholds.COPIED:
             x = output.clone()
             records = [Waiting(key, x) for key, _ in self._terms]
         else:
             x = output.clone() if self._copies else output
-            records = [
-                Record(
-                    how.key,
-                    sum_of_absolute(x) if how.absolute else measure_now(x, None, how.reading),
-                    how.tally,
-                )
-                for how in met
-            ]
+            records = [Record(plan.key, plan.read_eagerly(x), plan.denominator) for plan in plans]
         if at is not Pass.RECOMPUTED:  # which is read only to save the same as the forward did
             self._ledger.record(records)
         return True
@@ -199,8 +174,3 @@ class Collecting(Tap):
             f"gradients first, so its penalty cannot be a term of the loss; use checkpoint(..., "
             f'use_reentrant=False), or Regularization(..., delivery="inject")'
         )
-
-
-def _tally(reading: Reading, output: Tensor) -> Tally:
-    """Return what a statistic is divided by, which depends on the shape of an output alone."""
-    return reading.term.tally(reading.frame(output.shape, torch.float32, None))

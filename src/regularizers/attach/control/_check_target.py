@@ -7,13 +7,13 @@ from torch import nn
 from regularizers.attach.sites import ActivitySite
 from regularizers.control import Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Elementary, KLSparsity
+from regularizers.penalties import Formula, KLSparsity
 
 _NEVER_ZERO = (nn.Sigmoid, nn.Softplus, nn.Softmax)
 _BELOW_ONE = (nn.Sigmoid, nn.Tanh, nn.Softmax)
 
 
-def check_reachable(site: ActivitySite, term: Elementary, target: Target) -> None:
+def check_reachable(site: ActivitySite, term: Formula, target: Target) -> None:
     """Raise a `ConfigurationError` if no strength of `term` can reach its target at `site`."""
     module = type(site.module).__name__
     counts_zeros = isinstance(target, TargetActive) and target.threshold == 0

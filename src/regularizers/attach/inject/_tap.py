@@ -23,7 +23,7 @@ from regularizers.modules import (
     is_recording,
     replace_in,
 )
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
 
 
 class Injecting(Tap):
@@ -77,7 +77,7 @@ class Injecting(Tap):
         total = activation.x.new_zeros((), dtype=torch.float32)
         records = self._read(activation, self._state_before(module, inputs, keywords))
         for (key, term), record in zip(self._terms, records, strict=True):
-            value = self._strengths.times(key, term.value(record.statistic, record.tally, xp))
+            value = self._strengths.times(key, term.value(record.statistic, record.denominator, xp))
             total = total + value * self._share(term, record.statistic)
             if not compiling and not is_of_members(value):
                 self._latest[key] = value.detach()
@@ -87,7 +87,7 @@ class Injecting(Tap):
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         return replace_in(output, entry, self._watched(activation, x), self._site)
 
-    def _share(self, term: Elementary, statistic: Tensor) -> int:
+    def _share(self, term: Formula, statistic: Tensor) -> int:
         """Return by what a penalty is multiplied for the average over processes to be right.
 
         That of one process stands for the whole batch: a mean as it is, if the parts are equal; a

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from regularizers.errors import OutputError
 from regularizers.modules import PADDED
-from regularizers.penalties import Elementary, L2Norm, Separable
+from regularizers.penalties import ElementwiseTerm, Formula, L2Norm
 from regularizers.penalties.arrays import Axes
 
 
-def check_nested(x: Tensor, term: Elementary, batch_axis: Axes, target: bool, site: str) -> None:
+def check_nested(x: Tensor, term: Formula, batch_axis: Axes, target: bool, site: str) -> None:
     """Raise unless a penalty of a nested tensor is exact.
 
     That is a sum over elements, divided by nothing that depends on the lengths.
@@ -24,7 +24,7 @@ def check_nested(x: Tensor, term: Elementary, batch_axis: Axes, target: bool, si
         term.reduce == "batch_mean" and any(axis % x.ndim == lengths for axis in axes)
     )
     is_norm = isinstance(term, L2Norm) and term.reduce == "sum"
-    if target or is_counted or not (isinstance(term, Separable) or is_norm):
+    if target or is_counted or not (isinstance(term, ElementwiseTerm) or is_norm):
         raise OutputError(
             f"{site}: the output is a nested tensor of {x.ndim} axes, of which {term!r} cannot be "
             f"read; L1, L2Squared and other sums over elements can, with 'sum' or, over sequences, "

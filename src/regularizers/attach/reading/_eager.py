@@ -1,4 +1,4 @@
-"""The quickest way to read an array, where nothing records, transforms or compiles it."""
+"""Plain tensors read and differentiated by kernels, at once or piece by piece."""
 
 from __future__ import annotations
 
@@ -8,41 +8,60 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from regularizers.attach.reading import _gpu as _fused
-from regularizers.penalties import Elementary, Keeps, Separable, is_separable
-from regularizers.penalties.kernels import PIECE, empty_beside, lies_in_pieces, pieces
+from regularizers.penalties import Saves
+from regularizers.penalties.kernels import Kernel, empty_beside, pieces, thresholds
 
+_PLAIN = (Tensor, Parameter)
 _WIDE = (torch.float32, torch.float64)
 
-AT_ONCE = 2 * PIECE
-"""Elements up to which a gradient is written at once: pieces take longer, fresh memory or not."""
 
-
-def read(x: Tensor, term: Elementary, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:
-    """Return the statistic of `x`, and its signs if asked for; None if as any other."""
-    size, kind = x.numel(), type(x)
-    if size == 0 or not (kind is Tensor or kind is Parameter):
+def read(x: Tensor, kernel: Kernel, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:
+    """Return the statistic of `x`, and its signs if asked for; None if the kernel cannot."""
+    size = x.numel()
+    if size == 0 or type(x) not in _PLAIN:
         return None
-    if is_separable(term):
-        if _fused.is_fused(x):
-            return _fused.read(x, term, signs=signs)
-        if size <= PIECE:
-            return _read_at_once(x, term, signs)
-    elif size <= PIECE:
+    if size <= thresholds.PIECE:
+        wide = x if x.dtype in _WIDE else x.float()
+        if not signs:
+            return kernel.read_at_once(torch, wide), None
+        if kernel.slope_is_sign:
+            return sum_and_signs(wide)
+        return kernel.read_at_once(torch, wide), signs_of(wide)
+    if not kernel.fits(x):
         return None
-    if lies_in_pieces(term, x):
-        kept = empty_beside(x, torch.int8) if signs else None
-        return term.sum_in_pieces(x, kept), kept
-    return None
+    kept = empty_beside(x, torch.int8) if signs else None
+    return kernel.read(x, kept), kept
 
 
-def _read_at_once(x: Tensor, term: Separable, signs: bool) -> tuple[Tensor, Tensor | None]:
-    wide = x if x.dtype in _WIDE else x.float()
-    if not signs:
-        return term.sum_of(torch, wide.reshape(-1), None), None
-    if term.slope_is_sign:
-        return sum_and_signs(wide)
-    return term.sum_of(torch, wide.reshape(-1), None), signs_of(wide)
+def gradient(
+    saved: Tensor, saves: Saves, kernel: Kernel, cotangent: Tensor, dtype: torch.dtype
+) -> Tensor | None:
+    """Return the gradient of (statistic · cotangent); None if the kernel cannot.
+
+    Args:
+        saved: the array, or its signs.
+        saves: which of the two.
+        kernel: of the penalty.
+        cotangent: of the statistic.
+        dtype: of the gradient.
+    """
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or type(saved) not in _PLAIN:
+        return None
+    is_slope = saves == "sign" and kernel.slope_is_sign
+    if saved.numel() <= thresholds.GRADIENT_AT_ONCE:
+        if is_slope:
+            # one fresh buffer: a product of two types would make a second
+            return saved.to(cotangent.dtype).mul_(cotangent).to(dtype)
+        wide = saved.to(cotangent.dtype)
+        return cast(Tensor, kernel.gradient_at_once(torch, wide, cotangent)).to(dtype)
+    if not kernel.fits(saved):
+        return None
+    if not is_slope:
+        return cast(Tensor, kernel.gradient(saved, cotangent, dtype))
+    scaled: Tensor = empty_beside(saved, dtype)
+    for piece, into in pieces(saved, scaled):
+        into.copy_(piece).mul_(cotangent)
+    return scaled
 
 
 def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,57 +71,6 @@ def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
     return signs.mul_(x).sum(), kept
 
 
-def slope(
-    read: Tensor, saved: Keeps, term: Elementary, cotangent: Tensor, dtype: torch.dtype
-) -> Tensor | None:
-    """Return the gradient of (statistic · cotangent); None if it is to be had as any other.
-
-    Args:
-        read: the array, or its signs.
-        saved: which of the two.
-        term: the penalty.
-        cotangent: of its statistic.
-        dtype: of the gradient.
-    """
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return None
-    size, is_slope = read.numel(), saved == "sign" and term.slope_is_sign
-    if is_separable(term):
-        if _fused.is_fused(read):
-            return _fused.slope(read, term, cotangent, dtype)
-        if size <= AT_ONCE:
-            return _slope_at_once(read, saved, term, cotangent).to(dtype)
-    if size > PIECE and lies_in_pieces(term, read):
-        if is_slope:
-            return _scaled_in_pieces(read, cotangent, dtype)
-        return cast(Tensor, term.slope_in_pieces(read, cotangent, dtype))
-    return None
-
-
 def signs_of(x: Tensor) -> Tensor:
     """Return the signs of `x`, in a byte each."""
     return torch.sign(x).to(torch.int8)
-
-
-def _slope_at_once(read: Tensor, saved: Keeps, term: Separable, cotangent: Tensor) -> Tensor:
-    if saved == "sign" and term.slope_is_sign:
-        return scaled_signs(read, cotangent)
-    wide = read.to(cotangent.dtype)
-    if term.slope_is_sign:
-        return torch.sign(wide).mul_(cotangent)
-    slope: Tensor = term.slope_of(torch, wide, None)
-    return slope * (cotangent * term.times)
-
-
-def scaled_signs(signs: Tensor, cotangent: Tensor) -> Tensor:
-    """Return `signs` times the cotangent: the gradient of (Σ|x| · cotangent)."""
-    # one fresh buffer: a product of two types would make a second
-    return signs.to(cotangent.dtype).mul_(cotangent)
-
-
-def _scaled_in_pieces(signs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the same for a large array, of the type `dtype`."""
-    gradient: Tensor = empty_beside(signs, dtype)
-    for piece, into in pieces(signs, gradient):
-        into.copy_(piece).mul_(cotangent)
-    return gradient

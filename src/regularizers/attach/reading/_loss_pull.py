@@ -14,7 +14,7 @@ from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._ops import note_pull
 from regularizers.control import Target, TargetMean
 from regularizers.modules import Activation
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Frame, widen
 
 CHANNELS_SECOND = (
@@ -26,7 +26,7 @@ CHANNELS_SECOND = (
 """Modules whose three axes are (batch, channels, length)."""
 
 
-def amount_of(activation: Activation, term: Elementary, site: str) -> Tensor:
+def amount_of(activation: Activation, term: Formula, site: str) -> Tensor:
     """Return the total of what the target of `term` measures, and its count; (2,).
 
     It is measured as a Monitor would: where the module knows its axis of time, each step of each
@@ -47,7 +47,7 @@ def amount_of(activation: Activation, term: Elementary, site: str) -> Tensor:
         return torch.stack([total.double(), counted.double()])
 
 
-def is_ambiguous(activation: Activation, term: Elementary) -> bool:
+def is_ambiguous(activation: Activation, term: Formula) -> bool:
     """Return whether three axes may as well be (batch, tokens, width), and it matters."""
     if isinstance(term.strength, TargetMean) or getattr(term.strength, "fraction", None):
         return False  # measured of elements, whichever axes count samples

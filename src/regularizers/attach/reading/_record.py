@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from regularizers.penalties.arrays import Tally
+from regularizers.penalties.arrays import Denominator
 
 
 class Record(NamedTuple):
@@ -14,7 +14,7 @@ class Record(NamedTuple):
 
     key: str
     statistic: Tensor
-    tally: Tally
+    denominator: Denominator
     backward_id: Tensor | None = None
     """Of a record made by compiled code: the backward pass it was made in, or minus the thread."""
     amount: Tensor | None = None

@@ -21,7 +21,7 @@ from regularizers.attach.reading._loss_pull import (
     counted_of,
     is_ambiguous,
 )
-from regularizers.attach.reading._measure import measure
+from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._time_axis import in_time, with_state_before
 from regularizers.attach.sites import ActivitySite, Strengths
@@ -41,7 +41,10 @@ from regularizers.modules import (
     may_hold_a_part_of_the_units,
     state_before,
 )
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
+
+KINDS = 100
+"""How many plans a tap keeps: shapes of outputs may all differ."""
 
 
 class Tap(Hook):
@@ -67,6 +70,7 @@ class Tap(Hook):
         self._is_saved_anyway = isinstance(site.module, SAVING_THEIR_RESULT)
         self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
         self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
+        self._plans: dict[tuple[object, ...] | None, Plan] = {}
         self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
 
     def attach(self, module: nn.Module) -> RemovableHandle:
@@ -153,34 +157,53 @@ class Tap(Hook):
         self._checked = True
 
     def _read(self, activation: Activation, before: Tensor | None) -> list[Record]:
-        """Return what the penalties of an activation are functions of."""
+        """Return the statistics of an activation, one for each penalty."""
         records = []
-        for (key, term), timed in zip(self._terms, self._in_time, strict=True):
-            x, batch_axis, mask = activation[:3]
-            if timed is not None:
-                term = timed.of(activation)
-                if before is not None:
-                    x, _, mask = with_state_before(activation, before)[:3]
-            axes = batch_axis if term.batch_axis is None else term.batch_axis
-            copy, gauge = self._rule.copy, self._gauges.get(key)
-            if x.is_nested:
-                check_nested(x, term, axes, gauge is not None, self._site)
-            handle = None if gauge is None else gauge.handle
-            read = measure(
-                x,
-                term,
-                axes,
-                mask,
-                site=self._site,
-                copy=copy,
-                gauge=handle,
-                saved_anyway=self._is_saved_anyway,
-            )
-            amount = None if gauge is None else self._amount(activation, term)
-            records.append(Record(key, *read, amount=amount))
+        for number, (key, term) in enumerate(self._terms):
+            x, mask = activation.x, activation.mask
+            if before is not None and self._in_time[number] is not None:
+                x, _, mask = with_state_before(activation, before)[:3]
+            plan = self._plan(number, x, activation)
+            if must_copy(term, self._rule.copy):
+                x = x.clone()
+            statistic, denominator = plan.read(x, mask), plan.divisor(x, mask)
+            amount = self._amount(activation, term) if key in self._gauges else None
+            records.append(Record(key, statistic, denominator, amount=amount))
         return records
 
-    def _amount(self, activation: Activation, term: Elementary) -> Tensor:
+    def _plan(self, number: int, x: Tensor, activation: Activation) -> Plan:
+        """Return how a penalty reads `x`, which is made of the activation."""
+        _, axes, _, time_axis, _ = activation
+        is_kept = not (torch.compiler.is_compiling() or is_transformed() or x.is_nested)
+        kind = (number, x.shape, x.dtype, axes, time_axis) if is_kept else None
+        if kind in self._plans:
+            return self._plans[kind]
+        (key, term), timed = self._terms[number], self._in_time[number]
+        if timed is not None:
+            term = timed.of(activation)
+        axes = axes if term.batch_axis is None else term.batch_axis
+        gauge = self._gauges.get(key)
+        if x.is_nested:
+            check_nested(x, term, axes, gauge is not None, self._site)
+        plan = plan_for(
+            key,
+            x,
+            term,
+            axes,
+            site=self._site,
+            gauge=None if gauge is None else gauge.handle,
+            saved_anyway=self._is_saved_anyway,
+        )
+        if is_kept:
+            self._keep(kind, plan)
+        return plan
+
+    def _keep(self, kind: tuple[object, ...] | None, plan: Plan) -> None:
+        if len(self._plans) == KINDS:
+            self._plans.clear()
+        self._plans[kind] = plan
+
+    def _amount(self, activation: Activation, term: Formula) -> Tensor:
         """Return what the target of a penalty measures; the first time, say what was assumed."""
         if not self._advised and is_ambiguous(activation, term):
             # a change of an attribute would make the compiler start again

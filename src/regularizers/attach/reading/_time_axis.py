@@ -7,7 +7,7 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.modules import Activation
-from regularizers.penalties import Difference, Elementary
+from regularizers.penalties import Difference, Formula
 
 
 class InTime:
@@ -42,7 +42,7 @@ class InTime:
         return self._along[known]
 
 
-def in_time(term: Elementary, site: str) -> InTime | None:
+def in_time(term: Formula, site: str) -> InTime | None:
     """Return the penalty for any axis of time, if it is one of differences."""
     return InTime(term, site) if isinstance(term, Difference) else None
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from regularizers.attach.reading._measure import penalise
+from regularizers.attach.reading._plan import penalise
 from regularizers.attach.sites import Entry, WeightGroup
 from regularizers.errors import RegimeError
-from regularizers.penalties import is_separable
+from regularizers.penalties import is_elementwise
 
 
 def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tuple[Entry, Tensor]]:
@@ -36,7 +36,7 @@ def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tu
 
 def _check_is_whole(weight: Tensor, entry: Entry) -> None:
     """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
-    additive = is_separable(entry.term) and entry.term.reduce in (None, "sum")
+    additive = is_elementwise(entry.term) and entry.term.reduce in (None, "sum")
     if not additive and getattr(weight, "_fsdp_flattened", False):
         raise RegimeError(
             f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "

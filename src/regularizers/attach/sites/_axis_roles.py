@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from torch import nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Budget, Elementary, GroupLasso, Orthogonal, Several
+from regularizers.penalties import Budget, Formula, GroupLasso, Orthogonal, Several
 from regularizers.penalties.arrays import Side
 
 Shape: TypeAlias = tuple[int, ...]
@@ -35,8 +35,8 @@ class _UnknownError(Exception):
 
 
 def view_of(
-    owner: nn.Module, name: str, shape: Sequence[int], term: Elementary, site: str | None = None
-) -> tuple[Shape | None, Elementary]:
+    owner: nn.Module, name: str, shape: Sequence[int], term: Formula, site: str | None = None
+) -> tuple[Shape | None, Formula]:
     """Return the shape to view a weight in, None for its own, and a penalty with axes by number.
 
     Args:
@@ -55,7 +55,7 @@ def view_of(
     if isinstance(term, Budget):
         view, of = view_of(owner, name, shape, term.of, site)
         unit = dataclasses.replace(of, strength=1.0, reduce=None, batch_axis=None)
-        return view, dataclasses.replace(term, penalty=unit)
+        return view, dataclasses.replace(term, penalty=unit)  # type: ignore[arg-type]
     assert isinstance(term, (GroupLasso, Orthogonal))
     kind = type(owner).__name__
     where = f"{site or name}: axis={term.axis!r}"
@@ -74,7 +74,7 @@ def view_of(
     return view, _along(term, axes)
 
 
-def _along(term: GroupLasso | Orthogonal, axes: tuple[int, ...]) -> Elementary:
+def _along(term: GroupLasso | Orthogonal, axes: tuple[int, ...]) -> Formula:
     return dataclasses.replace(term, axis=axes[0] if len(axes) == 1 else Several(axes))
 
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from regularizers.penalties.kernels import PIECE, lie_plainly, pieces
-
-_ELSEWHERE = 2**26
-"""Elements of a batch on another device, where it only bounds the memory of temporaries."""
+from regularizers.penalties.kernels import lie_plainly, pieces, thresholds
 
 
 def batches(weights: Sequence[Tensor]) -> Iterator[slice]:
@@ -17,7 +14,7 @@ def batches(weights: Sequence[Tensor]) -> Iterator[slice]:
     start, size = 0, 0
     for number, weight in enumerate(weights):
         size += weight.numel()
-        room = PIECE if weight.device.type == "cpu" else _ELSEWHERE
+        room = thresholds.PIECE if weight.device.type == "cpu" else thresholds.TOGETHER_ELSEWHERE
         if number > start and size > room:
             yield slice(start, number)
             start, size = number, weight.numel()
@@ -29,7 +26,7 @@ def parts(read: Tensor, written: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
     Those of `written` are views.
     """
-    if read.numel() > PIECE and lie_plainly(read, written):
+    if read.numel() > thresholds.PIECE and lie_plainly(read, written):
         yield from pieces(read, written)
     else:
         yield read, written

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from regularizers.penalties import Elementary, L2Squared
+from regularizers.penalties import Formula, L2Squared
 
-Pulls: TypeAlias = Sequence[tuple[type[Elementary], Sequence[float]]]
+Pulls: TypeAlias = Sequence[tuple[type[Formula], Sequence[float]]]
 """Kinds of penalties, squares first, each with its strength at each weight."""
 
 

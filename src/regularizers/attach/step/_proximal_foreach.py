@@ -17,8 +17,8 @@ from regularizers.attach.step._foreach_operations import (
     steps_of_adam,
 )
 from regularizers.attach.step._proximal import Shrinking, check_shrinks, moment_of_adam, step_of_sgd
-from regularizers.penalties import L1, STAGES, Elementary, L2Squared, is_number
-from regularizers.penalties.arrays import Tally, per
+from regularizers.penalties import L1, STAGES, Formula, L2Squared, is_number
+from regularizers.penalties.arrays import Denominator, divide
 
 
 def put_together(shrinkings: Iterable[Shrinking]) -> list[Shrinking | Alike]:
@@ -56,7 +56,10 @@ class Alike:
             for shrinking in shrinkings:
                 shrinking.shrink(optimizer)
             return
-        strengths = [[per(xp, s.strengths[key], tally) for key, tally in keys] for s, keys in due]
+        strengths = [
+            [divide(xp, s.strengths[key], denominator) for key, denominator in keys]
+            for s, keys in due
+        ]
         pulls = list(zip(self._kinds, zip(*strengths, strict=True), strict=True))
         weights = [shrinking.weight for shrinking in shrinkings]
         if isinstance(optimizer, SGD):
@@ -71,15 +74,15 @@ class Alike:
             shrink_by_arrays(some, steps_of_adam(seconds, corrections, rates, epsilons), pulls)
 
 
-def _in_order(shrinking: Shrinking) -> list[tuple[Elementary, str]]:
+def _in_order(shrinking: Shrinking) -> list[tuple[Formula, str]]:
     """Return the penalties of a weight, of which squares go first, with the keys of strengths."""
     return sorted(shrinking.terms, key=lambda entry: STAGES.index(entry[0].stage or "blocks"))
 
 
-def _keys(shrinking: Shrinking) -> list[tuple[str, Tally]]:
+def _keys(shrinking: Shrinking) -> list[tuple[str, Denominator]]:
     """Return the keys of the strengths at a weight, each with what the strength is divided by."""
     weight, terms = shrinking.weight, _in_order(shrinking)
-    return [(key, term.tally(term.frame(xp, weight, None))) for term, key in terms]
+    return [(key, term.denominator(term.frame(xp, weight, None))) for term, key in terms]
 
 
 def _are_numbers(optimizer: Optimizer, shrinkings: Sequence[Shrinking]) -> bool:

@@ -2,6 +2,7 @@
 
 from regularizers.penalties.arrays._arrays import (
     Array,
+    ArrayT,
     Namespace,
     add_in_place,
     beside,
@@ -23,19 +24,20 @@ from regularizers.penalties.arrays._checks import (
 )
 from regularizers.penalties.arrays._frame import (
     Axes,
+    Denominator,
     Frame,
     Reduce,
     Side,
-    Tally,
     check_axes,
     check_axis,
     check_batch_axis,
     check_reduce,
+    divide,
     is_side,
     live,
     normalise_axes,
     numbered,
-    per,
+    one_over,
 )
 from regularizers.penalties.arrays._norm import (
     nonzero,
@@ -49,12 +51,13 @@ from regularizers.penalties.arrays._repr import (
 
 __all__ = [
     "Array",
+    "ArrayT",
     "Axes",
+    "Denominator",
     "Frame",
     "Namespace",
     "Reduce",
     "Side",
-    "Tally",
     "add_in_place",
     "beside",
     "call_of",
@@ -68,6 +71,7 @@ __all__ = [
     "check_positive",
     "check_reduce",
     "detached",
+    "divide",
     "is_side",
     "is_wide",
     "live",
@@ -76,7 +80,7 @@ __all__ = [
     "nonzero",
     "normalise_axes",
     "numbered",
-    "per",
+    "one_over",
     "root",
     "safe_scale",
     "scaled_norm",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import array_api_compat
 
@@ -16,6 +16,9 @@ from regularizers.errors import ArrayTypeError, ReadOnlyError, ShapeError
 
 Array: TypeAlias = Any
 """An array of any library of the Array API standard; there is no common type to name."""
+
+ArrayT = TypeVar("ArrayT")
+"""The type of an array, where a function returns what it is given."""
 
 Namespace: TypeAlias = Any
 """The functions that go with an array: `array_api_compat.numpy`, `jax.numpy`, ..."""

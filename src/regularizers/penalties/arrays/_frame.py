@@ -128,7 +128,7 @@ class Frame:
         return self.xp.where(self.mask, x, self.xp.zeros_like(x))
 
     @property
-    def count(self) -> Tally:
+    def count(self) -> Denominator:
         """The number of valid samples or elements, as `reduce` says; None for a sum."""
         if self.reduce == "sum":
             return None
@@ -146,11 +146,11 @@ class Frame:
 
     @property
     def samples_per_unit(self) -> int | Array:
-        """The number of valid samples of each unit; batch axes kept as ones."""
+        """The number of valid samples of each unit; batch axes saved as ones."""
         return self.along(self.batch)
 
     def along(self, axes: tuple[int, ...]) -> int | Array:
-        """Return the number of valid elements along `axes`, which are kept as ones."""
+        """Return the number of valid elements along `axes`, which are saved as ones."""
         return self._extent(axes) if self.mask is None else self._count(self.mask, axes)
 
     def blocks(self, axes: tuple[int, ...]) -> int | Array:
@@ -169,23 +169,28 @@ class Frame:
         return xp.astype(counts, self.dtype)
 
 
-Tally: TypeAlias = float | Array | None
+Denominator: TypeAlias = float | Array | None
 """What a statistic is divided by, before what is 0 counts as 1; None if by nothing."""
 
 
-def per(xp: Namespace, statistic: Array, tally: Tally) -> Array:
-    """Return `statistic` divided by `tally`, where a tally of 0 counts as 1."""
-    if tally is None:
+def divide(xp: Namespace, statistic: Array, denominator: Denominator) -> Array:
+    """Return `statistic` divided by `denominator`, where a denominator of 0 counts as 1."""
+    if denominator is None:
         return statistic
-    if isinstance(tally, (int, float)):
-        return statistic / max(tally, 1)
-    return statistic / xp.where(tally > 1, tally, xp.ones_like(tally))
+    if isinstance(denominator, (int, float)):
+        return statistic / max(denominator, 1)
+    return statistic / xp.where(denominator > 1, denominator, xp.ones_like(denominator))
 
 
-def live(xp: Namespace, statistic: Array, tally: Tally) -> int | Array:
-    """Return how many elements of `statistic` have a tally, at least 1."""
-    if isinstance(tally, int):
+def live(xp: Namespace, statistic: Array, denominator: Denominator) -> int | Array:
+    """Return how many elements of `statistic` have a denominator, at least 1."""
+    if isinstance(denominator, int):
         return max(math.prod(statistic.shape), 1)
-    counts: Array = tally
+    counts: Array = denominator
     number = xp.sum(xp.astype(xp.broadcast_to(counts > 0, statistic.shape), statistic.dtype))
     return xp.where(number > 1, number, xp.ones_like(number))
+
+
+def one_over(denominator: float | None) -> float:
+    """Return the factor that divides by a denominator, which is a number or None."""
+    return 1.0 if denominator is None else 1 / max(denominator, 1)

@@ -1,51 +1,30 @@
-"""How a formula is computed fast."""
+"""How a formula is computed fast, looked up by the exact type of the formula."""
 
-from regularizers.penalties.kernels._differences import (
-    add_slope_of_differences,
-    slope_of_differences,
-    sum_of_differences,
+from regularizers.penalties.kernels import thresholds
+from regularizers.penalties.kernels._absolute import AbsoluteKernel
+from regularizers.penalties.kernels._differences import DifferenceKernel
+from regularizers.penalties.kernels._kernel import (
+    KERNELS,
+    ElementKernel,
+    Kernel,
+    element_kernel_of,
+    kernel_of,
 )
-from regularizers.penalties.kernels._pieces import (
-    PIECE,
-    add_scaled,
-    converted,
-    empty_beside,
-    library_of,
-    lie_plainly,
-    pieces,
-    total,
-    wide_pieces,
-)
-from regularizers.penalties.kernels._piecewise import (
-    Charged,
-    add_piecewise,
-    goes_piecewise,
-    lies_in_pieces,
-    value_piecewise,
-)
-from regularizers.penalties.kernels._sums import (
-    sum_of_products,
-    sum_of_squares,
-)
+from regularizers.penalties.kernels._pieces import empty_beside, is_large, lie_plainly, pieces
+from regularizers.penalties.kernels._squares import SquaresKernel
 
 __all__ = [
-    "PIECE",
-    "Charged",
-    "add_piecewise",
-    "add_scaled",
-    "add_slope_of_differences",
-    "converted",
+    "KERNELS",
+    "AbsoluteKernel",
+    "DifferenceKernel",
+    "ElementKernel",
+    "Kernel",
+    "SquaresKernel",
+    "element_kernel_of",
     "empty_beside",
-    "goes_piecewise",
-    "library_of",
+    "is_large",
+    "kernel_of",
     "lie_plainly",
-    "lies_in_pieces",
     "pieces",
-    "slope_of_differences",
-    "sum_of_differences",
-    "sum_of_products",
-    "sum_of_squares",
-    "total",
-    "value_piecewise",
-    "wide_pieces",
+    "thresholds",
 ]

@@ -10,17 +10,12 @@ from typing import Any
 import array_api_compat
 
 from regularizers.penalties.arrays import Array, size_of
-
-PIECE = 2**19
-"""Elements of a piece: in float32 two megabytes, which the caches hold a few of."""
-
-LARGE = 2**16
-"""Elements from which a fresh temporary costs more than the calls that do without."""
+from regularizers.penalties.kernels import thresholds
 
 
 def is_large(x: Array) -> bool:
     """Return whether an array is large enough to be read in pieces, were it only one."""
-    return size_of(x) > LARGE
+    return size_of(x) > thresholds.LARGE
 
 
 def lie_plainly(x: Array, *written: Array) -> bool:
@@ -87,10 +82,10 @@ def library_of(x: Array) -> Any:
 def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
     """Yield corresponding pieces of arrays that lie plainly, in one dimension.
 
-    They have `PIECE` elements at most. Those of `written` are views; those of `x` are copies where
-    its elements do not lie close together.
+    They have `thresholds.PIECE` elements at most. Those of `written` are views; those of `x` are
+    copies where its elements do not lie close together.
     """
-    if size_of(x) <= PIECE and are_contiguous(x, *written):
+    if size_of(x) <= thresholds.PIECE and are_contiguous(x, *written):
         yield tuple([array.reshape(-1) for array in (x, *written)])
         return
     ordered = _in_one_order([x, *written])
@@ -98,18 +93,18 @@ def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
         yield from _rows([x, *written])
         return
     flat = [array.reshape(-1) for array in ordered]
-    for start in range(0, max(size_of(x), 1), PIECE):
-        yield tuple([array[start : start + PIECE] for array in flat])
+    for start in range(0, max(size_of(x), 1), thresholds.PIECE):
+        yield tuple([array[start : start + thresholds.PIECE] for array in flat])
 
 
 def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
     """Yield as many rows at a time as make a piece, each array's in one dimension."""
     row = size_of(arrays[0][0])
-    if row > PIECE and arrays[0].ndim > 1:
+    if row > thresholds.PIECE and arrays[0].ndim > 1:
         for parts in zip(*arrays, strict=True):
             yield from _rows(parts)
         return
-    some = max(PIECE // max(row, 1), 1)
+    some = max(thresholds.PIECE // max(row, 1), 1)
     for start in range(0, len(arrays[0]), some):
         yield tuple([array[start : start + some].reshape(-1) for array in arrays])
 
@@ -123,32 +118,32 @@ def empty_beside(x: Array, dtype: Any) -> Array:
 
 
 def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield pieces, those of `x` in the precision to accumulate in, and room for their values.
+    """Yield pieces, those of `x` in the precision to accumulate in, and buffer for their values.
 
-    The room is as long as the piece, of its type, and the same for all.
+    The buffer is as long as the piece, of its type, and the same for all.
     """
     library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
-    room = kept_room(library, dtype, PIECE)
+    buffer = kept_buffer(library, dtype, thresholds.PIECE)
     for piece, *others in pieces(x, *written):
-        yield converted(piece, dtype), room[: len(piece)], *others
+        yield converted(piece, dtype), buffer[: len(piece)], *others
 
 
-def kept_room(library: Any, dtype: Any, size: int, number: int = 0) -> Array:
-    """Return room that a thread keeps: fresh memory costs more than arithmetic.
+def kept_buffer(library: Any, dtype: Any, size: int, number: int = 0) -> Array:
+    """Return buffer that a thread keeps: fresh memory costs more than arithmetic.
 
     Those of one size that are in use at once have different numbers.
     """
     key = library.__name__, dtype, size, number
-    rooms: dict[Any, Array] = _kept.__dict__
-    if key not in rooms:
+    buffers: dict[Any, Array] = _kept.__dict__
+    if key not in buffers:
         if library.__name__ == "torch":
             # one that inference mode made could not be written outside of it
             with library.inference_mode(False):
-                rooms[key] = library.empty(size, dtype=dtype, device="cpu")
+                buffers[key] = library.empty(size, dtype=dtype, device="cpu")
         else:
-            rooms[key] = library.empty(size, dtype=dtype)
-    return rooms[key]
+            buffers[key] = library.empty(size, dtype=dtype)
+    return buffers[key]
 
 
 _kept = threading.local()
@@ -164,12 +159,12 @@ def converted(x: Array, dtype: Any) -> Array:
     return x.to(dtype) if array_api_compat.is_torch_array(x) else x.astype(dtype, copy=False)
 
 
-def add_scaled(into: Array, x: Array, factor: float, room: Array) -> None:
-    """Add `factor` times `x` into a piece, in the type of the piece; `room` may be written."""
+def add_scaled(into: Array, x: Array, factor: float, buffer: Array) -> None:
+    """Add `factor` times `x` into a piece, in the type of the piece; `buffer` may be written."""
     if array_api_compat.is_torch_array(into):
         into.add_(x, alpha=factor)
         return
-    into += converted(library_of(x).multiply(x, factor, out=room), into.dtype)
+    into += converted(library_of(x).multiply(x, factor, out=buffer), into.dtype)
 
 
 def total(parts: list[Array]) -> Array:

@@ -11,8 +11,7 @@ from typing import Any
 import array_api_compat
 
 from regularizers.penalties.arrays import Array
-
-ROW = 1024
+from regularizers.penalties.kernels.thresholds import ROW
 
 
 def sum_of_squares(library: Any, x: Array) -> Array:

@@ -1,0 +1,159 @@
+"""The one door to every way of reading an activation.
+
+A tap makes a plan for each shape, type and axes that it meets, and then calls it. A plan knows the
+formula with its axes settled, its kernel, its frame and its denominator, so that nothing of these
+is looked up again. `WAYS` lists what a plan may do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.reading import _namespace as xp
+from regularizers.attach.reading._functions import Traced, read_eagerly, versions_are_unknown
+from regularizers.attach.reading._request import Request
+from regularizers.modules import is_saved_anyway, is_transformed
+from regularizers.penalties import Formula
+from regularizers.penalties.arrays import Axes, Denominator, Frame
+from regularizers.penalties.kernels import kernel_of, thresholds
+
+
+class Way(NamedTuple):
+    """One way to read an activation."""
+
+    name: str
+    chosen: str
+    """Where it is chosen: file and function."""
+    when: str
+    benchmark: str
+    """The group of the benchmark that defends it."""
+
+
+WAYS = (
+    Way(
+        "copied, then read together",
+        "collect/_tap.py: Collecting._read_plainly",
+        "a sum over elements of a small output, in an ordinary forward",
+        "sites, growth: many small outputs",
+    ),
+    Way(
+        "by autograd's own |x|",
+        "reading/_plan.py: Plan.read",
+        "L1 of an output that autograd saves anyway",
+        "steps: the ResNet and the MLP",
+    ),
+    Way(
+        "by a kernel, at once or in pieces",
+        "reading/_functions.py: Eager",
+        "a formula with a kernel, without a mask",
+        "sites: outputs of 2^14 to 2^24 elements",
+    ),
+    Way(
+        "by the formula",
+        "reading/_functions.py: Eager",
+        "any other formula, a mask, or a tensor that is not plain",
+        "none: it is how every formula is defined",
+    ),
+    Way(
+        "traced",
+        "reading/_plan.py: Plan.read",
+        "within torch.compile and transforms of torch.func",
+        "steps: compiled",
+    ),
+)
+
+
+class Plan(NamedTuple):
+    """How one penalty reads outputs of one shape and type."""
+
+    key: str
+    request: Request
+    denominator: Denominator
+    """Of an output without a mask."""
+    by_autograd: bool
+    """True where autograd's own |x| may be used."""
+
+    def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the statistic of `x`, in its graph."""
+        if torch.compiler.is_compiling() or is_transformed():
+            traced: Tensor = Traced.apply(x, mask, self.request)[0]  # type: ignore[no-untyped-call]
+            return traced
+        return self.read_eagerly(x, mask)
+
+    def read_eagerly(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the statistic of `x` where nothing is transformed or compiled."""
+        if self.by_autograd and mask is None and is_saved_anyway(x):
+            return (
+                x.abs().sum()
+            )  # keeps `x`, which costs nothing, and has its gradient without Python
+        statistic: Tensor = read_eagerly(x, mask, self.request)  # type: ignore[no-untyped-call]
+        return statistic
+
+    def divisor(self, x: Tensor, mask: Tensor | None) -> Denominator:
+        """Return the denominator of `x` with this mask."""
+        if mask is None:
+            return self.denominator
+        return self.request.term.denominator(self.request.frame(x.shape, _wide(x), mask))
+
+
+def plan_for(
+    key: str,
+    x: Tensor,
+    term: Formula,
+    batch_axis: Axes,
+    *,
+    site: str = "",
+    gauge: int | None = None,
+    saved_anyway: bool = False,
+) -> Plan:
+    """Return how a penalty reads tensors of the shape and type of `x`.
+
+    Args:
+        key: of the penalty at its site.
+        x: a tensor to be read.
+        term: the penalty, its axis of time settled.
+        batch_axis: the axes of samples.
+        site: the name in messages.
+        gauge: the handle of a target's gauge.
+        saved_anyway: whether what computed `x` saves it. Compiled code, in which a byte of sign
+            costs time, then saves no signs.
+    """
+    saves, kernel = term.saves, kernel_of(term)
+    slope_is_sign = kernel is not None and kernel.slope_is_sign
+    if torch.compiler.is_compiling() or is_transformed():
+        if saves == "sign" and saved_anyway and torch.compiler.is_compiling():
+            saves = "input"  # which cannot be changed in place unseen
+        request = Request(term, batch_axis, site, gauge, saves, None, slope_is_sign)
+        return Plan(key, request, term.denominator(request.frame(x.shape, _wide(x), None)), False)
+    frame = Frame(xp, x.shape, _wide(x), term.reduce or "sum", batch_axis)
+    request = Request(term, batch_axis, site, gauge, saves, kernel, slope_is_sign, frame)
+    by_autograd = (
+        slope_is_sign
+        and gauge is None
+        and 0 < x.numel() <= thresholds.BY_AUTOGRAD
+        and x.dtype in (torch.float32, torch.float64)
+    )
+    return Plan(key, request, term.denominator(frame), by_autograd)
+
+
+def must_copy(term: Formula, copy: bool) -> bool:
+    """Return whether a penalty is to read a copy of an output, which may be changed in place."""
+    return term.saves == "input" and (copy or versions_are_unknown())
+
+
+def penalise(
+    x: Tensor, term: Formula, batch_axis: Axes, mask: Tensor | None = None, *, site: str = ""
+) -> Tensor:
+    """Return the penalty of `x` for a strength of 1, a scalar in the graph of `x`."""
+    plan = plan_for("", x, term, batch_axis, site=site)
+    if must_copy(term, copy=False):
+        x = x.clone()
+    value: Tensor = term.value(plan.read(x, mask), plan.divisor(x, mask), xp)
+    return value
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

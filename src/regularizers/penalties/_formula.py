@@ -1,0 +1,129 @@
+"""The mathematics of a penalty with one strength: a statistic, a function of it, derivatives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+from regularizers.penalties._shrinkage import Stage, Step
+from regularizers.penalties._subclass import check_settings
+from regularizers.penalties.arrays import (
+    Array,
+    Axes,
+    Denominator,
+    Frame,
+    Namespace,
+    Reduce,
+    check_batch_axis,
+    check_reduce,
+    divide,
+    normalise_axes,
+)
+from regularizers.penalties.strength import StrengthLike, as_strength
+
+Saves: TypeAlias = Literal["input", "sign", "nothing"]
+"""What backward needs saved."""
+
+
+@dataclass(frozen=True, repr=False)
+class Formula(ABC):
+    """The mathematics of a `Term`, without the methods that a user calls.
+
+    It stands below `Penalty`, so that evaluating penalties imports nothing from above. `Term` says
+    what the methods mean and how to write one.
+    """
+
+    strength: StrengthLike
+    reduce: Reduce | None = field(default=None, kw_only=True)
+    batch_axis: Axes | None = field(default=None, kw_only=True)
+
+    stage: ClassVar[Stage | None] = None
+    """What the proximal step acts on; None without one in closed form."""
+
+    sums_elements: ClassVar[bool] = False
+    """True for a sum over elements of a function of each, divided by the denominator."""
+
+    def __post_init__(self) -> None:
+        check_reduce(self.reduce)
+        check_batch_axis(self.batch_axis)
+        check_settings(type(self))
+        object.__setattr__(self, "strength", as_strength(self.strength))
+
+    @property
+    def saves(self) -> Saves:
+        """What `pullback` reads of the array, hence what backward needs saved."""
+        return "input"
+
+    @property
+    def for_weights_only(self) -> bool:
+        """Invalid on activations: not additive over samples."""
+        return False
+
+    @property
+    def by_role(self) -> bool:
+        """True where an axis is named by its role in a weight and has no number yet."""
+        return False
+
+    @property
+    def adds_over_units(self) -> bool:
+        """True where the penalty of all units is the sum over any two parts of them."""
+        return self.sums_elements and self.reduce != "mean"
+
+    def spans_samples(self, statistic: Array) -> bool:
+        """Return whether the penalty of a batch is more than the sum over its samples."""
+        # a statistic that is only divided is such a sum
+        return type(self).value is not Formula.value
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise unless an array of this shape has the axes that are named."""
+        normalise_axes(self.batch_axis, len(shape))
+
+    def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
+        """Return how the elements of `x`, in the precision to accumulate in, become one number."""
+        return Frame(xp, x.shape, x.dtype, self.reduce or "sum", self.batch_axis, mask)
+
+    @abstractmethod
+    def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
+        """Return the statistic of `x`, and what else `pullback` needs.
+
+        The statistic is a scalar, or has the dimensions of `x` with ones where it was reduced.
+        """
+
+    @abstractmethod
+    def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
+        """Return the gradient with respect to `x` of (statistic · cotangent)."""
+
+    def denominator(self, frame: Frame) -> Denominator:
+        """Return what the statistic is divided by; it depends on the shape and the mask alone."""
+        return frame.count
+
+    def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        """Return the penalty, a scalar."""
+        value = divide(xp, statistic, denominator)
+        return value if value.ndim == 0 else xp.sum(value)
+
+    def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
+        """Return the derivative of `value` with respect to the statistic."""
+        return divide(xp, xp.ones_like(statistic), denominator)
+
+    def proximal_step(
+        self, x: Array, step: Step, strength: float, frame: Frame
+    ) -> tuple[Array, Step]:
+        """Return the proximal step from `x`, and the step left for the stages after.
+
+        Args:
+            x: the array, in the precision to accumulate in.
+            step: a number, or an array that broadcasts to `x`.
+            strength: used in place of the penalty's own.
+            frame: how the elements become one number; it has no mask.
+        """
+        raise NotImplementedError
+
+    def to_sum(self, statistic: Array, xp: Namespace) -> Array:
+        """Return the form in which the statistics of parts of an array add up."""
+        return statistic
+
+    def from_sum(self, total: Array, xp: Namespace) -> Array:
+        """Return the statistic of the whole array from the sum over its parts."""
+        return total
