@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
-from regularizers.attach.reading._measure import penalise
+from regularizers.attach.reading._plan import penalise
 
 Value = Callable[[Tensor], Tensor]
 
