@@ -53,7 +53,7 @@ class Together(Sums):
 
     def __init__(self, term: ElementwiseTerm, waiting: Sequence[Waiting]) -> None:
         self._waiting = waiting
-        self._denominator = term.denominator(term.frame(xp, waiting[0].x, None))
+        self._denominator = waiting[0].denominator
         x = torch.stack([record.x for record in waiting])
         super().__init__(
             [record.key for record in waiting],
@@ -116,7 +116,8 @@ class Reader:
         for record in records:
             if isinstance(record, Waiting):
                 x = record.x
-                kind = (id(self._terms[record.key]), x.shape, x.dtype, x.device)
+                term = id(self._terms[record.key])
+                kind = (term, x.shape, x.dtype, x.device, record.denominator)
                 alike.setdefault(kind, []).append(record)
         return [Together(self._terms[waiting[0].key], waiting) for waiting in alike.values()]
 

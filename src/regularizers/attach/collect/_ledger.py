@@ -20,6 +20,7 @@ class Waiting(NamedTuple):
 
     key: str
     x: Tensor
+    denominator: float | None
 
 
 class Unread(NamedTuple):

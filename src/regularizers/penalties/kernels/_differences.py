@@ -142,7 +142,7 @@ class _States:
         return block[self._axis].start, block[self._axis].stop
 
     def pulling(self, block: Block) -> tuple[int, int]:
-        """Return the first difference that a block has a gradient of, and the one after the last."""
+        """Return the first difference that a block has a gradient of, and one after the last."""
         first, last = self.span(block)
         return max(first - 1, 0), min(last, self.steps - 1)
 
