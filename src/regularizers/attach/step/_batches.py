@@ -1,4 +1,4 @@
-"""Weights taken together, as many at once as their temporaries have room."""
+"""Batches of weights for foreach operations, bounded by the memory of their temporaries."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from torch import Tensor
 
 from regularizers.penalties.kernels import PIECE, lie_plainly, pieces
 
-_ELSEWHERE = 2**26
-"""Elements of a batch on another device, where it only bounds the memory of temporaries."""
+_DEVICE_BATCH = 2**26
+"""Elements of a batch on an accelerator, where only memory limits it and not the cache."""
 
 
 def batches(weights: Sequence[Tensor]) -> Iterator[slice]:
-    """Yield successive weights, of which several together are no larger than one piece."""
+    """Yield slices of successive weights; a slice of several has at most one chunk of elements."""
     start, size = 0, 0
     for number, weight in enumerate(weights):
         size += weight.numel()
-        room = PIECE if weight.device.type == "cpu" else _ELSEWHERE
-        if number > start and size > room:
+        limit = PIECE if weight.device.type == "cpu" else _DEVICE_BATCH
+        if number > start and size > limit:
             yield slice(start, number)
             start, size = number, weight.numel()
     yield slice(start, len(weights))
 
 
 def parts(read: Tensor, written: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Yield two tensors of one shape, or if they are large and lie plainly the pieces of them.
+    """Yield two tensors of one shape, in chunks if they are large and laid out alike.
 
-    Those of `written` are views.
+    The chunks of `written` are views.
     """
     if read.numel() > PIECE and lie_plainly(read, written):
         yield from pieces(read, written)
