@@ -317,7 +317,7 @@ ATTACHED = [
     Mutant(
         "other rules on one weight are the same",
         "attach/sites/_sites.py",
-        "found[id(parameter.owner), parameter.name, entry.alike]",
+        "found[id(parameter.owner), parameter.name, entry.signature]",
         "found[id(parameter.owner), parameter.name]",
         (twice("other_rules_on_the_same_weight_add_up"),),
     ),
