@@ -62,8 +62,8 @@ PENALTIES = [
     Mutant(
         "the mean of groups over samples is not of root mean squares",
         "penalties/_group_lasso.py",
-        "per(xp, one, tally**0.5)",
-        "per(xp, one, tally)",
+        "divide(xp, one, denominator**0.5)",
+        "divide(xp, one, denominator)",
         (arrays("groups::groups_become_one_number"),),
     ),
     Mutant(
@@ -258,7 +258,7 @@ PENALTIES = [
     Mutant(
         "what forgets the division is not divided",
         "penalties/_subclass.py",
-        "return per(xp, result, tally)",
+        "return divide(xp, result, denominator)",
         "return result",
         (arrays("subclass::only_what_does_not_read_its_tally_is_divided"),),
     ),

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from torch import nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Budget, Elementary, GroupLasso, Orthogonal, Several
+from regularizers.penalties import Budget, Formula, GroupLasso, Orthogonal, Several
 from regularizers.penalties.arrays import Side
 
 Shape: TypeAlias = tuple[int, ...]
@@ -35,8 +35,8 @@ class _UnknownError(Exception):
 
 
 def view_of(
-    owner: nn.Module, name: str, shape: Sequence[int], term: Elementary, site: str | None = None
-) -> tuple[Shape | None, Elementary]:
+    owner: nn.Module, name: str, shape: Sequence[int], term: Formula, site: str | None = None
+) -> tuple[Shape | None, Formula]:
     """Return the shape in which to read a weight, or None, and the penalty with axes by number.
 
     Args:
@@ -74,7 +74,7 @@ def view_of(
     return view, _with_axes(term, axes)
 
 
-def _with_axes(term: GroupLasso | Orthogonal, axes: tuple[int, ...]) -> Elementary:
+def _with_axes(term: GroupLasso | Orthogonal, axes: tuple[int, ...]) -> Formula:
     return dataclasses.replace(term, axis=axes[0] if len(axes) == 1 else Several(axes))
 
 

@@ -17,7 +17,7 @@ from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
 from regularizers.modules import printable, select_modules
-from regularizers.penalties import Difference, Elementary
+from regularizers.penalties import Difference, Formula
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Entry:
     key: str
     site: str
     kind: Kind
-    term: Elementary
+    term: Formula
 
     proximal: bool = False
     view: tuple[int, ...] | None = None
     """The shape in which the penalty reads a weight, if it differs from the weight's."""
-    written: Elementary | None = None
+    written: Formula | None = None
     """The penalty as the user wrote it, if it names an axis by its role."""
 
     @property
-    def signature(self) -> tuple[Elementary, bool]:
+    def signature(self) -> tuple[Formula, bool]:
         """Equal for penalties that differ only in their strength."""
         return dataclasses.replace(self.term, strength=1.0), self.proximal
 
@@ -208,7 +208,7 @@ def _note(parameter: Parameter) -> str:
     )
 
 
-def _kind(rule: Rule, term: Elementary) -> Kind:
+def _kind(rule: Rule, term: Formula) -> Kind:
     return "temporal" if isinstance(term, Difference) else rule.kind
 
 
@@ -226,7 +226,7 @@ class _Keys:
             ]
         )
 
-    def _key(self, site: str, rule: Rule, term: Elementary) -> str:
+    def _key(self, site: str, rule: Rule, term: Formula) -> str:
         of = term.of if isinstance(term, Difference) else term
         key = f"{site}/{_kind(rule, term)}/{type(of).__name__}"
         self._counts[key] += 1

@@ -10,7 +10,7 @@ from torch import nn
 from regularizers.attach.sites._sites import ActivitySite
 from regularizers.control import TargetActive
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Difference, Elementary, KLSparsity
+from regularizers.penalties import Difference, Formula, KLSparsity
 
 _UNBOUNDED = (
     nn.CELU,
@@ -64,7 +64,7 @@ def check_suited(sites: Iterable[ActivitySite]) -> None:
                 _check_fractions(site, entry.term)
 
 
-def _check_time(site: ActivitySite, term: Elementary) -> None:
+def _check_time(site: ActivitySite, term: Formula) -> None:
     if isinstance(term, Difference) and isinstance(site.module, nn.RNNCellBase):
         raise ConfigurationError(
             f"{site.name}: {type(site.module).__name__} returns one time step, with axes for "
@@ -76,7 +76,7 @@ def _check_time(site: ActivitySite, term: Elementary) -> None:
         )
 
 
-def _check_zeros(site: ActivitySite, term: Elementary) -> None:
+def _check_zeros(site: ActivitySite, term: Formula) -> None:
     target, module = term.strength, type(site.module).__name__
     counts_zeros = isinstance(target, TargetActive) and target.threshold == 0
     is_tanh_rnn = _is_plain(site.module, (nn.RNN, nn.RNNCell)) and (
@@ -90,7 +90,7 @@ def _check_zeros(site: ActivitySite, term: Elementary) -> None:
         )
 
 
-def _check_fractions(site: ActivitySite, term: Elementary) -> None:
+def _check_fractions(site: ActivitySite, term: Formula) -> None:
     if isinstance(term, KLSparsity) and _is_plain(site.module, _NO_FRACTION):
         _warn(
             f"{site.name}: KLSparsity compares mean activations with a probability, "

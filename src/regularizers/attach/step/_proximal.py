@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from regularizers.attach.reading import xp
 from regularizers.attach.sites import is_binary
 from regularizers.errors import ConfigurationError, RegimeError
-from regularizers.penalties import Elementary, proximal
+from regularizers.penalties import Formula, proximal
 
 
 @dataclass
@@ -24,7 +24,7 @@ class ProximalWeight:
     weight: Tensor
     group: dict[str, Any]
     strengths: Mapping[str, float]
-    terms: list[tuple[Elementary, str]]
+    terms: list[tuple[Formula, str]]
     mask: Callable[[], Tensor] | None = None
     """Returns the current pruning mask; pruned elements keep their values."""
     view: tuple[int, ...] | None = None
@@ -55,7 +55,7 @@ class ProximalWeight:
         shrunk = self._shrunk(mask * self.weight, step, terms)
         self.weight.copy_(torch.where(mask != 0, shrunk, self.weight))
 
-    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Elementary, float]]) -> Tensor:
+    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Formula, float]]) -> Tensor:
         if self.view is None:
             result: Tensor = proximal(xp, x, step, terms)
             return result

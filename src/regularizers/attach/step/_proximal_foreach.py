@@ -21,10 +21,10 @@ from regularizers.attach.step._proximal import (
     check_step_size_is_known,
     sgd_step_size,
 )
-from regularizers.penalties import L1, STAGES, Elementary, L2Squared, is_number
-from regularizers.penalties.arrays import Tally, per
+from regularizers.penalties import L1, STAGES, Formula, L2Squared, is_number
+from regularizers.penalties.arrays import Denominator, divide
 
-_Strengths: TypeAlias = Sequence[tuple[type[Elementary], Sequence[float]]]
+_Strengths: TypeAlias = Sequence[tuple[type[Formula], Sequence[float]]]
 """The types of the penalties, squares first, each with its strength at every weight."""
 
 
@@ -65,7 +65,10 @@ class ProximalForeach:
             for proximal in updated:
                 proximal.shrink(optimizer)
             return
-        by_weight = [[per(xp, p.strengths[key], tally) for key, tally in keys] for p, keys in due]
+        by_weight = [
+            [divide(xp, p.strengths[key], denominator) for key, denominator in keys]
+            for p, keys in due
+        ]
         strengths = list(zip(self._types, zip(*by_weight, strict=True), strict=True))
         weights = [proximal.weight for proximal in updated]
         if isinstance(optimizer, SGD):
@@ -81,15 +84,15 @@ class ProximalForeach:
             _shrink_by_elementwise_steps(some, elementwise, strengths)
 
 
-def _ordered_terms(proximal: ProximalWeight) -> list[tuple[Elementary, str]]:
+def _ordered_terms(proximal: ProximalWeight) -> list[tuple[Formula, str]]:
     """Return the penalties of a weight with their keys, in the order of `STAGES`: squares first."""
     return sorted(proximal.terms, key=lambda entry: STAGES.index(entry[0].stage or "blocks"))
 
 
-def _strength_keys(proximal: ProximalWeight) -> list[tuple[str, Tally]]:
+def _strength_keys(proximal: ProximalWeight) -> list[tuple[str, Denominator]]:
     """Return the key of each penalty's strength, and the denominator of its reduction."""
     weight, terms = proximal.weight, _ordered_terms(proximal)
-    return [(key, term.tally(term.frame(xp, weight, None))) for term, key in terms]
+    return [(key, term.denominator(term.frame(xp, weight, None))) for term, key in terms]
 
 
 def _step_sizes_are_scalars(optimizer: Optimizer, updated: Sequence[ProximalWeight]) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regularizers.attach.reading import xp
-from regularizers.penalties import L1, Elementary, L2Squared
+from regularizers.penalties import L1, Formula, L2Squared
 from regularizers.penalties.arrays import Frame, widen
 
 
@@ -35,20 +35,20 @@ def _same_weights(weights: list[Tensor]) -> list[Tensor]:
     return weights
 
 
-_CLOSED_FORMS: dict[type[Elementary], WeightGradient] = {
+_CLOSED_FORMS: dict[type[Formula], WeightGradient] = {
     L1: WeightGradient(torch.sign, torch._foreach_sign, elementwise=True),
     L2Squared: WeightGradient(torch.Tensor.detach, _same_weights, constant=2.0),
 }
 
 
-def weight_gradient(term: Elementary, view: tuple[int, ...] | None = None) -> WeightGradient:
+def weight_gradient(term: Formula, view: tuple[int, ...] | None = None) -> WeightGradient:
     """Return how to compute the gradient of `term`, which reads weights in the shape `view`."""
     if view is not None:
         return WeightGradient(partial(_gradient_in_view, term, view))
     return _CLOSED_FORMS.get(type(term)) or WeightGradient(partial(_gradient, term))
 
 
-def constant_factor(weight: Tensor, term: Elementary) -> float:
+def constant_factor(weight: Tensor, term: Formula) -> float:
     """Return the factor that `weight_gradient` leaves out at one weight.
 
     It is the constant of the formula times the derivative of the reduction, which depends on the
@@ -57,24 +57,24 @@ def constant_factor(weight: Tensor, term: Elementary) -> float:
     if type(term) not in _CLOSED_FORMS:  # nor is any term with a view
         return 1.0
     one = torch.ones((), dtype=torch.float64)
-    derivative = term.derivative(one, term.tally(_frame(term, weight)), xp)
+    derivative = term.derivative(one, term.denominator(_frame(term, weight)), xp)
     return float(derivative) * _CLOSED_FORMS[type(term)].constant
 
 
-def _gradient(term: Elementary, weight: Tensor) -> Tensor:
+def _gradient(term: Formula, weight: Tensor) -> Tensor:
     """Return the gradient of the penalty, in the dtype of the accumulation."""
     frame = _frame(term, weight)
     wide = widen(xp, weight)
-    statistic, kept = term.measure(wide, frame)
-    cotangent = term.derivative(statistic, term.tally(frame), xp)
+    statistic, kept = term.statistic(wide, frame)
+    cotangent = term.derivative(statistic, term.denominator(frame), xp)
     gradient: Tensor = term.pullback(wide, kept, cotangent, frame)
     return gradient
 
 
-def _gradient_in_view(term: Elementary, view: tuple[int, ...], weight: Tensor) -> Tensor:
+def _gradient_in_view(term: Formula, view: tuple[int, ...], weight: Tensor) -> Tensor:
     return _gradient(term, weight.reshape(view)).reshape(weight.shape)
 
 
-def _frame(term: Elementary, weight: Tensor) -> Frame:
+def _frame(term: Formula, weight: Tensor) -> Frame:
     dtype = torch.promote_types(weight.dtype, torch.float32)
     return Frame(xp, weight.shape, dtype, term.reduce or "sum", term.batch_axis)
