@@ -6,8 +6,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach.collect._ledger import Unread
 from regularizers.attach.collect import Collecting
+from regularizers.attach.collect._ledger import Unread
 from regularizers.attach.reading import _tap
 from regularizers.errors import ShapeError
 from regularizers.penalties.kernels import thresholds

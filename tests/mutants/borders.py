@@ -8,7 +8,7 @@ BORDERS = [
     Mutant(
         "attention is read as batch-first",
         "modules/_attention.py",
-        "return said if isinstance(said, bool) else None",
+        "return batch_first if isinstance(batch_first, bool) else None",
         "return True",
         (attach("attention::the_batch_is_averaged_whichever_axis_it_is"),),
     ),
@@ -43,7 +43,7 @@ BORDERS = [
     Mutant(
         "marks that were read are warned of",
         "attach/sites/_marks.py",
-        "            know_as_read(module)",
+        "            mark_as_read(module)",
         "            pass",
         ("tests/layers/test_unread.py::test_what_a_regularization_has_read_is_not_warned_of",),
     ),

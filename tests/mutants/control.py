@@ -149,7 +149,7 @@ CONTROL = [
     Mutant(
         "every optimizer makes a step",
         "attach/_regularization.py",
-        "            handles += Steps(first, _nothing, self._advance, owner).attach()\n",
+        "            handles += StepHooks(first, _nothing, self._advance, owner).attach()\n",
         "            for o in holding.optimizers:\n"
         "                handles += Steps(o, _nothing, self._advance, owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),

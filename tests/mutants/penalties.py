@@ -286,8 +286,8 @@ PENALTIES = [
     Mutant(
         "each gate of a unit is a group by itself",
         "attach/sites/_axis_roles.py",
-        "return _one(0) if gates == 1 else",
-        "return _one(0) if gates else",
+        "return _single_axis(0) if gates == 1 else",
+        "return _single_axis(0) if gates else",
         (attach("axis_roles::a_unit_of_a_recurrent_layer_is_all_its_gates"),),
     ),
     Mutant(

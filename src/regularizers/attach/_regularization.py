@@ -21,7 +21,14 @@ from regularizers.attach.control import Control, Loaded, Reached
 from regularizers.attach.inject import Injection
 from regularizers.attach.reading import device_of
 from regularizers.attach.sites import Following, Roles, Sites, Strengths, check_suited, marked_rules
-from regularizers.attach.step import Apply, Carried, Holding, Owner, Steps, replaced_by
+from regularizers.attach.step import (
+    Apply,
+    AttachedRegularization,
+    CarriedState,
+    Ownership,
+    StepHooks,
+    replaced_by,
+)
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
 from regularizers.modules import Wheres, described, printable, remove_inert_hooks, select_modules
 from regularizers.penalties.strength import check_strength
@@ -215,11 +222,11 @@ class Regularization:
             )
         if not optimizers:
             raise ConfigurationError("attach: expected one optimizer or more, got none")
-        holding = Holding(optimizers)
-        holding.check(self._model, self._sites.weights)
-        replaced = replaced_by(self._sites.places, holding.optimizers)
-        owner = Owner(self._sites, self.detach)
-        applied = Apply(owner, self._strengths, holding, self._check_usable)
+        ownership = Ownership(optimizers)
+        ownership.check(self._model, self._sites.weights)
+        replaced = replaced_by(self._sites.places, ownership.optimizers)
+        owner = AttachedRegularization(self._sites, self.detach)
+        applied = Apply(owner, self._strengths, ownership, self._check_usable)
         for other in replaced:
             other.detach()
             warnings.warn(
@@ -229,12 +236,12 @@ class Regularization:
             )
         handles = applied.attach()
         if self._control.changes:
-            first = holding.optimizers[0]
-            handles += Steps(first, _nothing, self._advance, owner).attach()
-            carried = Carried(self._control)
+            first = ownership.optimizers[0]
+            handles += StepHooks(first, _nothing, self._advance, owner).attach()
+            carried_state = CarriedState(self._control)
             for optimizer in dict.fromkeys([*optimizers, first]):
                 if isinstance(optimizer, Optimizer):
-                    handles += carried.attach(optimizer)
+                    handles += carried_state.attach(optimizer)
         self._applied = applied
         self._handles += handles
         self._delivery.weights.leave()

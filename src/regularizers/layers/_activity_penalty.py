@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.modules import watch
+from regularizers.modules import warn_if_unread
 from regularizers.penalties import Penalty
 
 
@@ -48,7 +48,7 @@ class ActivityPenalty(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` itself."""
         if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            watch(self, x)
+            warn_if_unread(self, x)
         return x
 
     def extra_repr(self) -> str:

@@ -1,4 +1,4 @@
-"""Modules of a model: selection, outputs, masks, hooks, and the state of autograd."""
+"""The modules of a model: selection, outputs, masks, hooks, and the state of autograd."""
 
 from regularizers.modules._autograd_state import (
     SAVING_THEIR_RESULT,
@@ -65,9 +65,9 @@ from regularizers.modules._types import (
     Select,
 )
 from regularizers.modules._unread_marks import (
-    know_as_read,
-    watch,
-    watch_mark,
+    add_unread_warning,
+    mark_as_read,
+    warn_if_unread,
 )
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "Where",
     "Wheres",
     "activation_of",
+    "add_unread_warning",
     "as_list",
     "check_is_no_proxy",
     "check_untraced",
@@ -104,7 +105,7 @@ __all__ = [
     "is_recording",
     "is_saved_anyway",
     "is_transformed",
-    "know_as_read",
+    "mark_as_read",
     "mask_of",
     "masked",
     "may_hold_a_part_of_the_units",
@@ -118,6 +119,5 @@ __all__ = [
     "select_modules",
     "simple_pass",
     "state_before",
-    "watch",
-    "watch_mark",
+    "warn_if_unread",
 ]

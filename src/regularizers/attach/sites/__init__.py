@@ -1,4 +1,4 @@
-"""What the rules resolve to: sites, roles, strengths."""
+"""The sites that rules resolve to, the roles of parameters, and the strengths."""
 
 from regularizers.attach.sites._following import (
     Following,

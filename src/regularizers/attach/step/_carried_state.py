@@ -1,4 +1,4 @@
-"""Where the strengths stand, carried in the state of the optimizer that makes their steps."""
+"""The state of the strengths, saved in the state dict of the optimizer that steps them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach.control import Control
 
 _KEY = "regularizers"
-"""In the first parameter group: what survives `torch.save`, launchers and sharded checkpoints."""
+"""The key in the first parameter group, which `torch.save`, launchers and sharded checkpoints keep.
+"""
 
 
-class Carried:
-    """Writes the state of strengths into an optimizer's state dict, and reads it back.
+class CarriedState:
+    """Writes the state of the strengths into an optimizer's state dict, and reads it back.
 
     Args:
-        control: the strengths.
+        control: the strengths and their schedules and targets.
     """
 
     def __init__(self, control: Control) -> None:
@@ -27,8 +28,8 @@ class Carried:
         self._warned = False
 
     def attach(self, optimizer: Optimizer) -> list[RemovableHandle]:
-        """Put the hooks in; go on from a state that the optimizer was given before."""
-        self._take(optimizer)
+        """Register the hooks, and restore a state that was loaded into the optimizer before."""
+        self._restore(optimizer)
         return [
             optimizer.register_state_dict_post_hook(self._write),
             optimizer.register_load_state_dict_post_hook(self._read),
@@ -36,7 +37,7 @@ class Carried:
 
     @property
     def _name(self) -> str:
-        """Tells apart several Regularizations of one optimizer."""
+        """A hash of the rules, which tells several Regularizations of one optimizer apart."""
         return f"{crc32(repr(self._control.rules()).encode()):08x}"
 
     def _write(self, optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
@@ -46,18 +47,18 @@ class Carried:
         return state
 
     def _read(self, optimizer: Optimizer) -> None:
-        if self._take(optimizer) or self._warned:
+        if self._restore(optimizer) or self._warned:
             return
         self._warned = True
         warnings.warn(
-            "the optimizer's state was restored, and has nothing of the strengths of this "
-            "Regularization, which go on from where they stand; save reg.state_dict() beside the "
+            "the optimizer's state was restored, but it has no state of the strengths of this "
+            "Regularization, which keep their current values; save reg.state_dict() beside the "
             "model's and the optimizer's, and restore it with reg.load_state_dict()",
             stacklevel=3,
         )
 
-    def _take(self, optimizer: Optimizer) -> bool:
-        """Go on from the state in the optimizer; return whether there is one of these rules."""
+    def _restore(self, optimizer: Optimizer) -> bool:
+        """Move the state from the optimizer to the strengths; return whether there was one."""
         group = next(iter(optimizer.param_groups), {})
         states = group.get(_KEY, {})
         state = states.pop(self._name, None)
