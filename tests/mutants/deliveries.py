@@ -74,8 +74,10 @@ INJECTING = [
     Mutant(
         "inject counts the last of several terms only",
         "attach/inject/_tap.py",
-        "total = total + value",
-        "total = value",
+        "            total = total + value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
+        "            total = value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
         (cell("eager", "inject", SEVERAL),),
     ),
     Mutant(
@@ -105,8 +107,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/collect/_tap.py",
-        "            self._ledger.record(records)\n        return True",
-        "            self._ledger.record(records + records)\n        return True",
+        "            self._ledger.record(records)\n\n    def _record(self",
+        "            self._ledger.record(records + records)\n\n    def _record(self",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -185,16 +187,9 @@ COLLECTING = [
     Mutant(
         "taps go on after detach where they are called all the same",
         "attach/collect/_tap.py",
-        "self._record_plainly(module, output) or self._ledger.closed",
-        "self._record_plainly(module, output)",
+        "        if self._ledger.closed:\n            return None\n",
+        "        if False:\n            return None\n",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
-    ),
-    Mutant(
-        "after detach outputs of a kind met before are recorded",
-        "attach/collect/_tap.py",
-        "            or self._ledger.closed\n            or self._masks.any",
-        "            or self._masks.any",
-        (attach("met_before::a_detach_within_the_forward"),),
     ),
     Mutant(
         "records are kept after the collection",
@@ -269,8 +264,8 @@ COLLECTING = [
     Mutant(
         "a strength is 0 for ever",
         "attach/reading/_tap.py",
-        "if self._strengths_at != self._strengths.version:",
-        "if self._strengths_at is None:",
+        "            return None\n        if self._strengths_at != self._strengths.version:",
+        "            return None\n        if self._strengths_at is None:",
         (zero("a_schedule_that_begins_at_0"),),
     ),
     Mutant(

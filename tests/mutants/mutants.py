@@ -10,6 +10,7 @@ from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
+from mutants.plans import PLANS
 from mutants.processes import PROCESSES
 from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
@@ -21,7 +22,7 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *(*CONTROL, *BORDERS),
+    *(*CONTROL, *BORDERS, *PLANS),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED),
 ]
 

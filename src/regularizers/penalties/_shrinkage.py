@@ -30,7 +30,7 @@ def shrink_elements(xp: Namespace, x: Array, threshold: Step) -> Array:
 
 
 def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...] | None) -> Array:
-    r"""Return each block moved towards 0, its direction saved if its thresholds are all alike.
+    r"""Return each block moved towards 0, its direction kept if its thresholds are all alike.
 
     .. math:: w = \left(1 - \frac{t}{\|x\|}\right)_+ x, \qquad
         w_i = \frac{c\, x_i}{c + t_i} \ \text{with}\ c = \|w\| \ \text{if they are not}
@@ -44,8 +44,8 @@ def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...
     if _is_alike(x, threshold, axes):
         norm, scale = scaled_norm(xp, x, axes)
         norm = norm / scale
-        saved = 1 - threshold / nonzero(xp, norm)
-        return xp.where(norm <= threshold, xp.zeros_like(x), x * saved)
+        kept = 1 - threshold / nonzero(xp, norm)
+        return xp.where(norm <= threshold, xp.zeros_like(x), x * kept)
     scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))
     threshold = threshold * scale
     # an element whose threshold is 0 stays as it is, and is never divided by 0
