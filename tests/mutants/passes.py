@@ -1,6 +1,6 @@
 """Wrong edits to passes that are recorded, paused, run in threads, or go through unread marks."""
 
-from mutants.mutant import Mutant, arrays, attach
+from mutants.mutant import L1, SEVERAL, Mutant, arrays, attach, cell
 
 
 def threads(name: str) -> str:
