@@ -1,0 +1,103 @@
+"""Which tests `make quick` runs: a sample that enters every room, and takes under a minute.
+
+Of each test the first settings are run, with NumPy and PyTorch in eager mode: no other library of
+arrays, no compiler, no further process. What those would need is refused while the tests run, so
+that a test that is chosen by mistake fails and says so. Of the matrix one penalty is run for each
+regime and method. The choice depends on nothing but the tests, so that two runs are the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from matrix.judge import Regime
+
+TESTS = Path(__file__).parent
+
+LEFT_OUT = {"benchmarks", "distributed", "fuzz", "models", "recipes"}
+"""Folders that import much and take long; `make test` runs them."""
+
+SETTINGS = 2
+"""How many settings of a test are run."""
+
+SLOW = re.compile(
+    r"\bjax|\bjnp\b|array_api_strict|keras|transformers|lightning|subprocess|spawn|processes"
+    r"|compil|export|make_fx|sharded|1e-300"
+)
+"""What the name or the source of a test tells of that is not run quickly."""
+
+
+def is_left_out(path: Path) -> bool:
+    """Return whether nothing of a folder of tests is run."""
+    return path.parent == TESTS and path.name in LEFT_OUT
+
+
+def chosen(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield the tests to run, in their order."""
+    settings: Counter[tuple[str, ...]] = Counter()
+    for item in items:
+        if not _is_slow(item):
+            kind = _kind(item)
+            settings[kind] += 1
+            if settings[kind] <= (SETTINGS if len(kind) == 1 else 1):
+                yield item
+
+
+def refuse_what_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what the quick tests do without fail."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("a quick test compiles or starts a process: see SLOW in tests/quick.py")
+
+    for name in ("torch.compile", "subprocess.Popen.__init__"):
+        monkeypatch.setattr(name, refuse)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+
+
+def _kind(item: pytest.Item) -> tuple[str, ...]:
+    """Return what is sampled: a test, or a regime and a method of the matrix."""
+    name, parameters = item.nodeid.partition("[")[0], _parameters(item)
+    if regime := _regime(item):
+        return (name, regime.name, parameters["method"].name)
+    return (name,)
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    return (
+        item.callspec.params
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else {}
+    )
+
+
+def _regime(item: pytest.Item) -> Regime | None:
+    """Return the regime of a cell of the matrix; None of other tests."""
+    parameters = _parameters(item)
+    regime = parameters.get("regime") or parameters.get("small_regime")
+    return regime if {"method", "case"} <= parameters.keys() else None
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    if SLOW.search(item.nodeid) or "compiler" in getattr(item, "fixturenames", ()):
+        return True
+    function = getattr(item, "function", None)
+    if function is None:
+        return bool(SLOW.search(item.path.read_text(encoding="utf-8")))
+    regime = _regime(item)
+    if regime is not None:
+        return regime.compiles or regime.slow
+    return bool(SLOW.search(_source(inspect.unwrap(function))))
+
+
+@cache
+def _source(function: Callable[..., object]) -> str:
+    return inspect.getsource(function)
