@@ -6,7 +6,7 @@ from regularizers.penalties.arrays._arrays import Array, Namespace
 
 
 def scaled_norm(xp: Namespace, x: Array, axes: tuple[int, ...] | None) -> tuple[Array, Array]:
-    """Return the norm of `x · scale` over `axes` (None: all), saved as ones, and the scale."""
+    """Return the norm of `x · scale` over `axes` (None: all), kept as ones, and the scale."""
     scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))
     scaled = x * scale
     return root(xp, xp.sum(scaled * scaled, axis=axes, keepdims=True)), scale
