@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from regularizers.control import Target
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Mask, Select, Wheres, as_list, described
-from regularizers.penalties import Difference, Elementary, Penalty, check_proximal
+from regularizers.penalties import Difference, Formula, Penalty, check_proximal
 from regularizers.penalties.arrays import Axes, Reduce, check_batch_axis, check_reduce
 
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
@@ -59,7 +59,7 @@ class Rule:
             )
 
     @property
-    def terms(self) -> tuple[Elementary, ...]:
+    def terms(self) -> tuple[Formula, ...]:
         """The elementary penalties, each with its reduction settled for the kind of site."""
         default: Reduce = "batch_mean" if self.kind == "activity" else "sum"
         return tuple(

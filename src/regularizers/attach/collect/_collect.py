@@ -19,7 +19,7 @@ from regularizers.attach.reading import Gauge, Record, device_of, never_fired, t
 from regularizers.attach.sites import ActivitySite, Entry, Following
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
 
 
 class Collect:
@@ -105,7 +105,7 @@ class Collect:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
         for record in records:
-            value: Tensor = self._term(record.key).value(record.statistic, record.tally, xp)
+            value: Tensor = self._term(record.key).value(record.statistic, record.denominator, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
@@ -129,7 +129,7 @@ class Collect:
         terms = [self._term(record.key) for record in records]
         return [*across(records, terms, group, device_of(self._model), failed), *unread]
 
-    def _term(self, key: str) -> Elementary:
+    def _term(self, key: str) -> Formula:
         return self._entries[key].term
 
     def _check(self) -> None:

@@ -18,7 +18,7 @@ from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
 from regularizers.errors import CollectionError, SelectionError
 from regularizers.modules import Wheres, described, printable, select_modules
-from regularizers.penalties import Difference, Elementary
+from regularizers.penalties import Difference, Formula
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class Entry:
     key: str
     site: str
     kind: Kind
-    term: Elementary
+    term: Formula
 
     proximal: bool = False
     view: tuple[int, ...] | None = None
     """The shape in which the penalty reads a weight, where that is not the weight's own."""
-    written: Elementary | None = None
+    written: Formula | None = None
     """The penalty as the rule has it, where it names an axis by its role."""
 
     @property
-    def alike(self) -> tuple[Elementary, bool]:
+    def alike(self) -> tuple[Formula, bool]:
         """Equal for penalties that differ in nothing but their strength."""
         return dataclasses.replace(self.term, strength=1.0), self.proximal
 
