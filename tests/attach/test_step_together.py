@@ -160,7 +160,7 @@ def test_a_weight_of_strength_0_gets_no_gradient_and_later_one():
     model = nn.ModuleList([nn.Linear(3, 1, bias=False) for _ in range(2)])
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     reg = rz.Regularization(model, [rz.kernel(rz.L1(0.0), where="0"), rz.kernel(rz.L1(0.1))])
-    reg.strengths["0.weight/kernel/L1#2"] = 0.0
+    reg.strengths["0.weight/kernel/L1/2"] = 0.0
     reg.attach(optimizer)
     model[1].weight.grad = torch.zeros(1, 3)
     optimizer.step()

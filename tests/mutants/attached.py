@@ -226,8 +226,10 @@ ATTACHED = [
     Mutant(
         "a loss that is injected does not ask for steps",
         "attach/_regularization.py",
-        "            self._applied.check_steps(within_step=True)\n        delivery",
-        "            pass\n        delivery",
+        "            self._applied.check_steps(within_step=True)\n"
+        "        self._control.used()\n"
+        "        return self._delivery.scale_from",
+        "            pass\n        self._control.used()\n        return self._delivery.scale_from",
         (unseen("an_injected_loss_says_so_too"),),
     ),
     Mutant(
@@ -247,8 +249,8 @@ ATTACHED = [
     Mutant(
         "a state is gone on from again and again",
         "attach/step/_carried_state.py",
-        "states.pop(self._name, None)",
-        "states.get(self._name)",
+        "states.pop(self._name_in(states), None)",
+        "states.get(self._name_in(states))",
         (carried("a_state_that_was_loaded_before_attaching_is_gone_on_from"),),
     ),
     Mutant(
@@ -274,30 +276,30 @@ ATTACHED = [
     ),
     Mutant(
         "a model that is restored by itself goes unsaid",
-        "attach/_regularization.py",
+        "attach/control/_control.py",
         "            self._loaded.warn()\n",
         "            pass\n",
         (BEGUN_ANEW,),
     ),
     Mutant(
         "a model that is restored in the middle is said to begin anew",
-        "attach/_regularization.py",
-        "if self._control.steps == 0:",
+        "attach/control/_control.py",
+        "if self.steps == 0:",
         "if True:",
         (BEGUN_ANEW,),
     ),
     Mutant(
         "strengths that go on are said to begin anew",
-        "attach/_regularization.py",
+        "attach/control/_control.py",
         "        self._loaded.settle()\n",
         "",
         (carried("steps_made_by_hand_that_go_on_say_nothing"),),
     ),
     Mutant(
         "a Regularization that is replaced goes on",
-        "attach/_regularization.py",
-        "            other.detach()\n",
-        "            pass\n",
+        "attach/step/_attach.py",
+        "        other.detach()\n",
+        "        pass\n",
         (twice("a_cell_that_is_run_again_replaces_what_it_made_before"),),
     ),
     Mutant(

@@ -148,10 +148,9 @@ CONTROL = [
     ),
     Mutant(
         "every optimizer makes a step",
-        "attach/_regularization.py",
-        "            handles += StepHooks(first, _nothing, self._advance, owner).attach()\n",
-        "            for o in holding.optimizers:\n"
-        "                handles += Steps(o, _nothing, self._advance, owner).attach()\n",
+        "attach/step/_attach.py",
+        "    yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "    for o in dict.fromkeys([*optimizers, first]):\n        yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

@@ -17,6 +17,9 @@ from regularizers.modules._autograd_state import (
     saved_tensors_are_hooked,
     simple_pass,
 )
+from regularizers.modules._check_model import (
+    check_model,
+)
 from regularizers.modules._handles import (
     Handles,
 )
@@ -89,6 +92,7 @@ __all__ = [
     "add_unread_warning",
     "as_list",
     "check_is_no_proxy",
+    "check_model",
     "check_untraced",
     "current_pass",
     "describe",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._pause import Pause
-from regularizers.attach._processes import Processes
+from regularizers.attach._delivery import Attachment, Pause
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.collect._all_reduce import across
 from regularizers.attach.collect._batched import Reader
@@ -17,8 +16,8 @@ from regularizers.attach.collect._forward_boundaries import Begin, Commit, End
 from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread
 from regularizers.attach.collect._tap import Collecting
 from regularizers.attach.reading import Gauge, Record, device_of, never_fired, total, xp
-from regularizers.attach.sites import ActivitySite, Entry, Following, Sites, Strengths
-from regularizers.errors import CollectionError
+from regularizers.attach.sites import ActivitySite, Entry, Following
+from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
 from regularizers.penalties import Formula
 
@@ -26,22 +25,15 @@ from regularizers.penalties import Formula
 class Collect:
     """Taps record what the penalties are functions of; `penalty` turns it into one number."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        sites: Sites,
-        strengths: Strengths,
-        max_uncollected: int,
-        processes: Processes,
-    ) -> None:
-        self._model = model
-        self._sites = sites
-        self._strengths = strengths
-        self._processes = processes
+    def __init__(self, attachment: Attachment) -> None:
+        self._model = attachment.model
+        self._sites = attachment.sites
+        self._strengths = attachment.strengths
+        self._processes = attachment.processes
         self._gauges: dict[str, Gauge] = {}
-        self._ledger = Ledger(max_uncollected)
+        self._ledger = Ledger(attachment.max_uncollected)
         self._entries: dict[str, Entry] = {}
-        self.weights = WeightsInLoss(sites)
+        self.weights = WeightsInLoss(attachment.sites)
         self.masks = Masks()
         self.pause = Pause(self._ledger, self.weights)
         self._silent: set[str] = set()
@@ -100,6 +92,14 @@ class Collect:
                 parts.append(nothing.clone().requires_grad_())  # as it is of any other strength
         self.last = (self.last or {}) | last
         return total(parts, self._model)
+
+    def scale_from(self, loss: Tensor) -> Tensor:
+        """Raise: the loss itself holds the penalty."""
+        raise _is_for_inject("scale_from")
+
+    def set_scale(self, scale: float) -> None:
+        """Raise: the loss itself scales the penalty."""
+        raise _is_for_inject("set_scale")
 
     def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
@@ -179,3 +179,9 @@ class Collect:
                 without_gradients=entry.site in self._ledger.without_gradients,
             )
         )
+
+
+def _is_for_inject(method: str) -> RegimeError:
+    return RegimeError(
+        f"{method} is for Regularization(..., delivery='inject'); here write loss + reg.penalty()"
+    )

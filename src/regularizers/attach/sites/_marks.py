@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from torch import nn
 
 from regularizers.attach._activity_rules import activity
-from regularizers.attach._rules import Rule, bias, kernel
+from regularizers.attach._rules import Rule, bias, check_are_rules, kernel
 from regularizers.attach.sites._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
@@ -80,8 +80,23 @@ def regularize(
     return module
 
 
-def marked_rules(model: nn.Module) -> Iterator[Rule]:
-    """Yield the rules that the marks in `model` state."""
+def all_rules(model: nn.Module, given: Iterable[Rule]) -> list[Rule]:
+    """Return the rules that were given for `model`, and those that its marks stand for.
+
+    Raises:
+        ConfigurationError: something else than rules.
+        SelectionError: there is none.
+    """
+    rules = [*check_are_rules(given), *_marked_rules(model)]
+    if not rules:
+        raise SelectionError(
+            "Regularization: no rules were given, and no module is marked by regularize() or is "
+            "a layers.ActivityPenalty"
+        )
+    return rules
+
+
+def _marked_rules(model: nn.Module) -> Iterator[Rule]:
     for module in model.modules():
         if isinstance(module, ActivityPenalty) or _ATTRIBUTE in module.__dict__:
             mark_as_read(module)

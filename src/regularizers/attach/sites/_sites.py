@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from regularizers._keys import Keys, key_of
 from regularizers.attach._rules import Kind, Rule
 from regularizers.attach.sites._axis_roles import view_of
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
-from regularizers.modules import printable, select_modules
+from regularizers.errors import CollectionError, SelectionError
+from regularizers.modules import Wheres, described, printable, select_modules
 from regularizers.penalties import Difference, Formula
 
 
@@ -103,7 +104,7 @@ class Sites:
 
     def __init__(self, model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> None:
         self._model, self._rules, self._roles = model, tuple(rules), roles
-        self._keys = _Keys()
+        self._keys = Keys()
         self.inventory = Inventory(model)
         """Tells whether modules or weights of the model have changed since the last `follow`."""
         self._paths = ModulePaths(model, ())
@@ -131,6 +132,22 @@ class Sites:
             for site in group.sites:
                 yield from site.entries
 
+    def penalised(self, where: Wheres) -> list[nn.Module]:
+        """Return the modules that a `where` of `mask` means, of those with a penalised activity.
+
+        Raises:
+            SelectionError: there is none.
+        """
+        known = {site.module for site in self.activities}
+        wanted = select_modules(self._model, where, "mask")
+        meant = [module for _, module in wanted if module in known]
+        if not meant:
+            raise SelectionError(
+                f"mask: {described(where)} matches no module whose activity is penalised; those "
+                f"are {', '.join(site.name for site in self.activities) or 'none'}"
+            )
+        return meant
+
     @property
     def places(self) -> dict[object, str]:
         """Maps each penalty's site and signature, without its strength, to its key."""
@@ -145,9 +162,14 @@ class Sites:
                     found[id(parameter.owner), parameter.name, entry.signature] = entry.key
         return found
 
-    def replaced(self) -> str | None:
-        """Return the full name of a module with a site that was replaced in the model, or None."""
-        return self._paths.replaced()
+    def check_not_replaced(self) -> None:
+        """Raise if the module of a site is no longer where it was in the model."""
+        replaced = self._paths.replaced()
+        if replaced is not None:
+            raise CollectionError(
+                f"{replaced} was replaced after this Regularization was attached, which still "
+                f"knows the module that was there; detach() it and attach a new one"
+            )
 
     def follow(self) -> list[ActivitySite]:
         """Resolve the rules again; return the new activity sites.
@@ -169,7 +191,7 @@ class Sites:
             self._add_sites(group, selected)
         known = {(id(site.rule), site.module) for site in self.activities}
         new = [
-            ActivitySite(module, rule, self._keys.entries(printable(name), rule))
+            ActivitySite(module, rule, self._entries(key_of(name), printable(name), rule))
             for rule, named in modules
             for name, module in named
             if (id(rule), module) not in known
@@ -185,9 +207,19 @@ class Sites:
         known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
         for parameter in selected:
             if (parameter.owner, parameter.full_name) not in known:
-                entries = self._keys.entries(parameter.full_name, group.rule)
+                name = parameter.full_name
+                entries = self._entries(name, name, group.rule)
                 entries = tuple([_with_axes(entry, parameter) for entry in entries])
                 group.sites.append(WeightSite(parameter, entries))
+
+    def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
+        entries = []
+        for term in rule.terms:
+            kind: Kind = "temporal" if isinstance(term, Difference) else rule.kind
+            of = term.of if isinstance(term, Difference) else term
+            unique = self._keys.add(f"{key}/{kind}/{type(of).__name__}")
+            entries.append(Entry(unique, site, kind, term, rule.proximal))
+        return tuple(entries)
 
 
 def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
@@ -206,28 +238,3 @@ def _note(parameter: Parameter) -> str:
         f"assumed: {parameter.full_name} of {owner} has the role {parameter.role!r}; "
         f"roles={{{owner}: ...}} says otherwise"
     )
-
-
-def _kind(rule: Rule, term: Formula) -> Kind:
-    return "temporal" if isinstance(term, Difference) else rule.kind
-
-
-class _Keys:
-    """Keys `site/kind/penalty`, of which a second one alike gets `#2`."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-
-    def entries(self, site: str, rule: Rule) -> tuple[Entry, ...]:
-        return tuple(
-            [
-                Entry(self._key(site, rule, term), site, _kind(rule, term), term, rule.proximal)
-                for term in rule.terms
-            ]
-        )
-
-    def _key(self, site: str, rule: Rule, term: Formula) -> str:
-        of = term.of if isinstance(term, Difference) else term
-        key = f"{site}/{_kind(rule, term)}/{type(of).__name__}"
-        self._counts[key] += 1
-        return key if self._counts[key] == 1 else f"{key}#{self._counts[key]}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach.control import Control
+from regularizers.attach.control import Control, with_todays_keys
 
 _KEY = "regularizers"
 """The key in the first parameter group, which `torch.save`, launchers and sharded checkpoints keep.
@@ -57,11 +58,17 @@ class CarriedState:
             stacklevel=3,
         )
 
+    def _name_in(self, states: Mapping[str, Any]) -> str:
+        """Return the name of the state of these rules, which is another one under former keys."""
+        rules = self._control.rules()
+        same = [n for n, state in states.items() if with_todays_keys(state).get("rules") == rules]
+        return next(iter(same), self._name)
+
     def _restore(self, optimizer: Optimizer) -> bool:
-        """Move the state from the optimizer to the strengths; return whether there was one."""
+        """Go on from the state in the optimizer; return whether there is one of these rules."""
         group = next(iter(optimizer.param_groups), {})
         states = group.get(_KEY, {})
-        state = states.pop(self._name, None)
+        state = states.pop(self._name_in(states), None)
         if not states:
             group.pop(_KEY, None)
         if state is None:
