@@ -150,7 +150,8 @@ CONTROL = [
         "every optimizer makes a step",
         "attach/step/_attach.py",
         "    yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
-        "    for o in dict.fromkeys([*optimizers, first]):\n        yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "    for o in dict.fromkeys([*optimizers, first]):\n"
+        "        yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

@@ -74,8 +74,10 @@ INJECTING = [
     Mutant(
         "inject counts the last of several terms only",
         "attach/inject/_tap.py",
-        "            total = total + value * self._share(term, statistic)\n            self._latest[plan.key]",
-        "            total = value * self._share(term, statistic)\n            self._latest[plan.key]",
+        "            total = total + value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
+        "            total = value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
         (cell("eager", "inject", SEVERAL),),
     ),
     Mutant(

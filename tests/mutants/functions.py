@@ -176,7 +176,10 @@ FUNCTIONS = [
     Mutant(
         "an output of a kind met before has the strength of then",
         "attach/reading/_tap.py",
-        "            return None\n        if self._strengths_at != self._strengths.version:\n            self._look_at_strengths()\n        try",
+        "            return None\n"
+        "        if self._strengths_at != self._strengths.version:\n"
+        "            self._look_at_strengths()\n"
+        "        try",
         "            return None\n        try",
         (attach("met_before::a_strength_that_becomes_0_and_is_one_again"),),
     ),
