@@ -1,4 +1,4 @@
-"""What a run of the classifier is told."""
+"""The settings of the classifier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
 
 STEPS = 1500
-"""How many updates a network gets where `epochs` is not given."""
+"""Updates of a network if `epochs` is not given."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Config:
     """Folder of an interrupted run to go on with; it knows its settings."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
         for name in ("weight_decay", "l1", "activity"):
             check_strength(getattr(self, name), name.replace("_", "-"))
         check("dropout", 0 <= self.dropout < 1, "0 or more, and less than 1", self.dropout)
         check_counts(units=self.units, epochs=self.epochs, seeds=self.seeds)
-        # batch normalization has nothing to normalise one sample by
+        # batch normalization needs at least two samples
         check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
         check("train", self.train is None or self.train >= 2, "2 or more", self.train)
         check("seed", self.seed >= 0, "0 or more", self.seed)

@@ -1,4 +1,4 @@
-"""What a run of the language model is told."""
+"""The settings of the language model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regularizers.recipes._settings import check, check_counts, check_rate
 from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
 
 SHORTEST = 5
-"""No window is shorter, nor is what one leaves behind."""
+"""The least length of a window, and of the rest after a window."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Config:
     """Folder of an interrupted run to go on with; it knows its settings."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
         check_counts(
             min_count=self.min_count,
             embedding=self.embedding,
@@ -127,7 +127,7 @@ class Config:
 
     @property
     def shape(self) -> Size:
-        """The size, with what was given in its place."""
+        """The size, with the settings that override it."""
         size = SIZES[self.size]
 
         def given(name: str) -> object:
