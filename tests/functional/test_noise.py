@@ -1,4 +1,4 @@
-"""What all noise has in common: it is multiplied in, forward and backward alike."""
+"""Properties of all noise functions: multiplicative, in forward and backward alike."""
 
 import subprocess
 import sys

@@ -73,7 +73,7 @@ class Scale:
         Raises:
             RegimeError: another backward pass is running, or this one already has another scale.
         """
-        with self._arming:  # of two concurrent passes, the second must see the first
+        with self._arming:  # a concurrent pass must see the scale of the first
             self._arm(gradient, torch._C._current_graph_task_id(), get_ident())
 
     def _arm(self, gradient: Tensor, task: int, thread: int) -> None:

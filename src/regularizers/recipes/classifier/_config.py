@@ -41,7 +41,7 @@ class Config:
     """Units of each hidden layer of the mlp."""
 
     weight_decay: float = 2e-3
-    """What weight decay adds of each kernel to its gradient."""
+    """Weight decay of the kernels: their multiple that is added to the gradient."""
 
     l1: float = 2e-4
     """Strength of L1 on the kernels: summed over weights, against the mean cross-entropy."""
@@ -60,19 +60,20 @@ class Config:
     """Samples in an update."""
 
     learning_rate: float = 0.05
-    """Of SGD with momentum 0.9; it rises over a tenth of the updates, then falls along a cosine."""
+    """Learning rate of SGD with momentum 0.9: rises over a tenth of the updates, then falls as a
+    cosine."""
 
     train: int | None = None
-    """Samples to train on, drawn for each seed; by default all that validation leaves."""
+    """Samples to train on, drawn for each seed; by default all that are not for validation."""
 
     validation: float = 0.3
-    """Share of the samples kept for validation, the same for all seeds."""
+    """Fraction of the samples kept for validation, the same for all seeds."""
 
     seeds: int = 5
-    """How often each is trained, from other initial weights and in another order."""
+    """Number of seeds of each method, for initial weights and the order of samples."""
 
     seed: int = 0
-    """The first of them; it also settles what is kept for validation."""
+    """The first seed; it also determines the validation samples."""
 
     runs: Path = Path("runs")
     """Folder in which the folder of this run is made."""

@@ -45,14 +45,14 @@ class Config:
     mean squared error."""
 
     revive: Revive = "resample"
-    """What is done for units that L1 silences. resample: a new start at a sample that is badly
-    reconstructed. auxiliary: a term of the loss by which they reconstruct what is left over."""
+    """How dead units are revived with L1. resample: re-initialise them at badly reconstructed
+    samples. auxiliary: a term of the loss by which they reconstruct the residual."""
 
     kl: float = 1e-2
     """Strength of the KL divergence, summed over units."""
 
     target: float = 0.1
-    """Mean activation the KL divergence pulls to."""
+    """Target of the mean activation in the KL divergence."""
 
     epochs: int | None = None
     """Passes over the training data; by default as many as make 4500 updates."""
@@ -61,13 +61,13 @@ class Config:
     """Samples in an update."""
 
     learning_rate: float = 2e-3
-    """Of NAdam; it falls to zero over the last third."""
+    """Learning rate of NAdam; it falls to zero over the last third."""
 
     validation: float = 0.2
-    """Share of the samples kept for validation."""
+    """Fraction of the samples kept for validation."""
 
     seed: int = 0
-    """Of the split, the order and the initial weights."""
+    """Seed of the split, the order and the initial weights."""
 
     runs: Path = Path("runs")
     """Folder in which the folder of this run is made."""
