@@ -45,7 +45,7 @@ class Fault(Exception):  # noqa: N818 -- a finding, not an error
 
 
 class Must(NamedTuple):
-    """The allowed results of a cell: exact, an error with all of `words` in its message, or both."""
+    """The allowed results of a cell: exact, an error with all of `words`, or either of them."""
 
     be_exact: bool = True
     words: tuple[str, ...] = ()
