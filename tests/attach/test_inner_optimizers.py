@@ -30,7 +30,7 @@ class Disguised(Wrapper):
 
 
 class Behind:
-    """Keeps the optimizer where only a property finds it."""
+    """Saves the optimizer where only a property finds it."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._kept = {"one": optimizer}

@@ -27,7 +27,7 @@ class Case:
 
     @property
     def saves_input(self) -> bool:
-        return any(term.keeps == "input" for term in self.penalty.terms)
+        return any(term.saves == "input" for term in self.penalty.terms)
 
 
 def _norm_of_each_sample(x: Tensor) -> Tensor:

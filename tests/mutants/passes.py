@@ -18,14 +18,14 @@ SAVED = [
         "an array that was saved whole is taken for its signs once it is differentiated again",
         "attach/reading/_measure.py",
         'ctx.saves = "input" if kept is None else "sign"',
-        "ctx.saves = reading.keeps",
+        "ctx.saves = reading.saves",
         (cell("create_graph=True after relu", "collect", L1),),
     ),
     Mutant(
         "compiled code takes an array that was saved whole for its signs",
         "attach/reading/_measure.py",
-        "ctx.saves = ctx.reading.keeps",
-        "ctx.saves = ctx.reading.term.keeps",
+        "ctx.saves = ctx.reading.saves",
+        "ctx.saves = ctx.reading.term.saves",
         (attach("saved_anyway::compiled_it_keeps_no_signs"),),
     ),
     Mutant(
@@ -46,8 +46,8 @@ SAVED = [
     Mutant(
         "a large array that was saved whole is the slope",
         "attach/reading/_eager.py",
-        'saved == "sign" and term.slope_is_sign\n    if is_separable',
-        "term.slope_is_sign\n    if is_separable",
+        'saved == "sign" and term.slope_is_sign\n    if is_elementwise',
+        "term.slope_is_sign\n    if is_elementwise",
         (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(

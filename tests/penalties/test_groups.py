@@ -139,15 +139,15 @@ def test_statistics_of_parts_of_a_batch_add_up(reduce, axis, masked):
         own = None if mask is None else mask[part]
         frame = Frame(np, x[part].shape, x.dtype, reduce, None, own)
         statistic, _ = penalty.measure(frame.select(x[part]), frame)
-        return statistic, penalty.tally(frame)
+        return statistic, penalty.denominator(frame)
 
     (one, one_tally), (other, other_tally) = measured(slice(0, 2)), measured(slice(2, 5))
     total = penalty.to_sum(one, np) + penalty.to_sum(other, np)
-    tally = None if one_tally is None else np.asarray(one_tally + other_tally)
+    denominator = None if one_tally is None else np.asarray(one_tally + other_tally)
 
-    joined = penalty.value(penalty.from_sum(total, np), tally, np)
+    joined = penalty.value(penalty.from_sum(total, np), denominator, np)
     assert float(joined) == pytest.approx(float(penalty(x, mask=mask)), rel=1e-12)
-    derivative = penalty.derivative(penalty.from_sum(total, np), tally, np)
+    derivative = penalty.derivative(penalty.from_sum(total, np), denominator, np)
     assert_allclose(derivative, penalty.derivative(*measured(slice(None)), np), rtol=1e-12)
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from regularizers.attach.reading import Record, xp
 from regularizers.errors import CollectionError
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
 
 
 def across(
     records: Sequence[Record],
-    terms: Sequence[Elementary],
+    terms: Sequence[Formula],
     group: dist.ProcessGroup,
     device: torch.device,
     failed: Exception | None,
@@ -37,8 +37,8 @@ def across(
     parts: list[Tensor] = []
     for record, term in zip(records, terms, strict=True):
         parts.append(term.to_sum(record.statistic, xp).reshape(-1))
-        if record.tally is not None:
-            parts.append(torch.as_tensor(record.tally).reshape(-1))
+        if record.denominator is not None:
+            parts.append(torch.as_tensor(record.denominator).reshape(-1))
     if not parts:
         return []
     flat = torch.cat([part.to(device, torch.float64) for part in parts])
@@ -46,14 +46,14 @@ def across(
     return [_joined(record, term, totals) for record, term in zip(records, terms, strict=True)]
 
 
-def _joined(record: Record, term: Elementary, totals: Any) -> Record:
+def _joined(record: Record, term: Formula, totals: Any) -> Record:
     like = record.statistic
     total = next(totals).reshape(term.to_sum(like, xp).shape)
     statistic = term.from_sum(total, xp).to(like.device, like.dtype)
-    if record.tally is None:
+    if record.denominator is None:
         return record._replace(statistic=statistic)
-    tally = next(totals).reshape(torch.as_tensor(record.tally).shape)
-    return record._replace(statistic=statistic, tally=tally.to(like.device, like.dtype))
+    denominator = next(totals).reshape(torch.as_tensor(record.denominator).shape)
+    return record._replace(statistic=statistic, denominator=denominator.to(like.device, like.dtype))
 
 
 def _check_agreement(
