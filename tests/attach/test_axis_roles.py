@@ -1,4 +1,4 @@
-"""Which axes number outputs and inputs: by loops over units, and by what each unit depends on."""
+"""Output and input axes of weights, checked by loops over units and by their dependencies."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Where strengths stand is carried by the state of the optimizer that makes their steps."""
+"""The state of strengths is saved in the state dict of the optimizer that steps them."""
 
 import copy
 import io

@@ -34,7 +34,7 @@ class Standing:
         self.steps = 0
         self.scale = 1.0
         self.log: dict[str, Tensor | None] = {}
-        """What penalties() should say; None where it is not known."""
+        """The expected result of penalties(); None if unknown."""
         self.reg = regularization_of(spec, model)
         self._first = dict(self.reg.strengths)
         if enters_a_step(spec):

@@ -97,7 +97,7 @@ INJECTING = [
     Mutant(
         "inject forgets the scale where the loss is compiled too",
         "attach/inject/_ops.py",
-        "    _scale.of(handle).arm(gradient)\n",
+        "    _scale.find_scale(handle).arm(gradient)\n",
         "",
         (attach("scale::forward_and_loss_compiled_together"),),
     ),
@@ -201,8 +201,8 @@ COLLECTING = [
     Mutant(
         "records of a failed forward are kept",
         "attach/collect/_ledger.py",
-        '"""Forget what is still held: its forward raised."""\n',
-        '"""Forget what is still held: its forward raised."""\n        self.commit()\n',
+        'drop its records if they were not committed."""\n',
+        'drop its records if they were not committed."""\n        self.commit()\n',
         (attach("uncollected::a_forward_that_raises_leaves_no_record"),),
     ),
     Mutant(

@@ -129,23 +129,23 @@ THREADS = [
     Mutant(
         "a change of thread is forgotten",
         "attach/collect/_ledger.py",
-        "self._several = self._several or self._thread is not None",
-        "self._several = False",
+        "self._several_threads = self._several_threads or self._thread is not None",
+        "self._several_threads = False",
         (SEVERAL_THREADS,),
     ),
     Mutant(
         "a thread whose forward raised is remembered",
         "attach/collect/_ledger.py",
         "        if not (self._forwards or self._outside):\n"
-        "            self._thread, self._several = None, False\n",
+        "            self._thread, self._several_threads = None, False\n",
         "",
         (threads("a_forward_that_raised_in_another_thread_leaves_nothing"),),
     ),
     Mutant(
         "a thread that has collected is remembered",
         "attach/collect/_ledger.py",
-        "        self._thread, self._several, self._holds_compiled = None, False, False\n",
-        "        self._holds_compiled = False\n",
+        "self._thread, self._several_threads, self._has_compiled_records = None, False, False",
+        "self._has_compiled_records = False",
         (threads("one_thread_after_the_other_is_exact"),),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""What the taps recorded since the last collection."""
+"""The ledger: all records since the last collection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from regularizers.modules import has_ended
 
 
 class Waiting(NamedTuple):
-    """A copy of a small output, which one penalty is still to read."""
+    """A copy of a small output that is not yet measured for one penalty."""
 
     key: str
     x: Tensor
@@ -24,7 +24,7 @@ class Waiting(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """An output that was left unread, as the strength of a penalty was 0."""
+    """An output that was not read because the strength of its penalty was 0."""
 
     key: str
 
@@ -33,10 +33,10 @@ AnyRecord: TypeAlias = Record | Waiting | Unread
 
 
 class Ledger:
-    """Records, grouped by the forward of the model they came from.
+    """Records, grouped by the forward of the model that made them.
 
-    The records of a forward count once it has ended: an exception in the middle leaves none. A
-    module called outside of the model's own forward counts at once.
+    The records of a forward count when it has ended: a forward that raises leaves none. Records of
+    a module that is called outside of the model's forward count at once.
     """
 
     def __init__(self, max_uncollected: int) -> None:
@@ -44,26 +44,26 @@ class Ledger:
         self.closed = False
         self.reentrant: RegimeError | None = None
         self.backward_id: Tensor | None = None
-        """Of a forward that compiled code begins: as in `Record`."""
+        """The `Record.backward_id` of a running forward that compiled code began."""
         self.without_gradients: set[str] = set()
-        """Sites that ran in training mode where gradients were disabled."""
+        """Sites that ran in training mode with gradients disabled."""
         self._dropped = False
         self._warned = False
         self._forwards: list[list[AnyRecord]] = []
         self._outside: dict[str, list[AnyRecord]] = {}
         self._running: list[AnyRecord] | None = None
-        self._begun = 0
-        self._begun_twice = False
+        self._depth = 0
+        self._nested = False
         self._called_itself = False
         self._thread: int | None = None
-        self._several = False
-        self._holds_compiled = False
+        self._several_threads = False
+        self._has_compiled_records = False
 
     def record(self, records: Sequence[AnyRecord]) -> None:
-        """Take what one tap read."""
+        """Add the records of one tap."""
         thread = get_ident()
         if thread != self._thread:
-            self._several = self._several or self._thread is not None
+            self._several_threads = self._several_threads or self._thread is not None
             self._thread = thread
         if self._running is not None:
             self._running.extend(records)
@@ -71,8 +71,8 @@ class Ledger:
             self._record_outside(records)
 
     def hold(self, records: Sequence[AnyRecord]) -> None:
-        """Take what one tap read within compiled code, whose records know their thread."""
-        self._holds_compiled = True
+        """Add the records of one tap in compiled code; their `backward_id` tells their thread."""
+        self._has_compiled_records = True
         if self._running is not None:
             self._running.extend(records)
         else:
@@ -88,17 +88,17 @@ class Ledger:
 
     @property
     def in_forward(self) -> bool:
-        """Whether a forward of the model is running, with gradients."""
+        """Whether a forward of the model with gradients is running."""
         return self._running is not None
 
     def begin(self) -> None:
-        """Hold what is recorded from here on; what is held already was interrupted."""
-        self._begun_twice = self._begun > 0
-        self._begun += 1
+        """Start the records of a forward; drop those of a forward that was interrupted."""
+        self._nested = self._depth > 0
+        self._depth += 1
         self._running, self.backward_id = [], None
 
     def commit(self) -> None:
-        """Let what is held count: the forward ended well."""
+        """Keep the records of the running forward, which has succeeded."""
         if self._running is None:
             return
         if len(self._forwards) == self.max_uncollected:
@@ -107,47 +107,47 @@ class Ledger:
         self._running, self.backward_id = None, None
 
     def end(self) -> None:
-        """Forget what is still held: its forward raised."""
+        """End the running forward; drop its records if they were not committed."""
         self._running, self.backward_id = None, None
         if not (self._forwards or self._outside):
-            self._thread, self._several = None, False
-        self._begun -= 1
-        # a forward that began within another one, rather than after one that was interrupted
-        if self._begun == 0 and self._begun_twice:
-            self._begun_twice, self._called_itself = False, True
+            self._thread, self._several_threads = None, False
+        self._depth -= 1
+        # the forwards were nested: an interrupted one would have left the depth above 0
+        if self._depth == 0 and self._nested:
+            self._nested, self._called_itself = False, True
 
     def take(self) -> list[AnyRecord]:
-        """Return what was recorded, and hold none of it any more."""
+        """Return the records and clear the ledger."""
         records = list(self.records())
         self.clear()
         return records
 
     def clear(self) -> None:
-        """Hold nothing, as after a collection."""
+        """Drop all records and flags, as after a collection."""
         self._forwards, self._outside = [], {}
         self._running, self.backward_id = None, None
-        self._dropped, self._called_itself, self._begun = False, False, 0
-        self._thread, self._several, self._holds_compiled = None, False, False
+        self._dropped, self._called_itself, self._depth = False, False, 0
+        self._thread, self._several_threads, self._has_compiled_records = None, False, False
         self.reentrant = None
 
     def records(self) -> Iterator[AnyRecord]:
-        """Yield what was recorded in forwards, and not when a checkpoint repeated one; it stays."""
-        within: dict[int, bool] = {}  # one forward's records have one tensor to ask
+        """Yield the records of forwards, without those that a checkpoint recomputed."""
+        in_backward: dict[int, bool] = {}  # the records of one forward share one tensor
         for record in itertools.chain(*self._forwards, *self._outside.values()):
             backward = record.backward_id if isinstance(record, Record) else None
             if backward is not None:
-                if id(backward) not in within:
-                    within[id(backward)] = backward.item() >= 0
-                if within[id(backward)]:
+                if id(backward) not in in_backward:
+                    in_backward[id(backward)] = backward.item() >= 0
+                if in_backward[id(backward)]:
                     continue
             yield record
 
     def check_complete(self) -> None:
-        """Raise unless what is held is what was recorded in whole forwards.
+        """Raise unless the ledger has the records of all forwards, each complete.
 
         Raises:
-            CollectionError: several threads recorded, a forward has not ended, some were dropped,
-                or there was none. What is held is cleared, so that the next forward starts afresh.
+            CollectionError: several threads recorded, a forward has not ended, records were
+                dropped, or there are none. The ledger is cleared, so the next forward starts anew.
         """
         if self._is_of_several_threads():
             self.clear()
@@ -185,32 +185,33 @@ class Ledger:
             )
 
     def check_alive(self, records: Iterable[AnyRecord]) -> None:
-        """Raise if one of the records was made in a transform of `torch.func` that has ended.
+        """Raise if a record was made in a transform of `torch.func` that has ended.
 
         Raises:
-            CollectionError: one was. What is held is cleared.
+            CollectionError: one was. The ledger is cleared.
         """
         for record in records:
             if isinstance(record, Record) and has_ended(record.statistic):
                 self.clear()
                 raise CollectionError(
                     f"{record.key}: recorded within a transform of torch.func that has ended, "
-                    f"where its gradient stayed; call penalty() within the function that is "
-                    f"transformed, or, if its forward is not to count, put `with reg.paused():` "
-                    f"around it"
+                    f"so its gradient is lost; call penalty() within the function that is "
+                    f"transformed, or put `with reg.paused():` around the forward if it is not "
+                    f"to count"
                 )
 
     def _is_of_several_threads(self) -> bool:
-        """Return whether not all records were made by the thread that calls this."""
+        """Return whether a record was made by another thread than the caller."""
         here = get_ident()
-        if self._several or self._thread not in (None, here):
+        if self._several_threads or self._thread not in (None, here):
             return True
-        if not self._holds_compiled:
+        if not self._has_compiled_records:
             return False
         running = [] if self._running is None else self._running
         for record in itertools.chain(running, *self._forwards, *self._outside.values()):
-            said = record.backward_id if isinstance(record, Record) else None
-            if said is not None and said.item() < 0 and said.item() != -here:
+            # a negative id is the negated id of the thread of a forward
+            origin = record.backward_id if isinstance(record, Record) else None
+            if origin is not None and origin.item() < 0 and origin.item() != -here:
                 return True
         return False
 
@@ -223,7 +224,7 @@ class Ledger:
         )
 
     def _drop(self) -> None:
-        """Hold no graph that nobody asks for."""
+        """Drop all records, so that uncollected graphs do not fill the memory."""
         self._forwards, self._outside = [], {}
         self._dropped = True
         if not self._warned:

@@ -1,4 +1,4 @@
-"""Which optimizer updates which weight."""
+"""Maps each weight to the optimizer that updates it."""
 
 from __future__ import annotations
 
