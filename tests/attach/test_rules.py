@@ -36,7 +36,7 @@ def test_the_second_key_alike_gets_a_number_and_its_own_value():
         {
             "1/activity/L1": 0.5 * total,
             "1/activity/L1/2": 0.25 * total,
-            "1/activity/L1#3": 2.0 * total,
+            "1/activity/L1/3": 2.0 * total,
         }
     )
 
