@@ -57,15 +57,15 @@ BORDERS = [
     Mutant(
         "forwards of several threads are added up",
         "attach/collect/_ledger.py",
-        "if self._several_threads or self._thread not in (None, here):",
-        "if self._thread not in (None, here):",
+        "            self._several_threads\n            or self._thread not in (None, here)\n",
+        "            self._thread not in (None, here)\n",
         (attach("threads::forwards_of_two_threads_are_not_added_up"),),
     ),
     Mutant(
         "a forward of another thread is collected",
         "attach/collect/_ledger.py",
-        "if self._several_threads or self._thread not in (None, here):",
-        "if self._several_threads:",
+        "            self._several_threads\n            or self._thread not in (None, here)\n",
+        "            self._several_threads\n",
         (attach("threads::a_forward_of_another_thread_is_not_collected"),),
     ),
     Mutant(

@@ -210,7 +210,7 @@ CHANGES = [
     Mutant(
         "a collection forgets what did not fire",
         "attach/collect/_collect.py",
-        "self.last = (self.last or {}) | last",
+        "self.last = last if self.last is None else self.last | last",
         "self.last = last",
         (
             attach(

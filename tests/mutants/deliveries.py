@@ -193,9 +193,9 @@ COLLECTING = [
     ),
     Mutant(
         "records are kept after the collection",
-        "attach/collect/_ledger.py",
-        "        records = list(self.records())\n        self.clear()\n",
-        "        records = list(self.records())\n",
+        "attach/collect/_collect.py",
+        "            records = self._checked()\n            self._ledger.clear()\n",
+        "            records = self._checked()\n",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -292,8 +292,8 @@ COLLECTING = [
     Mutant(
         "a penalty of nothing has no graph",
         "attach/collect/_collect.py",
-        "nothing.clone().requires_grad_()",
-        "nothing.clone()",
+        "zero.clone().requires_grad_()",
+        "zero.clone()",
         (zero("a_penalty_of_nothing_can_be_differentiated"),),
     ),
 ]

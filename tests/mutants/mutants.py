@@ -6,6 +6,7 @@ from mutants.borders import BORDERS
 from mutants.changes import CHANGES
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
+from mutants.face import FACE
 from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
 from mutants.passes import PASSES
@@ -23,7 +24,7 @@ MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
     *(*CONTROL, *BORDERS, *PLANS),
-    *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED),
+    *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
 ]
 
 EQUIVALENT = {

@@ -58,6 +58,10 @@ class Ledger:
         self._thread: int | None = None
         self._several_threads = False
         self._has_compiled_records = False
+        self.has_unread = False
+        """Whether a tap read nothing since a strength was 0."""
+        self.has_transformed = False
+        """Whether a record may belong to a transform of `torch.func`."""
 
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Add the records of one tap."""
@@ -70,9 +74,14 @@ class Ledger:
         else:
             self._record_outside(records)
 
+    def skip(self, records: Sequence[Unread]) -> None:
+        """Add the records of one tap that read nothing."""
+        self.has_unread = True
+        self.record(records)
+
     def hold(self, records: Sequence[AnyRecord]) -> None:
         """Add the records of one tap in compiled code; their `backward_id` tells their thread."""
-        self._has_compiled_records = True
+        self._has_compiled_records = self.has_transformed = True
         if self._running is not None:
             self._running.extend(records)
         else:
@@ -116,40 +125,33 @@ class Ledger:
         if self._depth == 0 and self._nested:
             self._nested, self._called_itself = False, True
 
-    def take(self) -> list[AnyRecord]:
-        """Return the records and clear the ledger."""
-        records = list(self.records())
-        self.clear()
-        return records
-
     def clear(self) -> None:
         """Drop all records and flags, as after a collection."""
         self._forwards, self._outside = [], {}
         self._running, self.backward_id = None, None
         self._dropped, self._called_itself, self._depth = False, False, 0
         self._thread, self._several_threads, self._has_compiled_records = None, False, False
+        self.has_unread, self.has_transformed = False, False
         self.reentrant = None
 
-    def records(self) -> Iterator[AnyRecord]:
-        """Yield the records of forwards, without those that a checkpoint recomputed."""
-        in_backward: dict[int, bool] = {}  # the records of one forward share one tensor
-        for record in itertools.chain(*self._forwards, *self._outside.values()):
-            backward = record.backward_id if isinstance(record, Record) else None
-            if backward is not None:
-                if id(backward) not in in_backward:
-                    in_backward[id(backward)] = backward.item() >= 0
-                if in_backward[id(backward)]:
-                    continue
-            yield record
+    def records(self) -> list[AnyRecord]:
+        """Return the records of forwards, without those that a checkpoint recomputed."""
+        records = list(itertools.chain(*self._forwards, *self._outside.values()))
+        return list(_first_run(records)) if self._has_compiled_records else records
 
-    def check_complete(self) -> None:
-        """Raise unless the ledger has the records of all forwards, each complete.
+    def check_complete(self) -> list[AnyRecord]:
+        """Return the records; raise unless they are those of all forwards, each complete.
 
         Raises:
             CollectionError: several threads recorded, a forward has not ended, records were
                 dropped, or there are none. The ledger is cleared, so the next forward starts anew.
         """
-        if self._is_of_several_threads():
+        here = get_ident()
+        if (
+            self._several_threads
+            or self._thread not in (None, here)
+            or (self._has_compiled_records and self._is_compiled_elsewhere(here))
+        ):
             self.clear()
             raise CollectionError(
                 "training forwards of several threads were recorded, or those of another thread "
@@ -175,7 +177,8 @@ class Ledger:
                 f"more than {self.max_uncollected} forwards were not collected, and this penalty "
                 f"would miss those that were dropped; the next forward starts afresh"
             )
-        if not self._forwards and not any(self.records()):
+        records = self.records()
+        if not (records or self._forwards):
             if self.reentrant is not None:
                 raise self.reentrant
             raise CollectionError(
@@ -183,6 +186,7 @@ class Ledger:
                 "enabled; call penalty() once after each forward in model.train(), and "
                 "attach Regularization before the model is first compiled" + self._hint()
             )
+        return records
 
     def check_alive(self, records: Iterable[AnyRecord]) -> None:
         """Raise if a record was made in a transform of `torch.func` that has ended.
@@ -200,13 +204,8 @@ class Ledger:
                     f"to count"
                 )
 
-    def _is_of_several_threads(self) -> bool:
-        """Return whether a record was made by another thread than the caller."""
-        here = get_ident()
-        if self._several_threads or self._thread not in (None, here):
-            return True
-        if not self._has_compiled_records:
-            return False
+    def _is_compiled_elsewhere(self, here: int) -> bool:
+        """Return whether compiled code made a record in another thread than `here`."""
         running = [] if self._running is None else self._running
         for record in itertools.chain(running, *self._forwards, *self._outside.values()):
             # a negative id is the negated id of the thread of a forward
@@ -235,3 +234,16 @@ class Ledger:
                 f"penalty under torch.no_grad(), or raise Regularization(..., max_uncollected=)",
                 stacklevel=2,
             )
+
+
+def _first_run(records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
+    """Yield the records that compiled code did not make in a backward pass."""
+    in_backward: dict[int, bool] = {}  # the records of one forward share one tensor
+    for record in records:
+        backward = record.backward_id if isinstance(record, Record) else None
+        if backward is not None:
+            if id(backward) not in in_backward:
+                in_backward[id(backward)] = backward.item() >= 0
+            if in_backward[id(backward)]:
+                continue
+        yield record

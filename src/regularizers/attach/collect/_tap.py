@@ -25,6 +25,7 @@ from regularizers.modules import (
     current_pass,
     is_first_reentrant_pass,
     is_recording,
+    is_transformed,
     replace_in,
 )
 from regularizers.penalties import is_elementwise
@@ -66,7 +67,7 @@ class Collecting(Tap):
             self._refuse_first_reentrant_pass(module)
             return None
         if not torch.compiler.is_compiling() and self._is_off():
-            self._ledger.record(self._unread)
+            self._ledger.skip(self._unread)
             return None
         before = self._state_before(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
@@ -94,6 +95,7 @@ class Collecting(Tap):
                 within = backward_id(records[0].statistic.detach())
             self._ledger.hold([record._replace(backward_id=within) for record in records])
             return
+        self._ledger.has_transformed = self._ledger.has_transformed or is_transformed()
         match current_pass():
             case Pass.FORWARD:
                 self._ledger.record(records)
