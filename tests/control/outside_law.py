@@ -17,8 +17,8 @@ class Multiplicative(rz.Law):
         return {"strength": initial}
 
     def update(self, state, measured, wanted, scale):
-        above = measured > wanted
-        strength = state["strength"] * torch.where(above, self.factor, 1 / self.factor)
+        now = state["strength"]
+        strength = torch.where(measured > wanted, now * self.factor, now / self.factor)
         # above the scale the penalty outweighs the loss; NaN where none was seen
         strength = torch.where(strength > scale, scale, strength)
         return {"strength": strength}, strength

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from regularizers.monitor._report import Row, general_notes
+from regularizers.monitor._report import ReportRow, general_notes
 from regularizers.monitor.metrics import Metric, PairMetric, Samples, Seen, Streaming, named
 
 
-class Reading:
+class SiteMetrics:
     """The metrics of one site or pair, by the name of their class; of two alike `#2` is next."""
 
     def __init__(self, name: str, metrics: Sequence[Streaming], *, is_pair: bool = False) -> None:
@@ -50,14 +50,14 @@ class Reading:
                 numbers[f"{self.name}/{key}#{again}" if again else f"{self.name}/{key}"] = value
         return numbers
 
-    def row(self) -> Row:
+    def row(self) -> ReportRow:
         """Return what the report shows."""
         values = {}
         for label, metric in self.metrics.items():
             key, value = next(iter(metric.as_dict().items()))
             again = label.partition("#")[2]
             values[f"{key}#{again}" if again else key] = value
-        return Row(self.name, self.is_pair, self.seen.value(), self.seen.units(), values)
+        return ReportRow(self.name, self.is_pair, self.seen.value(), self.seen.units(), values)
 
     def notes(self, when: str) -> Iterator[str]:
         """Yield what is wrong, a line each; `when` says which forwards were read."""
@@ -67,9 +67,9 @@ class Reading:
             if note is not None:
                 yield f"{self.name}: {note}"
 
-    def remade(self, metrics: Sequence[Streaming]) -> Reading:
+    def remade(self, metrics: Sequence[Streaming]) -> SiteMetrics:
         """Return a reading of other metrics like those that `every` yields."""
-        made = Reading(self.name, (), is_pair=self.is_pair)
+        made = SiteMetrics(self.name, (), is_pair=self.is_pair)
         assert isinstance(metrics[0], Seen)
         made.seen = metrics[0]
         made.metrics = dict(zip(self.metrics, metrics[1:], strict=True))
