@@ -15,6 +15,10 @@ def own(name: str) -> str:
     return attach(f"own_targets::{name}")
 
 
+def metric(name: str) -> str:
+    return f"tests/monitor/test_own_metrics.py::test_{name}"
+
+
 def regime(name: str) -> str:
     return attach(f"target_regimes::{name}")
 
@@ -163,6 +167,34 @@ CONTROL = [
         "target.measure(frame.select(wide), Batch(frame))",
         "target.measure(wide, Batch(frame))",
         (own("what_is_masked_is_not_measured"),),
+    ),
+    Mutant(
+        "a metric's counts divide in single precision",
+        "monitor/metrics/_streaming.py",
+        "    return (x.cpu() if widest(x.device) != torch.float64 else x).to(torch.float64)\n",
+        "    return x\n",
+        (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
+    ),
+    Mutant(
+        "a metric's sums are kept as they come",
+        "monitor/metrics/_streaming.py",
+        "return x.to(widest(x.device) if x.dtype.is_floating_point else torch.int64)",
+        "return x",
+        (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
+    ),
+    Mutant(
+        "metrics of other settings merge",
+        "monitor/metrics/_streaming.py",
+        "or _settings(other) != _settings(self)",
+        "or repr(other) != repr(self)",
+        (metric("a_metric_may_be_a_plain_class"),),
+    ),
+    Mutant(
+        "a metric's zeros count where a mask leaves out",
+        "monitor/metrics/_samples.py",
+        "return y if self.valid is None else torch.where(self.valid, y, torch.zeros_like(y))",
+        "return y.nan_to_num() if y.is_floating_point() else y",
+        (metric("what_is_selected_is_what_counts"),),
     ),
     Mutant(
         "a schedule is not checked at its step",

@@ -59,7 +59,7 @@ class Law(ABC):
             initial: the target's `initial`, a strength.
 
         Returns:
-            Numbers by name, of 0 dimensions. The names stay the same in every state.
+            Tensors of 0 dimensions or plain numbers, by name. The names stay the same ever after.
         """
 
     @abstractmethod
@@ -71,8 +71,10 @@ class Law(ABC):
         It is called only after a step in which something finite was measured.
 
         Args:
-            state: what `init` or the last `update` returned, as tensors of float64.
-            measured: what the target measured in this step.
+            state: what `init` or the last `update` returned. What `init` returned as a tensor
+                is a tensor of float64 ever after, what it returned as a number a float.
+            measured: what the target measured in this step; as all arguments a tensor of float64
+                and 0 dimensions.
             wanted: what it is to be, above 0.
             scale: the strength at which the penalty's gradient would have had the norm of the
                 loss's, at the output of the site. NaN where one of the two did not reach it.

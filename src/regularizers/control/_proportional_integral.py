@@ -53,7 +53,7 @@ class ProportionalIntegral(Law):
 
     def init(self, initial: Scalar) -> State:
         return {
-            "initial": initial,
+            "initial": float(initial),
             "integral": 0.0,
             "looked_on": 0.0,
             "measured_total": 0.0,
@@ -109,7 +109,9 @@ def _averages(now: State) -> tuple[Average, Average]:
 
 def _scale_of(state: State) -> float | None:
     """Return the average of the scale; None while the law looks on."""
-    return None if float(state["looked_on"]) < _LOOKING_ON else _averages(state)[1].mean
+    if float(state["looked_on"]) < _LOOKING_ON:
+        return None
+    return float(state["scale_total"]) / float(state["scale_weight"])
 
 
 def _error(ratio: float) -> float:

@@ -1,20 +1,24 @@
-"""What a law returned, as plain numbers, if that is what it is."""
+"""What a law returned, if it is a state and a strength."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 from regularizers.modules import describe
 from regularizers.penalties.strength import is_factor
 
+Numbers: TypeAlias = dict[str, float | Tensor]
+"""A law's state: each number a float or a 0-dimensional tensor of float64, as `init` gave it."""
 
-def check_state(state: object, where: str) -> dict[str, float]:
-    """Return the numbers of a law's state; `where` is for errors.
+
+def check_state(state: object, where: str) -> Numbers:
+    """Return the first state of a law; `where` is for errors.
 
     Raises:
         ConfigurationError: it holds something else than numbers by name.
@@ -24,20 +28,17 @@ def check_state(state: object, where: str) -> dict[str, float]:
             f"{where}: expected a state, numbers by name such as {{'integral': 0.0}}, got "
             f"{describe(state)}"
         )
-    numbers = {name: _number(value) for name, value in state.items()}
-    for name, number in numbers.items():
-        if number is None:
+    for name, value in state.items():
+        if not is_number(value):
             raise ConfigurationError(
                 f"{where}: expected a state of real numbers or tensors of 0 dimensions, got "
-                f"{describe(state[name])} for {name!r}"
+                f"{describe(value)} for {name!r}"
             )
-    return {name: number for name, number in numbers.items() if number is not None}
+    return {name: alike(value, value) for name, value in state.items()}
 
 
-def check_update(
-    returned: object, names: Iterable[str], where: str
-) -> tuple[dict[str, float], float]:
-    """Return the state and the strength that a law returned after a step.
+def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers, float]:
+    """Return the state and the strength that a law returned after a step, of state `before`.
 
     Raises:
         ConfigurationError: no pair, or a state of other names.
@@ -49,27 +50,34 @@ def check_update(
             f"{describe(returned)}"
         )
     state = check_state(returned[0], where)
-    if state.keys() != set(names):
+    if state.keys() != before.keys():
         raise ConfigurationError(
-            f"{where}: expected a state of the names that init gave it, {list(names)}, got "
+            f"{where}: expected a state of the names that init gave it, {list(before)}, got "
             f"{list(state)}"
         )
-    strength = _number(returned[1])
-    if strength is None:
+    if not is_number(returned[1]):
         raise StrengthTypeError(
             f"{where}: expected a strength that is a number or a tensor of 0 dimensions, got "
             f"{describe(returned[1])}"
         )
+    strength = float(returned[1])
     if not (math.isfinite(strength) and strength >= 0):
         raise StrengthError(
             f"{where}: expected a strength that is finite and not negative, got {strength!r}; clip "
             f"it in the law"
         )
-    return state, strength
+    return {name: alike(state[name], number) for name, number in before.items()}, strength
 
 
-def _number(value: Any) -> float | None:
-    """Return a real number or a tensor of 0 dimensions as a float; None for anything else."""
+def is_number(value: object) -> bool:
+    """Return whether `value` is a real number, or a tensor that holds one."""
     if isinstance(value, Tensor):
-        return None if value.ndim or value.is_complex() else float(value)
-    return float(value) if is_factor(value) else None
+        return value.ndim == 0 and not value.is_complex()
+    return type(value) is float or is_factor(value)
+
+
+def alike(value: Any, first: float | Tensor) -> float | Tensor:
+    """Return a number as a tensor where `first` is one, and as a float where it is not."""
+    if isinstance(first, Tensor):
+        return torch.as_tensor(value, dtype=torch.float64, device=first.device).detach()
+    return float(value)

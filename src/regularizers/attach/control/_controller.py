@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.attach.control._check_update import check_state, check_update
+from regularizers.attach.control._check_update import Numbers, alike, check_state, check_update
 from regularizers.attach.reading import Gauge
 from regularizers.control import (
     QUIET,
@@ -45,7 +45,7 @@ class Reached(NamedTuple):
 class Update(NamedTuple):
     """Where a step leaves a law, and what it was told."""
 
-    state: dict[str, float]
+    state: Numbers
     strength: float
     measured: float
     scale: float
@@ -56,7 +56,7 @@ class Update(NamedTuple):
 class Restored(NamedTuple):
     """Where a saved controller stood."""
 
-    state: dict[str, float]
+    state: Numbers
     strength: float
     diagnosis: Diagnosis
     sums: Tensor
@@ -73,7 +73,9 @@ class Controller:
         self.gauge = Gauge()
         self._key = key
         self._wanted = check_target(getattr(target, "wanted", None), f"{key}: {target!r}: wanted")
-        self.state = check_state(self.law.init(_scalars(target.initial)[0]), self._law_of("init"))
+        where = f"{key}: {self.law!r}"
+        self._where = f"{where}.update"
+        self.state = check_state(self.law.init(_scalars(target.initial)[0]), f"{where}.init")
 
     def reached(self) -> Reached:
         """Return how far it has come."""
@@ -100,13 +102,11 @@ class Controller:
         scale = self.strength * math.sqrt(loss / penalty) if penalty else math.nan
         if not math.isfinite(measured):  # an overflow: the step says nothing
             return Update(self.state, self.strength, measured, scale, False, False)
-        given = _scalars(*self.state.values(), measured, self._wanted, scale)
-        state = dict(zip(self.state, given, strict=False))
-        after = self.law.update(state, *given[-3:])
-        now, strength = check_update(after, self.state, self._law_of("update"))
-        state = dict(zip(now, _scalars(*now.values()), strict=True))
+        given = _scalars(measured, self._wanted, scale)
+        after = self.law.update(dict(self.state), *given)
+        state, strength = check_update(after, self.state, self._where)
         ends = bool(self.law.at_most(state)), bool(self.law.at_least(state))
-        return Update(now, max(strength, QUIET), measured, scale, *ends)
+        return Update(state, max(strength, QUIET), measured, scale, *ends)
 
     def take(self, update: Update | None) -> str | None:
         """Begin the next step, and return what is to be said, if anything."""
@@ -125,7 +125,7 @@ class Controller:
     def saved(self) -> dict[str, Any]:
         """Return where it stands, as plain numbers."""
         return {
-            "law": dict(self.state),
+            "law": {name: float(number) for name, number in self.state.items()},
             "strength": self.strength,
             "diagnosis": dataclasses.asdict(self.diagnosis),
             "sums": self.gauge.sums(torch.device("cpu")).tolist(),
@@ -136,9 +136,10 @@ class Controller:
         sums = torch.tensor(saved["sums"], dtype=torch.float64)
         if sums.shape != (4,):
             raise ValueError(f"sums: {sums.tolist()}")
-        state = {name: float(number) for name, number in saved["law"].items()}
-        if state.keys() != self.state.keys():
-            raise ValueError(f"law: {list(state)}, and not {list(self.state)}")
+        law = {name: float(number) for name, number in saved["law"].items()}
+        if law.keys() != self.state.keys():
+            raise ValueError(f"law: {list(law)}, and not {list(self.state)}")
+        state = {name: alike(law[name], number) for name, number in self.state.items()}
         strength = check_strength(saved["strength"], self._key)
         return Restored(state, strength, _diagnosis_of(saved["diagnosis"]), sums)
 
@@ -146,9 +147,6 @@ class Controller:
         """Stand where `restored` says."""
         self.state, self.strength, self.diagnosis, sums = restored
         self.gauge.restore(sums)
-
-    def _law_of(self, method: str) -> str:
-        return f"{self._key}: {self.law!r}.{method}"
 
 
 def _scalars(*numbers: float) -> tuple[Tensor, ...]:
