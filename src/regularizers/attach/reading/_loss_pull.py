@@ -15,7 +15,7 @@ from regularizers.attach.reading._ops import note_pull
 from regularizers.control import Batch, Target
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Activation, describe
-from regularizers.penalties import Elementary
+from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Frame, widen
 
 CHANNELS_SECOND = (
@@ -27,7 +27,7 @@ CHANNELS_SECOND = (
 """Modules whose three axes are (batch, channels, length)."""
 
 
-def amount_of(activation: Activation, term: Elementary, site: str) -> Tensor:
+def amount_of(activation: Activation, term: Formula, site: str) -> Tensor:
     """Return the total of what the target of `term` measures, and its count; (2,).
 
     It is measured as a Monitor would: where the module knows its axis of time, each step of each
@@ -64,7 +64,7 @@ def _is_real(x: object) -> bool:
     return isinstance(x, Tensor) and x.ndim == 0 and not x.is_complex()
 
 
-def is_ambiguous(activation: Activation, term: Elementary) -> bool:
+def is_ambiguous(activation: Activation, term: Formula) -> bool:
     """Return whether three axes may as well be (batch, tokens, width), and it matters."""
     if isinstance(term.strength, Target) and not term.strength.is_per_sample:
         return False
