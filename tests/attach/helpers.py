@@ -1,11 +1,13 @@
 """Helpers shared by the tests of attach: a model, an oracle of gradients, access to internals."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
 import regularizers as rz
+from regularizers.control import Average
 
 
 class Net(nn.Module):
@@ -118,3 +120,16 @@ def hook_dicts(model: nn.Module) -> Iterator[dict]:
         yield module._forward_hooks_with_kwargs
         yield module._forward_pre_hooks_with_kwargs
         yield module._backward_hooks
+
+
+def law_of(reg: rz.Regularization, key: str) -> SimpleNamespace:
+    """Return where the default law of a target stands, which is public only as a saved state."""
+    saved = reg.state_dict()["controllers"][key]
+    state = saved["law"]
+    return SimpleNamespace(
+        measured=Average(10, state["measured_total"], state["measured_weight"]),
+        scale=Average(20, state["scale_total"], state["scale_weight"]),
+        strength=saved["strength"],
+        integral=state["integral"],
+        looked_on=state["looked_on"],
+    )

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import regularizers as rz
-from attach.helpers import batch, mlp
+from attach.helpers import batch, law_of, mlp
 from regularizers.errors import (
     ConfigurationError,
     OutputError,
@@ -172,7 +172,7 @@ def test_the_scale_is_where_the_penalty_pulls_as_hard_as_the_loss(penalty, key, 
     reg = rz.Regularization(model, [rz.activity(penalty, where="1")])
     (times * error_of(model, x) + reg.penalty()).backward()
     reg.step()
-    law = reg._control._controllers[f"1/activity/{key}"].law
+    law = law_of(reg, f"1/activity/{key}")
 
     coding = model[:2](x)
     (pull,) = torch.autograd.grad(times * nn.functional.mse_loss(model[2](coding), x), coding)
@@ -190,9 +190,9 @@ def test_of_l1_the_scale_is_samples_times_the_root_mean_square_of_the_pull():
     coding = model[:2](x)
     (pull,) = torch.autograd.grad(nn.functional.mse_loss(model[2](coding), x), coding)
     expected = 32 * pull[coding > 0].square().mean().sqrt().item()
-    controller = reg._control._controllers[KEY]
-    assert controller.law.scale.mean == pytest.approx(expected, rel=1e-6)
-    assert controller.law.measured.mean == (coding > 0).sum().item() / 32
+    law = law_of(reg, KEY)
+    assert law.scale.mean == pytest.approx(expected, rel=1e-6)
+    assert law.measured.mean == (coding > 0).sum().item() / 32
 
 
 def test_the_gradient_is_that_of_the_strength_it_stands_at():
@@ -219,7 +219,7 @@ def test_several_micro_batches_are_one_step():
         ((error_of(parts, part) + several.penalty()) / 3).backward()
     one.step()
     several.step()
-    laws = [reg._control._controllers[KEY].law for reg in (one, several)]
+    laws = [law_of(reg, KEY) for reg in (one, several)]
     assert laws[0].measured.mean == pytest.approx(laws[1].measured.mean, rel=1e-12)
     # each part's gradients are a third of its own mean's, which is as in the whole
     assert laws[0].scale.mean == pytest.approx(laws[1].scale.mean, rel=1e-9)
@@ -237,7 +237,7 @@ def test_masked_elements_are_not_counted():
     (error_of(part, x[:20]) + alone.penalty()).backward()
     masked.step()
     alone.step()
-    assert masked._control._controllers[KEY].law == alone._control._controllers[KEY].law
+    assert law_of(masked, KEY) == law_of(alone, KEY)
 
 
 def test_a_step_without_a_forward_changes_no_strength():
@@ -410,7 +410,7 @@ def test_a_damaged_state_is_refused_whole(damage):
     state, before = reg.state_dict(), reg.state_dict()
     match damage:
         case "law":
-            state["controllers"][KEY]["law"].pop("measured")
+            state["controllers"][KEY]["law"].pop("integral")
             state["controllers"][KEY]["law"]["surprise"] = 1
         case "nan":
             state["strengths"][KEY] = math.nan

@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from attach.helpers import batch
+from attach.helpers import batch, law_of
 from regularizers.errors import RegimeError
 
 KEY = "coding/activity/L1"
@@ -34,10 +34,6 @@ class Coder(nn.Module):
         return self.decoder(checkpoint(self.encode, x, use_reentrant=self.reentrant))
 
 
-def law_of(reg):
-    return reg._control._controllers[KEY].law
-
-
 def trained(model, forward=None, *, delivery="collect", scaler=None, steps=25):
     """Train, and return the law as it stands, with the weights."""
     forward = model if forward is None else forward
@@ -57,7 +53,7 @@ def trained(model, forward=None, *, delivery="collect", scaler=None, steps=25):
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
-    return law_of(reg), [parameter.detach().clone() for parameter in model.parameters()]
+    return law_of(reg, KEY), [parameter.detach().clone() for parameter in model.parameters()]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +96,7 @@ def test_what_a_checkpoint_repeats_counts_once(delivery):
     (loss + reg.penalty() if delivery == "collect" else reg.scale_from(loss)).backward()
     reg.step()
     active = [(model.encoder(y) > 0).sum().item() / 64 for y in (x, x.exp())]
-    assert law_of(reg).measured.mean == sum(active) / 2
+    assert law_of(reg, KEY).measured.mean == sum(active) / 2
     assert active[0] != active[1]
 
 
@@ -123,7 +119,7 @@ def test_a_step_that_the_scaler_skips_is_no_step():
         scaler.step(optimizer)
         scaler.update()
     assert reg._control.steps == 2
-    law = law_of(reg)
+    law = law_of(reg, KEY)
     assert law.looked_on == 1  # in the other step the overflow is still in the sum
     assert 0 < law.scale.mean < 1e3
 
@@ -192,6 +188,6 @@ def test_a_packed_sequence_is_its_valid_steps(delivery):
         loss = (y - 1).square().mean()
         (loss + reg.penalty() if delivery == "collect" else reg.scale_from(loss)).backward()
         reg.step()
-        laws.append(next(iter(reg._control._controllers.values())).law)
+        laws.append(law_of(reg, next(iter(reg.targets()))))
     assert laws[0].measured.mean == pytest.approx(laws[1].measured.mean, rel=1e-6)
     assert laws[0].scale.mean == pytest.approx(laws[1].scale.mean, rel=1e-5)

@@ -5,17 +5,17 @@ import re
 
 import pytest
 
-from regularizers.control._diagnosis import Diagnosis
-from regularizers.control._law import Law
+from regularizers.control import Diagnosis, ProportionalIntegral
 
 
 def said(quantities, scale=1.0, target=10.0):
     """Return what is said along the way, each with its step."""
-    law, diagnosis = Law(target, 0.0), Diagnosis()
-    messages = []
+    law, diagnosis = ProportionalIntegral(), Diagnosis()
+    state, messages = law.init(0.0), []
     for step, quantity in enumerate(quantities):
-        law.update(quantity, scale)
-        if message := diagnosis.look(law, quantity):
+        state, _ = law.update(state, quantity, target, scale)
+        ends = {"at_most": law.at_most(state), "at_least": law.at_least(state)}
+        if message := diagnosis.look(quantity, target, scale, **ends):
             messages.append((step, message))
     return messages
 
@@ -51,3 +51,23 @@ def test_a_site_that_no_gradient_reaches():
     ((step, text),) = said([12.0] * 300, scale=math.nan)
     assert step == 49
     assert "no gradient" in text
+
+
+def test_a_measure_that_is_never_finite():
+    diagnosis = Diagnosis()
+    messages = [
+        diagnosis.look(math.nan, 10.0, 1.0, at_most=False, at_least=False) for _ in range(120)
+    ]
+    assert messages[:49] == [None] * 49
+    assert "for 50 steps in a row what is measured was NaN or infinite" in messages[49]
+    assert messages[50:] == [None] * 70
+    assert math.isnan(diagnosis.measured.mean)  # of no step
+
+
+def test_a_measure_that_is_finite_again_is_no_fault():
+    diagnosis = Diagnosis()
+    for _ in range(4):
+        for measured in [math.inf] * 49 + [10.0]:
+            assert not diagnosis.look(measured, 10.0, 1.0, at_most=False, at_least=False) or (
+                diagnosis.scales < 10
+            )

@@ -5,16 +5,16 @@ import pytest
 from array_api_compat import numpy as xp
 
 import regularizers as rz
-from regularizers.control._targets import Target
+from regularizers.control import Batch
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 from regularizers.penalties.arrays._frame import Frame
 
 X = np.array([[0.0, 3.0, -4.0], [0.0, 0.0, 1.0]])
 
 
-def amount(target: Target, x=X, mask=None, batch_axis=0):
+def amount(target: rz.Target, x=X, mask=None, batch_axis=0):
     frame = Frame(xp, x.shape, x.dtype, "sum", batch_axis, mask)
-    total, count = target.measure(frame.select(x), frame)
+    total, count = target.measure(frame.select(x), Batch(frame))
     return float(total), float(count)
 
 

@@ -40,7 +40,7 @@ def test_counts_beyond_what_float32_can_count():
     ones = torch.ones(1, dtype=torch.bfloat16).expand(2**22, 1)
     for _ in range(5):
         active.update(ones)
-    assert active._state["active"].item() == 5 * 2**22
+    assert active.sums["active"].item() == 5 * 2**22
     assert active.value() == 1
 
 

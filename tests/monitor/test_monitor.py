@@ -335,7 +335,7 @@ def test_a_forward_that_raises_does_not_disturb_the_next():
     with pytest.raises(ZeroDivisionError):
         model(batches()[0])
     handle.remove()
-    assert monitor._watch._sinks[-1]._pair._held == {}
+    assert monitor._observer._sinks[-1]._pair._held == {}
 
 
 def test_its_text_names_the_sites():

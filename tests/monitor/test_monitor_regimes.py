@@ -109,7 +109,7 @@ def test_within_torch_func_grad_the_values_are_read():
         torch.testing.assert_close(gradients["encoder.weight"], by_hand)
     assert monitor.as_dict() == plainly()
     for metric in monitor["act"].values():
-        for tensor in metric._state.values():
+        for tensor in metric.sums.values():
             assert not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 

@@ -200,7 +200,7 @@ def test_numbers_for_a_log_are_floats(metric):
 def test_nothing_is_kept_of_a_graph_or_a_batch(metric):
     x, metric = sparse(20, 7).requires_grad_(), metric.fresh()
     update(metric, x)
-    for tensor in metric._state.values():
+    for tensor in metric.sums.values():
         assert not tensor.requires_grad
         assert tensor.numel() <= 7
         assert tensor.dtype in (torch.int64, torch.float64)

@@ -11,6 +11,14 @@ def reached(name: str) -> str:
     return attach(f"control::{name}")
 
 
+def own(name: str) -> str:
+    return attach(f"own_targets::{name}")
+
+
+def metric(name: str) -> str:
+    return f"tests/monitor/test_own_metrics.py::test_{name}"
+
+
 def regime(name: str) -> str:
     return attach(f"target_regimes::{name}")
 
@@ -21,45 +29,45 @@ SCALE = reached("of_l1_the_scale_is_samples_times_the_root_mean_square_of_the_pu
 CONTROL = [
     Mutant(
         "the integral winds up",
-        "control/_law.py",
-        "min(self.integral + _INTEGRAL * e, math.log(s))",
-        "self.integral + _INTEGRAL * e",
+        "control/_proportional_integral.py",
+        "min(integral + self.integral * e, most)",
+        "integral + self.integral * e",
         (law("it_does_not_wind_up_where_no_strength_is_enough"),),
     ),
     Mutant(
         "the integral winds down",
-        "control/_law.py",
-        "            self.integral = max(self.integral, math.log(_LEAST * s))\n",
+        "control/_proportional_integral.py",
+        "                integral = max(integral, math.log(_LEAST * s.mean))\n",
         "",
         (law("it_does_not_wind_down_where_there_is_too_little_without_a_penalty"),),
     ),
     Mutant(
         "the strength has no upper end",
-        "control/_law.py",
-        "math.exp(min(self.integral + _PROPORTIONAL * e, math.log(s)))",
-        "math.exp(self.integral + _PROPORTIONAL * e)",
+        "control/_proportional_integral.py",
+        "math.exp(min(integral + self.proportional * e, most))",
+        "math.exp(integral + self.proportional * e)",
         (FORMULAS,),
     ),
     Mutant(
         "the first strength is not brought to the scale",
-        "control/_law.py",
-        "math.log(min(max(self.initial, _FIRST[0] * s), _FIRST[1] * s))",
-        "math.log(max(self.initial, 1e-9))",
+        "control/_proportional_integral.py",
+        "math.log(first)",
+        'math.log(max(now["initial"], 1e-9))',
         (law("it_begins_between_a_twentieth_and_a_fifth_of_the_scale"),),
     ),
     Mutant(
         "the integral falls while nothing is active",
-        "control/_law.py",
-        "elif alive:",
+        "control/_proportional_integral.py",
+        "elif measured > 0:",
         "else:",
         (law("where_nothing_is_active_the_integral_stands"),),
     ),
     Mutant(
         "an overflow is averaged in",
-        "control/_law.py",
-        "        if not math.isfinite(measured):\n            return\n",
-        "",
-        (law("what_is_not_finite_says_nothing"),),
+        "attach/control/_controller.py",
+        "if not math.isfinite(measured):",
+        "if False:",
+        (own("a_measure_that_is_not_finite_leaves_the_strength"),),
     ),
     Mutant(
         "an average is not corrected for its beginning",
@@ -79,7 +87,7 @@ CONTROL = [
     Mutant(
         "the strength of the penalty's pull is not taken out",
         "attach/control/_controller.py",
-        "self.law.strength * math.sqrt(loss / penalty)",
+        "self.strength * math.sqrt(loss / penalty)",
         "math.sqrt(loss / penalty)",
         (SCALE,),
     ),
@@ -131,6 +139,62 @@ CONTROL = [
         "            dist.all_reduce(sums, group=group)\n",
         "            pass\n",
         ("tests/distributed/test_targets.py",),
+    ),
+    Mutant(
+        "a law's strength is not checked",
+        "attach/control/_check_update.py",
+        "if not (math.isfinite(strength) and strength >= 0):",
+        "if False:",
+        (own("a_strength_that_is_none_names_the_site_and_changes_nothing"),),
+    ),
+    Mutant(
+        "a law turns its penalty off, which is then measured no more",
+        "attach/control/_controller.py",
+        "max(strength, QUIET)",
+        "strength",
+        (own("a_strength_of_0_is_still_measured"),),
+    ),
+    Mutant(
+        "a law is given the state of the step before last",
+        "attach/control/_controller.py",
+        "self.state, self.strength = update.state, update.strength",
+        "self.strength = update.strength",
+        (own("a_law_returns_a_number_or_a_tensor"),),
+    ),
+    Mutant(
+        "a target is measured where a mask leaves out",
+        "attach/reading/_loss_pull.py",
+        "target.measure(frame.select(wide), Batch(frame))",
+        "target.measure(wide, Batch(frame))",
+        (own("what_is_masked_is_not_measured"),),
+    ),
+    Mutant(
+        "a metric's counts divide in single precision",
+        "monitor/metrics/_streaming.py",
+        "    return (x.cpu() if widest(x.device) != torch.float64 else x).to(torch.float64)\n",
+        "    return x\n",
+        (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
+    ),
+    Mutant(
+        "a metric's sums are kept as they come",
+        "monitor/metrics/_streaming.py",
+        "return x.to(widest(x.device) if x.dtype.is_floating_point else torch.int64)",
+        "return x",
+        (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
+    ),
+    Mutant(
+        "metrics of other settings merge",
+        "monitor/metrics/_streaming.py",
+        "or _settings(other) != _settings(self)",
+        "or repr(other) != repr(self)",
+        (metric("a_metric_may_be_a_plain_class"),),
+    ),
+    Mutant(
+        "a metric's zeros count where a mask leaves out",
+        "monitor/metrics/_samples.py",
+        "return y if self.valid is None else torch.where(self.valid, y, torch.zeros_like(y))",
+        "return y.nan_to_num() if y.is_floating_point() else y",
+        (metric("what_is_selected_is_what_counts"),),
     ),
     Mutant(
         "a schedule is not checked at its step",

@@ -5,24 +5,37 @@ is known to the Regularization alone.
 """
 
 from regularizers.control._average import Average
+from regularizers.control._batch import Batch
 from regularizers.control._diagnosis import Diagnosis
-from regularizers.control._law import QUIET, Law
+from regularizers.control._law import QUIET, Law, Scalar, State
+from regularizers.control._proportional_integral import ProportionalIntegral
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
 from regularizers.control._steps import at_step
-from regularizers.control._targets import Target, TargetActive, TargetMean, TargetNorm
+from regularizers.control._targets import (
+    Target,
+    TargetActive,
+    TargetMean,
+    TargetNorm,
+    check_target,
+)
 
 __all__ = [
     "QUIET",
     "Average",
+    "Batch",
     "Constant",
     "Cosine",
     "Diagnosis",
     "Law",
     "LinearWarmup",
     "Piecewise",
+    "ProportionalIntegral",
+    "Scalar",
+    "State",
     "Target",
     "TargetActive",
     "TargetMean",
     "TargetNorm",
     "at_step",
+    "check_target",
 ]

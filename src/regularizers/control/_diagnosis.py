@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from regularizers.control._average import Average
-from regularizers.control._law import Law
 
 _PATIENCE = 50
+_SEEN = 10
 _MISSED = 0.02
 _NEARER = 0.01
 _OPPOSED = -0.5
@@ -17,8 +17,13 @@ _AMPLITUDE = 0.05
 
 @dataclass
 class Diagnosis:
-    """Looks at a law after each step, and says each thing once."""
+    """Looks at what a law does after each step, and says each thing once."""
 
+    measured: Average = field(default_factory=lambda: Average(10))
+    scales: int = 0
+    """Steps in which a scale was seen."""
+    lost: int = 0
+    """Steps in a row in which what was measured was not finite."""
     nearest: float = math.inf
     """The least distance from the target since the strength came to the end where it stands."""
     stuck: int = 0
@@ -30,22 +35,41 @@ class Diagnosis:
     steps: int = 0
     said: list[str] = field(default_factory=list)
 
-    def look(self, law: Law, measured: float) -> str | None:
-        """Return what is to be said after a step in which `measured` was measured, if anything."""
+    def look(
+        self, measured: float, wanted: float, scale: float, *, at_most: bool, at_least: bool
+    ) -> str | None:
+        """Return what is to be said after a step, if anything.
+
+        Args:
+            measured: what was measured in it.
+            wanted: what it is to be.
+            scale: what the law was told of it.
+            at_most: whether the law can do no more.
+            at_least: whether it can do no less.
+        """
         self.steps += 1
-        if law.integral is None:
-            return self._once("unseen", _UNSEEN, law) if self.steps >= _PATIENCE else None
-        off = law.measured.mean / law.target - 1
-        above, below = law.at_most and off > _MISSED, law.at_least and off < -_MISSED
+        if not math.isfinite(measured):
+            self.lost += 1
+            lost = self.lost >= _PATIENCE
+            return self._once("not finite", _NOT_FINITE, wanted) if lost else None
+        self.lost = 0
+        self.measured.add(measured)
+        self.scales += 0 < scale < math.inf
+        if self.scales < _SEEN:
+            unseen = self.steps >= _PATIENCE
+            return self._once("unseen", _UNSEEN, wanted) if unseen else None
+        off = self.measured.mean / wanted - 1
+        above, below = at_most and off > _MISSED, at_least and off < -_MISSED
         self._wait(abs(off), at_an_end=above or below)
-        deviation = measured / law.target - 1
+        deviation = measured / wanted - 1
         self.together.add(deviation * self.previous)
         self.square.add(deviation * deviation)
         self.previous = deviation
         if self.stuck >= _PATIENCE:
-            return self._once(*(("at most", _AT_MOST) if above else ("at least", _AT_LEAST)), law)
+            what = ("at most", _AT_MOST) if above else ("at least", _AT_LEAST)
+            return self._once(*what, wanted)
         if self.steps >= 2 * _PATIENCE and self._swings:
-            return self._once("swings", _SWINGS, law)
+            return self._once("swings", _SWINGS, wanted)
         return None
 
     def _wait(self, off: float, *, at_an_end: bool) -> None:
@@ -63,14 +87,11 @@ class Diagnosis:
         opposed = self.together.mean < _OPPOSED * self.square.mean
         return opposed and self.square.mean > _AMPLITUDE**2
 
-    def _once(self, what: str, message: str, law: Law) -> str | None:
+    def _once(self, what: str, message: str, wanted: float) -> str | None:
         if what in self.said:
             return None
         self.said.append(what)
-        return message.format(
-            measured=f"{law.measured.mean:.4g}",
-            target=f"{law.target:.4g}",
-        )
+        return message.format(measured=f"{self.measured.mean:.4g}", target=f"{wanted:.4g}")
 
 
 _AT_MOST = (
@@ -92,4 +113,8 @@ _UNSEEN = (
     "for 50 steps no gradient of both the loss and the penalty has reached this site, and without "
     "it no strength is found. Is the loss a function of it, is what comes before it trained, are "
     "all its units dead, or is penalty() left out of the loss"
+)
+_NOT_FINITE = (
+    "for 50 steps in a row what is measured was NaN or infinite, and the strength stands still. Is "
+    "the output finite, and what the target measures of it"
 )

@@ -1,92 +1,102 @@
-"""The control law: from what was measured in a step to the strength of the next."""
+"""The base of control laws: from what a step measured to the strength of the next."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from regularizers.control._average import Average
+from regularizers.penalties.arrays import Array, call_of
+
+Scalar: TypeAlias = Array
+"""A 0-dimensional array of float64. A law is given tensors, and may return plain numbers."""
+
+State: TypeAlias = Mapping[str, Scalar]
+"""What a law remembers between steps, by name."""
 
 QUIET = 1e-20
-"""The strength while the law looks on: too weak to matter, enough for its pull to be measured."""
-
-_LOOKING_ON = 10
-_INTEGRAL = 0.1
-_PROPORTIONAL = 2.0
-_LARGEST_ERROR = 1.0
-_SOFTENING = 0.01
-_FIRST = (0.05, 0.2)  # times the scale
-_LEAST = 1e-6  # times the scale
+"""The least strength of a target: too weak to matter, enough for its gradient to be measured."""
 
 
-@dataclass
-class Law:
-    r"""Drives a measured quantity to a target by the strength of the penalty that pulls it down.
+class Law(ABC):
+    r"""How a target finds its strength: `TargetActive(10, law=MyLaw())`.
 
-    The scale is the strength at which the penalty pulls as much as the loss does. With a the
-    moving average of the quantity over 10 steps, s that of the scale over 20, and T the target,
+    A law is settings and two pure functions: the state it begins with, and
 
-    .. math:: e = \mathrm{clip}\left(\log\frac{a + 0.01\,T}{1.01\,T}, -1, 1\right), \qquad
-        L \leftarrow \mathrm{clip}(L + 0.1\,e,\; \log 10^{-6} s,\; \log s), \qquad
-        \lambda = e^{\min(L + 2e,\; \log s)}
+    .. math:: (\text{state}, \lambda) \leftarrow
+        \text{update}(\text{state}, \text{measured}, \text{wanted}, \text{scale})
 
-    It looks on for ten steps, and begins at `initial`, brought between a twentieth and a fifth
-    of the scale. No equilibrium lies above the scale, where the integral stops.
+    after each step of the optimizer. The Regularization keeps the state, saves it in
+    `state_dict()` as plain numbers, and restores it. Before the first step the strength is 1e-20,
+    which is the least there is: a gradient of the penalty is then still measured.
 
-    Args:
-        target: T, above 0.
-        initial: where L begins, as a strength; not negative.
+    Write a law as a frozen dataclass, so that its `repr` states its settings: a saved state is
+    loaded only into the same law.
+
+    Example:
+        >>> import dataclasses
+        >>> import regularizers as rz
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Integral(rz.Law):
+        ...     gain: float = 0.1
+        ...
+        ...     def init(self, initial):
+        ...         return {"log": initial.log()}
+        ...
+        ...     def update(self, state, measured, wanted, scale):
+        ...         log = state["log"] + self.gain * (measured / wanted - 1)
+        ...         return {"log": log}, log.exp()
+        >>> rz.L1(rz.TargetActive(10, law=Integral(0.2)))
+        L1(TargetActive(10.0, law=Integral(gain=0.2)))
     """
 
-    target: float
-    initial: float
-    strength: float = QUIET
-    """λ."""
-    integral: float | None = None
-    """L, once the law has begun."""
-    measured: Average = field(default_factory=lambda: Average(10))
-    scale: Average = field(default_factory=lambda: Average(20))
-    looked_on: int = 0
-
-    @property
-    def at_most(self) -> bool:
-        """Whether the integral stands at the largest strength that can have an equilibrium."""
-        return self.integral is not None and self.integral >= math.log(self.scale.mean)
-
-    @property
-    def at_least(self) -> bool:
-        """Whether the integral stands where the penalty is as good as none."""
-        return self.integral is not None and self.integral <= math.log(_LEAST * self.scale.mean)
-
-    @property
-    def error(self) -> float:
-        """e: the logarithm of what is measured over what is wanted, softened and clipped."""
-        ratio = (self.measured.mean / self.target + _SOFTENING) / (1 + _SOFTENING)
-        return min(max(math.log(ratio), -_LARGEST_ERROR), _LARGEST_ERROR)
-
-    def update(self, measured: float, scale: float) -> None:
-        """Take what one step measured, and set the strength of the next.
+    @abstractmethod
+    def init(self, initial: Scalar) -> State:
+        """Return the state before the first step.
 
         Args:
-            measured: the quantity, in the units of the target. If it is not finite, the step says
-                nothing.
-            scale: the strength at which the penalty would have pulled as much as the loss did. If
-                it is not finite or not above 0, the last steps' stands.
-        """
-        if not math.isfinite(measured):
-            return
-        self.measured.add(measured)
-        if 0 < scale < math.inf:
-            self.scale.add(scale)
-            self.looked_on += 1
-        if self.looked_on >= _LOOKING_ON:
-            self._control(alive=measured > 0)
+            initial: the target's `initial`, a strength.
 
-    def _control(self, *, alive: bool) -> None:
-        s, e = self.scale.mean, self.error
-        if self.integral is None:
-            self.integral = math.log(min(max(self.initial, _FIRST[0] * s), _FIRST[1] * s))
-        elif alive:  # where nothing is active, nothing says by how much to let go
-            self.integral = min(self.integral + _INTEGRAL * e, math.log(s))
-            self.integral = max(self.integral, math.log(_LEAST * s))
-        self.strength = math.exp(min(self.integral + _PROPORTIONAL * e, math.log(s)))
+        Returns:
+            Tensors of 0 dimensions or plain numbers, by name. The names stay the same ever after.
+        """
+
+    @abstractmethod
+    def update(
+        self, state: State, measured: Scalar, wanted: Scalar, scale: Scalar
+    ) -> tuple[State, Scalar]:
+        """Return the state after a step, and the strength of the next.
+
+        It is called only after a step in which something finite was measured.
+
+        Args:
+            state: what `init` or the last `update` returned. What `init` returned as a tensor
+                is a tensor of float64 ever after, what it returned as a number a float.
+            measured: what the target measured in this step; as all arguments a tensor of float64
+                and 0 dimensions.
+            wanted: what it is to be, above 0.
+            scale: the strength at which the penalty's gradient would have had the norm of the
+                loss's, at the output of the site. NaN where one of the two did not reach it.
+
+        Returns:
+            The new state, and a strength that is finite and not negative.
+        """
+
+    def at_most(self, state: State) -> Scalar:
+        """Return whether the law knows that no larger strength can help; False by default.
+
+        The Regularization warns where it stays so and the target comes no nearer.
+        """
+        return False
+
+    def at_least(self, state: State) -> Scalar:
+        """Return whether the strength is as good as none; False by default. As `at_most`."""
+        return False
+
+    def __repr__(self) -> str:
+        is_dataclass: bool = dataclasses.is_dataclass(self)
+        if is_dataclass:
+            return call_of(self)
+        settings = [f"{name}={value!r}" for name, value in vars(self).items()]
+        return f"{type(self).__name__}({', '.join(settings)})"

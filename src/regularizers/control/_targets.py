@@ -6,49 +6,99 @@ import math
 import numbers
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
+from regularizers.control._batch import Batch
+from regularizers.control._law import Law
 from regularizers.errors import ConfigurationError
-from regularizers.penalties.arrays import Array, Frame, call_of
+from regularizers.penalties.arrays import Array, call_of
 from regularizers.penalties.strength import Strength, check_strength
-
-
-class Amount(NamedTuple):
-    """A quantity of one batch: its sum over what it is counted in, and how many those are.
-
-    Of several batches both add up, and the quantity is the ratio.
-    """
-
-    total: Array
-    number: Any
 
 
 @dataclass(frozen=True, repr=False)
 class Target(Strength):
-    """A strength that adapts until what is measured of its site is what is wanted."""
+    """A strength that adapts until what is measured of its site is what is wanted.
+
+    To write one of your own, say as a frozen dataclass what is `wanted`, in which `unit`, and how
+    to `measure` it of an output. Masks, several forwards in a step, several processes, both
+    deliveries and saved states come by themselves.
+
+    Args:
+        initial: the strength to begin with; what it is used for is up to the law.
+        law: how the strength is found. None: `regularizers.control.ProportionalIntegral()`.
+
+    Raises:
+        ConfigurationError: a `law` that is no `Law`.
+        StrengthError, StrengthTypeError: an `initial` that is negative, not finite, or no number.
+
+    Example:
+        >>> import dataclasses
+        >>> import regularizers as rz
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class MeanSquare(rz.Target):
+        ...     wanted: float
+        ...     unit = "mean square"
+        ...
+        ...     def measure(self, x, batch):
+        ...         return batch.xp.sum(x * x), batch.elements
+        >>> rule = rz.activity(rz.L2Squared(MeanSquare(0.5)), where="1")
+    """
 
     initial: float = field(default=1e-3, kw_only=True)
+    law: Law | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "initial", check_strength(self.initial, "initial"))
+        law: object = self.law
+        if not (law is None or isinstance(law, Law)):
+            cure = f"; write {law.__name__}()" if isinstance(law, type) else ""
+            raise ConfigurationError(
+                f"law: expected a regularizers.Law, such as ProportionalIntegral(), got {law!r}"
+                f"{cure}"
+            )
+
+    if TYPE_CHECKING:
+        # a property here would be taken for the default of a field `wanted` of a subclass
+        @property
+        def wanted(self) -> float:
+            """The target, above 0, in the units of what is measured."""
 
     @property
-    @abstractmethod
-    def wanted(self) -> float:
-        """The target, in the units of what is measured."""
-
-    @property
-    @abstractmethod
     def unit(self) -> str:
         """What is measured, in words that follow a number."""
+        return type(self).__name__
+
+    @property
+    def is_per_sample(self) -> bool:
+        """Whether it matters which axes count samples, as it does here; not for a mean."""
+        return True
 
     @abstractmethod
-    def measure(self, x: Array, frame: Frame) -> Amount:
-        """Return the quantity of `x`, in the precision to accumulate in, zeros where masked."""
+    def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
+        """Return a sum and a count, whose ratio is what is measured.
 
-    @abstractmethod
+        Both add up over the forwards of a step and over processes. It does not wait for the
+        device, so that neither is read here.
+
+        Args:
+            x: the output, float32 or wider, and 0 where a mask leaves it out.
+            batch: its axes and numbers of samples and elements, and its functions `batch.xp`. In
+                a Regularization PyTorch's own functions will do.
+
+        Returns:
+            The sum, an array of 0 dimensions; and what it is divided by: `batch.samples`,
+            `batch.elements`, or another array of 0 dimensions. Neither is negative.
+        """
+
     def check(self, units: int, site: str) -> None:
-        """Raise unless a site of so many units can reach the target."""
+        """Raise a `ConfigurationError` if a site of so many units cannot reach the target.
+
+        Nothing is known of it by default.
+
+        Args:
+            units: the number of units of a sample.
+            site: the name of the site, for the message.
+        """
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -75,6 +125,7 @@ class TargetActive(Target):
         fraction: instead of `units`, which share of them, between 0 and 1.
         threshold: θ. 0 counts what is not exactly 0, as after a ReLU.
         initial: the strength to begin with, brought to the scale of the loss.
+        law: how the strength is found, as in `Target`.
 
     Raises:
         ConfigurationError: neither or both of `units` and `fraction`, or one that cannot be; at
@@ -125,10 +176,14 @@ class TargetActive(Target):
     def unit(self) -> str:
         return "of the units active" if self.units is None else "units active"
 
-    def measure(self, x: Array, frame: Frame) -> Amount:
-        xp = frame.xp
-        active = xp.sum(xp.astype(xp.abs(x) > self.threshold, frame.dtype))
-        return Amount(active, frame.elements if self.units is None else frame.samples)
+    @property
+    def is_per_sample(self) -> bool:
+        return self.units is not None
+
+    def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
+        xp = batch.xp
+        active = xp.sum(xp.astype(xp.abs(x) > self.threshold, x.dtype))
+        return active, batch.elements if self.units is None else batch.samples
 
     def check(self, units: int, site: str) -> None:
         if self.units is not None and self.units > units:
@@ -149,6 +204,7 @@ class TargetMean(Target):
     Args:
         mean: what a is to be, above 0.
         initial: the strength to begin with, brought to the scale of the loss.
+        law: how the strength is found, as in `Target`.
 
     Raises:
         ConfigurationError: a mean that is not above 0.
@@ -173,11 +229,12 @@ class TargetMean(Target):
     def unit(self) -> str:
         return "mean activation"
 
-    def measure(self, x: Array, frame: Frame) -> Amount:
-        return Amount(frame.xp.sum(frame.xp.abs(x)), frame.elements)
+    @property
+    def is_per_sample(self) -> bool:
+        return False
 
-    def check(self, units: int, site: str) -> None:
-        """Any mean can be, as far as is known beforehand."""
+    def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
+        return batch.xp.sum(batch.xp.abs(x)), batch.elements
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,6 +246,7 @@ class TargetNorm(Target):
     Args:
         norm: what a is to be, above 0.
         initial: the strength to begin with, brought to the scale of the loss.
+        law: how the strength is found, as in `Target`.
 
     Raises:
         ConfigurationError: a norm that is not above 0.
@@ -213,13 +271,10 @@ class TargetNorm(Target):
     def unit(self) -> str:
         return "norm"
 
-    def measure(self, x: Array, frame: Frame) -> Amount:
-        xp = frame.xp
-        squares = xp.sum(x * x, axis=frame.units) if frame.units else x * x
-        return Amount(xp.sum(xp.sqrt(squares)), frame.samples)
-
-    def check(self, units: int, site: str) -> None:
-        """Any norm can be, as far as is known beforehand."""
+    def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
+        xp, axes = batch.xp, batch.unit_axes
+        squares = xp.sum(x * x, axis=axes) if axes else x * x
+        return xp.sum(xp.sqrt(squares)), batch.samples
 
 
 def check_target(value: object, name: str) -> float:

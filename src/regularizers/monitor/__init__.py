@@ -16,6 +16,7 @@ from regularizers.monitor.metrics import (
     Metric,
     Norm,
     PairMetric,
+    Samples,
     Saturation,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "Norm",
     "PairMetric",
     "Readings",
+    "Samples",
     "Saturation",
     "Source",
     "input_of",

@@ -22,14 +22,14 @@ from regularizers.modules import (
     never_compiled,
 )
 from regularizers.monitor import _compiled_ops as _program
-from regularizers.monitor._observer import Watch
+from regularizers.monitor._observer import MonitorObserver
 from regularizers.monitor._sources import Source
 from regularizers.penalties.arrays import Axes
 
 NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 
-class Tap(Hook):
+class MonitorTap(Hook):
     """The forward hook that reads the input or the output of one module."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Tap(Hook):
         number: int,
         source: Source,
         site: str,
-        watch: Watch,
+        observer: MonitorObserver,
         model: nn.Module,
         batch_axis: Axes | None,
         mask: Mask | None,
@@ -45,7 +45,7 @@ class Tap(Hook):
         self._number = number
         self._source = source
         self._site = site
-        self._watch = watch
+        self._observer = observer
         self._model = weakref.ref(model)
         self._batch_axis = batch_axis
         self._mask = mask
@@ -66,11 +66,11 @@ class Tap(Hook):
         keywords: Mapping[str, Any] = NO_KEYWORDS,
     ) -> None:
         """Read `output`, or the inputs; both stay as they are."""
-        if self._watch.closed or torch.compiler.is_exporting():
+        if self._observer.closed or torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
             read = self._activation(module, inputs, output, keywords)
-            _program.read(self._watch.order, read, self._watch.handle, self._number)
+            _program.read(self._observer.order, read, self._observer.handle, self._number)
         else:
             self._read(module, inputs, output, keywords)
 
@@ -84,8 +84,8 @@ class Tap(Hook):
     ) -> None:
         if not self._checked:
             self._check(module)
-        if self._watch.wants(self._number):
-            self._watch.take(self._number, self._activation(module, inputs, output, keywords))
+        if self._observer.wants(self._number):
+            self._observer.take(self._number, self._activation(module, inputs, output, keywords))
 
     def _activation(
         self,
@@ -122,7 +122,7 @@ class Tap(Hook):
 class WithKeywords(Hook):
     """A hook that is told keyword arguments too."""
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: MonitorTap) -> None:
         self._tap = tap
 
     @never_compiled
@@ -133,11 +133,11 @@ class WithKeywords(Hook):
         self._tap(module, inputs, output, keywords)
 
 
-class Begin(Hook):
+class ForwardBegins(Hook):
     """Pre-hook of the model: a forward begins."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, observer: MonitorObserver) -> None:
+        self._observer = observer
 
     @never_compiled
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -145,16 +145,16 @@ class Begin(Hook):
         if torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
-            _program.begin(self._watch.order, self._watch.handle)
+            _program.begin(self._observer.order, self._observer.handle)
         else:
-            self._watch.begin()
+            self._observer.begin()
 
 
-class End(Hook):
+class ForwardEnds(Hook):
     """Hook of the model that is always called, also if its forward raised."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, observer: MonitorObserver) -> None:
+        self._observer = observer
 
     @never_compiled
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -162,6 +162,6 @@ class End(Hook):
         if torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
-            _program.end(self._watch.order, self._watch.handle)
+            _program.end(self._observer.order, self._observer.handle)
         else:
-            self._watch.end()
+            self._observer.end()

@@ -22,9 +22,9 @@ from regularizers.modules import (
     select_modules,
 )
 from regularizers.monitor._gate import During, Gate
-from regularizers.monitor._hooks import Begin, End, Tap
-from regularizers.monitor._observer import Watch
-from regularizers.monitor._places import Pairs, Place, resolve
+from regularizers.monitor._hooks import ForwardBegins, ForwardEnds, MonitorTap
+from regularizers.monitor._observer import MonitorObserver
+from regularizers.monitor._places import MonitoredPlace, Pairs, resolve
 from regularizers.monitor._readings import Readings
 from regularizers.monitor._report import MonitorReport
 from regularizers.monitor.metrics import Streaming
@@ -96,13 +96,13 @@ class Monitor:
         gate = Gate(model, every, during)
         places, readings = resolve(model, where, metrics, pairs, select)
         self._readings = Readings(readings, str(gate))
-        self._places: Sequence[Place] = places
+        self._places: Sequence[MonitoredPlace] = places
         self._model = model
-        self._watch = Watch(gate, [place.sink for place in places])
+        self._observer = MonitorObserver(gate, [place.sink for place in places])
         self._unusable: str | None = None
         remove_inert_hooks(model)
         self._handles = self._attach(batch_axis, mask)
-        self._detach = weakref.finalize(self, _remove, self._handles, self._watch)
+        self._detach = weakref.finalize(self, _remove, self._handles, self._observer)
         self._detach.atexit = False
 
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
@@ -175,12 +175,12 @@ class Monitor:
         if self._unusable is not None:
             raise CollectionError(f"this Monitor {self._unusable}; make a new one: Monitor(model)")
         meant = self._numbers_of(where)
-        before = self._watch.around
-        self._watch.around = [mask if n in meant else old for n, old in enumerate(before)]
+        before = self._observer.around
+        self._observer.around = [mask if n in meant else old for n, old in enumerate(before)]
         try:
             yield
         finally:
-            self._watch.around = before
+            self._observer.around = before
 
     def detach(self) -> None:
         """Take the hooks away: the model is as it was before. The numbers stay."""
@@ -206,14 +206,15 @@ class Monitor:
         }
 
     def _attach(self, batch_axis: Axes | None, mask: Mask | None) -> list[RemovableHandle]:
+        observer = self._observer
         taps = [
-            Tap(n, place.source, place.sink.site, self._watch, self._model, batch_axis, mask)
+            MonitorTap(n, place.source, place.sink.site, observer, self._model, batch_axis, mask)
             for n, place in enumerate(self._places)
         ]
         return [
-            self._model.register_forward_pre_hook(Begin(self._watch), prepend=True),
+            self._model.register_forward_pre_hook(ForwardBegins(observer), prepend=True),
             *[tap.attach(place.module) for tap, place in zip(taps, self._places, strict=True)],
-            self._model.register_forward_hook(End(self._watch), always_call=True),
+            self._model.register_forward_hook(ForwardEnds(observer), always_call=True),
         ]
 
     def _numbers_of(self, where: Wheres | None) -> set[int]:
@@ -240,7 +241,7 @@ def _check(model: object, mask: object, batch_axis: object) -> None:
     check_batch_axis(batch_axis)
 
 
-def _remove(handles: list[RemovableHandle], watch: Watch) -> None:
+def _remove(handles: list[RemovableHandle], observer: MonitorObserver) -> None:
     for handle in handles:
         handle.remove()
-    watch.closed = True
+    observer.closed = True

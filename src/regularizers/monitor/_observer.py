@@ -14,7 +14,7 @@ from regularizers.monitor._sinks import Sink
 from regularizers.monitor._transforms import outside, unwrapped
 
 
-class Watch:
+class MonitorObserver:
     """Which forward is read, and where the readings go."""
 
     def __init__(self, gate: Gate, sinks: Sequence[Sink]) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from regularizers._keys import Keys, key_of
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Select, Where, Wheres, printable, select_modules
-from regularizers.monitor._reading import Reading
+from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor._sinks import Pair, PairSink, Sink, SiteSink
 from regularizers.monitor._sources import Source, output_of
 from regularizers.monitor.metrics import (
@@ -34,7 +34,7 @@ OF_TWO = (ExplainedVariance(), FractionOfVarianceUnexplained())
 
 
 @dataclass(frozen=True)
-class Place:
+class MonitoredPlace:
     """One input or output of one module, and where it goes."""
 
     module: nn.Module
@@ -48,7 +48,7 @@ def resolve(
     metrics: Iterable[Streaming] | None,
     pairs: Pairs | None,
     select: Select | None,
-) -> tuple[list[Place], list[Reading]]:
+) -> tuple[list[MonitoredPlace], list[SiteMetrics]]:
     """Return the places in `model`, and the readings that are taken there.
 
     Raises:
@@ -60,15 +60,15 @@ def resolve(
             "Monitor: expected a where, such as 'encoder.act', or pairs, got neither"
         )
     of_one, of_two = _checked(metrics, where is not None, bool(pairs))
-    places: list[Place] = []
-    readings: list[Reading] = []
+    places: list[MonitoredPlace] = []
+    readings: list[SiteMetrics] = []
     keys = Keys()
     for name, module in [] if where is None else select_modules(model, where, "Monitor"):
-        reading = Reading(keys.add(key_of(name)), printable(name), of_one)
+        reading = SiteMetrics(keys.add(key_of(name)), printable(name), of_one)
         readings.append(reading)
-        places.append(Place(module, Source("output", module, select), SiteSink(reading)))
+        places.append(MonitoredPlace(module, Source("output", module, select), SiteSink(reading)))
     for name, sides in (pairs or {}).items():
-        reading = Reading(name, name, of_two, is_pair=True)
+        reading = SiteMetrics(name, name, of_two, is_pair=True)
         if name in [known.key for known in readings]:
             raise ConfigurationError(
                 f"pairs[{name!r}]: a site has that name too, and so would its numbers; choose "
@@ -78,7 +78,7 @@ def resolve(
         pair = Pair(reading)
         for source, is_target in zip(_sides(name, sides), (True, False), strict=True):
             _, module = source.module_in(model, name)
-            places.append(Place(module, source, PairSink(pair, is_target=is_target)))
+            places.append(MonitoredPlace(module, source, PairSink(pair, is_target=is_target)))
     return places, readings
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from regularizers._keys import Keys
-from regularizers.monitor._report import Row, general_notes
+from regularizers.monitor._report import ReportRow, general_notes
 from regularizers.monitor.metrics import Metric, PairMetric, Samples, Seen, Streaming, named
 
 
-class Reading:
+class SiteMetrics:
     """The metrics of one site or pair, by the name of their class; the second alike ends in `/2`.
 
     Args:
@@ -56,13 +56,13 @@ class Reading:
             for number, value in metric.as_dict().items()
         }
 
-    def row(self) -> Row:
+    def row(self) -> ReportRow:
         """Return what the report shows."""
         values = {}
         for again, metric in self._numbered():
             number, value = next(iter(metric.as_dict().items()))
             values[f"{number}{again}"] = value
-        return Row(self.name, self.is_pair, self.seen.value(), self.seen.units(), values)
+        return ReportRow(self.name, self.is_pair, self.seen.value(), self.seen.units(), values)
 
     def _numbered(self) -> Iterator[tuple[str, Streaming]]:
         """Yield the metrics, each with what tells its numbers from those of one alike."""
@@ -77,9 +77,9 @@ class Reading:
             if note is not None:
                 yield f"{self.name}: {note}"
 
-    def remade(self, metrics: Sequence[Streaming]) -> Reading:
+    def remade(self, metrics: Sequence[Streaming]) -> SiteMetrics:
         """Return a reading of other metrics like those that `every` yields."""
-        made = Reading(self.key, self.name, (), is_pair=self.is_pair)
+        made = SiteMetrics(self.key, self.name, (), is_pair=self.is_pair)
         assert isinstance(metrics[0], Seen)
         made.seen = metrics[0]
         made.metrics = dict(zip(self.metrics, metrics[1:], strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch.distributed as dist
 
 from regularizers.errors import ConfigurationError, SelectionError
-from regularizers.monitor._reading import Reading
+from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor._report import MonitorReport
 from regularizers.monitor.metrics import Streaming, named, of_every_process
 
@@ -18,7 +18,7 @@ class Readings:
     `readings["coding"]["DeadUnits"]` is one metric of one site.
     """
 
-    def __init__(self, readings: Sequence[Reading], when: str) -> None:
+    def __init__(self, readings: Sequence[SiteMetrics], when: str) -> None:
         self._of = {reading.key: reading for reading in readings}
         self._when = when
 
@@ -99,7 +99,7 @@ class Readings:
         readings = [r.remade([metric.on_cpu() for metric in r.every()]) for r in self._of.values()]
         return Readings(readings, self._when)
 
-    def _with(self, other: Readings) -> list[tuple[str, Reading, Reading]]:
+    def _with(self, other: Readings) -> list[tuple[str, SiteMetrics, SiteMetrics]]:
         """Return the name of each reading, the reading, and that of the same site in `other`."""
         mine, its = _kinds(self), _kinds(other)
         if mine != its:

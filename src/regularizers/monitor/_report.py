@@ -10,7 +10,7 @@ from regularizers._text import table
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One site, or one pair of them, with the first number of each of its metrics."""
 
     site: str
@@ -25,7 +25,7 @@ class Row:
 class MonitorReport:
     """The sites of a monitor with their numbers, and notes on what is wrong."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ReportRow, ...]
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class MonitorReport:
     __repr__ = __str__
 
 
-def general_notes(row: Row, when: str) -> Iterator[str]:
+def general_notes(row: ReportRow, when: str) -> Iterator[str]:
     """Yield what can be wrong with any site: nothing was seen, or no number came of it."""
     if not row.samples:
         why = (
@@ -55,7 +55,7 @@ def general_notes(row: Row, when: str) -> Iterator[str]:
         yield f"{row.site}: {', '.join(wrong)} not finite"
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[ReportRow]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row.values))
     header = ("pair" if rows[0].is_pair else "site", "samples", "units", *names)
     cells = [header]

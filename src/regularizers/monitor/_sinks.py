@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from regularizers.modules import Activation
-from regularizers.monitor._reading import Reading
+from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor.metrics import Samples, check_same_shape, named
 
 
@@ -29,7 +29,7 @@ class Sink(Protocol):
 class SiteSink:
     """The metrics of one site."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: SiteMetrics) -> None:
         self.site = reading.name
         self.waits = False
         self._reading = reading
@@ -50,7 +50,7 @@ class Pair:
     uses its memory again. Both have the batch axes and the mask of the target.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: SiteMetrics) -> None:
         self.reading = reading
         self._held: dict[bool, Activation] = {}
 

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._processes import Processes
 from regularizers.attach.control._check_target import check_reachable
-from regularizers.attach.control._controller import Controller, Reached
+from regularizers.attach.control._controller import Controller, Reached, Update
 from regularizers.attach.control._former_keys import with_todays_keys
 from regularizers.attach.control._loaded import Loaded
 from regularizers.attach.reading import Gauge, device_of
@@ -51,7 +51,7 @@ class Control:
             if isinstance(strength, Schedule):
                 self._schedules.setdefault(key, strength)
             elif isinstance(strength, Target) and key not in self._controllers:
-                self._controllers[key] = Controller(strength)
+                self._controllers[key] = Controller(key, strength)
 
     def attach(self) -> list[RemovableHandle]:
         """Register the hook that knows of states the model is given, where strengths change."""
@@ -69,10 +69,7 @@ class Control:
 
     def targets(self) -> dict[str, Reached]:
         """Return how far each strength with a target has come."""
-        return {
-            key: Reached(c.law.measured.mean, c.target.wanted, c.target.unit, c.law.strength)
-            for key, c in self._controllers.items()
-        }
+        return {key: controller.reached() for key, controller in self._controllers.items()}
 
     def used(self) -> None:
         """Know of a collection; warn where no step ever follows."""
@@ -106,28 +103,32 @@ class Control:
         """Go one step on.
 
         Raises:
-            StrengthError: a schedule gives none that can be; nothing has changed then.
+            StrengthError, StrengthTypeError, ConfigurationError: a schedule, a law or a target
+                gives none that can be; nothing has changed then.
             RegimeError: several processes, of which it is not known which share the strength.
         """
         after = self.steps + 1
         values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
-        said = self._measure(device_of(self._model))
-        values |= {key: c.law.strength for key, c in self._controllers.items()}
+        updates = self._updates(device_of(self._model))
+        said = [
+            f"{key}: {message}"
+            for key, update in updates.items()
+            if (message := self._controllers[key].take(update))
+        ]
+        values |= {key: c.strength for key, c in self._controllers.items()}
         self.steps, self._unstepped = after, 0
         self._strengths.put(values)
         for message in said:
             warnings.warn(message, stacklevel=3)
 
-    def _measure(self, device: torch.device) -> list[str]:
+    def _updates(self, device: torch.device) -> dict[str, Update | None]:
+        """Return what the laws make of the step; here nothing changes yet."""
         if not self._controllers:
-            return []
+            return {}
         sums = torch.stack([gauge.sums(device) for gauge in self.gauges.values()])
-        sums = self._of_all_processes(sums)
-        said = []
-        for (key, controller), row in zip(self._controllers.items(), sums.tolist(), strict=True):
-            if message := controller.step(row):
-                said.append(f"{key}: {message}")
-        return said
+        rows = self._of_all_processes(sums).tolist()
+        controllers = self._controllers.items()
+        return {key: c.update(row) for (key, c), row in zip(controllers, rows, strict=True)}
 
     def _of_all_processes(self, sums: Tensor) -> Tensor:
         self._processes.check_said(next(iter(self._controllers)), "a strength with a target")
@@ -141,7 +142,7 @@ class Control:
             "rules": self.rules(),
             "steps": self.steps,
             "strengths": dict(self._strengths),
-            "controllers": {key: c.state() for key, c in self._controllers.items()},
+            "controllers": {key: c.saved() for key, c in self._controllers.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -163,8 +164,8 @@ class Control:
                 f"load_state_dict: expected what state_dict() returned, got a state in which "
                 f"{type(error).__name__}: {error}"
             ) from None
-        for key, parts in restored.items():
-            self._controllers[key].stand(*parts)
+        for key, where in restored.items():
+            self._controllers[key].stand(where)
         self.steps, self._unstepped = steps, 0
         self._strengths.put(strengths)
         self._loaded.settle()

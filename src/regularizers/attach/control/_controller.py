@@ -10,8 +10,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from regularizers.attach.control._check_update import Numbers, alike, check_state, check_update
 from regularizers.attach.reading import Gauge
-from regularizers.control import Average, Diagnosis, Law, Target
+from regularizers.control import (
+    QUIET,
+    Average,
+    Diagnosis,
+    ProportionalIntegral,
+    Target,
+    check_target,
+)
+from regularizers.errors import ConfigurationError
+from regularizers.penalties.strength import check_strength
+
+DEFAULT = ProportionalIntegral()
 
 
 class Reached(NamedTuple):
@@ -30,51 +42,121 @@ class Reached(NamedTuple):
         )
 
 
+class Update(NamedTuple):
+    """Where a step leaves a law, and what it was told."""
+
+    state: Numbers
+    strength: float
+    measured: float
+    scale: float
+    at_most: bool
+    at_least: bool
+
+
+class Restored(NamedTuple):
+    """Where a saved controller stood."""
+
+    state: Numbers
+    strength: float
+    diagnosis: Diagnosis
+    sums: Tensor
+
+
 class Controller:
     """A target, the law that drives to it, and what the law is told."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, key: str, target: Target) -> None:
         self.target = target
-        self.law = Law(target.wanted, target.initial)
+        self.law = DEFAULT if target.law is None else target.law
+        self.strength = QUIET
         self.diagnosis = Diagnosis()
         self.gauge = Gauge()
+        self._key = key
+        self._wanted = check_target(getattr(target, "wanted", None), f"{key}: {target!r}: wanted")
+        where = f"{key}: {self.law!r}"
+        self._where = f"{where}.update"
+        self.state = check_state(self.law.init(_scalars(target.initial)[0]), f"{where}.init")
 
-    def step(self, sums: Sequence[float]) -> str | None:
-        """Take the sums of a step, begin the next, and return what is to be said, if anything."""
-        self.gauge.clear()
+    def reached(self) -> Reached:
+        """Return how far it has come."""
+        measured = self.diagnosis.measured.mean
+        return Reached(measured, self._wanted, self.target.unit, self.strength)
+
+    def update(self, sums: Sequence[float]) -> Update | None:
+        """Return what the law makes of the sums of a step; None if nothing was measured.
+
+        Raises:
+            ConfigurationError: a target that measures less than nothing, or a law that returns
+                no state.
+            StrengthError, StrengthTypeError: a law that returns no strength.
+        """
         total, count, loss, penalty = sums
         if not count:
             return None
-        scale = self.law.strength * math.sqrt(loss / penalty) if penalty else math.nan
-        self.law.update(total / count, scale)
-        return self.diagnosis.look(self.law, total / count)
+        measured = total / count
+        if measured < 0 or count < 0:
+            raise ConfigurationError(
+                f"{self._key}: {self.target!r}.measure: expected a sum and a count that are not "
+                f"negative, got {total:g} and {count:g} in a step"
+            )
+        scale = self.strength * math.sqrt(loss / penalty) if penalty else math.nan
+        if not math.isfinite(measured):  # an overflow: the step says nothing
+            return Update(self.state, self.strength, measured, scale, False, False)
+        given = _scalars(measured, self._wanted, scale)
+        after = self.law.update(dict(self.state), *given)
+        state, strength = check_update(after, self.state, self._where)
+        ends = bool(self.law.at_most(state)), bool(self.law.at_least(state))
+        return Update(state, max(strength, QUIET), measured, scale, *ends)
 
-    def state(self) -> dict[str, Any]:
+    def take(self, update: Update | None) -> str | None:
+        """Begin the next step, and return what is to be said, if anything."""
+        self.gauge.clear()
+        if update is None:
+            return None
+        self.state, self.strength = update.state, update.strength
+        return self.diagnosis.look(
+            update.measured,
+            self._wanted,
+            update.scale,
+            at_most=update.at_most,
+            at_least=update.at_least,
+        )
+
+    def saved(self) -> dict[str, Any]:
         """Return where it stands, as plain numbers."""
         return {
-            "law": dataclasses.asdict(self.law),
+            "law": {name: float(number) for name, number in self.state.items()},
+            "strength": self.strength,
             "diagnosis": dataclasses.asdict(self.diagnosis),
             "sums": self.gauge.sums(torch.device("cpu")).tolist(),
         }
 
-    def restored(self, state: Mapping[str, Any]) -> tuple[Law, Diagnosis, Tensor]:
-        """Return what `state` says; here nothing changes yet."""
-        sums = torch.tensor(state["sums"], dtype=torch.float64)
+    def restored(self, saved: Mapping[str, Any]) -> Restored:
+        """Return what `saved` says; here nothing changes yet."""
+        sums = torch.tensor(saved["sums"], dtype=torch.float64)
         if sums.shape != (4,):
             raise ValueError(f"sums: {sums.tolist()}")
-        return _restored(Law, state["law"]), _restored(Diagnosis, state["diagnosis"]), sums
+        law = {name: float(number) for name, number in saved["law"].items()}
+        if law.keys() != self.state.keys():
+            raise ValueError(f"law: {list(law)}, and not {list(self.state)}")
+        state = {name: alike(law[name], number) for name, number in self.state.items()}
+        strength = check_strength(saved["strength"], self._key)
+        return Restored(state, strength, _diagnosis_of(saved["diagnosis"]), sums)
 
-    def stand(self, law: Law, diagnosis: Diagnosis, sums: Tensor) -> None:
+    def stand(self, restored: Restored) -> None:
         """Stand where `restored` says."""
-        self.law, self.diagnosis = law, diagnosis
+        self.state, self.strength, self.diagnosis, sums = restored
         self.gauge.restore(sums)
 
 
-def _restored(kind: type[Any], state: Mapping[str, Any]) -> Any:
-    """Return the dataclass that `dataclasses.asdict` made plain."""
-    return kind(
-        **{
-            name: Average(**value) if isinstance(value, Mapping) else value
-            for name, value in state.items()
-        }
-    )
+def _scalars(*numbers: float) -> tuple[Tensor, ...]:
+    return torch.tensor(numbers, dtype=torch.float64).unbind()
+
+
+def _diagnosis_of(state: Mapping[str, Any]) -> Diagnosis:
+    """Return the diagnosis that `dataclasses.asdict` made plain."""
+    fields: dict[str, Any] = {
+        name: Average(**value) if isinstance(value, Mapping) else value
+        for name, value in state.items()
+    }
+    return Diagnosis(**fields)

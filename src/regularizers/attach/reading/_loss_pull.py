@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._ops import note_pull
-from regularizers.control import Target, TargetMean
-from regularizers.modules import Activation
+from regularizers.control import Batch, Target
+from regularizers.errors import ConfigurationError
+from regularizers.modules import Activation, describe
 from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Frame, widen
 
@@ -42,15 +43,31 @@ def amount_of(activation: Activation, term: Formula, site: str) -> Tensor:
         axes = activation.sample_axes(term.batch_axis)
         frame = Frame(xp, x.shape, wide.dtype, "sum", axes, activation.mask)
         target.check(math.prod([x.shape[axis] for axis in frame.units]), site)
-        total, count = target.measure(frame.select(wide), frame)
+        total, count = _checked(target.measure(frame.select(wide), Batch(frame)), target, site)
         counted = count if isinstance(count, Tensor) else total.new_full((), count)
         return torch.stack([total.double(), counted.double()])
 
 
+def _checked(measured: object, target: Target, site: str) -> tuple[Tensor, Tensor | int]:
+    """Return the sum and the count that a target has measured, if that is what they are."""
+    if isinstance(measured, tuple) and len(measured) == 2:
+        total, count = measured
+        if _is_real(total) and (_is_real(count) or isinstance(count, (int, float))):
+            return total, count
+    raise ConfigurationError(
+        f"{site}: {type(target).__name__}.measure: expected a sum and a count, tensors of 0 "
+        f"dimensions, got {describe(measured)}; return for example (batch.xp.sum(x), batch.samples)"
+    )
+
+
+def _is_real(x: object) -> bool:
+    return isinstance(x, Tensor) and x.ndim == 0 and not x.is_complex()
+
+
 def is_ambiguous(activation: Activation, term: Formula) -> bool:
     """Return whether three axes may as well be (batch, tokens, width), and it matters."""
-    if isinstance(term.strength, TargetMean) or getattr(term.strength, "fraction", None):
-        return False  # measured of elements, whichever axes count samples
+    if isinstance(term.strength, Target) and not term.strength.is_per_sample:
+        return False
     x, axes, _, time = activation[:4]
     return x.ndim == 3 and axes == 0 and time is None and term.batch_axis is None
 

@@ -15,7 +15,7 @@ from regularizers.monitor.metrics._norm import Norm
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._saturation import Saturation
 from regularizers.monitor.metrics._seen import Seen
-from regularizers.monitor.metrics._streaming import Streaming, named
+from regularizers.monitor.metrics._streaming import Streaming, Sums, named
 
 __all__ = [
     "ActiveUnits",
@@ -33,6 +33,7 @@ __all__ = [
     "Saturation",
     "Seen",
     "Streaming",
+    "Sums",
     "check_same_shape",
     "named",
     "of_every_process",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from torch import Tensor
+
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
@@ -34,27 +36,22 @@ class ActiveUnits(Metric):
         (1.5, 0.5)
     """
 
+    names = ("active_units", "active_fraction")
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
         check_not_negative(self.threshold, "threshold")
 
-    def value(self) -> float:
-        """Return the mean number of active units of a sample; NaN before any."""
-        samples = self._sum("samples")
-        return self._sum("active") / samples if samples else float("nan")
-
     def fraction(self) -> float:
         """Return the share of all elements that is active, in [0, 1]; NaN before any."""
-        elements = self._sum("elements")
-        return self._sum("active") / elements if elements else float("nan")
+        return self.as_dict()["active_fraction"]
 
-    def as_dict(self) -> dict[str, float]:
-        return {"active_units": self.value(), "active_fraction": self.fraction()}
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         return {
             "active": samples.active(self.threshold).sum(),
             "samples": samples.count,
             "elements": samples.elements,
         }
+
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        return sums["active"] / sums["samples"], sums["active"] / sums["elements"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
@@ -42,6 +42,7 @@ class DeadUnits(Metric):
         (1.0, [False, False, True], [0, 1, 3])
     """
 
+    names = ("dead_units", "dead_fraction")
     after: int | None = None
     _: dataclasses.KW_ONLY
     threshold: float = 0.0
@@ -54,38 +55,29 @@ class DeadUnits(Metric):
                 f"{self.after!r}"
             )
 
-    def value(self) -> float:
-        """Return the number of dead units; NaN before any sample."""
-        return float("nan") if self._state is None else float(self.which().sum().item())
-
     def fraction(self) -> float:
         """Return the share of units that is dead, in [0, 1]; NaN before any sample."""
-        return float("nan") if self._state is None else self.value() / len(self.which())
+        return self.as_dict()["dead_fraction"]
 
     def which(self) -> Tensor:
         """Return which units are dead, on their device; (units,), boolean. Empty before any."""
-        if self._state is None:
-            return torch.zeros(0, dtype=torch.bool)
-        silent, seen = self._state["silent"], self._state["seen"]
-        return (silent == seen) & (seen > 0) if self.after is None else silent >= self.after
+        return self._dead(self.sums) if self.sums else torch.zeros(0, dtype=torch.bool)
 
     def silent(self) -> Tensor:
         """Return for how many samples each unit has been silent; (units,), int64."""
-        return torch.zeros(0, dtype=torch.int64) if self._state is None else self._state["silent"]
-
-    def as_dict(self) -> dict[str, float]:
-        return {"dead_units": self.value(), "dead_fraction": self.fraction()}
+        return self.sums.get("silent", torch.zeros(0, dtype=torch.int64))
 
     def note(self) -> str | None:
-        if self._state is None or not self.value():
+        dead = self.which()
+        if not dead.any():
             return None
         for_long = "all" if self.after is None else f"the last {self.after}"
         return (
-            f"{self.value():.0f} of {len(self.which())} units were silent on {for_long} "
-            f"of {int(self._state['seen'].max())} samples"
+            f"{int(dead.sum())} of {len(dead)} units were silent on {for_long} "
+            f"of {int(self.sums['seen'].max())} samples"
         )
 
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         seen, valid = samples.per_unit, samples.valid
         ones = torch.ones_like(samples.x[:, :1], dtype=torch.int32) if valid is None else valid
         # the number of each sample among those that count; 0 where the unit is silent
@@ -93,14 +85,22 @@ class DeadUnits(Metric):
         last = (samples.active(self.threshold) * number).amax(dim=0)
         return {"silent": seen - last, "seen": seen}
 
-    def _after(self, first: State, then: State) -> State:
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        dead = self._dead(sums).to(torch.float64)
+        return dead.sum(), dead.mean()
+
+    def join(self, first: Sums, then: Sums) -> Sums:
         never = then["silent"] == then["seen"]
         before = torch.where(never, first["silent"], 0)
         return {"silent": before + then["silent"], "seen": first["seen"] + then["seen"]}
 
-    def _beside(self, states: Sequence[State]) -> State:
-        silent = torch.stack([state["silent"] for state in states])
-        seen = torch.stack([state["seen"] for state in states])
+    def join_processes(self, parts: Sequence[Sums]) -> Sums:
+        silent = torch.stack([part["silent"] for part in parts])
+        seen = torch.stack([part["seen"] for part in parts])
         everywhere = seen.max(dim=0).values
         since = torch.where(silent < seen, silent, everywhere).min(dim=0).values
         return {"silent": torch.minimum(since, seen).sum(dim=0), "seen": seen.sum(dim=0)}
+
+    def _dead(self, sums: Mapping[str, Tensor]) -> Tensor:
+        silent, seen = sums["silent"], sums["seen"]
+        return (silent == seen) & (seen > 0) if self.after is None else silent >= self.after

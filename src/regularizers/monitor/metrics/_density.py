@@ -11,7 +11,7 @@ from torch import Tensor
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples, widest
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
@@ -59,6 +59,7 @@ class DensityHistogram(Metric):
     these are.
     """
 
+    names = ("log10_density", "silent_units")
     bins: int = 24
     _: dataclasses.KW_ONLY
     low: float = -6.0
@@ -75,7 +76,8 @@ class DensityHistogram(Metric):
                 f"low: expected a log10 density, finite and below 0, got {self.low!r}"
             )
 
-    def value(self) -> Histogram:
+    # a histogram is more than the one number that is the value of other metrics
+    def value(self) -> Histogram:  # type: ignore[override]
         """Return the histogram, on the CPU; before any sample it counts no unit."""
         edges = torch.linspace(self.low, 0.0, self.bins + 1, dtype=torch.float64)
         density = self.densities().cpu().double()
@@ -89,23 +91,20 @@ class DensityHistogram(Metric):
 
         NaN where a mask left no sample of a unit.
         """
-        if self._state is None:
+        if not self.sums:
             return torch.zeros(0, dtype=torch.float64)
-        seen = self._state["seen"]
-        return self._state["active"].to(widest(seen.device)) / seen
+        seen = self.sums["seen"]
+        return self.sums["active"].to(widest(seen.device)) / seen
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the mean log10 density of units that were active, and how many never were."""
-        density = self.densities()
-        if not len(density):
-            return {"log10_density": float("nan"), "silent_units": float("nan")}
-        return {
-            "log10_density": density[density > 0].log10().mean().item(),
-            "silent_units": float((density == 0).sum().item()),
-        }
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         return {
             "active": samples.active(self.threshold).sum(dim=0),
             "seen": samples.per_unit,
         }
+
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        """Return the mean log10 density of units that were active, and how many never were."""
+        density = sums["active"] / sums["seen"]
+        active = density > 0
+        logarithm = torch.where(active, density, 1.0).log10()
+        return logarithm.sum() / active.sum(), (density == 0).sum()

@@ -10,22 +10,22 @@ from torch import Tensor
 from regularizers.monitor.metrics._metric import PairMetric
 from regularizers.monitor.metrics._moments import Moments
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
 class _OfResiduals(PairMetric):
     """The moments of the target and of what is left of it, x − x̂."""
 
-    def _measure(self, target: Samples, reconstruction: Samples) -> State:
+    def statistics(self, target: Samples, reconstruction: Samples) -> Sums:
         left = Samples(target.x - reconstruction.x, target.valid)
-        return _state(Moments.of(target), Moments.of(left))
+        return _sums_of(Moments.of(target), Moments.of(left))
 
-    def _after(self, first: State, then: State) -> State:
+    def join(self, first: Sums, then: Sums) -> Sums:
         target, left = (
             one.and_then(other) for one, other in zip(_moments(first), _moments(then), strict=True)
         )
-        return _state(target, left)
+        return _sums_of(target, left)
 
 
 @dataclasses.dataclass(eq=False)
@@ -55,17 +55,11 @@ class ExplainedVariance(_OfResiduals):
         1.0
     """
 
-    def value(self) -> float:
-        """Return the share, at most 1; NaN before any sample."""
-        if self._state is None:
-            return float("nan")
-        target, left = _moments(self._state)
+    def compute(self, sums: Sums) -> Tensor:
+        target, left = _moments(sums)
         spread = target.spread
         unexplained = torch.where(spread == 0, 0.0, left.squares)
-        return 1.0 - (unexplained.sum() / spread.sum()).item()
-
-    def as_dict(self) -> dict[str, float]:
-        return {"explained_variance": self.value()}
+        return 1.0 - unexplained.sum() / spread.sum()
 
 
 @dataclasses.dataclass(eq=False)
@@ -91,19 +85,15 @@ class FractionOfVarianceUnexplained(_OfResiduals):
         3.6
     """
 
-    def value(self) -> float:
-        """Return the fraction, 0 or more; NaN before any sample."""
-        if self._state is None:
-            return float("nan")
-        target, left = _moments(self._state)
+    names = ("variance_unexplained",)
+
+    def compute(self, sums: Sums) -> Tensor:
+        target, left = _moments(sums)
         errors = left.squares.sum() + (left.n * left.mean.square()).sum()
-        return (errors / target.spread.sum()).item()
-
-    def as_dict(self) -> dict[str, float]:
-        return {"variance_unexplained": self.value()}
+        return errors / target.spread.sum()
 
 
-def _state(target: Moments, left: Moments) -> State:
+def _sums_of(target: Moments, left: Moments) -> Sums:
     return {
         "n": target.n,
         "mean": target.mean,
@@ -113,10 +103,10 @@ def _state(target: Moments, left: Moments) -> State:
     }
 
 
-def _moments(state: State) -> tuple[Moments, Moments]:
+def _moments(sums: Sums) -> tuple[Moments, Moments]:
     """Return the moments of the target and of what is left of it."""
-    n: Tensor = state["n"]
+    n: Tensor = sums["n"]
     return (
-        Moments(n, state["mean"], state["squares"]),
-        Moments(n, state["left_mean"], state["left_squares"]),
+        Moments(n, sums["mean"], sums["squares"]),
+        Moments(n, sums["left_mean"], sums["left_squares"]),
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples, widest
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
@@ -38,15 +38,7 @@ class HoyerSparsity(Metric):
     Source: Hoyer, "Non-negative matrix factorization with sparseness constraints", 2004, section 2.
     """
 
-    def value(self) -> float:
-        """Return the mean sparsity of a sample; NaN before any."""
-        samples = self._sum("samples")
-        return self._sum("total") / samples if samples else float("nan")
-
-    def as_dict(self) -> dict[str, float]:
-        return {"hoyer_sparsity": self.value()}
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         if samples.units < 2:
             raise ShapeError(
                 "expected samples of two units or more, got one, of which the sparsity is not "
@@ -55,6 +47,9 @@ class HoyerSparsity(Metric):
         defined = samples.per_sample >= 2
         each = torch.where(defined, _sparsity(samples), 0.0)
         return {"total": each.sum(), "samples": defined.sum()}
+
+    def compute(self, sums: Sums) -> Tensor:
+        return sums["total"] / sums["samples"]
 
 
 def _sparsity(samples: Samples) -> Tensor:

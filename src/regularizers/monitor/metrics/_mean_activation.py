@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from torch import Tensor
+
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
@@ -24,13 +26,8 @@ class MeanActivation(Metric):
         1.0
     """
 
-    def value(self) -> float:
-        """Return the mean; NaN before any sample."""
-        elements = self._sum("elements")
-        return self._sum("total") / elements if elements else float("nan")
-
-    def as_dict(self) -> dict[str, float]:
-        return {"mean_activation": self.value()}
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         return {"total": samples.total(samples.x), "elements": samples.elements}
+
+    def compute(self, sums: Sums) -> Tensor:
+        return sums["total"] / sums["elements"]

@@ -9,12 +9,37 @@ from torch import Tensor
 
 from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State, Streaming, named
+from regularizers.monitor.metrics._streaming import Streaming, Sums, named
 from regularizers.penalties.arrays import Axes
 
 
 class Metric(Streaming):
-    """A metric of one activation."""
+    """A metric of one activation.
+
+    To write one of your own, say in `statistics` which sums it needs of some samples, and in
+    `compute` which number follows from them. Batches, masks, parts of a large batch, `merge`,
+    several processes, `as_dict` and reports come by themselves. Write it as a dataclass if it has
+    settings.
+
+    Example:
+        >>> import dataclasses
+        >>> import regularizers as rz
+        >>> import torch
+        >>> @dataclasses.dataclass(eq=False)
+        ... class FractionAbove(rz.monitor.Metric):
+        ...     threshold: float
+        ...
+        ...     def statistics(self, samples):
+        ...         above = samples.select(samples.x > self.threshold)
+        ...         return {"above": above.sum(), "elements": samples.elements}
+        ...
+        ...     def compute(self, sums):
+        ...         return sums["above"] / sums["elements"]
+        >>> metric = FractionAbove(1.0)
+        >>> metric.update(torch.tensor([[0.0, 2.0], [3.0, 0.5]]))
+        >>> metric.as_dict()
+        {'fraction_above': 0.5}
+    """
 
     def update(self, x: Tensor, *, batch_axis: Axes = 0, mask: Tensor | None = None) -> None:
         """Count the samples of `x`, of which nothing is kept. It does not wait for the device.
@@ -42,15 +67,25 @@ class Metric(Streaming):
         if not samples.is_empty:
             with torch.no_grad():
                 for part in samples.parts():
-                    self._take(self._measure(part))
+                    self._take(self.statistics(part))
 
     @abstractmethod
-    def _measure(self, samples: Samples) -> State:
-        """Return the state of `samples`."""
+    def statistics(self, samples: Samples) -> Sums:
+        """Return sums over `samples`, which add up over batches, parts of them and processes.
+
+        It does not wait for the device, so that nothing is read here.
+
+        Args:
+            samples: never none at all; of a large batch a part.
+
+        Returns:
+            Sums and counts by name, of 0 dimensions or one number a unit. They are kept in
+            float64 and int64.
+        """
 
 
 class PairMetric(Streaming):
-    """A metric of a target and its reconstruction."""
+    """A metric of a target and its reconstruction; one of your own is written as a `Metric` is."""
 
     def update(
         self,
@@ -84,11 +119,14 @@ class PairMetric(Streaming):
             with torch.no_grad():
                 parts = zip(target.parts(), reconstruction.parts(), strict=True)
                 for of_target, of_reconstruction in parts:
-                    self._take(self._measure(of_target, of_reconstruction))
+                    self._take(self.statistics(of_target, of_reconstruction))
 
     @abstractmethod
-    def _measure(self, target: Samples, reconstruction: Samples) -> State:
-        """Return the state of `target` and `reconstruction`."""
+    def statistics(self, target: Samples, reconstruction: Samples) -> Sums:
+        """Return sums over the samples of both, as `Metric.statistics` does of one.
+
+        Both are of the same shape, with the same samples and units.
+        """
 
 
 def check_same_shape(target: Tensor, reconstruction: Tensor) -> None:

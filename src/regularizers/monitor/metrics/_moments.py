@@ -35,9 +35,7 @@ class Moments(NamedTuple):
         size = n.clamp(min=1).to(widest(n.device))
         # a mean rounded to the type of x is near enough to subtract; what is left corrects it
         near = (samples.total(samples.x, axis=0) / size).to(samples.x.dtype)
-        apart = samples.x - near
-        if samples.valid is not None:
-            apart = torch.where(samples.valid, apart, torch.zeros_like(apart))
+        apart = samples.select(samples.x - near)
         left = samples.total(apart, axis=0) / size
         squares = samples.total(apart.square(), axis=0) - size * left.square()
         return cls(n, near.to(left.dtype) + left, squares.clamp(min=0))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import torch
+from torch import Tensor
 
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples, widest
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
@@ -32,20 +32,13 @@ class Norm(Metric):
         6.5
     """
 
-    def value(self) -> float:
-        """Return the mean norm of a sample; NaN before any."""
-        samples = self._sum("samples")
-        return self._sum("norms") / samples if samples else float("nan")
+    names = ("norm", "root_mean_square")
 
     def root_mean_square(self) -> float:
         """Return the root of the mean square over all elements; NaN before any sample."""
-        elements = self._sum("elements")
-        return math.sqrt(self._sum("squares") / elements) if elements else float("nan")
+        return self.as_dict()["root_mean_square"]
 
-    def as_dict(self) -> dict[str, float]:
-        return {"norm": self.value(), "root_mean_square": self.root_mean_square()}
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         norms = torch.linalg.vector_norm(samples.x, dim=1, dtype=widest(samples.x.device))
         return {
             "norms": norms.sum(),
@@ -53,3 +46,6 @@ class Norm(Metric):
             "samples": samples.count,
             "elements": samples.elements,
         }
+
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        return sums["norms"] / sums["samples"], (sums["squares"] / sums["elements"]).sqrt()

@@ -29,13 +29,29 @@ class Samples:
 
     A sample is one index along the batch axes, a unit one along all others. Of a mask only what is
     valid counts: a sample counts if any of its units is valid, and a unit has as many samples as
-    are valid for it. Nothing here waits for the device.
+    are valid for it. Nothing here waits for the device. `Samples.of` makes them of an array.
+
+    Args:
+        matrix: (samples, units), real floating.
+        valid: what counts, boolean: (samples, units), or (samples, 1) where samples count as a
+            whole. None: everything.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> x = torch.tensor([[1.0, 2.0], [3.0, float("nan")]])
+        >>> samples = rz.monitor.Samples.of(x, mask=torch.tensor([[True, True], [True, False]]))
+        >>> samples.x
+        tensor([[1., 2.],
+                [3., 0.]])
+        >>> samples.count.item(), samples.elements.item(), samples.units
+        (2, 3, 2)
     """
 
     def __init__(self, matrix: Tensor, valid: Tensor | None = None) -> None:
         self._matrix = matrix
         self.valid = valid
-        """(samples, units), or (samples, 1) where samples count as a whole."""
+        """What counts: (samples, units), or (samples, 1) of whole samples. None: everything."""
         self._active: dict[float, Tensor] = {}
 
     @classmethod
@@ -92,8 +108,15 @@ class Samples:
     def x(self) -> Tensor:
         """The elements, at least in float32, and 0 where they do not count; (samples, units)."""
         wide = torch.promote_types(self._matrix.dtype, torch.float32)
-        x = self._matrix.to(wide)
-        return x if self.valid is None else torch.where(self.valid, x, torch.zeros_like(x))
+        return self.select(self._matrix.to(wide))
+
+    def select(self, y: Tensor) -> Tensor:
+        """Return `y` where it counts, and 0 or False elsewhere.
+
+        Args:
+            y: (samples, units), computed of `x`. Of zeros it may be another number than 0.
+        """
+        return y if self.valid is None else torch.where(self.valid, y, torch.zeros_like(y))
 
     def active(self, threshold: float) -> Tensor:
         """Return where |x| > `threshold`; (samples, units). What does not count is not active."""
@@ -102,7 +125,7 @@ class Samples:
         return self._active[threshold]
 
     def total(self, x: Tensor, axis: int | None = None) -> Tensor:
-        """Return the sum of `x`, added up in the widest type."""
+        """Return the sum of `x`, or along one axis of it, added up in the widest type."""
         dtype = widest(x.device)
         return x.sum(dtype=dtype) if axis is None else x.sum(dtype=dtype, dim=axis)
 

@@ -6,10 +6,12 @@ import dataclasses
 import math
 from typing import Self
 
+from torch import Tensor
+
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
@@ -44,6 +46,7 @@ class Saturation(Metric):
         0.5
     """
 
+    names = ("saturation", "saturation_low", "saturation_high")
     low: float
     high: float
 
@@ -80,31 +83,20 @@ class Saturation(Metric):
         edge = math.sqrt(1 - _checked(share))
         return cls(-edge, edge)
 
-    def value(self) -> float:
-        """Return the share of all elements, in [0, 1]; NaN before any sample."""
-        return self._share("below") + self._share("above")
-
-    def as_dict(self) -> dict[str, float]:
-        return {
-            "saturation": self.value(),
-            "saturation_low": self._share("below"),
-            "saturation_high": self._share("above"),
-        }
-
     def note(self) -> str | None:
         if self.value() <= 0.5:
             return None
         return f"{self.value():.1%} of the elements are where the function is flat"
 
-    def _share(self, name: str) -> float:
-        elements = self._sum("elements")
-        return self._sum(name) / elements if elements else float("nan")
-
-    def _measure(self, samples: Samples) -> State:
-        below, above = samples.x < self.low, samples.x > self.high
-        if samples.valid is not None:  # what does not count is 0, which may be one of them
-            below, above = below & samples.valid, above & samples.valid
+    def statistics(self, samples: Samples) -> Sums:
+        # what does not count is 0, which may be below or above
+        below = samples.select(samples.x < self.low)
+        above = samples.select(samples.x > self.high)
         return {"below": below.sum(), "above": above.sum(), "elements": samples.elements}
+
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        below, above = sums["below"] / sums["elements"], sums["above"] / sums["elements"]
+        return below + above, below, above
 
 
 def _checked(share: float) -> float:

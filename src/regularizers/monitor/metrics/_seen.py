@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 
+from torch import Tensor
+
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import State
+from regularizers.monitor.metrics._streaming import Sums
 
 
 @dataclasses.dataclass(eq=False)
 class Seen(Metric):
     """The number of samples that counted, and of units in each."""
 
+    names = ("samples", "units")
+
     def value(self) -> int:
         """Return the number of samples; 0 before any."""
-        return 0 if self._state is None else int(self._state["samples"].item())
+        return int(self.sums["samples"].item()) if self.sums else 0
 
     def units(self) -> float:
         """Return the number of units of a sample, of unequal ones the mean."""
-        return self._sum("elements") / self.value() if self.value() else float("nan")
+        return self.as_dict()["units"]
 
-    def as_dict(self) -> dict[str, float]:
-        return {"samples": float(self.value()), "units": self.units()}
-
-    def _measure(self, samples: Samples) -> State:
+    def statistics(self, samples: Samples) -> Sums:
         return {"samples": samples.count, "elements": samples.elements}
+
+    def compute(self, sums: Sums) -> tuple[Tensor, ...]:
+        return sums["samples"], sums["elements"] / sums["samples"]

@@ -1,22 +1,27 @@
-"""A state of sums that batches, parts and processes add to."""
+"""Sums that batches, parts and processes add to, and the numbers computed of them."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
-from typing import Self, TypeAlias
+from types import MappingProxyType
+from typing import ClassVar, Self, TypeAlias
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
+from regularizers.modules import describe
 from regularizers.monitor.metrics._gather import of_every_process
+from regularizers.monitor.metrics._samples import widest
 
-State: TypeAlias = dict[str, Tensor]
+Sums: TypeAlias = dict[str, Tensor]
 """Sums and counts by name: float64 and int64, of shape () or (units,)."""
 
 
@@ -24,31 +29,79 @@ State: TypeAlias = dict[str, Tensor]
 class Streaming(ABC):
     """A number of all samples seen since the last `reset`, which are not kept.
 
-    The state of a batch is a pure function of it, and two states join to that of both. So one
+    The sums of a batch are a pure function of it, and two sums join to that of both. So one
     stream in many batches, several streams merged and several processes give the same number.
     """
 
-    _state: State | None = dataclasses.field(default=None, init=False, repr=False)
+    names: ClassVar[tuple[str, ...]] = ()
+    """The numbers that `compute` returns, for a log; by default the class in snake_case."""
+
+    _sums: Sums | None = dataclasses.field(default=None, init=False, repr=False)
 
     @abstractmethod
-    def value(self) -> object:
-        """Return the number; NaN before any sample. It waits for the device."""
+    def compute(self, sums: Sums) -> Tensor | tuple[Tensor, ...]:
+        """Return the number of some samples from their sums; several in the order of `names`.
 
-    @abstractmethod
-    def as_dict(self) -> dict[str, float]:
-        """Return the numbers for a log by their names; the first is the one to look at."""
+        It is asked only once there was a sample, and does not wait for the device.
+
+        Args:
+            sums: by name as in `statistics`; integers as float64, so that they divide exactly.
+
+        Returns:
+            A tensor of 0 dimensions for each of `names`.
+        """
+
+    def join(self, first: Sums, then: Sums) -> Sums:
+        """Return the sums of the samples of `first` followed by those of `then`: added by default.
+
+        It is for what does not add up, such as a maximum or a mean.
+        """
+        return {name: first[name] + then[name] for name in first}
+
+    def join_processes(self, parts: Sequence[Sums]) -> Sums:
+        """Return the sums of processes that ran at the same time: joined in turn by default."""
+        return reduce(self.join, parts)
 
     def note(self) -> str | None:
-        """Return what a person should know of it, if something is wrong."""
+        """Return what a person should know of it, if something is wrong; a report shows it."""
         return None
+
+    @property
+    def sums(self) -> Mapping[str, Tensor]:
+        """The sums so far, on their device: float64 and int64. Empty before any sample."""
+        return MappingProxyType(self._sums or {})
+
+    def value(self) -> float:
+        """Return the first number; NaN before any sample. It waits for the device."""
+        return next(iter(self.as_dict().values()))
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the numbers for a log by their names; the first is the one to look at.
+
+        Raises:
+            ConfigurationError: `compute` returned something else than a number for each name.
+        """
+        names = self.names or (_snake_case(type(self).__name__),)
+        if self._sums is None:
+            return dict.fromkeys(names, float("nan"))
+        computed = self.compute({name: _divisible(sum_) for name, sum_ in self._sums.items()})
+        numbers = computed if isinstance(computed, tuple) else (computed,)
+        if len(numbers) != len(names) or not all(map(_is_number, numbers)):
+            raise ConfigurationError(
+                f"{type(self).__name__}.compute: expected a tensor of 0 dimensions for each of "
+                f"{', '.join(names)}, got {describe(computed)}"
+            )
+        return {name: float(x.item()) for name, x in zip(names, numbers, strict=True)}
 
     def reset(self) -> None:
         """Forget all samples."""
-        self._state = None
+        self._sums = None
 
     def fresh(self) -> Self:
         """Return a metric with the same settings that has seen nothing."""
-        return dataclasses.replace(self)
+        twin = copy.copy(self)
+        twin._sums = None
+        return twin
 
     def merge(self, other: Streaming) -> None:
         """Add what `other` has seen, as if its samples had come after those of this metric.
@@ -58,19 +111,19 @@ class Streaming(ABC):
             ShapeError: another number of units.
         """
         self.check_mergeable(other)
-        if other._state is not None:
-            self._take(other._state)
+        if other._sums is not None:
+            self._take(other._sums)
 
     def check_mergeable(self, other: Streaming) -> None:
         """Raise what `merge` raises, before anything is added."""
-        if type(other) is not type(self) or repr(other) != repr(self):
+        if type(other) is not type(self) or _settings(other) != _settings(self):
             raise ConfigurationError(
                 f"merge: expected another {self!r}, got {other!r}, whose numbers mean something "
                 f"else; make both with the same settings"
             )
-        if self._state is not None and other._state is not None:
+        if self._sums is not None and other._sums is not None:
             with named(type(self).__name__):
-                _check_same_units(self._state, other._state)
+                _check_alike(self._sums, other._sums)
 
     def synced(self, group: dist.ProcessGroup | None = None) -> Self:
         """Return a metric of the samples of all processes, the same on each, on the CPU.
@@ -87,41 +140,31 @@ class Streaming(ABC):
         return self.together(of_every_process(self.on_cpu(), group))
 
     def on_cpu(self) -> Self:
-        """Return a copy whose state is on the CPU."""
+        """Return a copy whose sums are on the CPU."""
         twin = self.fresh()
-        if self._state is not None:
-            twin._state = {name: tensor.cpu() for name, tensor in self._state.items()}
+        if self._sums is not None:
+            twin._sums = {name: tensor.cpu() for name, tensor in self._sums.items()}
         return twin
 
     def together(self, parts: Sequence[Self]) -> Self:
         """Return a metric of what `parts`, which ran beside each other, have seen."""
         result = self.fresh()
-        seen = [part for part in parts if part._state is not None]
+        seen = [part for part in parts if part._sums is not None]
         for part in parts:
             (seen[0] if seen else self).check_mergeable(part)
         if seen:
-            result._state = self._beside([part._state for part in seen if part._state is not None])
+            sums = [part._sums for part in seen if part._sums is not None]
+            result._sums = self.join_processes(sums)
         return result
 
-    def _take(self, state: State) -> None:
-        if self._state is None:
-            self._state = copy.copy(state)
+    def _take(self, statistics: Sums) -> None:
+        sums = _widened(statistics)
+        if self._sums is None:
+            self._sums = sums
             return
-        _check_same_units(self._state, state)
-        mine = {name: t.to(state[name].device) for name, t in self._state.items()}
-        self._state = self._after(mine, state)
-
-    def _after(self, first: State, then: State) -> State:
-        """Return the state of the samples of `first` followed by those of `then`."""
-        return {name: first[name] + then[name] for name in first}
-
-    def _beside(self, states: Sequence[State]) -> State:
-        """Return the state of several streams that ran at the same time."""
-        return reduce(self._after, states)
-
-    def _sum(self, name: str) -> float:
-        """Return one number of the state, NaN before any sample."""
-        return float("nan") if self._state is None else self._state[name].item()
+        _check_alike(self._sums, sums)
+        mine = {name: t.to(sums[name].device) for name, t in self._sums.items()}
+        self._sums = self.join(mine, sums)
 
 
 @contextmanager
@@ -135,7 +178,45 @@ def named(name: str) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _check_same_units(first: State, then: State) -> None:
+def _widened(statistics: object) -> Sums:
+    """Return sums in the types that sums are kept in."""
+    if isinstance(statistics, dict):
+        wide = {name: _wide(x) for name, x in statistics.items() if isinstance(x, Tensor)}
+        if wide and len(wide) == len(statistics):
+            return wide
+    raise ConfigurationError(
+        f"statistics: expected a dict of tensors, sums over the samples, got {describe(statistics)}"
+    )
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(widest(x.device) if x.dtype.is_floating_point else torch.int64)
+
+
+def _divisible(x: Tensor) -> Tensor:
+    """Return counts in float64, since PyTorch divides integers in float32."""
+    if x.dtype.is_floating_point:
+        return x
+    return (x.cpu() if widest(x.device) != torch.float64 else x).to(torch.float64)
+
+
+def _is_number(x: object) -> bool:
+    return isinstance(x, Tensor) and x.ndim == 0 and not x.is_complex()
+
+
+def _settings(metric: Streaming) -> dict[str, str]:
+    return {name: repr(value) for name, value in vars(metric).items() if name != "_sums"}
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _check_alike(first: Sums, then: Sums) -> None:
+    if first.keys() != then.keys():
+        raise ConfigurationError(
+            f"expected the sums {', '.join(first)}, as before, got {', '.join(then)}"
+        )
     for name, tensor in first.items():
         if tensor.shape != then[name].shape:
             raise ShapeError(

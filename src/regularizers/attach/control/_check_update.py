@@ -1,0 +1,83 @@
+"""What a law returned, if it is a state and a strength."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
+from regularizers.modules import describe
+from regularizers.penalties.strength import is_factor
+
+Numbers: TypeAlias = dict[str, float | Tensor]
+"""A law's state: each number a float or a 0-dimensional tensor of float64, as `init` gave it."""
+
+
+def check_state(state: object, where: str) -> Numbers:
+    """Return the first state of a law; `where` is for errors.
+
+    Raises:
+        ConfigurationError: it holds something else than numbers by name.
+    """
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise ConfigurationError(
+            f"{where}: expected a state, numbers by name such as {{'integral': 0.0}}, got "
+            f"{describe(state)}"
+        )
+    for name, value in state.items():
+        if not is_number(value):
+            raise ConfigurationError(
+                f"{where}: expected a state of real numbers or tensors of 0 dimensions, got "
+                f"{describe(value)} for {name!r}"
+            )
+    return {name: alike(value, value) for name, value in state.items()}
+
+
+def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers, float]:
+    """Return the state and the strength that a law returned after a step, of state `before`.
+
+    Raises:
+        ConfigurationError: no pair, or a state of other names.
+        StrengthTypeError, StrengthError: a strength that is no number, negative or not finite.
+    """
+    if not (isinstance(returned, tuple) and len(returned) == 2):
+        raise ConfigurationError(
+            f"{where}: expected two values, the new state and the strength, got "
+            f"{describe(returned)}"
+        )
+    state = check_state(returned[0], where)
+    if state.keys() != before.keys():
+        raise ConfigurationError(
+            f"{where}: expected a state of the names that init gave it, {list(before)}, got "
+            f"{list(state)}"
+        )
+    if not is_number(returned[1]):
+        raise StrengthTypeError(
+            f"{where}: expected a strength that is a number or a tensor of 0 dimensions, got "
+            f"{describe(returned[1])}"
+        )
+    strength = float(returned[1])
+    if not (math.isfinite(strength) and strength >= 0):
+        raise StrengthError(
+            f"{where}: expected a strength that is finite and not negative, got {strength!r}; clip "
+            f"it in the law"
+        )
+    return {name: alike(state[name], number) for name, number in before.items()}, strength
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a real number, or a tensor that holds one."""
+    if isinstance(value, Tensor):
+        return value.ndim == 0 and not value.is_complex()
+    return type(value) is float or is_factor(value)
+
+
+def alike(value: Any, first: float | Tensor) -> float | Tensor:
+    """Return a number as a tensor where `first` is one, and as a float where it is not."""
+    if isinstance(first, Tensor):
+        return torch.as_tensor(value, dtype=torch.float64, device=first.device).detach()
+    return float(value)
