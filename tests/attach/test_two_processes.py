@@ -71,7 +71,7 @@ def check_penalties_of_the_whole_batch_ask_which_processes_share_it() -> None:
             model = Shift()
             reg = rz.Regularization(model, [rz.activity(penalty, where="")], delivery=delivery)
             with pytest.raises(
-                RegimeError, match=r"(model|\(root\)).*process_group='world'\).* 'local'"
+                RegimeError, match=r"^(model|\(root\)).*process_group='world'\).* 'local'"
             ):
                 collected(model, reg)
 
