@@ -2,8 +2,8 @@
 
 A call is one of a Python function defined in the package, from the call of the model to the end of
 the backward pass, of `step()` where there is one, or of the optimizer's step. Lambdas are
-functions, and so are comprehensions in Python 3.11. A room is a file; the room changes where a call is not in the file of
-the call before it. Warm means that the same step was made before.
+functions, and so are comprehensions in Python 3.11. A room is a file; the room changes where a call
+is not in the file of the call before it. Warm means that the same step was made before.
 
 --show NAME prints the calls of one step in order. With PYTHONPATH another state of the library is
 counted by the same steps: PYTHONPATH=OTHER/src python -m benchmarks.calls.

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.controllers.training import Run, train
 
-from regularizers.recipes._jobs import done
+from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes._run_folder import RunFolder
 
 TARGETS = (5, 10, 20)
@@ -50,7 +50,7 @@ def measured(todo: Sequence[Run], kept: Path, jobs: int = 2) -> Results:
         results = {Run(**run): result for run, result in json.loads(kept.read_text())}
     missing = [run for run in todo if run not in results]
     folder = RunFolder(kept.parent)
-    for number, (run, result) in enumerate(done(train, missing, jobs), start=1):
+    for number, (run, result) in enumerate(run_tasks(train, missing, jobs), start=1):
         results[run] = result
         folder.write_text(
             kept.name, json.dumps([[dataclasses.asdict(r), v] for r, v in results.items()])

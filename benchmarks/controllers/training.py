@@ -86,10 +86,10 @@ def train(run: Run) -> dict[str, Any]:
                 reg.step()
             rate.step()
             coding = codings.pop()
-            silence.see(coding)
+            silence.update(coding)
             counts.append(_active(coding))
             if run.revive and is_due(step, STEPS):
-                silence.start_anew(resample(network, silence.dead, x, optimizer, generator))
+                silence.reset(resample(network, silence.dead, x, optimizer, generator))
         said = [str(w.message) for w in caught]
     strength = reg.strengths["coding/activity/L1"]
     reading.remove()

@@ -67,7 +67,7 @@ def _hooks(
 
 
 def _drop(reg: rz.Regularization) -> None:
-    reg._delivery._ledger.clear()  # type: ignore[union-attr]
+    reg._delivery._ledger.clear()  # type: ignore[attr-defined]
 
 
 def _by_hand(

@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from regularizers import control, errors, penalties
+from regularizers._hints import said_of
 from regularizers.control import (
     Constant,
     Cosine,
@@ -17,7 +19,21 @@ from regularizers.control import (
     TargetMean,
     TargetNorm,
 )
-from regularizers.errors import RegularizersError
+from regularizers.errors import (
+    ArrayTypeError,
+    CollectionError,
+    ConfigurationError,
+    DataError,
+    OutputError,
+    ReadOnlyError,
+    RegimeError,
+    RegularizersError,
+    RunFolderError,
+    SelectionError,
+    ShapeError,
+    StrengthError,
+    StrengthTypeError,
+)
 from regularizers.penalties import (
     AR,
     L1,
@@ -61,9 +77,13 @@ __all__ = [
     "L1L2",
     "TAR",
     "ActivityRegularization",
+    "ArrayTypeError",
     "Budget",
+    "CollectionError",
+    "ConfigurationError",
     "Constant",
     "Cosine",
+    "DataError",
     "GroupLasso",
     "Huber",
     "KLSparsity",
@@ -73,13 +93,21 @@ __all__ = [
     "Lp",
     "Monitor",
     "Orthogonal",
+    "OutputError",
     "Penalty",
     "Piecewise",
+    "ReadOnlyError",
+    "RegimeError",
     "Regularization",
     "RegularizersError",
     "Report",
     "Rule",
+    "RunFolderError",
     "Schedule",
+    "SelectionError",
+    "ShapeError",
+    "StrengthError",
+    "StrengthTypeError",
     "TargetActive",
     "TargetMean",
     "TargetNorm",
@@ -87,10 +115,13 @@ __all__ = [
     "activity",
     "ar",
     "bias",
+    "control",
+    "errors",
     "functional",
     "kernel",
     "layers",
     "monitor",
+    "penalties",
     "regularize",
     "tar",
     "weight_decay_groups",
@@ -118,18 +149,8 @@ def __getattr__(name: str) -> object:
         return import_module("regularizers.monitor").Monitor
     if name in _ROOMS:
         return import_module(f"regularizers.{name}")
-    raise AttributeError(_unknown(name))
+    raise AttributeError(said_of(name, __all__))
 
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-def _unknown(name: str) -> str:
-    if name == "L2":
-        return (
-            "regularizers has no L2, because half the field means the norm by it and half its "
-            "square: use L2Norm (the root of the sum of squares) or L2Squared (the sum of "
-            "squares; Keras calls it L2)"
-        )
-    return f"module 'regularizers' has no attribute {name!r}"

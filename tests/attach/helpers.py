@@ -1,4 +1,4 @@
-"""What several tests of the PyTorch side share: a model, an oracle of gradients, a look inside."""
+"""Helpers shared by the tests of attach: a model, an oracle of gradients, access to internals."""
 
 from collections.abc import Iterator
 

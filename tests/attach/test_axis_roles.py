@@ -1,4 +1,4 @@
-"""Which axes number outputs and inputs: by loops over units, and by what each unit depends on."""
+"""Output and input axes of weights, checked by loops over units and by their dependencies."""
 
 import dataclasses
 
@@ -224,7 +224,7 @@ class Mine(nn.Module):
             nn.Linear(2, 3),
             "bias",
             "input",
-            "'bias' of Linear, a bias, which no input feeds; use ax",
+            "'bias' of Linear, a bias, which has no input axis; use ax",
         ),
         (nn.LSTM(2, 3), "bias_ih_l0", "input", "'bias_ih_l0' of LSTM, a bias"),
         (nn.Bilinear(2, 3, 4), "weight", "input", "of Bilinear, which has two inputs; use axis=1"),
@@ -250,7 +250,9 @@ def test_the_site_is_named():
 @pytest.mark.parametrize("options", [{"reduce": "batch_mean"}, {"batch_axis": 1}], ids=str)
 def test_samples_along_axes_that_a_view_does_not_have(options):
     term = rz.GroupLasso(1.0, "output", **options)
-    with pytest.raises(ConfigurationError, match=r"taken as \(4, 3, 2\), got GroupLasso.*leave"):
+    with pytest.raises(
+        ConfigurationError, match=r"read in the shape \(4, 3, 2\), got GroupLasso.*leave"
+    ):
         view_of(nn.LSTM(2, 3), "weight_ih_l0", (12, 2), term)
 
 

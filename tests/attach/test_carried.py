@@ -1,8 +1,9 @@
-"""Where strengths stand is carried by the state of the optimizer that makes their steps."""
+"""The state of strengths is saved in the state dict of the optimizer that steps them."""
 
 import copy
 import io
 import warnings
+from zlib import crc32
 
 import pytest
 import torch
@@ -193,3 +194,31 @@ def test_a_model_that_was_restored_before_says_nothing():
     model, _ = by_hand()
     model.load_state_dict(by_hand()[0].state_dict())
     rz.Regularization(model, [rz.activity(rz.L1(WARMUP), where="1")]).step()
+
+
+def test_a_state_with_former_keys_is_gone_on_from():
+    def made():
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+        rules = [rz.activity(rz.L1(s), where="") for s in (WARMUP, rz.LinearWarmup(1, steps=4))]
+        reg = rz.Regularization(model, rules)
+        optimizer = Adam(model.parameters())
+        reg.attach(optimizer)
+        return reg, optimizer
+
+    reg, optimizer = made()
+    optimizer.step()
+    state = optimizer.state_dict()
+    (saved,) = state["param_groups"][0]["regularizers"].values()
+    former = {
+        part: {
+            {"model/activity/L1": "(root)/activity/L1"}.get(key, "(root)/activity/L1#2"): value
+            for key, value in saved[part].items()
+        }
+        for part in ("rules", "strengths")
+    }
+    name = f"{crc32(repr(former['rules']).encode()):08x}"
+    state["param_groups"][0]["regularizers"] = {name: saved | former}
+    again, optimizer = made()
+    optimizer.load_state_dict(state)
+    assert dict(again.strengths) == dict(reg.strengths)
+    assert again.strengths["model/activity/L1/2"] == 0.25

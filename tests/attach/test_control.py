@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import math
+import re
 import warnings
 
 import pytest
@@ -420,3 +421,41 @@ def test_a_damaged_state_is_refused_whole(damage):
     with pytest.raises(ConfigurationError, match=r"expected what state_dict\(\) returned"):
         reg.load_state_dict(state)
     assert reg.state_dict() == before
+
+
+def with_former_keys(state):
+    """Return a state as version 0.1 saved it."""
+
+    def former(key):
+        key = re.sub(r"^model/", "(root)/", key)
+        return re.sub(r"/(\d+)$", r"#\1", key)
+
+    moved = {
+        part: {former(key): value for key, value in state[part].items()}
+        for part in ("rules", "strengths", "controllers")
+    }
+    return state | moved
+
+
+def test_a_state_with_former_keys_is_gone_on_from():
+    def made():
+        model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).double()
+        targets = [rz.L1(rz.TargetActive(2)), rz.L1(rz.TargetActive(1))]
+        rules = [rz.activity(penalty, where="") for penalty in targets]
+        kernels = [rz.kernel(rz.L1(0.5)), rz.kernel(rz.L1(0.25))]
+        return model, rz.Regularization(model, rules + kernels)
+
+    model, reg = made()
+    for seed in range(5):
+        (error_of(model, batch(seed=seed)) + reg.penalty()).backward()
+        reg.step()
+    reg.strengths["0.weight/kernel/L1/2"] = 0.125
+    state = with_former_keys(reg.state_dict())
+    assert list(state["strengths"]) == [
+        *("(root)/activity/L1", "(root)/activity/L1#2"),
+        *("0.weight/kernel/L1", "0.weight/kernel/L1#2"),
+    ]
+    _, other = made()
+    other.load_state_dict(state)
+    assert other.state_dict() == reg.state_dict()
+    assert list(state["controllers"]) == ["(root)/activity/L1", "(root)/activity/L1#2"]

@@ -6,8 +6,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.attach.collect import _tap as _collecting
+from regularizers.attach.collect import Collecting
 from regularizers.attach.collect._ledger import Unread
+from regularizers.attach.reading import _tap
 from regularizers.errors import ShapeError
 from regularizers.penalties.kernels import thresholds
 
@@ -110,14 +111,14 @@ def test_a_strength_that_becomes_0_and_is_one_again():
 
 
 def test_kinds_are_forgotten_before_they_are_too_many(monkeypatch):
-    monkeypatch.setattr(_collecting, "KINDS", 2)
+    monkeypatch.setattr(_tap, "KINDS", 2)
     model, reg = attached(rz.L1(0.5))
     (hook,) = model[0]._forward_hooks.values()
     for n in (1, 2, 3, 4, 5):
         given = x(n, 6)
         model(given)
         assert_adds(reg, given, 0.5 * given.abs().sum() / n)
-        assert len(hook._met) <= 2
+        assert len(hook._plain_plans) <= 2
 
 
 def test_copies():
@@ -138,7 +139,7 @@ def test_a_detach_within_the_forward():
     reg = rz.Regularization(model, [penalty])
     model(x())
     reg.penalty()
-    (hook,) = [h for h in model[0]._forward_hooks.values() if isinstance(h, _collecting.Collecting)]
+    (hook,) = [h for h in model[0]._forward_hooks.values() if isinstance(h, Collecting)]
     detach.append(True)
     model(x())
     assert not list(hook._ledger.records())

@@ -131,3 +131,61 @@ def test_a_weight_that_was_frozen_since_is_reported_as_zero(attached):
     assert reg.penalties()["0.weight/kernel/L2Norm"] > 0
     model[0].weight.requires_grad_(False)
     assert reg.penalties()["0.weight/kernel/L2Norm"] == 0
+
+
+def test_as_dict_has_all_numbers_under_plain_keys():
+    model = nn.ReLU()
+    rules = [
+        rz.activity(rz.L1(0.5), where=""),
+        rz.activity(rz.L1(rz.TargetActive(2)), where=""),
+        rz.activity(rz.L2Squared(rz.LinearWarmup(1.0, steps=4)), where=""),
+    ]
+    reg = rz.Regularization(model, rules)
+    before = reg.as_dict()
+    model(torch.tensor([[1.0, 3.0, -1.0], [2.0, 0.0, 0.0]], requires_grad=True))
+    reg.penalty().backward()
+    reg.step()
+    strength = reg.strengths["model/activity/L1/2"]
+    key = "model/activity/"
+    assert reg.as_dict() == {
+        f"{key}L1": 1.5,  # a half of (1 + 3 + 2) / 2
+        f"{key}L1/2": reg.penalties()[f"{key}L1/2"],
+        f"{key}L2Squared": 0.0,
+        f"{key}L1/strength": 0.5,
+        f"{key}L1/2/strength": strength,
+        f"{key}L2Squared/strength": 0.25,
+        f"{key}L1/2/measured": 1.5,  # of two samples with 2 and 1 active units
+        f"{key}L1/2/wanted": 2.0,
+    }
+    assert reg.targets()[f"{key}L1/2"].strength == strength
+    assert {type(value) for value in reg.as_dict().values()} == {float}
+    assert not {"#", "(", ")"} & set("".join(reg.as_dict()))
+    # before a collection there is no penalty, and nothing is measured
+    assert list(before) == [name for name in reg.as_dict() if name not in reg.penalties()]
+    assert str(before[f"{key}L1/2/measured"]) == "nan"
+
+
+def test_a_child_called_model_is_not_taken_for_the_root():
+    model = nn.Sequential()
+    model.add_module("model", nn.ReLU())
+    reg = rz.Regularization(model, [rz.activity(rz.L1(1.0), where=["", "model"])])
+    assert list(reg.strengths) == ["model/activity/L1", "model/activity/L1/2"]
+    assert [row.site for row in reg.report().rows] == ["(root)", "model"]
+
+
+def test_a_context_detaches_at_its_end():
+    model = nn.Sequential(nn.Linear(2, 1), nn.ReLU())
+    with rz.Regularization(model, [rz.activity(rz.L1(0.1), where="1")]) as reg:
+        assert isinstance(reg, rz.Regularization)
+        model(torch.ones(1, 2))
+        reg.penalty()
+    assert not model[1]._forward_hooks
+    with pytest.raises(rz.CollectionError, match="was detached from its model"):
+        reg.penalty()
+
+
+def test_a_context_detaches_after_an_exception():
+    model = nn.Sequential(nn.Linear(2, 1), nn.ReLU())
+    with pytest.raises(KeyError), rz.Regularization(model, [rz.activity(rz.L1(0.1), where="1")]):
+        raise KeyError
+    assert not model[1]._forward_hooks

@@ -1,4 +1,4 @@
-"""What a parameter is for, known by the module that owns it."""
+"""Roles of parameters, decided by the owning module."""
 
 import re
 

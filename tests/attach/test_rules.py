@@ -35,8 +35,8 @@ def test_the_second_key_alike_gets_a_number_and_its_own_value():
     assert reg.penalties() == pytest.approx(
         {
             "1/activity/L1": 0.5 * total,
-            "1/activity/L1#2": 0.25 * total,
-            "1/activity/L1#3": 2.0 * total,
+            "1/activity/L1/2": 0.25 * total,
+            "1/activity/L1/3": 2.0 * total,
         }
     )
 
@@ -47,7 +47,7 @@ def test_terms_of_one_penalty_that_are_alike_get_numbers_too():
     reg.penalty()
     size = model.weight.abs().sum().item()
     assert reg.penalties() == pytest.approx(
-        {"weight/kernel/L1": size, "weight/kernel/L1#2": 2 * size}
+        {"weight/kernel/L1": size, "weight/kernel/L1/2": 2 * size}
     )
 
 

@@ -1,4 +1,4 @@
-"""Of an output that its own operation keeps, L1 keeps the same memory, and no signs of its own."""
+"""If an operation saves its own output, L1 saves the same tensor and no signs."""
 
 import pytest
 import torch

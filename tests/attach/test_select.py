@@ -1,4 +1,4 @@
-"""Which modules a `where` means, and what is said when it means none."""
+"""The modules that a `where` selects, and the error if it selects none."""
 
 import pytest
 from torch import nn

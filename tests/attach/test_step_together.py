@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from regularizers.attach.step._batches import batches
-from regularizers.attach.step._proximal import Shrinking
+from regularizers.attach.step._proximal import ProximalWeight
 from regularizers.penalties.kernels import thresholds
 
 PIECE = 64
@@ -160,7 +160,7 @@ def test_a_weight_of_strength_0_gets_no_gradient_and_later_one():
     model = nn.ModuleList([nn.Linear(3, 1, bias=False) for _ in range(2)])
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     reg = rz.Regularization(model, [rz.kernel(rz.L1(0.0), where="0"), rz.kernel(rz.L1(0.1))])
-    reg.strengths["0.weight/kernel/L1#2"] = 0.0
+    reg.strengths["0.weight/kernel/L1/2"] = 0.0
     reg.attach(optimizer)
     model[1].weight.grad = torch.zeros(1, 3)
     optimizer.step()
@@ -205,7 +205,7 @@ def test_batches_hold_no_more_than_a_piece_unless_one_weight_does():
 
 @pytest.mark.parametrize("name", ["SGD with momentum", "Adam with amsgrad", "AdamW, fused"])
 def test_the_common_penalties_are_not_shrunk_one_by_one(name, monkeypatch):
-    monkeypatch.delattr(Shrinking, "shrink")
+    monkeypatch.delattr(ProximalWeight, "shrink")
     model = layers()
     optimizer = OPTIMIZERS[name](in_two_groups(model))
     rules = [rz.kernel(rz.L1L2(0.1, 0.2), proximal=True), rz.kernel(rz.L1(0.1), proximal=True)]

@@ -47,8 +47,8 @@ by_name = {"ids": lambda module: type(module).__name__}
 def test_a_target_that_counts_zeros_where_there_are_none(module):
     (message,) = said(module, rz.L1(rz.TargetActive(2)))
     name = type(module).__name__
-    assert message.startswith("1: TargetActive(2.0) counts what is not exactly 0, which the output")
-    assert f"of a {name} hardly ever is" in message
+    assert message.startswith("1: TargetActive(2.0) counts values that are not exactly 0")
+    assert f"but the output of a {name} hardly ever is 0" in message
     assert "use a ReLU, TargetActive(..., threshold=0.1), or TargetMean" in message
     assert said(module, rz.L1(rz.TargetActive(2, threshold=0.1))) == []
     assert said(module, rz.L1(rz.TargetMean(0.1))) == []
@@ -135,8 +135,8 @@ def test_differences_in_time_of_a_cell(kind, rule, delivery):
     with pytest.raises(ConfigurationError) as caught:
         rz.Regularization(model, [rule], delivery=delivery)
     message = str(caught.value)
-    assert message.startswith(f"cell: {kind.__name__} puts out one step at a time")
-    assert "no axis of it is time; use nn.LSTM" in message
+    assert message.startswith(f"cell: {kind.__name__} returns one time step, with axes for")
+    assert "none for time; use nn.LSTM" in message
     assert "self.states(torch.stack(each_state, dim=1))" in message
     assert 'tar(1.0, where="states", time_axis=1)' in message
     assert not model.cell._forward_hooks

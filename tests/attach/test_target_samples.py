@@ -96,7 +96,7 @@ def test_a_mask_leaves_steps_out():
     (y.sum() + reg.penalty()).backward()
     reg.step()
     expected = (y[valid] > 0).sum(dim=1).double().mean().item()
-    assert reg.targets()["(root)/activity/L1"].measured == pytest.approx(expected, rel=1e-9)
+    assert reg.targets()["model/activity/L1"].measured == pytest.approx(expected, rel=1e-9)
 
 
 def test_what_is_said_of_a_recurrent_layer_goes_before_what_it_knows():
@@ -126,7 +126,7 @@ def test_the_monitor_counts_tokens_of_a_batch_that_comes_second():
     x = x_of(6, 3)
     monitor = rz.Monitor(module, "", [rz.monitor.Norm()], select=0)
     y, _ = module(x, x, x)
-    assert monitor.as_dict()["(root)/norm"] == pytest.approx(y.norm(dim=2).mean().item(), rel=1e-6)
+    assert monitor.as_dict()["model/norm"] == pytest.approx(y.norm(dim=2).mean().item(), rel=1e-6)
 
 
 def test_the_penalty_stays_per_sequence():

@@ -369,7 +369,7 @@ def test_carry_where_no_state_goes_on(module):
     module = module.double()
     options = {} if isinstance(module, nn.LSTM) else {"time_axis": 1}
     reg = rz.Regularization(module, [rz.tar(0.1, where="", carry=True, **options)])
-    with pytest.raises(RegimeError, match="carry=True goes on from the state"):
+    with pytest.raises(RegimeError, match="carry=True needs a recurrent layer of one direction"):
         module(inputs(2, 5, 3))
     reg.detach()
 

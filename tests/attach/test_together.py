@@ -77,10 +77,10 @@ def test_records_stay_in_their_order():
     entries = [Entry(key, key, "activity", term) for key in "abcd"]
     small, large = torch.ones(2, 3), torch.ones(())
     waiting = [
-        Waiting("a", small),
+        Waiting("a", small, 2),
         Record("b", large, 1),
-        Waiting("c", small[:1]),
-        Waiting("d", small),
+        Waiting("c", small[:1], 1),
+        Waiting("d", small, 2),
     ]
     read = Reader(entries).each_read(waiting)
     assert [(record.key, record.statistic.item(), record.denominator) for record in read] == [

@@ -70,7 +70,7 @@ def check_penalties_of_the_whole_batch_ask_which_processes_share_it() -> None:
         for delivery in ("collect", "inject"):
             model = Shift()
             reg = rz.Regularization(model, [rz.activity(penalty, where="")], delivery=delivery)
-            with pytest.raises(RegimeError, match=r"\(root\).*process_group='world'\).* 'local'"):
+            with pytest.raises(RegimeError, match=r"model.*process_group='world'\).* 'local'"):
                 collected(model, reg)
 
 

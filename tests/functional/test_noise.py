@@ -1,4 +1,4 @@
-"""What all noise has in common: it is multiplied in, forward and backward alike."""
+"""Properties of all noise functions: multiplicative, in forward and backward alike."""
 
 import subprocess
 import sys
@@ -128,8 +128,8 @@ def test_an_empty_array(xp, noise_of):
 @pytest.mark.parametrize("rate", [1, 1.0, -0.1, 1.5, nan, inf, True, "0.5", None], ids=repr)
 def test_a_rate_that_cannot_be(noise_of, rate):
     match = (
-        rf"^rate: expected a number in \[0, 1\), the share that is dropped, got {rate!r} of type "
-        rf"{type(rate).__name__}; a share that is kept is 1 - rate, and 0 drops nothing$"
+        rf"^rate: expected a number in \[0, 1\), the fraction dropped, got {rate!r} of type "
+        rf"{type(rate).__name__}; for a fraction p that is kept pass 1 - p$"
     )
     with pytest.raises(ConfigurationError, match=match):
         noise_of(X, rate, generator_of(np))
@@ -153,7 +153,7 @@ def test_a_rate_that_cannot_be(noise_of, rate):
             jax.numpy,
             np.random.default_rng(0),
             r"expected a JAX key for a JAX array, got numpy.random._generator.Generator; "
-            r"pass jax.random.key\(0\), split anew for each call",
+            r"pass jax.random.key\(0\), and split it for each call",
         ),
     ],
 )

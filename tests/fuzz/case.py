@@ -28,7 +28,7 @@ class Part(Short):
     name: str
     kind: str = "linear"
     weight: str = "plain"
-    """Of a linear layer or convolution: plain, parametrized, weight_norm, hooked or pruned."""
+    """How a layer holds its weight: plain, parametrized, weight_norm, hooked or pruned."""
     frozen: bool = False
     times: int = 1
     same_as: str = ""

@@ -1,4 +1,4 @@
-"""What happens in training loops between the steps."""
+"""Events between the steps of a training loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Saved(NamedTuple):
 
 
 class Interrupted(Exception):  # noqa: N818 -- raised on purpose
-    """What a forward raises in its middle."""
+    """The exception that a forward raises half way."""
 
 
 def happen(loop: Loop, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Which errors a program gives a reason for: any other error is a finding, too."""
+"""The errors that a program is expected to raise; any other error is a finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a penalty of a rule is, by the plain formulas: nothing here asks the library."""
+"""The penalties of rules by their plain formulas, independent of the library."""
 
 from __future__ import annotations
 

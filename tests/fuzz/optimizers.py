@@ -1,4 +1,4 @@
-"""What one step of an optimizer comes to, in float64 and without the library."""
+"""One step of each optimizer in float64, independent of the library."""
 
 from __future__ import annotations
 

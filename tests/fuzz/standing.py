@@ -34,7 +34,7 @@ class Standing:
         self.steps = 0
         self.scale = 1.0
         self.log: dict[str, Tensor | None] = {}
-        """What penalties() should say; None where it is not known."""
+        """The expected result of penalties(); None if unknown."""
         self.reg = regularization_of(spec, model)
         self._first = dict(self.reg.strengths)
         if enters_a_step(spec):
@@ -86,7 +86,7 @@ class Standing:
         """Return what penalties() says: of activities by their names, of all weights together."""
         found: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
         for key, number in self.reg.penalties().items():
-            site, kind, penalty = re.sub(r"(#|/)\d+$", "", key).rsplit("/", 2)
+            site, kind, penalty = re.sub(r"/\d+$", "", key).rsplit("/", 2)
             is_weight = kind in ("kernel", "bias")
             found[f"{kind}/{penalty}" if is_weight else f"{site}/{kind}/{penalty}"] += number
         return found

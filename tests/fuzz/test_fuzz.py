@@ -87,7 +87,9 @@ def test_a_penalty_left_out_of_the_step_is_seen(monkeypatch):
     rules = (RuleSpec("kernel", rz.L1(0.3)),)
     case = Case((Part("a"),), (RegSpec(rules, attached=True),))
     assert run(case).kind == "exact"
-    monkeypatch.setattr("regularizers.attach.step._add.Additions.add", lambda *_: None)
+    monkeypatch.setattr(
+        "regularizers.attach.step._foreach_gradients.PenaltyGradients.add", lambda *_: None
+    )
     verdict = run(case)
     assert (verdict.kind, verdict.words) == ("wrong", "weight after the step")
 

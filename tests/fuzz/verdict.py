@@ -1,4 +1,4 @@
-"""What becomes of a case, and when two numbers are the same."""
+"""The verdict on a case, and the tolerance for equal numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
     kind: str
     words: str = ""
-    """What was wrong, or the first words of the message."""
+    """The finding, or the first words of the error message."""
     detail: str = ""
 
     @property

@@ -61,7 +61,7 @@ def test_it_can_be_marked_as_well():
     reg = rz.Regularization(layer)
     layer(torch.ones(2, 3, requires_grad=True))
     assert reg.penalty().item() == 9
-    assert reg.penalties() == {"(root)/activity/L1": 3, "(root)/activity/L1#2": 6}
+    assert reg.penalties() == {"model/activity/L1": 3, "model/activity/L1/2": 6}
 
 
 def test_its_text_shows_the_penalty():

@@ -206,7 +206,7 @@ def test_what_is_no_embedding(module):
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan"), True, None, "0.5"], ids=repr)
 def test_a_rate_that_cannot_be(rate):
-    match = rf"^rate: expected a number in \[0, 1\), the share that is dropped, got {rate!r} of"
+    match = rf"^rate: expected a number in \[0, 1\), the fraction dropped, got {rate!r} of"
     with pytest.raises(ConfigurationError, match=match):
         dropping(rate)
     layer = dropping()

@@ -188,7 +188,7 @@ def test_an_input_that_is_no_sequence(shape):
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan"), True, None, "0.5"], ids=repr)
 def test_a_rate_that_cannot_be(rate):
-    match = rf"^rate: expected a number in \[0, 1\), the share that is dropped, got {rate!r} of"
+    match = rf"^rate: expected a number in \[0, 1\), the fraction dropped, got {rate!r} of"
     with pytest.raises(ConfigurationError, match=match):
         LockedDropout(rate)
     layer = LockedDropout(0.5)

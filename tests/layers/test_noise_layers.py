@@ -140,7 +140,7 @@ def test_an_empty_batch(make):
 @every_layer
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan"), True, None, "0.5"], ids=repr)
 def test_a_rate_that_cannot_be(make, rate):
-    match = rf"^rate: expected a number in \[0, 1\), the share that is dropped, got {rate!r} of"
+    match = rf"^rate: expected a number in \[0, 1\), the fraction dropped, got {rate!r} of"
     with pytest.raises(ConfigurationError, match=match):
         make(rate)
     layer = make(0.5)

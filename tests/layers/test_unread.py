@@ -50,7 +50,7 @@ def test_the_first_backward_pass_warns(kind):
     marked = model(kind)
     name = {"layer": "ActivityPenalty", "tuple": "LSTM"}.get(kind, "Linear")
     (message,) = said(marked)
-    assert message.startswith(f"{name} is trained with a mark")
+    assert message.startswith(f"{name} is marked by regularize() or")
     assert message.endswith(
         "so nothing is penalised; make reg = Regularization(model) and add reg.penalty() to the "
         "loss"
@@ -200,5 +200,5 @@ def test_the_first_part_of_an_output_that_has_a_gradient_is_watched():
 
     marked = rz.regularize(Parts(), activity_regularizer=rz.L1(1.0))
     y = marked(torch.ones(2, requires_grad=True))["parts"][1]
-    with pytest.warns(UserWarning, match="^Parts is trained with a mark"):
+    with pytest.warns(UserWarning, match=r"^Parts is marked by regularize\(\) or"):
         y.sum().backward()

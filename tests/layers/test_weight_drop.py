@@ -388,7 +388,7 @@ def test_a_weight_named_twice():
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, float("nan"), True, None, "0.5"], ids=repr)
 def test_a_rate_that_cannot_be(rate):
-    match = rf"^rate: expected a number in \[0, 1\), the share that is dropped, got {rate!r} of"
+    match = rf"^rate: expected a number in \[0, 1\), the fraction dropped, got {rate!r} of"
     with pytest.raises(ConfigurationError, match=match):
         WeightDrop(nn.Linear(2, 3), ["weight"], rate)
     layer = recurrent()
@@ -426,7 +426,7 @@ def test_a_parametrized_weight():
 def test_weights_that_a_hook_exchanges():
     layer = WeightDrop(nn.LSTM(3, 4), ["weight_ih_l0"], 0.5)
     nn.utils.weight_norm(layer.module, "weight_hh_l0")
-    match = r"^LSTM: its weights were exchanged while it ran, so those that were meant for it were"
+    match = r"^LSTM: its weights were exchanged while it ran, so the dropped weights were not"
     with pytest.raises(RegimeError, match=match):
         layer(torch.ones(5, 2, 3))
 

@@ -129,7 +129,7 @@ def test_fully_sharded_around_it_and_not_within(one_process):
         actual = tuple(p.grad.full_tensor() for p in whole.parameters())
         torch.testing.assert_close(actual, expected)
     fully_shard(within.module, mesh=one_process)
-    match = r"^WeightDrop: 'weight_hh_l0' of \w*LSTM is here in parts only, as a DTensor; apply"
+    match = r"^WeightDrop: 'weight_hh_l0' of \w*LSTM is sharded, as a DTensor; apply"
     with pytest.raises(RegimeError, match=match):
         within(x)
 

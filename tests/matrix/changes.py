@@ -222,7 +222,7 @@ def two_steps(method: Method, case: Case) -> Iterator[Step]:
 
 
 class Wrapper:
-    """What a launcher hands out: an optimizer within an object that passes its methods on."""
+    """A launcher's wrapper: holds an optimizer and forwards its methods."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -315,7 +315,7 @@ IN_THE_STEP = [
 ]
 
 _ZEROS = {"takes": has_a_gradient_at_zero}
-"""Of what is pruned only formulas that have a gradient at 0 can be taken by hand."""
+"""Formulas with a gradient at 0; only these have an oracle at pruned weights."""
 
 REGIMES = [
     dataclasses.replace(regime, **_ZEROS) if re.search("prun|permanent", regime.name) else regime

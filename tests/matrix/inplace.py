@@ -4,7 +4,7 @@ from matrix.judge import Regime
 from matrix.training import in_place, training
 
 CHANGES = {"ReLU in place": "relu_", "residual +=": "+="}
-"""What changes the output of a site in place, by its name in `network.AFTER`."""
+"""Operations that change the output of a site in place, by their names in `network.AFTER`."""
 
 REGIMES = [
     *[

@@ -1,4 +1,4 @@
-"""What a cell of the matrix is: measured, never assumed."""
+"""Judges a cell of the matrix by measurement."""
 
 import logging
 import warnings
@@ -45,7 +45,7 @@ class Fault(Exception):  # noqa: N818 -- a finding, not an error
 
 
 class Must(NamedTuple):
-    """What a cell may be: exact, an error whose message has all of `words`, or either."""
+    """The allowed results of a cell: exact, an error with all of `words`, or either of them."""
 
     be_exact: bool = True
     words: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ AFTER: dict[str, tuple[Call, Call]] = {
     "+=": (_add_in_place, lambda y, x: y + x),
     "shrink": (lambda y, x: y / 1024, lambda y, x: y / 1024),
 }
-"""What a block does with the output y of its site and its input x; and the same not in place."""
+"""The operation of a block on the output y of its site and its input x; and out of place."""
 
 
 def directly(block: nn.Module, x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def offloaded(block: nn.Module, x: Tensor) -> Tensor:
 
 
 def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
-    """Offload within what a checkpoint runs again."""
+    """Offload inside a checkpointed forward."""
     return non_reentrant(functools.partial(offloaded, block), x)
 
 

@@ -131,7 +131,7 @@ OF_KERNELS = [
     Case(rz.Orthogonal(2.0, axis=1), lambda w: 2 * _dependence(w.T)),
     Case(rz.Orthogonal(2.0, normalized=True), lambda w: 2 * _cosines(w)),
 ]
-"""What is no penalty of activities."""
+"""Penalties that are invalid for activities."""
 
 ONE_EACH = list({type(case.penalty): case for case in reversed(CASES)}.values())[::-1]
 """The first case of every class."""

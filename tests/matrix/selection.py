@@ -1,4 +1,4 @@
-"""Which cells are run: all of them, or a trimmed choice for every day."""
+"""Selects the cells to run: all of them, or a small choice for every day."""
 
 from collections.abc import Iterator
 

@@ -149,7 +149,7 @@ def recurrent(
 
 
 _plain = {packed: packed, in_two_windows: in_two_windows}
-"""What the twin does as well; the rest is done directly."""
+"""Operations that the twin repeats; the others act on it directly."""
 
 
 def _states(rnn: nn.RNNBase, output: tuple) -> Tensor:

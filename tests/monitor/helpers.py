@@ -1,4 +1,4 @@
-"""What several tests of the monitor share."""
+"""Helpers shared by the tests of the monitor."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What each metric is, by NumPy and scikit-learn on activations that are kept."""
+"""Oracles of the metrics, by NumPy and scikit-learn on stored activations."""
 
 import math
 from collections.abc import Callable

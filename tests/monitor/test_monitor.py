@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_the_activations():
     expected: dict[str, float] = {}
     for metric in metrics:
         oracle = next(o for m, o in oracles.OF_ONE.values() if m is metric)
-        again = "#2" if repr(metric) == "DeadUnits(after=5, threshold=0.0)" else ""
+        again = "/2" if repr(metric) == "DeadUnits(after=5, threshold=0.0)" else ""
         expected |= {f"act/{key}{again}": value for key, value in oracle(code).items()}
     assert monitor.as_dict() == pytest.approx(expected, rel=1e-12)
 
@@ -59,9 +59,9 @@ def test_single_metrics_are_found_by_their_class():
     monitor = rz.Monitor(model, "act", [rz.monitor.DeadUnits(), rz.monitor.DeadUnits(2)])
     model(torch.zeros(3, 4, dtype=torch.float64))
     code = model.code(torch.zeros(3, 4, dtype=torch.float64))
-    assert list(monitor["act"]) == ["DeadUnits", "DeadUnits#2"]
+    assert list(monitor["act"]) == ["DeadUnits", "DeadUnits/2"]
     assert monitor["act"]["DeadUnits"].which().tolist() == (code == 0).all(dim=0).tolist()
-    assert list(monitor.as_dict())[2:] == ["act/dead_units#2", "act/dead_fraction#2"]
+    assert list(monitor.as_dict())[2:] == ["act/dead_units/2", "act/dead_fraction/2"]
 
 
 def test_a_name_that_is_not_read_raises():
@@ -86,9 +86,9 @@ def test_a_where_is_written_as_in_rules(where):
     model = Autoencoder()
     monitor = rz.Monitor(model, where, ACTIVE)
     model(batches()[0])
-    name = "(root)" if where == "" else "act"
+    name = "model" if where == "" else "act"
     assert list(monitor.as_dict()) == [f"{name}/active_units", f"{name}/active_fraction"]
-    assert seen(monitor, name) == 5
+    assert seen(monitor, "(root)" if where == "" else "act") == 5
 
 
 @pytest.mark.parametrize(("every", "read"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6]), (9, [0])])
@@ -208,7 +208,7 @@ def test_of_a_recurrent_layer_each_step_is_a_sample(batch_first, packed):
     states = torch.cat(outputs).detach().numpy()
     expected = oracles.norm(states) | oracles.dead_units(states)
     assert monitor.as_dict() == pytest.approx(
-        {f"(root)/{key}": value for key, value in expected.items()}, rel=1e-12
+        {f"model/{key}": value for key, value in expected.items()}, rel=1e-12
     )
 
 
@@ -342,3 +342,24 @@ def test_its_text_names_the_sites():
     model = Autoencoder()
     monitor = rz.Monitor(model, "act", pairs={"r": ("encoder", "act")})
     assert repr(monitor) == "<Monitor of act, r>"
+
+
+def test_the_model_itself_is_found_by_a_name_every_logger_takes():
+    model = Autoencoder()
+    monitor = rz.Monitor(model, ["", "act"], ACTIVE * 2)
+    model(batches()[0])
+    assert list(monitor["model"]) == ["ActiveUnits", "ActiveUnits/2"]
+    numbers = [f"{number}{again}" for again in ("", "/2") for number in ("units", "fraction")]
+    assert list(monitor.as_dict()) == [f"{s}/active_{n}" for s in ("model", "act") for n in numbers]
+    assert [row.site for row in monitor.report().rows] == ["(root)", "act"]
+
+
+def test_a_child_called_model_is_not_taken_for_the_root():
+    model = nn.Sequential()
+    model.add_module("model", nn.ReLU())
+    monitor = rz.Monitor(model, ["", "model"], ACTIVE)
+    model(torch.ones(2, 3))
+    assert monitor["model/2"]["ActiveUnits"].value() == 3
+    assert len(monitor.as_dict()) == 4
+    with pytest.raises(ConfigurationError, match="a site has that name too"):
+        rz.Monitor(model, "", pairs={"model": ("", "model")})

@@ -12,7 +12,7 @@ def roles(name: str) -> str:
 
 
 def inner(name: str) -> str:
-    return attach(f"innermost::{name}")
+    return attach(f"inner_optimizers::{name}")
 
 
 def unseen(name: str) -> str:
@@ -37,15 +37,15 @@ ATTACHED = [
     Mutant(
         "the slope at a pruned weight is not masked",
         "attach/step/_pruned.py",
-        "self.slopes.one(mask * self.weight) * mask",
-        "self.slopes.one(mask * self.weight)",
+        "self.gradient.single(mask * self.weight) * mask",
+        "self.gradient.single(mask * self.weight)",
         (PRUNED,),
     ),
     Mutant(
         "what is pruned has a part in the slope of the rest",
         "attach/step/_pruned.py",
-        "self.slopes.one(mask * self.weight) * mask",
-        "self.slopes.one(self.weight) * mask",
+        "self.gradient.single(mask * self.weight) * mask",
+        "self.gradient.single(self.weight) * mask",
         (PRUNED,),
     ),
     Mutant(
@@ -58,8 +58,8 @@ ATTACHED = [
     Mutant(
         "a pruned weight is turned round where the optimizer maximises",
         "attach/step/_pruned.py",
-        "sign * constant_at(weight, unit)",
-        "constant_at(weight, unit)",
+        "sign * constant_factor(weight, unit)",
+        "constant_factor(weight, unit)",
         (changed("a_step_that_maximises_penalises_the_pruned_weight_all_the_same"),),
     ),
     Mutant(
@@ -79,8 +79,8 @@ ATTACHED = [
     Mutant(
         "a pruned weight is shrunk together with others, without its mask",
         "attach/step/_proximal_foreach.py",
-        "not (shrinking.mask or shrinking.view)",
-        "not shrinking.view",
+        "not (proximal.mask or proximal.view)",
+        "not proximal.view",
         (SHRUNK,),
     ),
     Mutant(
@@ -99,16 +99,16 @@ ATTACHED = [
     ),
     Mutant(
         "the slope of groups is that of the weight as it lies",
-        "attach/step/_gradients.py",
+        "attach/step/_weight_gradients.py",
         "if view is not None:",
         "if False:",
         (roles("group_lasso_within_the_step"),),
     ),
     Mutant(
         "penalties of several views are one",
-        "attach/step/_add.py",
-        "kinds.setdefault((unit, mesh, entry.view)",
-        "kinds.setdefault((unit, mesh)",
+        "attach/step/_foreach_gradients.py",
+        "(unit, mesh, entry.view), _UnitPenalty",
+        "(unit, mesh), _UnitPenalty",
         (roles("group_lasso_within_the_step"),),
     ),
     Mutant(
@@ -127,9 +127,9 @@ ATTACHED = [
     ),
     Mutant(
         "a second penalty takes the view of the first away",
-        "attach/step/_plan.py",
-        "shrinking.view = entry.view or shrinking.view",
-        "shrinking.view = entry.view",
+        "attach/step/_step_plan.py",
+        "proximal_weight.view = entry.view or proximal_weight.view",
+        "proximal_weight.view = entry.view",
         (roles("a_proximal_step_of_groups_and_elements_by_hand"),),
     ),
     Mutant(
@@ -184,8 +184,8 @@ ATTACHED = [
     Mutant(
         "a state that is loaded is taken for a step",
         "attach/step/_unseen_steps.py",
-        '"""Compare with nothing: the weight was set on purpose."""\n        self._sample = None',
-        '"""Compare with nothing: the weight was set on purpose."""',
+        'the weight changed on purpose."""\n        self._sample = None',
+        'the weight changed on purpose."""',
         (unseen("a_state_that_is_loaded_is_none"),),
     ),
     Mutant(
@@ -226,8 +226,10 @@ ATTACHED = [
     Mutant(
         "a loss that is injected does not ask for steps",
         "attach/_regularization.py",
-        "            self._applied.check_steps(within_step=True)\n        delivery",
-        "            pass\n        delivery",
+        "            self._applied.check_steps(within_step=True)\n"
+        "        self._control.used()\n"
+        "        return self._delivery.scale_from",
+        "            pass\n        self._control.used()\n        return self._delivery.scale_from",
         (unseen("an_injected_loss_says_so_too"),),
     ),
     Mutant(
@@ -240,15 +242,15 @@ ATTACHED = [
     Mutant(
         "a state that was loaded before attaching is not found",
         "attach/step/_carried_state.py",
-        "        self._take(optimizer)\n        return [",
+        "        self._restore(optimizer)\n        return [",
         "        return [",
         (carried("a_state_that_was_loaded_before_attaching_is_gone_on_from"),),
     ),
     Mutant(
         "a state is gone on from again and again",
         "attach/step/_carried_state.py",
-        "states.pop(self._name, None)",
-        "states.get(self._name)",
+        "states.pop(self._name_in(states), None)",
+        "states.get(self._name_in(states))",
         (carried("a_state_that_was_loaded_before_attaching_is_gone_on_from"),),
     ),
     Mutant(
@@ -274,30 +276,30 @@ ATTACHED = [
     ),
     Mutant(
         "a model that is restored by itself goes unsaid",
-        "attach/_regularization.py",
+        "attach/control/_control.py",
         "            self._loaded.warn()\n",
         "            pass\n",
         (BEGUN_ANEW,),
     ),
     Mutant(
         "a model that is restored in the middle is said to begin anew",
-        "attach/_regularization.py",
-        "if self._control.steps == 0:",
+        "attach/control/_control.py",
+        "if self.steps == 0:",
         "if True:",
         (BEGUN_ANEW,),
     ),
     Mutant(
         "strengths that go on are said to begin anew",
-        "attach/_regularization.py",
+        "attach/control/_control.py",
         "        self._loaded.settle()\n",
         "",
         (carried("steps_made_by_hand_that_go_on_say_nothing"),),
     ),
     Mutant(
         "a Regularization that is replaced goes on",
-        "attach/_regularization.py",
-        "            other.detach()\n",
-        "            pass\n",
+        "attach/step/_attach.py",
+        "        other.detach()\n",
+        "        pass\n",
         (twice("a_cell_that_is_run_again_replaces_what_it_made_before"),),
     ),
     Mutant(
@@ -317,7 +319,7 @@ ATTACHED = [
     Mutant(
         "other rules on one weight are the same",
         "attach/sites/_sites.py",
-        "found[id(parameter.owner), parameter.name, entry.alike]",
+        "found[id(parameter.owner), parameter.name, entry.signature]",
         "found[id(parameter.owner), parameter.name]",
         (twice("other_rules_on_the_same_weight_add_up"),),
     ),

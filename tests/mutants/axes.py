@@ -39,7 +39,7 @@ AXES = [
     Mutant(
         "steps are samples though the user says which axes are",
         "modules/_outputs.py",
-        "return axes if said is not None or self.time_axis is None else",
+        "return axes if stated is not None or self.time_axis is None else",
         "return axes if self.time_axis is None else",
         (samples("what_is_said_of_a_recurrent_layer_goes_before_what_it_knows"),),
     ),

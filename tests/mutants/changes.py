@@ -105,7 +105,7 @@ CHANGES = [
     Mutant(
         "modules and weights that are added are not noticed",
         "attach/sites/_inventory.py",
-        "list(map(len, self._homes)) != self._sizes\n",
+        "list(map(len, self._registries)) != self._sizes\n",
         "False\n",
         (ADDED,),
     ),
@@ -126,7 +126,7 @@ CHANGES = [
     Mutant(
         "a weight in the place of None is not noticed",
         "attach/sites/_inventory.py",
-        "any(home.get(name) is not None for home, name in self._empty)",
+        "any(owned.get(name) is not None for owned, name in self._empty)",
         "False",
         (changed("a_bias_that_is_added_later_joins"),),
     ),
@@ -210,7 +210,7 @@ CHANGES = [
     Mutant(
         "a collection forgets what did not fire",
         "attach/collect/_collect.py",
-        "self.last = (self.last or {}) | last",
+        "self.last = last if self.last is None else self.last | last",
         "self.last = last",
         (
             attach(

@@ -92,15 +92,15 @@ CONTROL = [
     ),
     Mutant(
         "the pull of the penalty is not noted",
-        "attach/reading/_measure.py",
-        'gradient = noted(gradient, None, "penalty", ctx.reading.gauge)',
+        "attach/reading/_functions.py",
+        "gradient = noted(gradient, None, \"penalty\", request.gauge)",
         "pass",
         (SCALE,),
     ),
     Mutant(
         "the pull of the penalty is noted in half precision",
-        "attach/reading/_measure.py",
-        "dtype = ctx.dtype if ctx.reading.gauge is None else cotangent.dtype",
+        "attach/reading/_functions.py",
+        "dtype = ctx.dtype if request.gauge is None else cotangent.dtype",
         "dtype = ctx.dtype",
         (regime("half_precision_is_close"),),
     ),
@@ -148,10 +148,10 @@ CONTROL = [
     ),
     Mutant(
         "every optimizer makes a step",
-        "attach/_regularization.py",
-        "            handles += Steps(first, _nothing, self._advance, owner).attach()\n",
-        "            for o in holding.optimizers:\n"
-        "                handles += Steps(o, _nothing, self._advance, owner).attach()\n",
+        "attach/step/_attach.py",
+        "    yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "    for o in dict.fromkeys([*optimizers, first]):\n"
+        "        yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

@@ -74,8 +74,10 @@ INJECTING = [
     Mutant(
         "inject counts the last of several terms only",
         "attach/inject/_tap.py",
-        "total = total + value",
-        "total = value",
+        "            total = total + value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
+        "            total = value * self._share(term, statistic)\n"
+        "            self._latest[plan.key]",
         (cell("eager", "inject", SEVERAL),),
     ),
     Mutant(
@@ -95,7 +97,7 @@ INJECTING = [
     Mutant(
         "inject forgets the scale where the loss is compiled too",
         "attach/inject/_ops.py",
-        "    _scale.of(handle).arm(gradient)\n",
+        "    _scale.find_scale(handle).arm(gradient)\n",
         "",
         (attach("scale::forward_and_loss_compiled_together"),),
     ),
@@ -105,8 +107,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/collect/_tap.py",
-        "            self._ledger.record(records)\n        return True",
-        "            self._ledger.record(records + records)\n        return True",
+        "            self._ledger.record(records)\n\n    def _record(self",
+        "            self._ledger.record(records + records)\n\n    def _record(self",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -185,29 +187,22 @@ COLLECTING = [
     Mutant(
         "taps go on after detach where they are called all the same",
         "attach/collect/_tap.py",
-        "self._record_plainly(module, output) or self._ledger.closed",
-        "self._record_plainly(module, output)",
+        "        if self._ledger.closed:\n            return None\n",
+        "        if False:\n            return None\n",
         (attach("regimes::a_detach_within_the_forward_takes_effect_at_once"),),
     ),
     Mutant(
-        "after detach outputs of a kind met before are recorded",
-        "attach/collect/_tap.py",
-        "            or self._ledger.closed\n            or self._masks.any",
-        "            or self._masks.any",
-        (attach("met_before::a_detach_within_the_forward"),),
-    ),
-    Mutant(
         "records are kept after the collection",
-        "attach/collect/_ledger.py",
-        "        records = list(self.records())\n        self.clear()\n",
-        "        records = list(self.records())\n",
+        "attach/collect/_collect.py",
+        "            records = self._checked()\n            self._ledger.clear()\n",
+        "            records = self._checked()\n",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
         "records of a failed forward are kept",
         "attach/collect/_ledger.py",
-        '"""Forget what is still held: its forward raised."""\n',
-        '"""Forget what is still held: its forward raised."""\n        self.commit()\n',
+        'drop its records if they were not committed."""\n',
+        'drop its records if they were not committed."""\n        self.commit()\n',
         (attach("uncollected::a_forward_that_raises_leaves_no_record"),),
     ),
     Mutant(
@@ -269,8 +264,8 @@ COLLECTING = [
     Mutant(
         "a strength is 0 for ever",
         "attach/reading/_tap.py",
-        "if self._strengths_at != self._strengths.version:",
-        "if self._strengths_at is None:",
+        "            return None\n        if self._strengths_at != self._strengths.version:",
+        "            return None\n        if self._strengths_at is None:",
         (zero("a_schedule_that_begins_at_0"),),
     ),
     Mutant(
@@ -297,8 +292,8 @@ COLLECTING = [
     Mutant(
         "a penalty of nothing has no graph",
         "attach/collect/_collect.py",
-        "nothing.clone().requires_grad_()",
-        "nothing.clone()",
+        "zero.clone().requires_grad_()",
+        "zero.clone()",
         (zero("a_penalty_of_nothing_can_be_differentiated"),),
     ),
 ]

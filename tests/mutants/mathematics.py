@@ -41,8 +41,8 @@ MATHEMATICS = [
     Mutant(
         "KL is divided by the batch once more",
         "penalties/_kl.py",
-        "return xp.sum(self._of_live(divergence, denominator, xp)) / self._units(statistic, denominator, xp)",
-        "return xp.sum(divide(xp, divergence, denominator)) / self._units(statistic, denominator, xp)",
+        "        return xp.sum(self._of_live(divergence, denominator, xp)) / self._units(",
+        "        return xp.sum(divide(xp, divergence, denominator)) / self._units(",
         (arrays("reductions::kl_sums_over_units_and_is_never_divided_by_the_batch"),),
     ),
     Mutant(
@@ -58,7 +58,8 @@ MATHEMATICS = [
         "        tangent = self._of_live(tangent, denominator, xp)\n",
         "        mean = divide(xp, statistic, denominator)\n"
         "        on, _ = self._clipped(mean, xp)\n"
-        "        tangent = self._of_live(tangent, denominator, xp) * xp.astype(on == mean, mean.dtype)\n",
+        "        tangent = self._of_live(tangent, denominator, xp) * xp.astype(on == "
+        "mean, mean.dtype)\n",
         (arrays("reductions::kl_goes_on_along_its_tangent"),),
     ),
     Mutant(

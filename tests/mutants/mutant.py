@@ -1,4 +1,4 @@
-"""What a mutant is: one small wrong edit, and the tests that should see it."""
+"""A mutant: one small wrong edit, and the tests that should catch it."""
 
 from __future__ import annotations
 

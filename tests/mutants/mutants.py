@@ -6,10 +6,12 @@ from mutants.borders import BORDERS
 from mutants.changes import CHANGES
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
+from mutants.face import FACE
 from mutants.functions import FUNCTIONS
 from mutants.mathematics import MATHEMATICS
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
+from mutants.plans import PLANS
 from mutants.processes import PROCESSES
 from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
@@ -21,8 +23,8 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *(*CONTROL, *BORDERS),
-    *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED),
+    *(*CONTROL, *BORDERS, *PLANS),
+    *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
 ]
 
 EQUIVALENT = {

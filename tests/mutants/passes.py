@@ -1,6 +1,6 @@
 """Wrong edits to passes that are recorded, paused, run in threads, or go through unread marks."""
 
-from mutants.mutant import L1, SEVERAL, Mutant, attach, cell
+from mutants.mutant import L1, SEVERAL, Mutant, arrays, attach, cell
 
 
 def threads(name: str) -> str:
@@ -16,52 +16,52 @@ SEVERAL_THREADS = threads("forwards_of_two_threads_are_not_added_up")
 SAVED = [
     Mutant(
         "an array that was saved whole is taken for its signs once it is differentiated again",
-        "attach/reading/_measure.py",
-        'ctx.saves = "input" if kept is None else "sign"',
-        "ctx.saves = reading.saves",
+        "attach/reading/_functions.py",
+        "        ctx.saves = saves\n",
+        "        ctx.saves = request.saves\n",
         (cell("create_graph=True after relu", "collect", L1),),
     ),
     Mutant(
         "compiled code takes an array that was saved whole for its signs",
-        "attach/reading/_measure.py",
-        "ctx.saves = ctx.reading.saves",
-        "ctx.saves = ctx.reading.term.saves",
+        "attach/reading/_functions.py",
+        "ctx.saves, ctx.version = ctx.request.saves, None",
+        "ctx.saves, ctx.version = ctx.request.term.saves, None",
         (attach("saved_anyway::compiled_it_keeps_no_signs"),),
     ),
     Mutant(
         "in a recorded backward pass the array is the slope",
-        "attach/reading/_measure.py",
-        'if x is not None and ctx.saves == "sign" and term.slope_is_sign:',
-        "if x is not None and term.slope_is_sign:",
+        "attach/reading/_functions.py",
+        "    if ctx.saves == \"sign\" and request.slope_is_sign:",
+        "    if x is not None and request.slope_is_sign:",
         (cell("create_graph=True after relu", "collect", L1),),
     ),
     Mutant(
         "a small array that was saved whole is the slope",
         "attach/reading/_eager.py",
-        'if saved == "sign" and term.slope_is_sign:',
-        "if term.slope_is_sign:",
+        "        if is_slope:\n",
+        "        if kernel.slope_is_sign:\n",
         (cell("create_graph=True after relu", "collect", L1),
          attach("saved_anyway::the_gradient_is_that_of_autograd")),
     ),
     Mutant(
         "a large array that was saved whole is the slope",
         "attach/reading/_eager.py",
-        'saved == "sign" and term.slope_is_sign\n    if is_elementwise',
-        "term.slope_is_sign\n    if is_elementwise",
+        "    if not is_slope:\n",
+        "    if not kernel.slope_is_sign:\n",
         (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
     ),
     Mutant(
         "a backward pass that is recorded is taken for a last one",
         "attach/reading/_eager.py",
-        "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
-        "if torch.compiler.is_compiling():",
-        (attach("fused::differentiated_twice_it_is_in_the_graph"),),
+        "if torch.is_grad_enabled() or torch.compiler.is_compiling() or",
+        "if torch.compiler.is_compiling() or",
+        (arrays("pieces::differentiated_twice"),),
     ),
     Mutant(
         "a backward pass that is compiled is taken for one that runs",
         "attach/reading/_eager.py",
-        "if torch.is_grad_enabled() or torch.compiler.is_compiling():",
-        "if torch.is_grad_enabled():",
+        "if torch.is_grad_enabled() or torch.compiler.is_compiling() or",
+        "if torch.is_grad_enabled() or",
         (cell("compiled autograd after linear", "collect", SEVERAL),),
     ),
 ]  # fmt: skip
@@ -76,28 +76,28 @@ PAUSES = [
     ),
     Mutant(
         "a pause goes on after an exception",
-        "attach/_pause.py",
+        "attach/_delivery.py",
         "        try:\n            yield\n        finally:\n            self._put(-1)\n",
         "        yield\n        self._put(-1)\n",
         (attach("paused::it_is_left_on_an_exception"),),
     ),
     Mutant(
         "the end of a pause opens what is detached",
-        "attach/_pause.py",
+        "attach/_delivery.py",
         "self._written.closed = self._is_closed or paused",
         "self._written.closed = paused",
         (attach("paused::a_detach_within_stays"),),
     ),
     Mutant(
         "a pause is none",
-        "attach/_pause.py",
+        "attach/_delivery.py",
         "self._written.closed = self._is_closed or paused",
         "self._written.closed = self._is_closed",
         (attach("paused::a_paused_forward_is_not_injected"),),
     ),
     Mutant(
         "an inner pause ends the outer one",
-        "attach/_pause.py",
+        "attach/_delivery.py",
         "self._contexts += more",
         "self._contexts = max(more, 0)",
         (attach("paused::a_forward_between_two_ends_does_not_count"),),
@@ -129,23 +129,23 @@ THREADS = [
     Mutant(
         "a change of thread is forgotten",
         "attach/collect/_ledger.py",
-        "self._several = self._several or self._thread is not None",
-        "self._several = False",
+        "self._several_threads = self._several_threads or self._thread is not None",
+        "self._several_threads = False",
         (SEVERAL_THREADS,),
     ),
     Mutant(
         "a thread whose forward raised is remembered",
         "attach/collect/_ledger.py",
         "        if not (self._forwards or self._outside):\n"
-        "            self._thread, self._several = None, False\n",
+        "            self._thread, self._several_threads = None, False\n",
         "",
         (threads("a_forward_that_raised_in_another_thread_leaves_nothing"),),
     ),
     Mutant(
         "a thread that has collected is remembered",
         "attach/collect/_ledger.py",
-        "        self._thread, self._several, self._holds_compiled = None, False, False\n",
-        "        self._holds_compiled = False\n",
+        "self._thread, self._several_threads, self._has_compiled_records = None, False, False",
+        "self._has_compiled_records = False",
         (threads("one_thread_after_the_other_is_exact"),),
     ),
     Mutant(
@@ -161,21 +161,21 @@ MARKS = [
     Mutant(
         "marks that are unread are not watched",
         "attach/sites/_marks.py",
-        "    watch_mark(module)\n",
+        "    add_unread_warning(module)\n",
         "",
         (unread("the_first_backward_pass_warns"),),
     ),
     Mutant(
         "a layer that is unread is not watched",
         "layers/_activity_penalty.py",
-        "            watch(self, x)\n",
+        "            warn_if_unread(self, x)\n",
         "            pass\n",
         (unread("the_first_backward_pass_warns"),),
     ),
     Mutant(
         "a leaf keeps the hook of a mark",
         "modules/_unread_marks.py",
-        "            handle.remove()  # from a leaf, which outlives the pass\n",
+        "            handle.remove()  # a leaf outlives the pass, and would keep the hook\n",
         "",
         (unread("a_leaf_keeps_no_hook"),),
     ),

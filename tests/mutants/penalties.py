@@ -167,15 +167,16 @@ PENALTIES = [
     Mutant(
         "the last piece of a large array is left out",
         "penalties/kernels/_pieces.py",
-        "for start in range(0, max(size_of(x), 1), PIECE):",
-        "for start in range(0, size_of(x) // PIECE * PIECE, PIECE):",
+        "for start in range(0, max(size_of(x), 1), thresholds.PIECE):",
+        "for start in range(0, size_of(x) // thresholds.PIECE * thresholds.PIECE, "
+        "thresholds.PIECE):",
         (arrays("pieces::value_gradient_and_apply"),),
     ),
     Mutant(
         "the gradient of a large array forgets what its slope leaves out",
-        "penalties/_elementwise.py",
-        "factor = cotangent * self.times",
-        "factor = cotangent",
+        "penalties/kernels/_kernel.py",
+        "        factor = cotangent * self.factor\n",
+        "        factor = cotangent\n",
         (arrays("pieces::in_a_graph"),),
     ),
     Mutant(
@@ -216,8 +217,8 @@ PENALTIES = [
     Mutant(
         "a difference pulls its earlier state the way of the later",
         "penalties/kernels/_differences.py",
-        "earlier -= room.reshape(later.shape)",
-        "earlier += room.reshape(later.shape)",
+        "earlier -= buffer.reshape(later.shape)",
+        "earlier += buffer.reshape(later.shape)",
         (arrays("steps_in_pieces::value_gradient_and_apply"),),
     ),
     Mutant(
@@ -244,7 +245,7 @@ PENALTIES = [
     Mutant(
         "a subclass keeps the kernels of its parent",
         "penalties/_subclass.py",
-        "if depth < _depth(penalty, kernel) < len(penalty.__mro__):",
+        "if depth < _depth(penalty, name) < len(penalty.__mro__):",
         "if False:",
         (arrays("subclass::its_own_formula_is_computed"),),
     ),
@@ -264,8 +265,8 @@ PENALTIES = [
     ),
     Mutant(
         "whatever keeps signs has them for its slope",
-        "attach/reading/_measure.py",
-        'ctx.saves == "sign" and term.slope_is_sign',
+        "attach/reading/_functions.py",
+        'ctx.saves == "sign" and request.slope_is_sign',
         'ctx.saves == "sign"',
         (attach("outside::the_formula_of_the_class_is_what_a_site_is_penalised_by"),),
     ),
@@ -286,8 +287,8 @@ PENALTIES = [
     Mutant(
         "each gate of a unit is a group by itself",
         "attach/sites/_axis_roles.py",
-        "return _one(0) if gates == 1 else",
-        "return _one(0) if gates else",
+        "return _single_axis(0) if gates == 1 else",
+        "return _single_axis(0) if gates else",
         (attach("axis_roles::a_unit_of_a_recurrent_layer_is_all_its_gates"),),
     ),
     Mutant(

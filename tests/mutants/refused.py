@@ -13,8 +13,8 @@ REFUSED = [
     Mutant(
         "a forward of the user's own is judged by its class",
         "attach/sites/_suited.py",
-        'isinstance(module, kinds) and own.startswith("torch.nn.")',
-        "isinstance(module, kinds)",
+        'isinstance(module, types) and own.startswith("torch.nn.")',
+        "isinstance(module, types)",
         (attach("suited::a_forward_of_ones_own_may_put_out_anything"),),
     ),
     Mutant(

@@ -6,22 +6,22 @@ SITES = [
     Mutant(
         "the batch axis of a recurrent layer is ignored",
         "modules/_outputs.py",
-        "return _of_sequences(x, batch_first=module.batch_first)",
-        "return _of_sequences(x, batch_first=True)",
+        "return _sequence_activation(x, batch_first=module.batch_first)",
+        "return _sequence_activation(x, batch_first=True)",
         (attach("recurrent::the_batch_is_averaged_whichever_axis_it_is"),),
     ),
     Mutant(
         "packed sequences have the batch first",
         "modules/_outputs.py",
-        "of_sequences = 0 if module.batch_first else 1",
-        "of_sequences = 0",
+        "batch_axis = 0 if module.batch_first else 1",
+        "batch_axis = 0",
         (attach("recurrent::packed_sequences_count_what_is_in_them"),),
     ),
     Mutant(
         "the padding of a PackedSequence counts",
         "modules/_outputs.py",
-        "return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)",
-        "return Activation(x, of_sequences, None, 1 - of_sequences, selected.data)",
+        "return Activation(x, batch_axis, mask, 1 - batch_axis, selected.data)",
+        "return Activation(x, batch_axis, None, 1 - batch_axis, selected.data)",
         (attach("recurrent::other_penalties_and_reductions_of_packed_sequences"),),
     ),
     Mutant(
@@ -100,7 +100,7 @@ SITES = [
     Mutant(
         "a module that was replaced is not missed",
         "attach/sites/_inventory.py",
-        "if home.get(name) is not child:",
+        "if children.get(name) is not child:",
         "if False:",
         (attach("regimes::a_module_that_was_replaced_is_missed"),),
     ),

@@ -11,8 +11,8 @@ TIME = [
     Mutant(
         "time-first states are read as batch-first",
         "modules/_outputs.py",
-        "return Activation(x, of_sequences, time_axis=1 - of_sequences)",
-        "return Activation(x, of_sequences, time_axis=1)",
+        "return Activation(x, batch_axis, time_axis=1 - batch_axis)",
+        "return Activation(x, batch_axis, time_axis=1)",
         (temporal("recurrent_layers_say_which_axis_is_time"),),
     ),
     Mutant(
@@ -53,7 +53,7 @@ TIME = [
     Mutant(
         "a mask outlives its context",
         "modules/_masks.py",
-        "self._of, self.any = before, bool(before)",
+        "self._by_module, self.any = before, bool(before)",
         "pass",
         (temporal("a_mask_counts_for_penalties_that_are_not_temporal_too"),),
     ),

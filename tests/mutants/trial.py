@@ -24,7 +24,7 @@ TESTS_FAILED = 1  # of pytest's exit codes, that which says that tests ran and s
 
 
 class Verdict(NamedTuple):
-    """What became of one mutant: `caught`, `survived`, `timed out` or `no mutant`."""
+    """The result of one mutant: `caught`, `survived`, `timed out` or `no mutant`."""
 
     name: str
     outcome: str
@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """What pytest said; no code if it had to be ended."""
+    """The result of pytest; no exit code after a timeout."""
 
     code: int | None
     output: str

@@ -1,4 +1,4 @@
-"""What cannot be is said aloud: what was expected, what came and the cure; nothing is written."""
+"""Invalid inputs raise errors that say what was expected, what came, and the cure."""
 
 import array_api_strict
 import jax

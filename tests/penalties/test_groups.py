@@ -1,4 +1,4 @@
-"""Which elements a group has, and how groups become one number."""
+"""The elements of a group, and the reduction over groups."""
 
 import dataclasses
 from math import sqrt

@@ -1,4 +1,4 @@
-"""What holds for every penalty at every array."""
+"""Properties of every penalty on every array."""
 
 import jax
 import numpy as np

@@ -16,12 +16,12 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import regularizers as rz
 from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
 from regularizers.errors import ConfigurationError
-from regularizers.recipes._jobs import done
+from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes.language_model import Config
 from regularizers.recipes.language_model._corpus import read_corpus, tokens_of
+from regularizers.recipes.language_model._metrics import measure
 from regularizers.recipes.language_model._network import LanguageModel, detached
-from regularizers.recipes.language_model._reading import read
-from regularizers.recipes.language_model._sampling import continued
+from regularizers.recipes.language_model._sampling import sample
 from regularizers.recipes.language_model._sizes import Dropouts
 from regularizers.recipes.language_model._training import train
 from regularizers.recipes.language_model._variants import variants_of
@@ -288,14 +288,14 @@ def test_dropouts_act_in_training_only(network):
 def test_perplexity_of_a_uniform_model_is_the_size_of_the_vocabulary(network):
     with torch.no_grad():
         network.decoder.weight.zero_()
-    assert read(network, torch.randint(17, (345,))).perplexity == pytest.approx(17, rel=1e-5)
+    assert measure(network, torch.randint(17, (345,))).perplexity == pytest.approx(17, rel=1e-5)
 
 
 @pytest.mark.parametrize("streams", [1, 4])
 def test_reading_by_hand(network, streams):
     """Every token but the first counts once, across chunks and in what is left of the streams."""
     tokens = torch.randint(17, (483,))
-    reading = read(network, tokens, streams)
+    metrics = measure(network, tokens, streams)
     assert network.training
     network.eval()
     steps = 482 // streams
@@ -310,9 +310,9 @@ def test_reading_by_hand(network, streams):
             norms += states[:, 0].norm(dim=1).square().tolist()
             changes += (states[1:] - states[:-1])[:, 0].norm(dim=1).square().tolist()
     assert len(losses) == 482
-    assert reading.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
-    assert reading.norm == pytest.approx(np.sqrt(np.mean(norms)), rel=1e-5)
-    assert reading.change == pytest.approx(np.sqrt(np.mean(changes)), rel=1e-5)
+    assert metrics.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
+    assert metrics.norm == pytest.approx(np.sqrt(np.mean(norms)), rel=1e-5)
+    assert metrics.change == pytest.approx(np.sqrt(np.mean(changes)), rel=1e-5)
 
 
 def test_penalties_are_the_published_ones(network):
@@ -360,13 +360,13 @@ def test_short_windows_move_the_weights_less_and_gradients_are_clipped(tmp_path)
 
 def test_a_generated_text_repeats_and_avoids_what_it_must(network):
     prompt = torch.tensor([1, 2])
-    drawn = continued(network.eval(), prompt, 60, 1.0, seed=0, never=0)
-    assert drawn == continued(network, prompt, 60, 1.0, seed=0, never=0)
-    assert drawn != continued(network, prompt, 60, 1.0, seed=1, never=0)
+    drawn = sample(network.eval(), prompt, 60, 1.0, seed=0, never=0)
+    assert drawn == sample(network, prompt, 60, 1.0, seed=0, never=0)
+    assert drawn != sample(network, prompt, 60, 1.0, seed=1, never=0)
     assert len(drawn) == 60
     assert 0 not in drawn
 
 
 def test_a_process_that_the_system_ends_is_said_so():
     with pytest.raises(ConfigurationError, match=r"jobs: .* ended one, .* --resume"):
-        list(done(os._exit, [1, 2], jobs=2))
+        list(run_tasks(os._exit, [1, 2], jobs=2))

@@ -16,7 +16,7 @@ from regularizers.recipes.sparse_autoencoder._revival import (
     draw_by_error,
     is_due,
     resample,
-    start_moments_anew,
+    reset_moments,
 )
 from regularizers.recipes.sparse_autoencoder._silence import SILENT, Silence
 
@@ -64,18 +64,18 @@ def optimizer(network, x) -> torch.optim.Optimizer:
 def test_a_unit_is_dead_after_so_many_silent_samples_in_a_row():
     silence = Silence(2)
     first_only = torch.tensor([1.0, 0.0]).repeat(SILENT // 2, 1)
-    silence.see(first_only)
+    silence.update(first_only)
     assert silence.dead.tolist() == [False, False]
-    silence.see(first_only)
+    silence.update(first_only)
     assert silence.dead.tolist() == [False, True]
     assert silence.since.tolist() == [0, SILENT]
 
 
 def test_samples_are_counted_from_the_last_on_which_a_unit_was_active():
     silence = Silence(3)
-    silence.see(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
+    silence.update(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
     assert silence.since.tolist() == [2, 1, 3]
-    silence.see(torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
+    silence.update(torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
     assert silence.since.tolist() == [4, 3, 1]
 
 
@@ -83,25 +83,25 @@ def test_a_dead_unit_that_fires_again_counts_once_each_time():
     silence = Silence(2)
     silent, loud = torch.zeros(SILENT, 2), torch.ones(1, 2)
     for seen in (silent, loud, loud, silent, loud):
-        silence.see(seen)
+        silence.update(seen)
     assert silence.returned == 4
 
 
 def test_a_unit_that_starts_anew_has_its_time_to_fire_and_counts_when_it_does():
     silence = Silence(2)
-    silence.see(torch.zeros(SILENT, 2))
-    silence.start_anew(torch.tensor([1]))
+    silence.update(torch.zeros(SILENT, 2))
+    silence.reset(torch.tensor([1]))
     assert silence.dead.tolist() == [True, False]
     assert silence.returned == 0
-    silence.see(torch.tensor([[0.0, 1.0]]))
+    silence.update(torch.tensor([[0.0, 1.0]]))
     assert silence.returned == 1
 
 
 def test_what_is_known_of_silence_is_kept_with_a_network():
     one, other = Silence(2), Silence(2)
-    one.see(torch.tensor([[0.0, 1.0]] * SILENT))
+    one.update(torch.tensor([[0.0, 1.0]] * SILENT))
     other.load_state_dict(one.state_dict())
-    other.see(torch.ones(1, 2))
+    other.update(torch.ones(1, 2))
     assert other.returned == 1
 
 
@@ -266,7 +266,7 @@ def test_the_first_update_of_a_new_unit_is_no_larger_than_the_learning_rate(netw
 
 def test_before_the_first_update_there_are_no_moments(network):
     optimizer = torch.optim.NAdam(network.parameters())
-    start_moments_anew(optimizer, network.encoder.weight, torch.tensor([1]), ~DEAD)
+    reset_moments(optimizer, network.encoder.weight, torch.tensor([1]), ~DEAD)
     assert not optimizer.state[network.encoder.weight]
 
 

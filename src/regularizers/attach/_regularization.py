@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from regularizers.attach._delivery import Attachment, Delivery
 from regularizers.attach._processes import Processes, ProcessGroup
-from regularizers.attach._report import Report, Row
-from regularizers.attach._rules import Rule, check_are_rules
+from regularizers.attach._report import Report
+from regularizers.attach._rules import Rule
 from regularizers.attach.collect import Collect
-from regularizers.attach.control import Control, Loaded, Reached
+from regularizers.attach.control import Control, Reached
 from regularizers.attach.inject import Injection
-from regularizers.attach.reading import device_of
-from regularizers.attach.sites import Following, Roles, Sites, Strengths, check_suited, marked_rules
-from regularizers.attach.step import Apply, Carried, Holding, Owner, Steps, replaced_by
-from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
-from regularizers.modules import Wheres, described, printable, remove_inert_hooks, select_modules
-from regularizers.penalties.strength import check_strength
+from regularizers.attach.sites import Following, Roles, Sites, Strengths, all_rules, check_suited
+from regularizers.attach.step import Apply, AttachedRegularization, attach_to
+from regularizers.errors import CollectionError, ConfigurationError, RegimeError
+from regularizers.modules import Wheres, check_model, printable, remove_inert_hooks
+
+_DELIVERIES: Mapping[str, Callable[[Attachment], Delivery]] = {
+    "collect": Collect,
+    "inject": Injection,
+}
 
 
 class Regularization:
@@ -80,32 +83,25 @@ class Regularization:
         process_group: ProcessGroup = None,
         max_uncollected: int = 32,
     ) -> None:
-        rules = _checked_rules(model, rules)
-        if delivery not in ("collect", "inject"):
+        check_model(model, "Regularization", "whose records are lost")
+        rules = all_rules(model, rules)
+        if delivery not in _DELIVERIES:
             raise ConfigurationError(f"delivery: expected 'collect' or 'inject', got {delivery!r}")
-        if max_uncollected < 1:
-            raise ConfigurationError(
-                f"max_uncollected: expected 1 or more forwards, got {max_uncollected}"
-            )
         self._model = model
-        processes = Processes(process_group)
         self._sites = Sites(model, rules, roles)
         check_suited(self._sites.activities)
         self._strengths = Strengths(self._sites.entries)
-        self._control = Control(self._sites, self._strengths, processes)
-        self._delivery: Collect | Injection = (
-            Collect(model, self._sites, self._strengths, max_uncollected, processes)
-            if delivery == "collect"
-            else Injection(model, self._sites, self._strengths, processes)
+        processes = Processes(process_group)
+        self._control = Control(model, self._sites, self._strengths, processes)
+        self._delivery = _DELIVERIES[delivery](
+            Attachment(model, self._sites, self._strengths, processes, max_uncollected)
         )
         self._applied: Apply | None = None
         self._unusable: str | None = None
         remove_inert_hooks(model)
         following = Following(self._sites.inventory, self._follow)
         self._handles = self._delivery.attach(self._control.gauges, following)
-        self._loaded = Loaded(model)
-        if self._control.changes:
-            self._handles += self._loaded.attach()
+        self._handles += self._control.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
 
@@ -122,11 +118,6 @@ class Regularization:
             RegimeError: the delivery is `"inject"`.
         """
         self._check_usable()
-        if isinstance(self._delivery, Injection):
-            raise RegimeError(
-                "penalty() would count what delivery='inject' adds to the gradient by itself; "
-                "write loss = reg.scale_from(loss), and read values from penalties()"
-            )
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
@@ -148,9 +139,8 @@ class Regularization:
         self._check_usable()
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
-        delivery = self._injection("scale_from")
         self._control.used()
-        return delivery.scale_from(loss)
+        return self._delivery.scale_from(loss)
 
     def set_scale(self, scale: float) -> None:
         """Say the scale of the loss where it is never seen, as in a stage of a pipeline.
@@ -163,7 +153,7 @@ class Regularization:
             StrengthError: a scale that is negative, NaN or infinite.
         """
         self._check_usable()
-        self._injection("set_scale").set_scale(check_strength(scale, "scale"))
+        self._delivery.set_scale(scale)
 
     def attach(self, *optimizers: Optimizer) -> None:
         """Let weight penalties enter within `optimizer.step()`, as its own weight decay does.
@@ -208,34 +198,10 @@ class Regularization:
                 "attach: this Regularization is attached already; with several optimizers attach "
                 "them in one call, attach(first, second), and detach() it before another"
             )
-        if not (self._sites.weights or self._control.changes):
-            raise SelectionError(
-                "attach: no rule is for kernels or biases and no strength changes, so there is "
-                "nothing to do in a step"
-            )
-        if not optimizers:
-            raise ConfigurationError("attach: expected one optimizer or more, got none")
-        holding = Holding(optimizers)
-        holding.check(self._model, self._sites.weights)
-        replaced = replaced_by(self._sites.places, holding.optimizers)
-        owner = Owner(self._sites, self.detach)
-        applied = Apply(owner, self._strengths, holding, self._check_usable)
-        for other in replaced:
-            other.detach()
-            warnings.warn(
-                "attach: this Regularization replaces one with the same rules, which was attached "
-                "to this optimizer and is detached now; their strengths would have added up",
-                stacklevel=2,
-            )
-        handles = applied.attach()
-        if self._control.changes:
-            first = holding.optimizers[0]
-            handles += Steps(first, _nothing, self._advance, owner).attach()
-            carried = Carried(self._control)
-            for optimizer in dict.fromkeys([*optimizers, first]):
-                if isinstance(optimizer, Optimizer):
-                    handles += carried.attach(optimizer)
-        self._applied = applied
+        owner = AttachedRegularization(self._sites, self.detach)
+        self._applied, handles = attach_to(
+            optimizers, self._model, owner, self._strengths, self._control, self._check_usable
+        )
         self._handles += handles
         self._delivery.weights.leave()
 
@@ -267,14 +233,8 @@ class Regularization:
                 "step: the optimizer that this Regularization is attached to makes the steps; "
                 "leave this call out"
             )
-        if not self._control.changes:
-            raise ConfigurationError(
-                "step: every strength is a number, so there is nothing to step; a schedule such "
-                "as LinearWarmup(1e-3, steps=1000), or a target such as TargetActive(10), changes"
-            )
-        if self._control.steps == 0:
-            self._loaded.warn()
-        self._control.advance(device_of(self._model))
+        self._control.begin_by_hand()
+        self._control.advance()
 
     def targets(self) -> dict[str, Reached]:
         """Return, for each strength with a target, what is measured, what is wanted, and λ."""
@@ -297,7 +257,6 @@ class Regularization:
         """
         self._check_usable()
         self._control.restore(state)
-        self._loaded.settle()
 
     def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
         """Say for the forwards in this context which elements of some activities count.
@@ -326,15 +285,7 @@ class Regularization:
             True
         """
         self._check_usable()
-        wanted = [module for _, module in select_modules(self._model, where, "mask")]
-        penalised = {site.module for site in self._sites.activities}
-        meant = [module for module in wanted if module in penalised]
-        if not meant:
-            raise SelectionError(
-                f"mask: {described(where)} matches no module whose activity is penalised; those "
-                f"are {', '.join(site.name for site in self._sites.activities) or 'none'}"
-            )
-        return self._delivery.masks.put(dict.fromkeys(meant, mask))
+        return self._delivery.masks.put(dict.fromkeys(self._sites.penalised(where), mask))
 
     def paused(self) -> AbstractContextManager[None]:
         """Let the forwards in this context not count: nothing of them is recorded or injected.
@@ -380,6 +331,31 @@ class Regularization:
             return {}
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
 
+    def as_dict(self) -> dict[str, float]:
+        """Return all numbers for any logger: penalties, strengths, and how far targets are reached.
+
+        The penalties have the keys of `penalties()`: none before the first collection. To each of
+        these keys `/strength` is added, and for a strength with a target `/measured` and `/wanted`.
+
+        Raises:
+            RegimeError: as `penalties()`.
+
+        Example:
+            >>> import regularizers as rz
+            >>> from torch import nn
+            >>> layer = nn.ReLU()
+            >>> with rz.Regularization(layer, [rz.activity(rz.L1(0.5), where="")]) as reg:
+            ...     _ = layer(torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
+            ...     _ = reg.penalty()
+            ...     reg.as_dict()
+            {'model/activity/L1': 1.5, 'model/activity/L1/strength': 0.5}
+        """
+        numbers = self.penalties()
+        numbers |= {f"{key}/strength": strength for key, strength in self._strengths.items()}
+        for key, reached in self._control.targets().items():
+            numbers |= {f"{key}/measured": reached.measured, f"{key}/wanted": reached.wanted}
+        return numbers
+
     @torch.no_grad()
     def _values(self) -> dict[str, Tensor] | None:
         """Return the penalties as far as they are known; None before the first collection."""
@@ -393,25 +369,21 @@ class Regularization:
         self._check_usable()
         values = self.penalties()
         zeros = {} if self._applied is None else self._applied.zeros()
-        rows = [
-            Row(
-                entry.site,
-                entry.kind,
-                entry.penalty_of(self._strengths[entry.key]),
-                entry.term.reduce or "sum",
-                values.get(entry.key),
-                zeros.get(entry.key),
-            )
-            for entry in self._sites.entries
-        ]
-        reached = [f"{key}: {r}" for key, r in self.targets().items()]
-        return Report(tuple(rows), (*reached, *self._sites.notes))
+        notes = [f"{key}: {reached}" for key, reached in self._control.targets().items()]
+        notes += self._sites.notes
+        return Report.of(self._sites.entries, self._strengths, values, zeros, notes)
 
     def detach(self) -> None:
         """Take the hooks away: the model is as it was before. A second call does nothing."""
         if self._unusable is None:
             self._detach()
             self._unusable = "was detached from its model"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.detach()
 
     def __repr__(self) -> str:
         if self._unusable is not None:
@@ -424,17 +396,6 @@ class Regularization:
         # taps belong to one regularization: the copy knows no more than that it is one
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
-    def _advance(self, optimizer: Optimizer) -> None:
-        self._control.advance(device_of(self._model))
-
-    def _injection(self, method: str) -> Injection:
-        if isinstance(self._delivery, Injection):
-            return self._delivery
-        raise RegimeError(
-            f"{method} is for Regularization(..., delivery='inject'); "
-            f"here write loss + reg.penalty()"
-        )
-
     def _check_usable(self) -> None:
         if self._unusable is not None:
             raise CollectionError(
@@ -446,12 +407,7 @@ class Regularization:
 
     def _follow(self) -> None:
         """Let modules and weights that were added to the model join, where the rules mean them."""
-        replaced = self._sites.replaced()
-        if replaced is not None:
-            raise CollectionError(
-                f"{replaced} was replaced after this Regularization was attached, which still "
-                f"knows the module that was there; detach() it and attach a new one"
-            )
+        self._sites.check_not_replaced()
         activities = self._sites.follow()
         check_suited(activities)
         self._strengths.add(self._sites.entries, self._control.steps)
@@ -461,33 +417,7 @@ class Regularization:
             self._applied.follow()
 
 
-def _checked_rules(model: nn.Module, rules: Iterable[Rule]) -> list[Rule]:
-    if not isinstance(model, nn.Module):
-        raise ConfigurationError(
-            f"Regularization: expected a torch.nn.Module, got {type(model).__name__}"
-        )
-    if any(isinstance(module, nn.DataParallel) for module in model.modules()):
-        raise RegimeError(
-            "Regularization: nn.DataParallel runs copies of the model, whose records are lost; "
-            "use torch.nn.parallel.DistributedDataParallel"
-        )
-    if isinstance(rules, Rule):
-        raise ConfigurationError(f"Regularization: expected a list of rules; write [{rules}]")
-    rules = check_are_rules(rules)
-    rules += marked_rules(model)
-    if not rules:
-        raise SelectionError(
-            "Regularization: no rules were given, and no module is marked by regularize() or is "
-            "a layers.ActivityPenalty"
-        )
-    return rules
-
-
-def _nothing(optimizer: Optimizer) -> None:
-    """Do nothing before an optimizer's step."""
-
-
-def _remove(handles: list[RemovableHandle], delivery: Collect | Injection) -> None:
+def _remove(handles: list[RemovableHandle], delivery: Delivery) -> None:
     for handle in handles:
         handle.remove()
     delivery.close()

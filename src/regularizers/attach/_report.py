@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from regularizers._text import table
+from regularizers.attach.sites import Entry
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,29 @@ class Report:
 
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        entries: Iterable[Entry],
+        strengths: Mapping[str, float],
+        values: Mapping[str, float],
+        zeros: Mapping[str, float],
+        notes: Iterable[str],
+    ) -> Self:
+        """Return the report of some entries, with their numbers by their keys."""
+        rows = [
+            Row(
+                entry.site,
+                entry.kind,
+                entry.penalty_of(strengths[entry.key]),
+                entry.term.reduce or "sum",
+                values.get(entry.key),
+                zeros.get(entry.key),
+            )
+            for entry in entries
+        ]
+        return cls(tuple(rows), tuple(notes))
 
     def __str__(self) -> str:
         total = sum(row.value for row in self.rows if row.value is not None)

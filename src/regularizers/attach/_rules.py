@@ -180,6 +180,8 @@ def bias(
 
 def check_are_rules(rules: Iterable[Rule]) -> list[Rule]:
     """Return `rules` as a list; raise unless each of them is a rule."""
+    if isinstance(rules, Rule):
+        raise ConfigurationError(f"Regularization: expected a list of rules; write [{rules}]")
     checked: list[Any]
     try:
         checked = list(rules)

@@ -46,9 +46,9 @@ class WeightsInLoss:
             RegimeError: a proximal rule, whose gradient is not the loss's; or weights that are not
                 those the forward used.
         """
-        if self._left:
-            return {}
         groups = self._sites.weights
+        if self._left or not groups:
+            return {}
         for group in groups if torch.is_grad_enabled() else ():
             if group.rule.proximal:
                 raise RegimeError(

@@ -1,11 +1,10 @@
 """Noise and batch normalization on arrays, each with its vector-Jacobian product.
 
-Every function returns a named tuple: the output `y` first, then what it was made with, and a
-method `vjp` that takes a cotangent of `y` to the gradients. The product uses what the forward
-kept; nothing is drawn or measured a second time. The functions are those of training; what is
-different in evaluation is a function of its own.
+Every function returns a named tuple of the output `y` and the values saved for backward, with a
+method `vjp` that maps a cotangent of `y` to the gradients. Nothing is drawn or computed a second
+time. The functions are those of training; evaluation has a function of its own where it differs.
 
-Nothing here imports an array library; what an array can do is asked of the array.
+Nothing here imports an array library; each array provides its own namespace.
 """
 
 from regularizers.functional._batch_norm import batch_norm, batch_norm_evaluation

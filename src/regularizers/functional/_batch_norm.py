@@ -48,7 +48,7 @@ def batch_norm(
         gamma: γ of shape (C,); None for 1.
         beta: β of shape (C,); None for 0.
         statistics: the running mean and variance so far, each of shape (C,); None to keep none.
-        channel_axis: the axis of the channels; every other axis is of the batch.
+        channel_axis: the axis of the channels; the sums run over all other axes.
         epsilon: ε, above 0.
         momentum: a, the weight of this batch in the running statistics. Keras' momentum is 1 − a.
 
@@ -100,14 +100,14 @@ def batch_norm(
     variance = xp.mean(centred * centred, axis=channels.others, keepdims=True)
     inverse_deviation = 1 / xp.sqrt(variance + epsilon)
     kept = Standardised(centred * inverse_deviation, inverse_deviation, gamma, beta)
-    moved = None
+    updated = None
     if statistics is not None:
         old_mean, old_variance = statistics
-        moved = RunningStatistics(
-            _moved(old_mean, channels.flat(mean), momentum),
-            _moved(old_variance, channels.flat(variance) * (n / (n - 1)), momentum),
+        updated = RunningStatistics(
+            _updated(old_mean, channels.per_channel(mean), momentum),
+            _updated(old_variance, channels.per_channel(variance) * (n / (n - 1)), momentum),
         )
-    return BatchNormTrained(_affine(x, kept, channels), moved, kept)
+    return BatchNormTrained(_affine(x, kept, channels), updated, kept)
 
 
 def batch_norm_evaluation(
@@ -161,7 +161,7 @@ def batch_norm_evaluation(
     channels.check("beta", beta)
     channels.check_statistics(statistics)
     wide = widen(xp, x)
-    mean, variance = [channels.spread(cast(one, wide.dtype)) for one in statistics]
+    mean, variance = [channels.broadcast(cast(one, wide.dtype)) for one in statistics]
     inverse_deviation = 1 / xp.sqrt(variance + epsilon)
     kept = Standardised((wide - mean) * inverse_deviation, inverse_deviation, gamma, beta)
     return BatchNormEvaluated(_affine(x, kept, channels), kept)
@@ -171,15 +171,15 @@ def _affine(x: Array, kept: Standardised, channels: Channels) -> Array:
     """Return γ ⊙ x̂ + β in the type of `x`."""
     y = kept.x_hat
     if kept.gamma is not None:
-        y = y * channels.spread(cast(kept.gamma, y.dtype))
+        y = y * channels.broadcast(cast(kept.gamma, y.dtype))
     if kept.beta is not None:
-        y = y + channels.spread(cast(kept.beta, y.dtype))
+        y = y + channels.broadcast(cast(kept.beta, y.dtype))
     return cast(y, x.dtype)
 
 
-def _moved(old: Array, new: Array, momentum: float) -> Array:
-    """Return the running statistic after one more batch, in its own type."""
+def _updated(old: Array, new: Array, momentum: float) -> Array:
+    """Return the running statistic updated by one batch, in its own dtype."""
     xp = namespace_of(old)
     wide = widen(xp, old)
-    # a graph would otherwise hold every batch since the first
+    # detached, or the graph would keep every batch since the first
     return cast(detached((1 - momentum) * wide + momentum * cast(new, wide.dtype)), old.dtype)

@@ -1,4 +1,4 @@
-"""Which axis the channels are on, and the shapes that follow."""
+"""The channel axis of an array, and the shapes of per-channel arrays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from regularizers.penalties.arrays import Array, Namespace, namespace_of, normal
 
 
 class Channels:
-    """The channels of one array: their axis, the other axes, and arrays of one number for each.
+    """The channels of one array: their axis, the other axes, and per-channel arrays.
 
     Raises:
-        ConfigurationError: an axis that is no integer.
+        ConfigurationError: an axis that is not an integer.
         ShapeError: an axis that the array does not have.
     """
 
@@ -36,14 +36,14 @@ class Channels:
         """The number of elements of each channel."""
         return math.prod([self.shape[other] for other in self.others])
 
-    def spread(self, values: Array) -> Array:
-        """Return one number a channel in a shape that broadcasts to the array."""
+    def broadcast(self, values: Array) -> Array:
+        """Return per-channel values in a shape that broadcasts to the array."""
         shape = [1] * len(self.shape)
         shape[self.axis] = self.count
         return self.xp.reshape(values, tuple(shape))
 
-    def flat(self, values: Array) -> Array:
-        """Return what `spread` returned in the shape (C,)."""
+    def per_channel(self, values: Array) -> Array:
+        """Return values of the shape of `broadcast` in the shape (C,)."""
         return self.xp.reshape(values, (self.count,))
 
     def check(self, name: str, values: Array | None) -> None:

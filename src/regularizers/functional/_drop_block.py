@@ -1,27 +1,27 @@
-"""DropBlock: squares of neighbours, for maps whose neighbours tell of each other."""
+"""DropBlock: dropout of squares, for feature maps whose neighbours are correlated."""
 
 from __future__ import annotations
 
 from regularizers.errors import ShapeError
-from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_block_size, check_rate
 from regularizers.penalties.arrays import Array, Namespace, namespace_of, size_of
 
 
 def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noised:
-    r"""Set squares of each map to zero, about a share of it, and scale the rest up.
+    r"""Set squares of each map to zero, about a fraction r of it, and scale the rest up.
 
     .. math:: y = x \odot M \cdot \frac{\mathrm{count}(M)}{\mathrm{count\_ones}(M)}, \qquad
         \gamma = \frac{r}{b^2} \cdot \frac{H W}{(H - b + 1)(W - b + 1)}
 
-    A square of side b begins, with probability γ, wherever it fits into the map; M is 0 in every
-    square and 1 elsewhere. Each channel of each sample has squares of its own; the scale is one
-    for the whole array. Squares may overlap, so that a little less than r is dropped.
+    At each position where a square of side b fits into the map, one begins with probability γ. M is
+    0 in every square and 1 elsewhere. Each channel of each sample has its own squares; the scale is
+    one number for the whole array. Squares may overlap, so slightly less than r is dropped.
 
     Args:
         x: an array of a real floating type; its last two axes are height and width.
-        rate: r, the share that is dropped, in [0, 1); 0 returns `x` itself.
+        rate: r, the fraction that is dropped, in [0, 1); 0 returns `x` itself.
         block_size: b; a square larger than the map is cut to its shorter side, as the authors do.
         rng: as for `dropout`.
 
@@ -54,7 +54,7 @@ def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noi
     check_block_size(block_size)
     check_is_map(x)
     if rate == 0 or size_of(x) == 0:
-        return unchanged(xp, x, x.shape)
+        return identity_noise(xp, x, x.shape)
     return noised(x, block_noise(xp, uniform(xp, x, x.shape, rng), rate, block_size))
 
 
@@ -68,23 +68,23 @@ def check_is_map(x: Array) -> None:
 
 
 def block_noise(xp: Namespace, u: Array, rate: float, block_size: int) -> Array:
-    """Return M times its scale, of numbers uniform in [0, 1) in the shape of the maps."""
+    """Return M times its scale, from uniform numbers `u` of the shape of the maps."""
     height, width = u.shape[-2:]
     b = min(block_size, height, width)
     gamma = rate / b**2 * height * width / ((height - b + 1) * (width - b + 1))
-    kept = ~_stretched(xp, _stretched(xp, u < gamma, b), b)
+    kept = ~_dilated(xp, _dilated(xp, u < gamma, b), b)
     M = xp.astype(kept, u.dtype)
-    # of each map first: float32 counts no further than 2²⁴
+    # a mean of means: a count in float32 is exact only up to 2²⁴
     share = xp.mean(xp.mean(M, axis=(-2, -1)))
-    # where nothing is kept there is nothing to scale
+    # avoids 0/0 if everything is dropped
     return M / xp.where(share > 0, share, xp.ones_like(share))
 
 
-def _stretched(xp: Namespace, begins: Array, b: int) -> Array:
-    """Return where the stretches of `b` lie that begin along the last axis, the last two swapped.
+def _dilated(xp: Namespace, begins: Array, b: int) -> Array:
+    """Dilate `begins` to runs of length `b` along the last axis, and swap the last two axes.
 
-    The stretches double until they are `b` long. Nothing is rolled over the end, because none
-    begins where it does not fit.
+    The runs double until their length is `b`. Nothing wraps around, because no run begins where it
+    does not fit.
     """
     fits = begins.shape[-1] - b + 1
     inside = xp.concat([begins[..., :fits], xp.zeros_like(begins[..., fits:])], axis=-1)

@@ -1,9 +1,9 @@
-"""Drop path: every sample as a whole."""
+"""Drop path: dropout of whole samples."""
 
 from __future__ import annotations
 
 from regularizers.functional._dropout import dropout_noise
-from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_rate
 from regularizers.penalties.arrays import Array, Axes, namespace_of, normalise_axes
@@ -19,7 +19,7 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
 
     Args:
         x: an array of a real floating type.
-        rate: r, the share of samples that is dropped, in [0, 1); 0 returns `x` itself.
+        rate: r, the fraction of samples that is dropped, in [0, 1); 0 returns `x` itself.
         rng: as for `dropout`.
         batch_axis: the axis of samples, or several.
 
@@ -27,7 +27,7 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
         `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.
 
     Shape:
-        y: that of x; noise: that of x, with 1 for every axis that is no batch axis.
+        y: that of x; noise: that of x, with 1 for every axis but the batch axes.
 
     Raises:
         ConfigurationError: a rate outside [0, 1), or a generator of another library.
@@ -47,13 +47,13 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
     """
     xp = namespace_of(x)
     check_rate(rate)
-    shape = one_for_each_sample(x, batch_axis)
+    shape = per_sample_shape(x, batch_axis)
     if rate == 0:
-        return unchanged(xp, x, shape)
+        return identity_noise(xp, x, shape)
     return noised(x, dropout_noise(xp, uniform(xp, x, shape, rng), rate))
 
 
-def one_for_each_sample(x: Array, batch_axis: Axes) -> tuple[int, ...]:
-    """Return the shape of one number for each sample of `x`, which broadcasts to `x`."""
+def per_sample_shape(x: Array, batch_axis: Axes) -> tuple[int, ...]:
+    """Return the shape with one number per sample, which broadcasts to `x`."""
     batch = normalise_axes(batch_axis, x.ndim)
     return tuple([extent if axis in batch else 1 for axis, extent in enumerate(x.shape)])

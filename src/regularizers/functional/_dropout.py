@@ -1,8 +1,8 @@
-"""Dropout: every element by itself."""
+"""Dropout of single elements."""
 
 from __future__ import annotations
 
-from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_rate
 from regularizers.penalties.arrays import Array, Namespace, namespace_of
@@ -19,7 +19,7 @@ def dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
 
     Args:
         x: an array of a real floating type.
-        rate: r, the share that is dropped, in [0, 1).
+        rate: r, the fraction that is dropped, in [0, 1).
         rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
             PyTorch's own; for a JAX array a key.
 
@@ -48,10 +48,10 @@ def dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
     xp = namespace_of(x)
     check_rate(rate)
     if rate == 0:
-        return unchanged(xp, x, x.shape)
+        return identity_noise(xp, x, x.shape)
     return noised(x, dropout_noise(xp, uniform(xp, x, x.shape, rng), rate))
 
 
 def dropout_noise(xp: Namespace, u: Array, rate: float) -> Array:
-    """Return 1 / (1 - rate) with that probability, else 0, of numbers uniform in [0, 1)."""
+    """Return 1 / (1 - rate) where the uniform number `u` is at least `rate`, else 0."""
     return xp.astype(u >= rate, u.dtype) / (1 - rate)

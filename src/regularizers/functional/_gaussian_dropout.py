@@ -1,8 +1,8 @@
-"""Gaussian dropout: every element times a normal number."""
+"""Gaussian dropout: each element is multiplied by a normal number."""
 
 from __future__ import annotations
 
-from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, normal
 from regularizers.functional._settings import check_rate
 from regularizers.penalties.arrays import Array, namespace_of
@@ -15,7 +15,7 @@ def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
 
     Args:
         x: an array of a real floating type.
-        rate: r in [0, 1), the rate of the dropout that it stands for; 0 returns `x` itself.
+        rate: r in [0, 1), the rate of the dropout with the same variance; 0 returns `x` itself.
         rng: as for `dropout`.
 
     Returns:
@@ -41,10 +41,10 @@ def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
     xp = namespace_of(x)
     check_rate(rate)
     if rate == 0:
-        return unchanged(xp, x, x.shape)
+        return identity_noise(xp, x, x.shape)
     return noised(x, gaussian_noise(normal(xp, x, x.shape, rng), rate))
 
 
 def gaussian_noise(z: Array, rate: float) -> Array:
-    """Return noise of mean 1 and variance rate / (1 - rate), of standard normal numbers."""
+    """Return noise of mean 1 and variance rate / (1 - rate) from standard normal numbers `z`."""
     return 1 + z * (rate / (1 - rate)) ** 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regularizers.functional._dropout import dropout_noise
-from regularizers.functional._noised import Noised, noised, unchanged
+from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_rate
 from regularizers.penalties.arrays import Array, check_axis, namespace_of, normalise_axes
@@ -16,7 +16,7 @@ def locked_dropout(x: Array, /, rate: float, rng: Generator, *, time_axis: int) 
 
     Args:
         x: sequences of a real floating type.
-        rate: r, the share of units that is dropped, in [0, 1); 0 returns `x` itself.
+        rate: r, the fraction of units that is dropped, in [0, 1); 0 returns `x` itself.
         rng: as for `dropout`.
         time_axis: the axis of time; there is no default, since both 0 and 1 are common.
 
@@ -28,7 +28,7 @@ def locked_dropout(x: Array, /, rate: float, rng: Generator, *, time_axis: int) 
 
     Raises:
         ConfigurationError: a rate outside [0, 1), a generator of another library, or a time axis
-            that is no integer.
+            that is not an integer.
         ArrayTypeError: an array that is not real floating point.
         ShapeError: a time axis that x does not have.
 
@@ -46,13 +46,13 @@ def locked_dropout(x: Array, /, rate: float, rng: Generator, *, time_axis: int) 
     xp = namespace_of(x)
     check_rate(rate)
     check_axis(time_axis, "time_axis")
-    shape = one_for_all_steps(x, time_axis)
+    shape = shared_over_time_shape(x, time_axis)
     if rate == 0:
-        return unchanged(xp, x, shape)
+        return identity_noise(xp, x, shape)
     return noised(x, dropout_noise(xp, uniform(xp, x, shape, rng), rate))
 
 
-def one_for_all_steps(x: Array, time_axis: int) -> tuple[int, ...]:
-    """Return the shape of what is the same at each step of `x`, which broadcasts to `x`."""
+def shared_over_time_shape(x: Array, time_axis: int) -> tuple[int, ...]:
+    """Return the shape of `x` with one time step, which broadcasts to `x`."""
     time = normalise_axes(time_axis, x.ndim, "time_axis")
     return tuple([1 if axis in time else extent for axis, extent in enumerate(x.shape)])

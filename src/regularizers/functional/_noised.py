@@ -1,4 +1,4 @@
-"""What every noise here is: an array that is multiplied in."""
+"""Multiplicative noise, and its vector-Jacobian product."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Noised(NamedTuple):
 
 
 def noised(x: Array, noise: Array) -> Noised:
-    """Return `x` times `noise`, which takes the type of `x`."""
+    """Return `x` times `noise`, with the noise cast to the dtype of `x`."""
     noise = cast(noise, x.dtype)
     return Noised(x * noise, noise)
 
 
-def unchanged(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Noised:
-    """Return `x` itself, with the noise that changes nothing."""
+def identity_noise(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Noised:
+    """Return `x` itself, with noise of ones."""
     return Noised(x, xp.ones(shape, dtype=x.dtype, device=array_api_compat.device(x)))
 
 

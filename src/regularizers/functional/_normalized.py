@@ -1,4 +1,4 @@
-"""What batch normalization returns, and the gradients of it."""
+"""The results of batch normalization, and its gradients."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from regularizers.penalties.arrays import Array, cast, namespace_of
 
 
 class RunningStatistics(NamedTuple):
-    """What evaluation normalizes by: the moving averages of the batches seen in training."""
+    """The moving averages over the batches of training, by which evaluation normalizes."""
 
     mean: Array
-    """Of shape (C,); zeros to begin with."""
+    """Shape (C,); initially zeros."""
     variance: Array
-    """Of shape (C,), unbiased; ones to begin with."""
+    """Shape (C,), unbiased; initially ones."""
 
 
 class BatchNormGradients(NamedTuple):
@@ -27,18 +27,18 @@ class BatchNormGradients(NamedTuple):
 
 
 class Standardised(NamedTuple):
-    """What the gradients need of the forward."""
+    """The values of the forward that backward needs."""
 
     x_hat: Array
     """(x − μ)/√(σ² + ε), in the shape of x and at least in float32."""
     inverse_deviation: Array
-    """1/√(σ² + ε), of extent 1 along every axis but that of the channels."""
+    """1/√(σ² + ε), of length 1 along every axis but the channel axis."""
     gamma: Array | None
     beta: Array | None
 
     @property
     def axes(self) -> tuple[int, ...]:
-        """The axes along which all elements of a channel lie."""
+        """All axes but the channel axis."""
         return tuple([axis for axis, one in enumerate(self.inverse_deviation.shape) if one == 1])
 
     @property
@@ -117,18 +117,20 @@ def _sums(y: Array, cotangent: Array, kept: Standardised) -> tuple[Array, Array,
 def _gradients(
     y: Array, x_hat_bar: Array, gamma_bar: Array, beta_bar: Array, kept: Standardised
 ) -> BatchNormGradients:
-    """Return the gradients in the shapes and types of what they are for."""
+    """Return the gradients in the shapes and dtypes of x, γ and β."""
     x_bar = x_hat_bar * kept.inverse_deviation
     if kept.gamma is not None:
         gamma = cast(kept.gamma, x_bar.dtype)
         x_bar = x_bar * namespace_of(y).reshape(gamma, kept.inverse_deviation.shape)
     return BatchNormGradients(
-        cast(x_bar, y.dtype), _like(kept.gamma, gamma_bar), _like(kept.beta, beta_bar)
+        cast(x_bar, y.dtype),
+        _as_parameter(kept.gamma, gamma_bar),
+        _as_parameter(kept.beta, beta_bar),
     )
 
 
-def _like(parameter: Array | None, gradient: Array) -> Array | None:
-    """Return the gradient in the shape and type of its parameter; None if there is none."""
+def _as_parameter(parameter: Array | None, gradient: Array) -> Array | None:
+    """Return the gradient in the shape and dtype of its parameter; None if that is None."""
     if parameter is None:
         return None
     xp = namespace_of(parameter)

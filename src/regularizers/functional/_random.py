@@ -1,8 +1,7 @@
-"""Random numbers from the generator of whichever library an array is from.
+"""Random numbers from the generator of an array's library.
 
-The library is not imported here. PyTorch's namespace draws by itself; JAX's random functions stand
-beside its namespace, in the package that the caller's array has loaded; for any other library a
-NumPy generator draws.
+No library is imported here. PyTorch's namespace has random functions; those of JAX are found in the
+package that the caller has imported; every other library uses a NumPy generator.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Generator: TypeAlias = Any
 
 
 def uniform(xp: Namespace, x: Array, shape: tuple[int, ...], rng: Generator) -> Array:
-    """Return numbers uniform in [0, 1), where `x` is and at least in float32."""
+    """Return numbers uniform in [0, 1), on the device of `x`, in float32 or wider."""
     if array_api_compat.is_torch_array(x):
         check_torch_generator(xp, rng)
         return xp.rand(shape, generator=rng, dtype=_wide(xp, x), device=x.device)
@@ -31,7 +30,7 @@ def uniform(xp: Namespace, x: Array, shape: tuple[int, ...], rng: Generator) -> 
 
 
 def normal(xp: Namespace, x: Array, shape: tuple[int, ...], rng: Generator) -> Array:
-    """Return numbers of the standard normal distribution, where `x` is and at least in float32."""
+    """Return standard normal numbers, on the device of `x`, in float32 or wider."""
     if array_api_compat.is_torch_array(x):
         check_torch_generator(xp, rng)
         return xp.randn(shape, generator=rng, dtype=_wide(xp, x), device=x.device)
@@ -42,7 +41,7 @@ def normal(xp: Namespace, x: Array, shape: tuple[int, ...], rng: Generator) -> A
 
 
 def _wide(xp: Namespace, x: Array) -> Any:
-    # uniform numbers of half precision are too few for a small rate: eight bits in bfloat16
+    # half precision has too few uniform numbers for a small rate: eight bits in bfloat16
     return xp.result_type(x.dtype, xp.float32)
 
 
@@ -51,30 +50,30 @@ def check_torch_generator(xp: Namespace, rng: object) -> None:
     if rng is not None and not isinstance(rng, xp.Generator):
         raise ConfigurationError(
             f"rng: expected a torch.Generator for a PyTorch tensor, or None for PyTorch's own, got "
-            f"{_described(rng)}; pass torch.Generator(x.device).manual_seed(0)"
+            f"{_description(rng)}; pass torch.Generator(x.device).manual_seed(0)"
         )
 
 
 def check_generator(rng: object) -> None:
-    """Raise unless `rng` draws as a `numpy.random.Generator` does."""
+    """Raise unless `rng` has the methods of a `numpy.random.Generator`."""
     if not (hasattr(rng, "random") and hasattr(rng, "standard_normal")):
         raise ConfigurationError(
-            f"rng: expected a numpy.random.Generator, got {_described(rng)}; "
+            f"rng: expected a numpy.random.Generator, got {_description(rng)}; "
             f"pass numpy.random.default_rng(0)"
         )
 
 
 def _jax_random(xp: Namespace, rng: object) -> Any:
-    """Return JAX's random functions; raise unless `rng` is an array, as keys are."""
+    """Return `jax.random`; raise unless `rng` is a JAX array, as a key is."""
     if not array_api_compat.is_jax_array(rng):
         raise ConfigurationError(
-            f"rng: expected a JAX key for a JAX array, got {_described(rng)}; "
-            f"pass jax.random.key(0), split anew for each call"
+            f"rng: expected a JAX key for a JAX array, got {_description(rng)}; "
+            f"pass jax.random.key(0), and split it for each call"
         )
     return sys.modules[xp.__name__.partition(".")[0]].random
 
 
-def _described(rng: object) -> str:
-    kind = type(rng)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+def _description(rng: object) -> str:
+    cls = type(rng)
+    name = cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
     return f"{rng!r} of type {name}" if isinstance(rng, (int, float, str)) else name

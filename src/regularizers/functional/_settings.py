@@ -1,4 +1,4 @@
-"""Checks of numbers that say how much."""
+"""Checks of rates, block sizes, epsilons and momenta."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def check_rate(rate: object) -> None:
     """Raise unless `rate` is a number in [0, 1)."""
     if not (_is_number(rate) and 0 <= rate < 1):  # type: ignore[operator]
         raise ConfigurationError(
-            f"rate: expected a number in [0, 1), the share that is dropped, got {rate!r} of type "
-            f"{type(rate).__name__}; a share that is kept is 1 - rate, and 0 drops nothing"
+            f"rate: expected a number in [0, 1), the fraction dropped, got {rate!r} of type "
+            f"{type(rate).__name__}; for a fraction p that is kept pass 1 - p"
         )
 
 

@@ -1,10 +1,10 @@
-"""What the noise layers draw and check, shared with the functions of the same names."""
+"""The noise and the checks that layers share with the functions of the same names."""
 
 from regularizers.functional._drop_block import (
     block_noise,
 )
 from regularizers.functional._drop_path import (
-    one_for_each_sample,
+    per_sample_shape,
 )
 from regularizers.functional._dropout import (
     dropout_noise,
@@ -13,7 +13,7 @@ from regularizers.functional._gaussian_dropout import (
     gaussian_noise,
 )
 from regularizers.functional._locked_dropout import (
-    one_for_all_steps,
+    shared_over_time_shape,
 )
 from regularizers.functional._settings import (
     check_block_size,
@@ -26,6 +26,6 @@ __all__ = [
     "check_rate",
     "dropout_noise",
     "gaussian_noise",
-    "one_for_all_steps",
-    "one_for_each_sample",
+    "per_sample_shape",
+    "shared_over_time_shape",
 ]

@@ -1,4 +1,4 @@
-"""Modules that PyTorch lacks, one a file."""
+"""Regularizing modules that PyTorch lacks."""
 
 from regularizers.layers._activity_penalty import ActivityPenalty
 from regularizers.layers._drop_block import DropBlock2d

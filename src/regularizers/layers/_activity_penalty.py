@@ -1,4 +1,4 @@
-"""A place in an `nn.Sequential` where an activity is penalised."""
+"""A layer for `nn.Sequential` at which an activity is penalised."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.modules import watch
+from regularizers.modules import warn_if_unread
 from regularizers.penalties import Penalty
 
 
 class ActivityPenalty(nn.Module):
-    """The identity, at which `Regularization(model)` reads an activity: Keras' layer of that kind.
+    """The identity; `Regularization(model)` penalises the activity at it, as in Keras.
 
-    By itself it computes nothing: the penalty enters the loss through `Regularization`. Where
-    none has read it, the first backward pass through it warns.
+    By itself it computes nothing: the penalty enters the loss through `Regularization`. If no
+    Regularization has read the layer, the first backward pass through it warns.
 
     Args:
-        penalty: the penalty of what passes through; `"batch_mean"` unless it says otherwise.
+        penalty: the penalty of the activity; its reduction is `"batch_mean"` unless it states one.
 
     Shape:
         The output is the input.
 
     Raises:
-        ConfigurationError: no penalty.
+        ConfigurationError: `penalty` is not a penalty.
 
     Example:
         >>> import regularizers as rz
@@ -48,7 +48,7 @@ class ActivityPenalty(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` itself."""
         if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            watch(self, x)
+            warn_if_unread(self, x)
         return x
 
     def extra_repr(self) -> str:

@@ -1,4 +1,4 @@
-"""Dropout by squares."""
+"""Dropout of squares of feature maps."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor
 
 from regularizers.errors import ShapeError
 from regularizers.functional.noise import block_noise, check_block_size
-from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.layers._noise import NoiseLayer, noise_dtype
 
 
 class DropBlock2d(NoiseLayer):
-    """Drops squares of a convolution's maps: the neighbours of one element would give it away.
+    """Drops squares of feature maps: a single element could be inferred from its neighbours.
 
     It is `functional.drop_block` in training, with PyTorch's own generator, and the identity in
     evaluation.
 
     Args:
-        rate: the share that is dropped, in [0, 1), a little less where squares overlap.
-        block_size: the side of a square; one larger than the map is cut to its shorter side.
+        rate: the fraction that is dropped, in [0, 1); slightly less, since squares may overlap.
+        block_size: the side of a square; a square larger than the map is cut to its shorter side.
 
     Shape:
         (N, C, H, W) or (C, H, W). The output has the shape and type of the input.
@@ -53,7 +53,7 @@ class DropBlock2d(NoiseLayer):
                 f"DropBlock2d: expected an input of shape (N, C, H, W) or (C, H, W), "
                 f"got {tuple(x.shape)}"
             )
-        u = torch.rand(x.shape, dtype=wide(x), device=x.device)
+        u = torch.rand(x.shape, dtype=noise_dtype(x), device=x.device)
         if x.numel() == 0:
             return u
         noise: Tensor = block_noise(xp, u, self.rate, self.block_size)

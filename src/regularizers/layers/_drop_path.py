@@ -6,26 +6,26 @@ import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
-from regularizers.functional.noise import dropout_noise, one_for_each_sample
-from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.functional.noise import dropout_noise, per_sample_shape
+from regularizers.layers._noise import NoiseLayer, noise_dtype
 from regularizers.penalties.arrays import Axes, check_batch_axis
 
 
 class DropPath(NoiseLayer):
-    """Drops the branch of a residual block for a share of the samples: `x + drop_path(branch(x))`.
+    """Drops the branch of a residual block for some samples: `x + drop_path(branch(x))`.
 
     It is `functional.drop_path` in training, with PyTorch's own generator, and the identity in
     evaluation.
 
     Args:
-        rate: the share of samples that is dropped, in [0, 1).
-        batch_axis: the axis of samples, or several; 1 for sequences that begin with time.
+        rate: the fraction of samples that is dropped, in [0, 1).
+        batch_axis: the axis of samples, or several; 1 for sequences of shape (time, batch, ...).
 
     Shape:
         The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a batch axis that is no integer.
+        ConfigurationError: a rate outside [0, 1), or a batch axis that is not an integer.
         ShapeError: in the forward, a batch axis that the input does not have.
 
     Example:
@@ -49,8 +49,8 @@ class DropPath(NoiseLayer):
         self.batch_axis = batch_axis
 
     def noise(self, x: Tensor) -> Tensor:
-        shape = one_for_each_sample(x, self.batch_axis)
-        u = torch.rand(shape, dtype=wide(x), device=x.device)
+        shape = per_sample_shape(x, self.batch_axis)
+        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
         noise: Tensor = dropout_noise(xp, u, self.rate)
         return noise
 

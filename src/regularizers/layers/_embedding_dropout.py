@@ -8,33 +8,33 @@ from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
 from regularizers.functional.noise import dropout_noise
-from regularizers.layers._noise import NoiseLayer, wide
-from regularizers.layers._plain_names import loads_plain_names
+from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.layers._unwrapped_state_dict import accept_unwrapped_state_dict
 
 
 class EmbeddingDropout(NoiseLayer):
-    r"""Looks words up in an embedding, some of which are dropped wherever they are used.
+    r"""Looks up words in an embedding; a dropped word is zero wherever it occurs.
 
     .. math:: y_t = \frac{m_{w_t}}{1 - r} E_{w_t}, \qquad m_w \sim \mathrm{Bernoulli}(1 - r)
 
-    In each forward one number is drawn for each word of the vocabulary. What has been looked up is
-    multiplied by it, which is the same as looking up in the dropped table, for the gradient too,
-    and costs nothing in proportion to the table. In evaluation it is the embedding.
+    Each forward draws one number for each word of the vocabulary, and multiplies the rows that were
+    looked up by it. Output and gradient are those of a lookup in the dropped table, without the
+    cost of copying the table. In evaluation it is the embedding.
 
     The embedding keeps its parameter, as `embedding.weight`: a head that is tied to it uses the
-    whole table. `padding_idx`, `scale_grad_by_freq` and `sparse` mean what they mean there;
-    `max_norm` is about the table before words are dropped. A state dict of the embedding alone
-    loads too.
+    whole table. `padding_idx`, `scale_grad_by_freq` and `sparse` work as in `nn.Embedding`;
+    `max_norm` limits the table before words are dropped. A state dict of the embedding alone loads
+    too.
 
     Args:
         embedding: the `nn.Embedding`.
-        rate: r, the share of words that is dropped, in [0, 1).
+        rate: r, the fraction of words that is dropped, in [0, 1).
 
     Shape:
         Indices of any shape; the output is (*indices, dimensions), in the type of the table.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or what is no `nn.Embedding`.
+        ConfigurationError: a rate outside [0, 1), or a module that is not an `nn.Embedding`.
 
     Example:
         >>> import regularizers as rz
@@ -60,10 +60,10 @@ class EmbeddingDropout(NoiseLayer):
                 f"{type(embedding).__name__}; for the words of nn.EmbeddingBag, drop the indices"
             )
         self.embedding = embedding
-        loads_plain_names(self)
+        accept_unwrapped_state_dict(self)
 
     def forward(self, words: Tensor) -> Tensor:
-        """Return the rows of `words`, some of them zero; in evaluation, those of the embedding."""
+        """Return the rows of `words`; in training, those of dropped words are zero."""
         rows: Tensor = self.embedding(words)
         if not self.draws:
             return rows
@@ -71,8 +71,8 @@ class EmbeddingDropout(NoiseLayer):
         return rows * self.noise(rows).to(rows.dtype)[words]
 
     def noise(self, x: Tensor) -> Tensor:
-        """Return one number for each word, (vocabulary, 1), for rows like `x`."""
+        """Return one factor for each word, of shape (vocabulary, 1), for rows `x`."""
         shape = (self.embedding.num_embeddings, 1)
-        u = torch.rand(shape, dtype=wide(x), device=x.device)
+        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
         noise: Tensor = dropout_noise(xp, u, self.rate)
         return noise

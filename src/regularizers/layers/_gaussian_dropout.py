@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from regularizers.functional.noise import gaussian_noise
-from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.layers._noise import NoiseLayer, noise_dtype
 
 
 class GaussianDropout(NoiseLayer):
-    """Multiplies by normal noise of mean 1 and variance rate / (1 - rate): Keras' of that name.
+    """Multiplies by normal noise of mean 1 and variance rate / (1 - rate), as in Keras.
 
     It is `functional.gaussian_dropout` in training, with PyTorch's own generator, and the identity
     in evaluation.
 
     Args:
-        rate: the rate of the dropout whose variance the noise has, in [0, 1).
+        rate: the rate of the dropout with the same variance, in [0, 1).
 
     Shape:
         The output has the shape and type of the input.
@@ -36,6 +36,6 @@ class GaussianDropout(NoiseLayer):
     """
 
     def noise(self, x: Tensor) -> Tensor:
-        z = torch.randn(x.shape, dtype=wide(x), device=x.device)
+        z = torch.randn(x.shape, dtype=noise_dtype(x), device=x.device)
         noise: Tensor = gaussian_noise(z, self.rate)
         return noise

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.functional.noise import dropout_noise, one_for_all_steps
-from regularizers.layers._noise import NoiseLayer, wide
+from regularizers.functional.noise import dropout_noise, shared_over_time_shape
+from regularizers.layers._noise import NoiseLayer, noise_dtype
 
 
 class LockedDropout(NoiseLayer):
@@ -23,7 +23,7 @@ class LockedDropout(NoiseLayer):
     evaluation. Shapes are read as `nn.LSTM` reads them.
 
     Args:
-        rate: r, the share of units that is dropped, in [0, 1).
+        rate: r, the fraction of units that is dropped, in [0, 1).
         batch_first: whether sequences are (batch, time, units) rather than (time, batch, units).
 
     Shape:
@@ -32,7 +32,7 @@ class LockedDropout(NoiseLayer):
         gives for the padded sequences. The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a `batch_first` that is no boolean.
+        ConfigurationError: a rate outside [0, 1), or a `batch_first` that is not a boolean.
         ShapeError: in the forward, an input of neither two nor three dimensions.
 
     Example:
@@ -79,13 +79,13 @@ class LockedDropout(NoiseLayer):
                 f"got {tuple(x.shape)}"
             )
         time_axis = 1 if self.batch_first and x.ndim == 3 else 0
-        return self._mask(x, one_for_all_steps(x, time_axis))
+        return self._mask(x, shared_over_time_shape(x, time_axis))
 
     def _packed(self, x: PackedSequence) -> PackedSequence:
         self.check(x.data)
         sizes = x.batch_sizes
         noise = self._mask(x.data, (int(sizes[0]), *x.data.shape[1:])).to(x.data.dtype)
-        # drawn in the caller's order, then put in that of the lengths, in which the steps lie
+        # drawn in the caller's order of sequences, then sorted by length like the packed data
         if x.sorted_indices is not None:
             noise = noise[x.sorted_indices]
         first_of_step = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
@@ -94,7 +94,7 @@ class LockedDropout(NoiseLayer):
         return PackedSequence(data, sizes, x.sorted_indices, x.unsorted_indices)
 
     def _mask(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-        u = torch.rand(shape, dtype=wide(x), device=x.device)
+        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
         noise: Tensor = dropout_noise(xp, u, self.rate)
         return noise
 

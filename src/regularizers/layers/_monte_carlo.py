@@ -1,4 +1,4 @@
-"""Dropout in evaluation, for predictions that know how sure they are."""
+"""Dropout in evaluation, for predictions with an estimate of their uncertainty."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DROPOUTS = (
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
     *(nn.AlphaDropout, nn.FeatureAlphaDropout),
 )
-# In evaluation its fast path goes around the dropout inside it; it has no other use for its mode.
-GOES_AROUND = nn.TransformerEncoderLayer
+# Its fast path in evaluation skips its dropout; it uses its mode for nothing else.
+FAST_PATH_SKIPS_DROPOUT = nn.TransformerEncoderLayer
 
 
 @contextmanager
@@ -26,29 +26,29 @@ def monte_carlo_dropout(
 
     .. math:: \mathrm E[y] \approx \frac 1T \sum_t f(x; m_t), \qquad m_t \text{ drawn anew}
 
-    Within the context every dropout is in training mode and every other module in evaluation, so
-    that batch normalization uses its running statistics and keeps them as they are. On exit, also
-    by an exception, each module has the mode it had.
+    Inside the context every dropout is in training mode and every other module in evaluation, so
+    that batch normalization uses its running statistics and does not update them. On exit, also
+    after an exception, each module gets its mode back.
 
     A dropout is: PyTorch's dropout modules, this library's noise layers, `nn.LSTM`, `nn.GRU`,
-    `nn.RNN` and `nn.MultiheadAttention` with dropout of their own, and what `types` names. An
-    `nn.TransformerEncoderLayer` is in training mode too, because its fast path in evaluation leaves
-    out the dropout inside it. Dropout called as a function has no module to be found by: name the
-    class that calls it by `types`.
+    `nn.RNN` and `nn.MultiheadAttention` with dropout of their own, and the classes in `types`. An
+    `nn.TransformerEncoderLayer` is in training mode too, because its fast path in evaluation skips
+    its dropout. Dropout that is called as a function cannot be found: put the class that calls it
+    into `types`.
 
-    Gradients are as outside; predictions want `torch.no_grad()` beside it.
+    The context does not disable gradients; for predictions add `torch.no_grad()`.
 
     Args:
         model: the model; its root may be a dropout itself.
-        types: further classes that drop in training mode, such as another library's. They alone
-            take the mode, not what is inside them.
+        types: further classes that drop in training mode, such as another library's. Only these
+            modules change their mode, not their submodules.
 
     Returns:
         A context manager that gives the model.
 
     Raises:
         SelectionError: a model without any dropout, or with rates of 0 only.
-        ConfigurationError: `types` that are no module classes.
+        ConfigurationError: `types` are not module classes.
 
     Example:
         >>> import regularizers as rz
@@ -63,7 +63,7 @@ def monte_carlo_dropout(
     Source: Gal, Ghahramani, "Dropout as a Bayesian approximation", 2016, arXiv 1506.02142.
     """
     active = _active(model, _as_types(types))
-    # set, not by train() and eval(): a module may do more in these than change its mode
+    # set directly: a module's train() and eval() may do more than change its mode
     modes = {module: module.training for module in model.modules()}
     try:
         for module in modes:
@@ -78,8 +78,10 @@ def _active(model: nn.Module, types: tuple[type[nn.Module], ...]) -> set[nn.Modu
     """Return the modules to put in training mode; raise if nothing would be dropped."""
     dropouts = {module for module in model.modules() if _drops(module, types)}
     if not dropouts:
-        raise SelectionError(_nothing_drops(model))
-    return dropouts | {module for module in model.modules() if isinstance(module, GOES_AROUND)}
+        raise SelectionError(_no_dropout_message(model))
+    return dropouts | {
+        module for module in model.modules() if isinstance(module, FAST_PATH_SKIPS_DROPOUT)
+    }
 
 
 def _drops(module: nn.Module, types: tuple[type[nn.Module], ...]) -> bool:
@@ -95,12 +97,12 @@ def _drops(module: nn.Module, types: tuple[type[nn.Module], ...]) -> bool:
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
 
 
-def _nothing_drops(model: nn.Module) -> str:
-    """Return the message for a model that would predict the same each time."""
+def _no_dropout_message(model: nn.Module) -> str:
+    """Return the message for a model without active dropout."""
     names = {type(module).__name__ for module in model.modules()}
     similar = sorted(name for name in names if "drop" in name.lower() or "depth" in name.lower())
-    kinds: tuple[type[nn.Module], ...] = (*DROPOUTS, *NoiseLayer.__subclasses__())
-    known = {kind.__name__ for kind in kinds}
+    known_types: tuple[type[nn.Module], ...] = (*DROPOUTS, *NoiseLayer.__subclasses__())
+    known = {known_type.__name__ for known_type in known_types}
     zero = [name for name in similar if name in known]
     unknown = [name for name in similar if name not in known]
     message = (
@@ -116,11 +118,11 @@ def _nothing_drops(model: nn.Module) -> str:
 
 def _as_types(types: object) -> tuple[type[nn.Module], ...]:
     """Return `types` as a tuple; raise unless each is a class of modules."""
-    kinds = types if isinstance(types, tuple) else (types,)
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+    classes = types if isinstance(types, tuple) else (types,)
+    for one in classes:
+        if not (isinstance(one, type) and issubclass(one, nn.Module)):
             raise ConfigurationError(
-                f"types: expected a module class or a tuple of them, got {kind!r} of type "
-                f"{type(kind).__name__}"
+                f"types: expected a module class or a tuple of them, got {one!r} of type "
+                f"{type(one).__name__}"
             )
-    return kinds
+    return classes

@@ -1,4 +1,4 @@
-"""What the noise layers share: noise in training, the identity otherwise."""
+"""The base class of the noise layers: noise in training, the identity in evaluation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NoiseLayer(nn.Module, ABC):
     """A layer that multiplies by noise of mean 1 in training, and is the identity in evaluation.
 
     Args:
-        rate: the share that is dropped, in [0, 1); 0 makes it the identity in training too.
+        rate: the fraction that is dropped, in [0, 1); 0 makes it the identity in training too.
 
     Raises:
         ConfigurationError: a rate outside [0, 1).
@@ -28,11 +28,11 @@ class NoiseLayer(nn.Module, ABC):
 
     @abstractmethod
     def noise(self, x: Tensor) -> Tensor:
-        """Return noise that broadcasts to `x`, at least in float32."""
+        """Return noise that broadcasts to `x`, in float32 or wider."""
 
     @property
     def draws(self) -> bool:
-        """Whether there is noise: in training, unless the rate is 0."""
+        """Whether the forward draws noise: in training, unless the rate is 0."""
         return self.training and self.rate != 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class NoiseLayer(nn.Module, ABC):
         return x * self.noise(x).to(x.dtype)
 
     def check(self, x: Tensor) -> None:
-        """Raise unless the rate, which may have been changed, and `x` allow for noise."""
+        """Raise unless `x` is real floating point and the current rate is valid."""
         check_rate(self.rate)
         if not x.is_floating_point():
             raise ArrayTypeError(
@@ -58,6 +58,6 @@ class NoiseLayer(nn.Module, ABC):
         return f"rate={self.rate}"
 
 
-def wide(x: Tensor) -> torch.dtype:
-    """Return the type to draw noise for `x` in: at least float32."""
+def noise_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype in which noise for `x` is drawn: that of `x`, or float32 if wider."""
     return torch.promote_types(x.dtype, torch.float32)

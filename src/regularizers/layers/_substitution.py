@@ -1,4 +1,4 @@
-"""Other weights for one call of a module."""
+"""Substitutes the weights of a module for one call."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from regularizers.errors import RegimeError
-from regularizers.layers._one_chunk import laid_out_as
+from regularizers.layers._memory_layout import laid_out_as
 
 
-class Place(NamedTuple):
-    """A weight of a module, by the name that its owner has for it."""
+class WeightSlot(NamedTuple):
+    """A parameter of a module, by owner and name."""
 
     owner: nn.Module
     name: str
 
     def read(self) -> Tensor:
-        """Return the weight that the owner would use if it were called now."""
+        """Return the weight that a call of the owner would use now."""
         if isinstance(self.owner, nn.RNNBase) and self.name in self.owner._flat_weights_names:
             self.owner._update_flat_weights()
             return _named_flat_weights(self.owner)[self.name]
@@ -29,21 +29,24 @@ class Place(NamedTuple):
 
 
 def _named_flat_weights(rnn: nn.RNNBase) -> dict[str, Tensor]:
-    """Return the weights that a recurrent layer hands to its kernel."""
+    """Return the weights that a recurrent layer passes to its kernel, by name."""
     named = dict(zip(rnn._flat_weights_names, rnn._flat_weights, strict=True))
-    return cast("dict[str, Tensor]", named)  # None only within torch's own conversions
+    return cast(
+        "dict[str, Tensor]", named
+    )  # entries are None only inside PyTorch's own conversions
 
 
 @contextmanager
-def substituted(weights: Mapping[Place, Tensor]) -> Iterator[None]:
-    """Let the modules use `weights` within the context; on exit, what they had.
+def substituted(weights: Mapping[WeightSlot, Tensor]) -> Iterator[None]:
+    """Let the modules use `weights` inside the context, and restore their own on exit.
 
-    A recurrent layer keeps its parameters, and has others in the list that it hands to its kernel.
-    `functional_call` would exchange the parameters too: on a GPU the layer then moves all of them
-    in memory, which forbids a backward through an earlier forward.
+    A recurrent layer keeps its parameters; only the list that it passes to its kernel is replaced.
+    `functional_call` would replace the parameters too: on a GPU the layer then moves all of them in
+    memory, which breaks the backward of an earlier forward.
 
     Raises:
-        RegimeError: other weights were put in within the context, so these were not used.
+        RegimeError: something else replaced the weights inside the context, so `weights` were not
+            used.
     """
     recurrent: dict[nn.RNNBase, dict[str, Tensor]] = {}
     substitutes: list[_Parameter | _FlatWeights] = []
@@ -53,68 +56,68 @@ def substituted(weights: Mapping[Place, Tensor]) -> Iterator[None]:
         else:
             substitutes.append(_Parameter(owner, name, weight))
     substitutes += [_FlatWeights(owner, named) for owner, named in recurrent.items()]
-    put_in: list[_Parameter | _FlatWeights] = []
+    installed: list[_Parameter | _FlatWeights] = []
     try:
         for one in substitutes:
-            one.put_in()
-            put_in.append(one)
+            one.install()
+            installed.append(one)
         yield
-        for one in put_in:
-            if not one.is_in():
+        for one in installed:
+            if not one.is_installed():
                 raise RegimeError(
                     f"{type(one.owner).__name__}: its weights were exchanged while it ran, so "
-                    f"those that were meant for it were not used; wrap the layer that drops its "
-                    f"weights, and not the module in it, with what exchanges them (fully_shard, "
-                    f"the older weight_norm)"
+                    f"the dropped weights were not used; apply what exchanges them (fully_shard, "
+                    f"the older weight_norm) to the layer that drops weights, and not to the "
+                    f"module in it"
                 )
     finally:
-        for one in reversed(put_in):
-            one.take_out()
+        for one in reversed(installed):
+            one.restore()
 
 
 class _Parameter:
-    """A weight in the place of a parameter."""
+    """Replaces an entry of a module's `_parameters`."""
 
     def __init__(self, owner: nn.Module, name: str, weight: Tensor) -> None:
         self.owner = owner
         self._name = name
         self._weight = weight
         self._before = owner._parameters[name]
-        # typed as what a module holds; any tensor can be there, as functional_call puts it
+        # typed for parameters, but any tensor is accepted; functional_call does the same
         self._slots = cast("dict[str, Tensor | None]", owner._parameters)
 
-    def put_in(self) -> None:
+    def install(self) -> None:
         self._slots[self._name] = self._weight
 
-    def is_in(self) -> bool:
+    def is_installed(self) -> bool:
         return self._slots.get(self._name) is self._weight
 
-    def take_out(self) -> None:
-        if self.is_in():
+    def restore(self) -> None:
+        if self.is_installed():
             self._slots[self._name] = self._before
 
 
 class _FlatWeights:
-    """The list of weights that a recurrent layer hands to its kernel."""
+    """Replaces the list of weights that a recurrent layer passes to its kernel."""
 
     def __init__(self, owner: nn.RNNBase, weights: Mapping[str, Tensor]) -> None:
         self.owner = owner
         self._before = owner._flat_weights
         named = _named_flat_weights(owner)
         flat = [weights.get(name, weight) for name, weight in named.items()]
-        # Dynamo cannot see where a tensor lies, and a compiled layer lays its weights out itself
+        # Dynamo cannot read storage offsets, and compiled code arranges the weights itself
         compiling = torch.compiler.is_compiling()
         self._weights = flat if compiling else laid_out_as([*named.values()], flat)
         self._list: list[Any | None] = [*self._weights]
 
-    def put_in(self) -> None:
+    def install(self) -> None:
         self.owner._flat_weights = self._list
 
-    def is_in(self) -> bool:
+    def is_installed(self) -> bool:
         if self.owner._flat_weights is not self._list:
             return False
         return all(a is b for a, b in zip(self._list, self._weights, strict=True))
 
-    def take_out(self) -> None:
+    def restore(self) -> None:
         if self.owner._flat_weights is self._list:
             self.owner._flat_weights = self._before

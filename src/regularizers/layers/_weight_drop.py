@@ -13,11 +13,11 @@ from torch.nn.utils import parametrize
 
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.functional.noise import dropout_noise
-from regularizers.layers._noise import NoiseLayer, wide
-from regularizers.layers._plain_names import loads_plain_names
-from regularizers.layers._substitution import Place, substituted
+from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.layers._substitution import WeightSlot, substituted
+from regularizers.layers._unwrapped_state_dict import accept_unwrapped_state_dict
 
-_MOST_NAMES = 12
+_MAX_NAMES = 12
 
 
 class WeightDrop(NoiseLayer):
@@ -29,27 +29,27 @@ class WeightDrop(NoiseLayer):
     In a recurrent layer the same weights are dropped at every time step: for the weights from
     hidden state to hidden state it is the weight-dropped LSTM. In evaluation it is the module.
 
-    The module keeps its parameters, under their own names, and they alone are trained: the dropped
-    weights exist within the forward. So a penalty of the kernels is about the raw weights, and a
-    rule finds the module as `"rnn.module"`. The layer saves `"module.weight_hh_l0"`, as
-    `named_parameters` says, and loads a state dict of the module alone as well. On a GPU the
-    weights of a recurrent layer stay in the one chunk of memory that cuDNN asks for.
+    The module keeps its parameters and their names, and only they are trained: the dropped weights
+    exist only in the forward. A penalty of the kernels therefore reads the raw weights, and a rule
+    finds the module as `"rnn.module"`. The layer saves `"module.weight_hh_l0"`, as in
+    `named_parameters`, and also loads a state dict of the module alone. On a GPU the weights of a
+    recurrent layer stay in the one chunk of memory that cuDNN needs.
 
     Args:
-        module: any module; what is passed to the layer is passed to it.
-        weights: the names of its parameters to drop, such as `["weight_hh_l0"]`, or with dots those
-            of the modules in it.
-        rate: r, the share of each weight's elements that is dropped, in [0, 1).
+        module: any module; the layer passes its arguments on to it.
+        weights: the names of its parameters to drop, such as `["weight_hh_l0"]`; dotted names for
+            parameters of its submodules.
+        rate: r, the fraction of each weight's elements that is dropped, in [0, 1).
 
     Shape:
         Inputs and outputs are those of the module.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1); no names; a name that is no parameter's, or is
+        ConfigurationError: a rate outside [0, 1); no names; a weight that is not a parameter, is
             parametrized, or is not initialised yet.
         SelectionError: a name that the module does not have.
-        RegimeError: a replica of `nn.DataParallel`; a weight that is here in parts only; in the
-            forward, weights that something else exchanged.
+        RegimeError: a replica of `nn.DataParallel`; a sharded weight; in the forward, weights that
+            something else exchanged.
 
     Example:
         >>> import regularizers as rz
@@ -72,32 +72,32 @@ class WeightDrop(NoiseLayer):
         _check_names(weights)
         self.module = module
         self.weights = tuple(weights)
-        self._places()
-        loads_plain_names(self)
+        self._weight_slots()
+        accept_unwrapped_state_dict(self)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the module makes of the arguments."""
+        """Call the module, in training with the named weights dropped."""
         if not self.draws:
             return self.module(*args, **kwargs)
-        with substituted({place: self.noised(place.read()) for place in self._places()}):
+        with substituted({slot: self.noised(slot.read()) for slot in self._weight_slots()}):
             return self.module(*args, **kwargs)
 
     def noise(self, x: Tensor) -> Tensor:
-        u = torch.rand(x.shape, dtype=wide(x), device=x.device)
+        u = torch.rand(x.shape, dtype=noise_dtype(x), device=x.device)
         noise: Tensor = dropout_noise(xp, u, self.rate)
         return noise
 
-    def _places(self) -> list[Place]:
-        # looked up each time: a module may have been exchanged, or parametrized, since
+    def _weight_slots(self) -> list[WeightSlot]:
+        # looked up each time: a submodule may have been replaced or parametrized since
         if getattr(self.module, "_is_replica", False):
             raise RegimeError(
                 "WeightDrop: the replicas of nn.DataParallel have no parameters; use "
                 "torch.nn.parallel.DistributedDataParallel"
             )
-        places = [_place(self.module, name) for name in self.weights]
-        if len(set(places)) < len(places):
+        slots = [_weight_slot(self.module, name) for name in self.weights]
+        if len(set(slots)) < len(slots):
             raise ConfigurationError(f"WeightDrop: a weight is named twice in {[*self.weights]}")
-        return places
+        return slots
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""
@@ -105,7 +105,7 @@ class WeightDrop(NoiseLayer):
 
 
 def _check_names(weights: object) -> None:
-    """Raise unless `weights` is a list of names, and not an empty one."""
+    """Raise unless `weights` is a list of names that is not empty."""
     names = isinstance(weights, (list, tuple)) and all(isinstance(name, str) for name in weights)
     if not (names and weights):
         raise ConfigurationError(
@@ -114,53 +114,53 @@ def _check_names(weights: object) -> None:
         )
 
 
-def _place(module: nn.Module, name: str) -> Place:
-    """Return where the parameter `name` of `module` is; raise unless it can be dropped."""
+def _weight_slot(module: nn.Module, name: str) -> WeightSlot:
+    """Return the slot of the parameter `name` of `module`; raise unless it can be dropped."""
     path, _, last = name.rpartition(".")
-    kind = type(module).__name__
+    module_type = type(module).__name__
     owner = dict(module.named_modules(remove_duplicate=False)).get(path)
     if owner is None:
         raise SelectionError(_unknown(module, name))
     if isinstance(owner, torch.jit.ScriptModule):
         raise ConfigurationError(
-            f"WeightDrop: {name!r} of {kind} is kept by TorchScript, where it cannot be exchanged; "
-            f"wrap the module before torch.jit.script"
+            f"WeightDrop: {name!r} of {module_type} is kept by TorchScript, where it cannot be "
+            f"exchanged; wrap the module before torch.jit.script"
         )
     if parametrize.is_parametrized(owner) and (
         parametrize.is_parametrized(owner, last) or isinstance(owner, nn.RNNBase)
     ):
-        # a parametrized recurrent layer computes the whole list of its weights in its forward
+        # a parametrized recurrent layer computes all its weights in its forward
         raise ConfigurationError(
-            f"WeightDrop: {name!r} of {kind} cannot be dropped, because a parametrization computes "
-            f"weights of {type(owner).__name__} when they are read; "
+            f"WeightDrop: {name!r} of {module_type} cannot be dropped, because a parametrization "
+            f"computes weights of {type(owner).__name__} when they are read; "
             f"use torch.nn.utils.parametrize.remove_parametrizations first"
         )
     parameter = owner._parameters.get(last)
     if isinstance(parameter, UninitializedParameter):
         raise ConfigurationError(
-            f"WeightDrop: {name!r} of {kind} is not initialised; run one batch through the module "
-            f"before wrapping it"
+            f"WeightDrop: {name!r} of {module_type} is not initialised; run one batch through "
+            f"the module before wrapping it"
         )
     if hasattr(parameter, "device_mesh"):
         raise RegimeError(
-            f"WeightDrop: {name!r} of {kind} is here in parts only, as a DTensor; apply "
-            f"fully_shard to the WeightDrop, or to what is around it, and not to the module in it"
+            f"WeightDrop: {name!r} of {module_type} is sharded, as a DTensor; apply fully_shard "
+            f"to the WeightDrop or a module around it, and not to the module in it"
         )
     if parameter is not None:
-        return Place(owner, last)
+        return WeightSlot(owner, last)
     if getattr(owner, last, None) is None:
         raise SelectionError(_unknown(module, name))
     raise ConfigurationError(
-        f"WeightDrop: expected a parameter of {kind}, got {name!r}, which is of type "
-        f"{type(getattr(owner, last)).__name__} and no parameter; {_what_it_has(module)}"
+        f"WeightDrop: expected a parameter of {module_type}, got {name!r}, which is of type "
+        f"{type(getattr(owner, last)).__name__} and no parameter; {_parameter_names(module)}"
     )
 
 
 def _unknown(module: nn.Module, name: str) -> str:
-    return f"WeightDrop: {type(module).__name__} has no {name!r}; {_what_it_has(module)}"
+    return f"WeightDrop: {type(module).__name__} has no {name!r}; {_parameter_names(module)}"
 
 
-def _what_it_has(module: nn.Module) -> str:
+def _parameter_names(module: nn.Module) -> str:
     names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"its parameters are {', '.join(names[:_MOST_NAMES]) or 'none'}{more}"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"its parameters are {', '.join(names[:_MAX_NAMES]) or 'none'}{more}"

@@ -1,4 +1,4 @@
-"""Modules of a model: selection, outputs, masks, hooks, and the state of autograd."""
+"""The modules of a model: selection, outputs, masks, hooks, and the state of autograd."""
 
 from regularizers.modules._autograd_state import (
     SAVING_THEIR_RESULT,
@@ -16,6 +16,9 @@ from regularizers.modules._autograd_state import (
     never_compiled,
     saved_tensors_are_hooked,
     simple_pass,
+)
+from regularizers.modules._check_model import (
+    check_model,
 )
 from regularizers.modules._handles import (
     Handles,
@@ -65,9 +68,9 @@ from regularizers.modules._types import (
     Select,
 )
 from regularizers.modules._unread_marks import (
-    know_as_read,
-    watch,
-    watch_mark,
+    add_unread_warning,
+    mark_as_read,
+    warn_if_unread,
 )
 
 __all__ = [
@@ -86,8 +89,10 @@ __all__ = [
     "Where",
     "Wheres",
     "activation_of",
+    "add_unread_warning",
     "as_list",
     "check_is_no_proxy",
+    "check_model",
     "check_untraced",
     "current_pass",
     "describe",
@@ -104,7 +109,7 @@ __all__ = [
     "is_recording",
     "is_saved_anyway",
     "is_transformed",
-    "know_as_read",
+    "mark_as_read",
     "mask_of",
     "masked",
     "may_hold_a_part_of_the_units",
@@ -118,6 +123,5 @@ __all__ = [
     "select_modules",
     "simple_pass",
     "state_before",
-    "watch",
-    "watch_mark",
+    "warn_if_unread",
 ]

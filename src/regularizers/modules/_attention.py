@@ -1,4 +1,4 @@
-"""Which axis of what an attention module puts out is the batch."""
+"""The batch axis of the outputs of attention modules."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ ATTENTION = (
     *_STACKS,
     nn.Transformer,
 )
-"""Modules of (batch, tokens, width), or of (tokens, batch, width), as `batch_first` says."""
+"""Their outputs are (batch, tokens, width) if `batch_first`, else (tokens, batch, width)."""
 
-_FORWARDS = {kind.forward for kind in ATTENTION}
+_FORWARDS = {module_type.forward for module_type in ATTENTION}
 
 
 def is_batch_first(module: nn.Module) -> bool | None:
-    """Return whether an attention module puts the batch before the tokens; None if unknown."""
+    """Return `batch_first` of an attention module; None if it has no such attribute."""
     if isinstance(module, _STACKS):
-        # a layer of the user's own may not say it
+        # a custom layer may lack the attribute
         module = next(iter(module.layers), module)
     if not isinstance(module, (nn.MultiheadAttention, nn.Transformer)):
         module = getattr(module, "self_attn", module)
-    said = getattr(module, "batch_first", None)
-    return said if isinstance(said, bool) else None
+    batch_first = getattr(module, "batch_first", None)
+    return batch_first if isinstance(batch_first, bool) else None
 
 
 def takes_single_sequences(module: nn.Module) -> bool:
-    """Return whether two axes are (tokens, width): a forward of the user's own may pool tokens."""
+    """Return whether an output of two axes is (tokens, width); a custom forward may pool tokens."""
     return type(module).forward in _FORWARDS

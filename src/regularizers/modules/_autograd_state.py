@@ -1,4 +1,4 @@
-"""In which circumstances a hook runs, as far as the right gradient depends on it."""
+"""The state of autograd in which a hook runs: checkpoints, transforms, saved-tensor hooks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 SAVING_THEIR_RESULT = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax)
-"""Modules that keep what they put out for the backward pass; `is_saved_anyway` asks a tensor."""
+"""Modules that save their output for the backward pass; for a tensor see `is_saved_anyway`."""
 
 _SAVE_THEIR_RESULT = {"ReluBackward0", "TanhBackward0", "SigmoidBackward0", "SoftmaxBackward0"}
 
 _CHECKPOINT = "torch.utils.checkpoint"
 
-# looked up once: between large operations a processor has forgotten where they are
+# looked up once: after a large kernel the caches are cold, and attribute chains cost microseconds
 _task = torch._C._current_graph_task_id
 _saved_hooks = torch._C._autograd._top_saved_tensors_default_hooks
 _transform = torch._C._functorch.peek_interpreter_stack
@@ -30,12 +30,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def never_compiled(function: Function) -> Function:
-    """Let the compiler pass a function by, which it may meet where it breaks a graph.
+    """Exclude a function from compilation, which may reach it after a graph break.
 
-    It asks about the moment in which it runs; in compiled code `_ops` does.
+    Such a function asks about the state at run time; in compiled code the custom operators ask.
     """
     dynamo: Any = torch._C._dynamo.eval_frame
-    if hasattr(dynamo, "set_code_exec_strategy"):  # without it the compiler warns, no more
+    if hasattr(dynamo, "set_code_exec_strategy"):  # without it the compiler only warns
         action = dynamo._FrameAction
         skipped = dynamo._FrameExecStrategy(action.SKIP, action.DEFAULT)
         dynamo.set_code_exec_strategy(function.__code__, skipped)
@@ -43,7 +43,7 @@ def never_compiled(function: Function) -> Function:
 
 
 class Pass(Enum):
-    """What a forward with gradients enabled is a part of."""
+    """What a forward with gradients enabled belongs to."""
 
     FORWARD = "the forward itself"
     CHECKPOINTED = "the forward itself, which a non-reentrant checkpoint is to repeat"
@@ -53,7 +53,7 @@ class Pass(Enum):
 
 @never_compiled
 def current_pass() -> Pass:
-    """Return what the running forward is a part of; not to be asked while compiling."""
+    """Return what the running forward belongs to; not for use under compilation."""
     if _task() == -1:
         return Pass.RECOMPUTED if _is_recomputation_on_top() else Pass.FORWARD
     if _is_recomputation_on_top() or _caller_in_checkpoint() == "unpack_hook":
@@ -63,15 +63,15 @@ def current_pass() -> Pass:
 
 @never_compiled
 def is_plain_forward() -> bool:
-    """Return whether the running forward is no part of anything."""
+    """Fast check: no backward, saved-tensor hook or transform is active."""
     return simple_pass() is Pass.FORWARD
 
 
 @never_compiled
 def simple_pass() -> Pass | None:
-    """Return what the running forward is a part of; None where that asks for a closer look.
+    """Return what the running forward belongs to, or None if only `current_pass` can tell.
 
-    Unlike `current_pass` it tells whether a checkpoint is to repeat the forward.
+    Unlike `current_pass` it recognises a forward that a checkpoint will recompute.
     """
     if is_transformed() or forward_ad._current_level >= 0:
         return None
@@ -87,16 +87,16 @@ def simple_pass() -> Pass | None:
 
 @never_compiled
 def is_first_reentrant_pass() -> bool:
-    """Return whether this forward without gradients is to be repeated by a reentrant checkpoint."""
+    """Return whether a reentrant checkpoint will recompute this forward without gradients."""
     return _caller_in_checkpoint() == "CheckpointFunction.forward"
 
 
 @never_compiled
 def saved_tensors_are_hooked() -> bool:
-    """Return whether what is saved for the backward passes through hooks that are unknown.
+    """Return whether saved tensors go through hooks other than those of a checkpoint.
 
-    They may move or copy it, as offloading does, so that its version counter says nothing. A
-    checkpoint's hooks are known: what they give back is the tensor itself, computed again.
+    Such hooks may move or copy a tensor, as offloading does, and then its version counter does not
+    detect changes in place. A checkpoint's hooks return the recomputed tensor itself.
     """
     hooks = _saved_hooks(True)
     return hooks is not None and getattr(hooks[0], "__module__", "") != _CHECKPOINT
@@ -104,25 +104,25 @@ def saved_tensors_are_hooked() -> bool:
 
 @never_compiled
 def is_saved_anyway(x: Tensor) -> bool:
-    """Return whether what computed `x` keeps it for the backward pass: keeping it costs nothing.
+    """Return whether the operation that computed `x` saves it for its own backward.
 
-    Nor can it be changed in place unseen then.
+    Saving it once more costs no memory, and autograd detects a change in place.
     """
     return type(x.grad_fn).__name__ in _SAVE_THEIR_RESULT and _saved_hooks(True) is None
 
 
 @never_compiled
 def is_transformed() -> bool:
-    """Return whether a transform of `torch.func` is running, whose tensors are wrapped."""
+    """Return whether a transform of `torch.func` is running."""
     return _transform() is not None
 
 
 @never_compiled
 def is_batched_alone() -> bool:
-    """Return whether `vmap` runs without a gradient of `torch.func` around or within it."""
+    """Return whether only `vmap` is running, and no gradient transform of `torch.func`."""
     levels = torch._C._functorch.get_interpreter_stack() or []
-    kinds = {level.key() for level in levels}
-    return bool(kinds) and torch._C._functorch.TransformType.Grad not in kinds
+    transforms = {level.key() for level in levels}
+    return bool(transforms) and torch._C._functorch.TransformType.Grad not in transforms
 
 
 @never_compiled
@@ -135,7 +135,7 @@ def has_ended(value: Tensor) -> bool:
 
 @never_compiled
 def is_of_members(value: Tensor) -> bool:
-    """Return whether `value` is one number for each member of a `vmap`."""
+    """Return whether `value` is batched by a `vmap`."""
     functorch = torch._C._functorch
     while functorch.is_functorch_wrapped_tensor(value):
         if functorch.is_batchedtensor(value):
@@ -146,16 +146,16 @@ def is_of_members(value: Tensor) -> bool:
 
 @never_compiled
 def is_forward_mode() -> bool:
-    """Return whether gradients are taken forwards, as by `jvp`, `jacfwd` and `hessian`."""
+    """Return whether forward-mode differentiation is active: `jvp`, `jacfwd`, `hessian`."""
     return forward_ad._current_level >= 0
 
 
 def may_hold_a_part_of_the_units(module: nn.Module, model: nn.Module) -> bool:
-    """Return whether tensor parallelism may have given this process only some units of an output.
+    """Return whether a plain output tensor may be one shard of the units (tensor parallelism).
 
-    A plain tensor does not say so. It is one if its module is sharded by columns, and may be one
-    if the module has no weights and others in the model are sharded. The weights of FSDP are
-    whole while the forward runs.
+    It is a shard if its module is sharded by columns. It may be one if the module has no weights
+    and other modules of the model are sharded. FSDP gathers weights for the forward, so its
+    sharding does not count.
     """
     own = [p for p in module.parameters() if isinstance(p, DTensor)]
     if own:
@@ -184,7 +184,7 @@ def _is_recomputation_on_top() -> bool:
 
 @never_compiled
 def _caller_in_checkpoint() -> str | None:
-    """Return the function of PyTorch's checkpointing that is nearest among the callers, if any."""
+    """Return the name of the innermost calling function of `torch.utils.checkpoint`, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == _CHECKPOINT:

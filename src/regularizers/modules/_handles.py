@@ -1,4 +1,4 @@
-"""Numbers by which graphs and compiled programs know objects, without keeping them alive."""
+"""Integer handles of objects, for graphs and compiled programs, which must not keep them alive."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ T = TypeVar("T")
 
 
 class Handles(Generic[T]):
-    """Objects of one kind by their numbers, for as long as something else keeps them."""
+    """Maps integer handles to weakly referenced objects."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._objects: weakref.WeakValueDictionary[int, T] = weakref.WeakValueDictionary()
 
     def add(self, new: T) -> int:
-        """Return the number by which `new` is known from now on."""
+        """Return a new handle for the object `new`."""
         handle = next(self._numbers)
         self._objects[handle] = new
         return handle
 
     def find(self, handle: int) -> T | None:
-        """Return the object of a number; None if it is no more."""
+        """Return the object of a handle; None after its end."""
         return self._objects.get(handle)

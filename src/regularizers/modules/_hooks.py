@@ -14,7 +14,7 @@ from regularizers.errors import RegimeError
 
 
 class Hook:
-    """A hook that is left behind, inert, when its module is copied or pickled."""
+    """A hook that turns into `Inert` when its module is copied or pickled."""
 
     cure = "detach() the Regularization or Monitor first, and make it anew after"
 
@@ -23,10 +23,10 @@ class Hook:
 
     @property
     def __name__(self) -> str:
-        """No name; `torch.jit.script`, which would compile the hook, is the one that asks.
+        """Refuse `torch.jit.script`, which asks hooks for their names and would compile them.
 
         Raises:
-            RegimeError: it asks.
+            RegimeError: the caller is `torch.jit`.
         """
         if sys._getframe(1).f_globals.get("__name__", "").startswith("torch.jit."):
             site = vars(self).get("_site", "the model")
@@ -37,7 +37,7 @@ class Hook:
 
 
 class Inert(Hook):
-    """What a copied model has in the place of a hook; the next regularization removes it."""
+    """Replaces a hook in a copied model; the next regularization of the copy removes it."""
 
     cure = "copy the model after detach()"
 
@@ -46,7 +46,7 @@ class Inert(Hook):
 
 
 def check_untraced(site: str) -> None:
-    """Raise if `torch.jit.trace` is running, which would trace the hooks too."""
+    """Raise if `torch.jit.trace` is running: it would trace the hooks too."""
     if torch._C._get_tracing_state() is not None:
         raise RegimeError(
             f"{site}: torch.jit.trace in training mode would trace the hooks of a Regularization "
@@ -55,25 +55,25 @@ def check_untraced(site: str) -> None:
 
 
 class OnLoad(Hook):
-    """Hook of a module: tells that its state was loaded, to an object it does not keep alive."""
+    """A hook of `load_state_dict`: calls a bound method without keeping its object alive."""
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = weakref.WeakMethod(tell)
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = weakref.WeakMethod(callback)
 
     def __call__(self, module: nn.Module, incompatible: Any) -> None:
-        """Tell it."""
-        tell = self._tell()
-        if tell is not None:
-            tell()
+        """Call the method, if its object is alive."""
+        callback = self._callback()
+        if callback is not None:
+            callback()
 
 
 def is_recording(module: nn.Module) -> bool:
-    """Return whether the penalty of what `module` puts out can reach a gradient."""
+    """Return whether a penalty of the output of `module` can contribute to a gradient."""
     return module.training and torch.is_grad_enabled() and not torch.compiler.is_exporting()
 
 
 def remove_inert_hooks(model: nn.Module) -> None:
-    """Remove what hooks left behind when this model was copied from another."""
+    """Remove the inert hooks of a model that was copied from another."""
     for module in model.modules():
         _remove_inert(
             module._forward_hooks,
@@ -84,7 +84,7 @@ def remove_inert_hooks(model: nn.Module) -> None:
 
 
 def _remove_inert(hooks: dict[int, Any], *flags: dict[int, bool]) -> None:
-    """Remove inert hooks, and what PyTorch keeps of each beside it."""
+    """Remove inert hooks, and the flags that PyTorch keeps for each."""
     for key in [key for key, hook in hooks.items() if isinstance(hook, Inert)]:
         del hooks[key]
         for flag in flags:

@@ -16,29 +16,29 @@ from regularizers.modules._types import Mask
 
 
 class Masks:
-    """The masks that a `with reg.mask(...)` puts on sites, by their modules."""
+    """The masks set by `with reg.mask(...)`, by module."""
 
     def __init__(self) -> None:
         self.any = False
-        self._of: Mapping[nn.Module, Tensor] = {}
+        self._by_module: Mapping[nn.Module, Tensor] = {}
 
     @contextmanager
     def put(self, masks: Mapping[nn.Module, Tensor]) -> Iterator[None]:
-        """Put masks on modules, beside those that are on others, until the context is left."""
-        before = self._of
-        self._of, self.any = {**before, **masks}, True
+        """Set masks of modules inside the context; masks of other modules stay."""
+        before = self._by_module
+        self._by_module, self.any = {**before, **masks}, True
         try:
             yield
         finally:
-            self._of, self.any = before, bool(before)
+            self._by_module, self.any = before, bool(before)
 
     def of(self, module: nn.Module, site: str) -> Tensor | None:
-        """Return the mask on a module.
+        """Return the mask of a module.
 
         Raises:
-            RegimeError: within compiled code, which could not tell one mask from the next.
+            RegimeError: inside compiled code, which would keep the first mask as a constant.
         """
-        mask = self._of.get(module)
+        mask = self._by_module.get(module)
         if mask is not None and torch.compiler.is_compiling():
             raise RegimeError(
                 f"{site}: under torch.compile a mask must come with the inputs; use "
@@ -48,11 +48,11 @@ class Masks:
 
 
 def masked(activation: Activation, mask: Any, site: str) -> Activation:
-    """Return the activation of which only what `mask` says counts.
+    """Return the activation with `mask`, combined with a mask that it has already.
 
     Raises:
-        OutputError: something else than a boolean tensor, or the mask of a nested tensor.
-        ShapeError: a mask that is not over the leading axes of the output.
+        OutputError: the mask is not a boolean tensor, or the output is a nested tensor.
+        ShapeError: the mask's shape differs from the leading axes of the output.
     """
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         raise OutputError(
@@ -74,7 +74,7 @@ def masked(activation: Activation, mask: Any, site: str) -> Activation:
 
 
 def mask_of(function: Mask, args: tuple[Any, ...], kwargs: dict[str, Any], site: str) -> Any:
-    """Return what the function of a rule makes of the inputs of its module."""
+    """Call the mask function of a rule with the inputs of its module."""
     try:
         return function(*args, **kwargs)
     except TypeError as error:

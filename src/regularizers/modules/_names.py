@@ -1,4 +1,4 @@
-"""Names of modules, and how a `where` is written."""
+"""Names of modules, the types of a `where`, and both as text for messages."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import nn
 
 Predicate: TypeAlias = Callable[[nn.Module, str], bool]
 Where: TypeAlias = str | type[nn.Module] | nn.Module | Predicate
-"""One way to say which modules: a name or glob, a type, a module itself, a predicate."""
+"""Selects modules: by name or glob, by type, the module itself, or a predicate."""
 Wheres: TypeAlias = Where | Sequence[Where]
 
 ROOT = "(root)"
 
 
 def printable(name: str, model: nn.Module | None = None) -> str:
-    """Return the name of a module as a person reads it; the root module has none of its own."""
+    """Return the name of a module for messages; the root module's own name is empty."""
     if name:
         return name
     return ROOT if model is None else f"{ROOT} {type(model).__name__}"
 
 
 def described(where: Wheres) -> str:
-    """Return a `where` as a person reads it in a message."""
+    """Return a `where` for messages."""
     if isinstance(where, (list, tuple)):
         return f"[{', '.join(described(one) for one in where)}]"
     if isinstance(where, nn.Module):

@@ -14,14 +14,14 @@ PADDED = (
 
 
 def check_readable(x: Tensor, site: str) -> None:
-    """Raise unless a nested tensor lies as `layout=torch.jagged`.
+    """Raise unless a nested tensor has `layout=torch.jagged`.
 
     Raises:
-        OutputError: it has no shape.
+        OutputError: a nested tensor of the older layout, which has no shape.
     """
     if x.layout != torch.jagged:
         raise OutputError(
-            f"{site}: the output is a nested tensor without a shape, of which nothing can be read; "
+            f"{site}: the output is a nested tensor without a shape, which cannot be read; "
             f"make it with layout=torch.jagged, or {PADDED}"
         )
 
@@ -31,11 +31,11 @@ def refuse_nested(x: Tensor, what: str, site: str) -> None:
 
     Args:
         x: an output.
-        what: what cannot read it.
-        site: its name.
+        what: what cannot read it, for the message.
+        site: the name of the site.
 
     Raises:
-        OutputError: it is one.
+        OutputError: `x` is nested.
     """
     if x.is_nested:
         raise OutputError(

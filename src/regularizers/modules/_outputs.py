@@ -1,4 +1,4 @@
-"""From what a module returned to the tensor that is penalised."""
+"""Finds the tensor to penalise in the output of a module, with its batch and time axes."""
 
 from __future__ import annotations
 
@@ -18,92 +18,96 @@ from regularizers.modules._types import Select
 from regularizers.penalties.arrays import Axes
 
 KNOWING_THEIR_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
-"""Modules that say themselves which axes of their output are the batch and time."""
+"""Modules whose attributes tell the batch and time axes of their outputs."""
 
 
 class Activation(NamedTuple):
-    """A tensor to penalise, and what its module says of it."""
+    """A tensor to penalise, with its axes and mask as known from its module."""
 
     x: Tensor
     batch_axis: Axes
     mask: Tensor | None = None
     time_axis: int | None = None
     padded_from: Tensor | None = None
-    """The part of the output that `x` was made of, if it is no part itself."""
+    """The part of the output that `x` was padded from; None if `x` is a part itself."""
 
     @property
     def entry(self) -> Tensor:
-        """The part of the output by which a gradient can enter."""
+        """The part of the output at which a gradient can be injected."""
         return self.x if self.padded_from is None else self.padded_from
 
-    def sample_axes(self, said: Axes | None) -> tuple[int, ...]:
-        """Return the axes that count samples: those that were said, or that the module knows.
+    def sample_axes(self, stated: Axes | None) -> tuple[int, ...]:
+        """Return the sample axes: those that the user stated, else those known from the module.
 
-        Where it knows the axis of time too, each step of each sequence is a sample, so that units
-        are features, however long the sequences are.
+        If the module has a time axis, it is a sample axis too: each step of each sequence is a
+        sample, and the number of units does not depend on the length of the sequences.
         """
-        axes = self.batch_axis if said is None else said
+        axes = self.batch_axis if stated is None else stated
         axes = axes if isinstance(axes, tuple) else (axes,)
-        return axes if said is not None or self.time_axis is None else (*axes, self.time_axis)
+        return axes if stated is not None or self.time_axis is None else (*axes, self.time_axis)
 
 
 def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
-    """Return the tensor of `output` that is meant.
+    """Return the tensor of `output` to penalise.
 
     Raises:
-        OutputError: there is none, or it is not real floating point; the structure that came is
-            shown.
+        OutputError: there is no tensor, or it is not real floating point; the message shows the
+            structure of the output.
     """
     x = output if select is None else _selected(output, select, site)
     if isinstance(module, nn.RNNBase):
-        return _of_recurrent_layer(module, output, output[0] if select is None else x, site)
+        return _recurrent_activation(module, output, output[0] if select is None else x, site)
     if isinstance(module, nn.RNNCellBase):
         if select is None and isinstance(output, tuple):
             x = output[0]
         x = _checked(x, output, site)
         return Activation(x, 0 if x.ndim == 2 else ())
     x = _checked(x, output, site)
-    return _of_attention(module, output, x) if isinstance(module, ATTENTION) else Activation(x, 0)
+    return (
+        _attention_activation(module, output, x)
+        if isinstance(module, ATTENTION)
+        else Activation(x, 0)
+    )
 
 
-def _of_sequences(x: Tensor, *, batch_first: bool) -> Activation:
-    """Return sequences of a batch, whose time is the other of two axes, or one sequence."""
+def _sequence_activation(x: Tensor, *, batch_first: bool) -> Activation:
+    """Return a batch of sequences with three axes, or a single sequence with two."""
     if x.ndim != 3:
         return Activation(x, (), time_axis=0)
-    of_sequences = 0 if batch_first else 1
-    return Activation(x, of_sequences, time_axis=1 - of_sequences)
+    batch_axis = 0 if batch_first else 1
+    return Activation(x, batch_axis, time_axis=1 - batch_axis)
 
 
-def _of_attention(module: nn.Module, output: Any, x: Tensor) -> Activation:
-    """Return the tokens, or the weights between them, with the axes of the module."""
+def _attention_activation(module: nn.Module, output: Any, x: Tensor) -> Activation:
+    """Return the tokens, or the attention weights, with the module's batch and time axes."""
     batch_first = is_batch_first(module)
     parts = output if isinstance(output, tuple) else (output,)
     if batch_first is None or x.is_nested:
         return Activation(x, 0)
     if x is parts[0] and (x.ndim == 3 or (x.ndim == 2 and takes_single_sequences(module))):
-        return _of_sequences(x, batch_first=batch_first)
+        return _sequence_activation(x, batch_first=batch_first)
     if any(x is part for part in parts[1:]) and isinstance(module, nn.MultiheadAttention):
-        # weights lie as (batch, queries, keys) or (batch, heads, queries, keys) in any case
+        # the weights are (batch, [heads,] queries, keys) whatever batch_first is
         return Activation(x, 0 if parts[0].ndim == 3 else ())
     return Activation(x, 0)
 
 
-def _of_recurrent_layer(module: nn.RNNBase, output: Any, selected: Any, site: str) -> Activation:
-    """Return the states with the axis of sequences that the layer was made with."""
+def _recurrent_activation(module: nn.RNNBase, output: Any, selected: Any, site: str) -> Activation:
+    """Return the states with the batch and time axes of the layer; packed ones are padded."""
     states, last = output
-    of_sequences = 0 if module.batch_first else 1
+    batch_axis = 0 if module.batch_first else 1
     if isinstance(selected, PackedSequence):
         x, lengths = pad_packed_sequence(selected, batch_first=module.batch_first)
         steps = torch.arange(int(lengths.max()), device=x.device)
         mask = steps < lengths.to(x.device)[:, None]
         mask = mask if module.batch_first else mask.T
         x = _checked(x, output, site)
-        return Activation(x, of_sequences, mask, 1 - of_sequences, selected.data)
+        return Activation(x, batch_axis, mask, 1 - batch_axis, selected.data)
     x = _checked(selected, output, site)
     if x is states:
-        return _of_sequences(x, batch_first=module.batch_first)
+        return _sequence_activation(x, batch_first=module.batch_first)
     if any(x is state for state in (last if isinstance(last, tuple) else (last,))):
-        # the last states lie as (layers, sequences, features), whatever batch_first says
+        # the last states are (layers, batch, features) whatever batch_first is
         return Activation(x, 1 if x.ndim == 3 else ())
     return Activation(x, 0)
 
@@ -111,8 +115,8 @@ def _of_recurrent_layer(module: nn.RNNBase, output: Any, selected: Any, site: st
 def _selected(output: Any, select: Select, site: str) -> Any:
     if isinstance(output, Tensor) and not callable(select):
         raise OutputError(
-            f"{site}: the output is one tensor, {describe(output)}, of which select={select!r} "
-            f"would take a part; leave select out, or use a function"
+            f"{site}: the output is one tensor, {describe(output)}, and select={select!r} would "
+            f"index it; leave select out, or use a function"
         )
     try:
         if callable(select):
@@ -145,11 +149,11 @@ def _checked(x: Any, output: Any, site: str) -> Tensor:
 
 
 def check_is_no_proxy(x: Any, site: str) -> None:
-    """Raise if `x` is what `torch.fx.symbolic_trace` puts in the place of tensors."""
+    """Raise if `x` is a proxy of `torch.fx.symbolic_trace`."""
     if isinstance(x, torch.fx.Proxy):
         raise RegimeError(
-            f"{site}: torch.fx.symbolic_trace runs the model on proxies, of which nothing can be "
-            f"read; call model.eval() or detach() before it"
+            f"{site}: torch.fx.symbolic_trace runs the model on proxies, which cannot be read; "
+            f"call model.eval() or detach() before it"
         )
 
 
@@ -175,10 +179,10 @@ def describe(value: Any, depth: int = 3) -> str:
 
 
 def replace_in(output: Any, old: Tensor, new: Tensor, site: str) -> Any:
-    """Return `output` with `new` in the place of its part `old`; `output` itself stays.
+    """Return a copy of `output` with `new` instead of its part `old`.
 
     Raises:
-        OutputError: `old` is no part of it, but computed from it.
+        OutputError: `old` is not a part of `output`.
     """
     replaced, count = _replaced(output, old, new)
     if count == 0:
@@ -221,15 +225,15 @@ def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
 
 
 def state_before(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
-    """Return the state of the last layer that a recurrent layer went on from, if it was given one.
+    """Return the initial state of the last layer that a recurrent module was given, or None.
 
     Raises:
-        RegimeError: a layer of which the output does not go on from that state.
+        RegimeError: the module is bidirectional or no recurrent layer.
     """
     if not isinstance(module, nn.RNNBase) or module.bidirectional:
         raise RegimeError(
-            f"{site}: carry=True goes on from the state that a recurrent layer of one direction "
-            f"is given, which {type(module).__name__} is not; use carry=False"
+            f"{site}: carry=True needs a recurrent layer of one direction, whose output continues "
+            f"from the state it is given, got {type(module).__name__}; use carry=False"
         )
     given = inputs[1] if len(inputs) > 1 else hx
     if given is None:

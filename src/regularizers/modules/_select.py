@@ -1,4 +1,4 @@
-"""Which modules a `where` means."""
+"""Selects the modules that a `where` matches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regularizers.modules._names import ROOT, Where, Wheres, described, printabl
 
 
 def as_list(where: Wheres) -> list[Where]:
-    """Return the alternatives of a `where`; raise on what can be none."""
+    """Return the alternatives of a `where` as a list; raise if one has the wrong type."""
     alternatives: list[Any] = list(where) if isinstance(where, (list, tuple)) else [where]
     if not alternatives:
         raise SelectionError("where: expected one alternative or more, got an empty list")
@@ -29,7 +29,7 @@ def as_list(where: Wheres) -> list[Where]:
 
 
 def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
-    """Return whether `where` means the module called `name`."""
+    """Return whether `where` matches the module called `name`."""
     if isinstance(where, str):
         return is_name_matched(where, name)
     if isinstance(where, nn.Module):
@@ -40,14 +40,14 @@ def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
 
 
 def is_name_matched(pattern: str, name: str) -> bool:
-    """Return whether a name or glob means `name`; `*` stays within a segment, `**` crosses."""
+    """Return whether a glob matches `name`; `*` stays inside a segment, `**` crosses segments."""
     if pattern in ("", ROOT) or name == "":
         return name == "" and pattern in ("", ROOT)
     return _compiled(pattern).fullmatch(name) is not None
 
 
 def is_glob(where: Where) -> bool:
-    """Return whether `where` is a pattern rather than the name of one module."""
+    """Return whether `where` contains wildcards."""
     return isinstance(where, str) and any(c in where for c in "*?[")
 
 
@@ -58,7 +58,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _regex(part: str) -> str:
-    """Return the regular expression of one part of a glob; `**.` may stand for nothing."""
+    """Return the regular expression of one part of a glob; `**.` also matches the empty string."""
     wildcards = {"**.": r"(?:.*\.)?", "**": ".*", "*": "[^.]*", "?": "[^.]"}
     if part in wildcards:
         return wildcards[part]
@@ -68,10 +68,10 @@ def _regex(part: str) -> str:
 
 
 def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str, nn.Module]]:
-    """Return the modules that `where` means, each once, under the first name it has.
+    """Return the modules that `where` matches, each once, under its first name.
 
     Raises:
-        SelectionError: an alternative that matches nothing; it names the nearest names.
+        SelectionError: an alternative matches nothing; the message gives the nearest names.
     """
     named = list(model.named_modules(remove_duplicate=False))
     wanted: set[nn.Module] = set()

@@ -1,4 +1,4 @@
-"""How a part of an output is named, and which of its elements count."""
+"""Types of the arguments that select a part of an output and mask its elements."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Select: TypeAlias = int | str | Callable[[Any], Any]
 """An index, a key or attribute, or a function of the output."""
 
 Mask: TypeAlias = Callable[..., Any]
-"""From the inputs of a module to a boolean tensor over the leading axes of its output."""
+"""Maps the inputs of a module to a boolean tensor over the leading axes of its output."""

@@ -1,4 +1,4 @@
-"""Marks that no Regularization has read: one warning, when a backward pass goes through them."""
+"""Warns once when a backward pass reaches a marked module that no Regularization has read."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from torch.utils.hooks import unserializable_hook
 
 _settled: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-"""Modules whose marks were read, or warned of."""
+"""Modules whose marks were read, or that were warned about."""
 
 _warned_in = -1
 
 
-def know_as_read(module: nn.Module) -> None:
-    """Know that a Regularization has read the marks of `module`."""
+def mark_as_read(module: nn.Module) -> None:
+    """Record that a Regularization has read the marks of `module`."""
     _settled.add(module)
 
 
-def watch(module: nn.Module, output: Any) -> None:
-    """See to it that a backward pass through `output` warns if the marks of `module` are unread.
+def warn_if_unread(module: nn.Module, output: Any) -> None:
+    """Let a backward pass through `output` warn if the marks of `module` are unread.
 
-    A model has one warning, from the first of its marked modules that a backward pass reaches. A
-    forward in evaluation, without gradients or while compiling asks for none.
+    Each backward pass warns once, at the first marked module that it reaches. A forward in
+    evaluation, without gradients or under compilation never warns.
     """
     if (
         torch.compiler.is_compiling()
@@ -43,14 +43,14 @@ def watch(module: nn.Module, output: Any) -> None:
 
         @unserializable_hook  # type: ignore[untyped-decorator]
         def reached(gradient: Tensor) -> None:
-            handle.remove()  # from a leaf, which outlives the pass
+            handle.remove()  # a leaf outlives the pass, and would keep the hook
             _warn(marked())
 
         handle = x.register_hook(reached)  # type: ignore[no-untyped-call]
 
 
 def _with_gradient(output: Any) -> Tensor | None:
-    """Return the first tensor in `output` that a gradient can reach."""
+    """Return the first tensor in `output` that requires a gradient."""
     if isinstance(output, Tensor):
         return output if output.requires_grad else None
     parts: Iterable[Any] = ()
@@ -73,30 +73,30 @@ def _warn(module: nn.Module | None) -> None:
         return
     _warned_in = backward
     warnings.warn(
-        f"{type(module).__name__} is trained with a mark, of regularize() or of "
-        f"layers.ActivityPenalty, that no Regularization has read, so nothing is penalised; make "
+        f"{type(module).__name__} is marked by regularize() or layers.ActivityPenalty and trained, "
+        f"but no Regularization has read the mark, so nothing is penalised; make "
         f"reg = Regularization(model) and add reg.penalty() to the loss",
         stacklevel=2,
     )
 
 
 class UnreadMark:
-    """The forward hook of a marked module; it has no state, and its copies are as good."""
+    """The forward hook of a marked module; it is stateless, so it may be copied."""
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """See to it that training with marks that are unread is warned of."""
-        watch(module, output)
+        """Warn at the backward pass if the mark is still unread."""
+        warn_if_unread(module, output)
 
 
 class Unmarked:
-    """What `torch.jit.script` calls before it looks at a module, whose hooks it would compile."""
+    """Removes the mark's hook for `torch.jit.script`, which would try to compile it."""
 
     def __init__(self, module: nn.Module) -> None:
-        # a reference would let the module live until the garbage collector comes
+        # a strong reference would be a cycle: module, its __dict__, this object
         self._module = weakref.ref(module)
 
     def __call__(self) -> nn.Module | None:
-        """Return the module without the hook of its mark."""
+        """Return the module without the mark's hook."""
         module = self._module()
         if module is not None:
             for key in [k for k, h in module._forward_hooks.items() if isinstance(h, UnreadMark)]:
@@ -107,8 +107,8 @@ class Unmarked:
         return Unmarked, (self._module(),)
 
 
-def watch_mark(module: nn.Module) -> None:
-    """Let the forwards of a marked module `watch` it."""
+def add_unread_warning(module: nn.Module) -> None:
+    """Register the hook that calls `warn_if_unread` after each forward of a marked module."""
     if not any(isinstance(hook, UnreadMark) for hook in module._forward_hooks.values()):
         module.register_forward_hook(UnreadMark())
         module.__dict__["__prepare_scriptable__"] = Unmarked(module)

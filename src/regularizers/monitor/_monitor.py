@@ -11,8 +11,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.errors import CollectionError, ConfigurationError, RegimeError, SelectionError
-from regularizers.modules import Mask, Select, Wheres, described, remove_inert_hooks, select_modules
+from regularizers.errors import CollectionError, ConfigurationError, SelectionError
+from regularizers.modules import (
+    Mask,
+    Select,
+    Wheres,
+    check_model,
+    described,
+    remove_inert_hooks,
+    select_modules,
+)
 from regularizers.monitor._gate import During, Gate
 from regularizers.monitor._hooks import Begin, End, Tap
 from regularizers.monitor._observer import Watch
@@ -100,6 +108,8 @@ class Monitor:
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
         """Return the metrics of a site or pair by their class: `monitor["act"]["DeadUnits"]`.
 
+        The model itself is `monitor["model"]`, and a second metric alike `"DeadUnits/2"`.
+
         Raises:
             SelectionError: another name.
         """
@@ -159,7 +169,7 @@ class Monitor:
             >>> monitor = rz.Monitor(layer, "", [rz.monitor.ActiveUnits()])
             >>> with monitor.mask(torch.tensor([True, False])):
             ...     _ = layer(torch.tensor([[1.0, 2.0, 0.0], [float("nan"), 0.0, 0.0]]))
-            >>> monitor.as_dict()["(root)/active_units"]
+            >>> monitor.as_dict()["model/active_units"]
             2.0
         """
         if self._unusable is not None:
@@ -221,13 +231,7 @@ class Monitor:
 
 
 def _check(model: object, mask: object, batch_axis: object) -> None:
-    if not isinstance(model, nn.Module):
-        raise ConfigurationError(f"Monitor: expected a torch.nn.Module, got {type(model).__name__}")
-    if any(isinstance(module, nn.DataParallel) for module in model.modules()):
-        raise RegimeError(
-            "Monitor: nn.DataParallel runs copies of the model, whose readings meet in no order; "
-            "use torch.nn.parallel.DistributedDataParallel"
-        )
+    check_model(model, "Monitor", "whose readings meet in no order")
     if mask is not None and not callable(mask):
         raise ConfigurationError(
             f"mask: expected a function of a module's inputs, got a {type(mask).__name__}; a mask "

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from torch import nn
 
+from regularizers._keys import Keys, key_of
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Select, Where, Wheres, printable, select_modules
 from regularizers.monitor._reading import Reading
@@ -61,13 +62,14 @@ def resolve(
     of_one, of_two = _checked(metrics, where is not None, bool(pairs))
     places: list[Place] = []
     readings: list[Reading] = []
+    keys = Keys()
     for name, module in [] if where is None else select_modules(model, where, "Monitor"):
-        reading = Reading(printable(name), of_one)
+        reading = Reading(keys.add(key_of(name)), printable(name), of_one)
         readings.append(reading)
         places.append(Place(module, Source("output", module, select), SiteSink(reading)))
     for name, sides in (pairs or {}).items():
-        reading = Reading(name, of_two, is_pair=True)
-        if name in [known.name for known in readings]:
+        reading = Reading(name, name, of_two, is_pair=True)
+        if name in [known.key for known in readings]:
             raise ConfigurationError(
                 f"pairs[{name!r}]: a site has that name too, and so would its numbers; choose "
                 f"another"

@@ -19,7 +19,7 @@ class Readings:
     """
 
     def __init__(self, readings: Sequence[Reading], when: str) -> None:
-        self._of = {reading.name: reading for reading in readings}
+        self._of = {reading.key: reading for reading in readings}
         self._when = when
 
     @property

@@ -1,4 +1,4 @@
-"""Norms of blocks of elements: what `L2Norm` and `GroupLasso` have in common."""
+"""Weighted sums of norms of blocks: the base of `L2Norm` and `GroupLasso`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from regularizers.penalties.arrays import (
 
 
 class Blocks(Term):
-    """A penalty that is a weighted sum of the norms of blocks that share no element.
+    """A weighted sum of the norms of disjoint blocks.
 
-    Where every block lies within one sample, the statistic is the sum of the norms, a scalar.
-    Otherwise it is all that is needed to join blocks that are spread over several processes.
+    Where every block lies within one sample, the statistic is the sum of the norms. Otherwise it
+    is the norms themselves, since blocks may be spread over several processes.
     """
 
     @abstractmethod
     def within(self, frame: Frame) -> tuple[int, ...] | None:
-        """Return the axes that a block extends over; None for all."""
+        """Return the axes of a block; None for all."""
 
     @abstractmethod
     def gathered(self, norms: Array, frame: Frame) -> Array:
@@ -39,11 +39,11 @@ class Blocks(Term):
 
     @abstractmethod
     def divisor(self, frame: Frame) -> Denominator:
-        """Return what the norm of every block is divided by, without a mask."""
+        """Return the denominator of the norm of each block, without a mask."""
 
     @abstractmethod
     def weight(self, frame: Frame) -> float | Array:
-        """Return what the norm of each block is multiplied by before they are gathered."""
+        """Return the factor of the norm of each block."""
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         norm, scale = scaled_norm(frame.xp, x, self.within(frame))
@@ -58,7 +58,7 @@ class Blocks(Term):
         return False
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
-        # norms of samples add up; of norms over several, the squares do, which need the range
+        # norms add up over samples; norms across samples add up as squares, which need the range
         if not self.spans_samples(statistic):
             return statistic
         return xp.astype(statistic, xp.float64) ** 2

@@ -62,7 +62,7 @@ class Budget(Term):
     budget: float
     strength: StrengthLike = field(default=1.0, kw_only=True)
     of: Formula = field(init=False, compare=False)
-    """The penalty for a strength of 1, which reads arrays as the budget does."""
+    """The penalty at strength 1, with the reduction of the budget."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,8 +125,8 @@ class Budget(Term):
         return self.of.from_sum(total, xp)
 
     def _beyond(self, spent: Array, charge: Array, xp: Namespace) -> Array:
-        """Return `charge` where more is spent than the budget, and 0 elsewhere."""
-        # not the other way round, so that NaN is charged
+        """Return `charge` where the penalty exceeds the budget, and 0 elsewhere."""
+        # compared this way, NaN passes through
         return xp.where(spent <= self.budget, xp.zeros_like(charge), charge)
 
 
@@ -151,7 +151,7 @@ def _one_term(penalty: Any) -> Formula:
 
 
 def _said_once(name: str, by_budget: Any, by_penalty: Any, unsaid: Any) -> Any:
-    """Return a setting, which either may say."""
+    """Return a setting that either of the two may state."""
     if by_budget in (unsaid, by_penalty):
         return by_penalty
     if by_penalty == unsaid:

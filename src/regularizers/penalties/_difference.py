@@ -1,4 +1,4 @@
-"""A penalty of what changes from one step of time to the next."""
+"""A penalty of differences in time."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from regularizers.penalties.kernels import (
 
 @dataclass(frozen=True, repr=False)
 class Difference(Term):
-    """An elementary penalty of x[t+1] − x[t], of which `Temporal` is made.
+    """A penalty of x[t+1] − x[t]; `Temporal` is a sum of them.
 
     Its reduction counts differences: valid ones, whose two steps are, where there is a mask.
     """
 
     of: Formula = field(kw_only=True)
-    """The penalty of the differences; of its settings the strength and reading are not used."""
+    """The penalty of the differences; its strength and reduction are not used."""
     time_axis: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Difference(Term):
 
     @classmethod
     def between(cls, term: Formula, time_axis: int | None) -> Self:
-        """Return the penalty that `term` is of the differences."""
+        """Return `term` as a penalty of the differences."""
         return cls(
             term.strength,
             reduce=term.reduce,
@@ -96,7 +96,7 @@ class Difference(Term):
             return xp.zeros_like(x)
         differences = between.select(differences)
         slope = between.select(self.of.pullback(differences, saved, cotangent, between))
-        # each difference pulls the later of its two states one way and the earlier the other
+        # a difference has opposite gradients at its two states
         axis = self._axis_of(frame)
         return with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)
 

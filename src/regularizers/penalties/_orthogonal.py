@@ -152,7 +152,7 @@ class Orthogonal(Term):
 
 
 class _Vectors:
-    """The vectors in an array, as the rows of a matrix and back."""
+    """The vectors of an array as the rows of a matrix, and back."""
 
     def __init__(self, axes: Axes | Side, frame: Frame) -> None:
         numbering = normalise_axes(numbered(axes), len(frame.shape), "axis")
@@ -176,7 +176,7 @@ class _Vectors:
         return xp.permute_dims(turned, tuple(back))
 
     def valid(self) -> Array:
-        """Return 1 where a vector has a valid element and 0 where it has none, as a column."""
+        """Return a column: 1 where a vector has a valid element, 0 where it has none."""
         frame = self._frame
         if frame.mask is None:
             return 1
@@ -196,7 +196,7 @@ def _transposed(xp: Namespace, matrix: Array) -> Array:
 
 
 def _identity(xp: Namespace, matrix: Array) -> Array:
-    # on the device of the matrix, wherever that is
+    # on the device of the matrix
     return xp.tril(xp.triu(xp.ones_like(matrix)))
 
 

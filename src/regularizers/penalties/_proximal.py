@@ -1,4 +1,4 @@
-"""The proximal step of several penalties at once, where it is exact."""
+"""The exact proximal step of a sum of penalties."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regularizers.penalties._formula import Formula
 
 STAGES: tuple[Stage, ...] = ("squares", "elements", "blocks")
-"""The order in which proximal steps one after the other are that of the sum."""
+"""The order in which successive proximal steps equal the step of the sum."""
 
 
 def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula, float]]) -> Array:
@@ -32,7 +32,7 @@ def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula,
         xp: the namespace of `x`.
         x: the array, of a floating type.
         step: τ, a number or an array that broadcasts to `x`.
-        terms: elementary penalties, each with the strength that takes the place of its own.
+        terms: formulas, each with the strength to use.
 
     Raises:
         ConfigurationError: as `check_proximal`.

@@ -1,4 +1,4 @@
-"""Proximal steps in closed form, or nearly: what shrinks elements, and what shrinks blocks."""
+"""Proximal steps that shrink elements or blocks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Literal, TypeAlias
 from regularizers.penalties.arrays import Array, Namespace, nonzero, safe_scale, scaled_norm
 
 Step: TypeAlias = float | Array
-"""How far a step goes: one number, or one for each element."""
+"""The size of a step: one number, or one for each element."""
 
 Stage: TypeAlias = Literal["squares", "elements", "blocks"]
-"""What a proximal step acts on."""
+"""The unit that a proximal step acts on."""
 
 _ITERATIONS = 10
-"""Of thousands of blocks, random and made to be hard, whose steps spread over up to 16 decades,
-none needed more to 1e-12 of its norm, and most needed half of them."""
+"""Enough for 1e-12 of the norm: thousands of random and hard blocks, with steps over 16 decades,
+needed no more, and most needed half."""
 
 _FAR = 16.0
-"""The ratio of two bounds of a root from which on the search starts from between them."""
+"""Above this ratio of the bounds of a root, the search starts between them."""
 
 
 def shrink_elements(xp: Namespace, x: Array, threshold: Step) -> Array:
@@ -25,12 +25,12 @@ def shrink_elements(xp: Namespace, x: Array, threshold: Step) -> Array:
 
     .. math:: w_i = \mathrm{sign}(x_i) \max(|x_i| - t_i, 0)
     """
-    # x - x is 0 exactly, and without a sign
+    # x - x is exactly +0
     return x - xp.clip(x, -threshold, threshold)
 
 
 def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...] | None) -> Array:
-    r"""Return each block moved towards 0, its direction saved if its thresholds are all alike.
+    r"""Return each block moved towards 0, its direction kept if its thresholds are all alike.
 
     .. math:: w = \left(1 - \frac{t}{\|x\|}\right)_+ x, \qquad
         w_i = \frac{c\, x_i}{c + t_i} \ \text{with}\ c = \|w\| \ \text{if they are not}
@@ -44,8 +44,8 @@ def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...
     if _is_alike(x, threshold, axes):
         norm, scale = scaled_norm(xp, x, axes)
         norm = norm / scale
-        saved = 1 - threshold / nonzero(xp, norm)
-        return xp.where(norm <= threshold, xp.zeros_like(x), x * saved)
+        kept = 1 - threshold / nonzero(xp, norm)
+        return xp.where(norm <= threshold, xp.zeros_like(x), x * kept)
     scale = safe_scale(xp, xp.max(xp.abs(x), axis=axes, keepdims=True))
     threshold = threshold * scale
     # an element whose threshold is 0 stays as it is, and is never divided by 0
@@ -56,7 +56,7 @@ def shrink_blocks(xp: Namespace, x: Array, threshold: Step, axes: tuple[int, ...
 
 
 def _is_alike(x: Array, threshold: Step, axes: tuple[int, ...] | None) -> bool:
-    """Return whether the thresholds of a block are known to be alike, by their shape."""
+    """Return whether the shape of the thresholds says that a block has only one."""
     shape = getattr(threshold, "shape", ())
     missing = len(x.shape) - len(shape)
     within = range(len(x.shape)) if axes is None else axes

@@ -1,1 +1,1 @@
-"""Whole training jobs that put the library to work on real data, run from the command line."""
+"""Complete training jobs on real data, run from the command line."""

@@ -1,4 +1,4 @@
-"""Samples in batches, in an order that can be repeated."""
+"""Batches of samples in a reproducible order."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 class Batches:
-    """Samples in an order that the seed and the epoch settle, so that a resumed run repeats it.
+    """Batches in an order determined by seed and epoch, so that a resumed run repeats it.
 
     Args:
-        tensors: of the same length: samples, and what belongs to each, such as its class.
+        tensors: tensors of one length: samples and, for example, their classes.
         batch_size: samples in a batch.
-        seed: of the order.
-        epoch: which pass over the samples this is.
-        smallest: a last batch of fewer samples joins the one before.
+        seed: the seed of the order.
+        epoch: the number of this pass over the samples.
+        smallest: a last batch of fewer samples is merged into the one before.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Tables in CSV: names, rows, and numbers in them."""
+"""Reads tables in CSV."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from regularizers.errors import DataError
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as they stand in the file, every row as long as the first."""
+    """The cells of a file as text; all rows have the same length."""
 
     path: Path
     names: list[str] | None
-    """The first line, if none of it is a number."""
+    """The first line, if none of its cells is a number."""
     lines: list[int]
-    """The number of each row's line in the file."""
+    """The line number of each row."""
     rows: list[list[str]]
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """The number of columns."""
         return len(self.rows[0])
 
     def column(self, index: int) -> list[str]:
-        """Return the cells of one column, without the spaces around them."""
+        """Return the cells of one column, stripped."""
         return [row[index].strip() for row in self.rows]
 
     def numbers(self, columns: Sequence[int]) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ class Table:
 
 
 def read_table(path: Path, content: bytes) -> Table:
-    """Return the table that `content` is.
+    """Parse the table in `content`.
 
     Raises:
         DataError: it is no text, has no rows, or a row is longer or shorter than the first.
@@ -85,7 +85,7 @@ def read_table(path: Path, content: bytes) -> Table:
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell reads as a number, be it infinite or none (`nan`)."""
+    """Return whether a cell parses as a number, `inf` and `nan` included."""
     try:
         float(cell)
     except ValueError:

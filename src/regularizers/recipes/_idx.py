@@ -1,4 +1,4 @@
-"""Arrays in the IDX format, as MNIST's."""
+"""Reads arrays in the IDX format, as used by MNIST."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 
 
 def is_idx(content: bytes) -> bool:
-    """Return whether `content` begins as an IDX file does."""
+    """Return whether `content` begins like an IDX file."""
     return len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
 
 
 def read_idx(path: Path, content: bytes) -> NDArray[np.generic]:
-    """Return the array, of any shape, that `content` holds.
+    """Return the array in `content`, of any shape.
 
     Raises:
         DataError: it is longer or shorter than its header says.

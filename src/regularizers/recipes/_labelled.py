@@ -1,4 +1,4 @@
-"""Samples of known classes: a column of a table, or a file of labels beside the samples."""
+"""Labelled samples: a table with a class column, or samples and labels in two files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Labelled:
 
     @property
     def digest(self) -> str:
-        """A fingerprint of samples and labels, by which a resumed run knows its data."""
+        """A fingerprint of samples and labels, compared when a run is resumed."""
         both = self.samples.digest.encode() + self.y.tobytes() + repr(self.classes).encode()
         return hashlib.sha256(both).hexdigest()[:16]
 
@@ -55,7 +55,7 @@ def load_with_target(path: Path, target: str) -> Labelled:
         target: the name of that column, or its number from 1 where the first line has no names.
 
     Raises:
-        DataError: no such file, column or classes, or other columns that are no numbers.
+        DataError: no such file, column or classes, or other columns that are not numbers.
     """
     content, suffix = read_file(path)
     if suffix != ".csv":

@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: a bar on a terminal, else a line now and then."""
+"""The progress of a training: a bar on a terminal, else a few lines."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 
 
 def progress_of(name: str, epochs: int, lines: int, *, alone: bool = True) -> Callback:
-    """Return what shows the progress of one training.
+    """Return the callback that shows the progress of one training.
 
     Args:
-        name: what it is called.
-        epochs: how many there are.
-        lines: how many to print where there is no terminal.
-        alone: whether a bar has the terminal to itself; else lines are printed there too.
+        name: the name of the training.
+        epochs: the number of epochs.
+        lines: the number of lines to print without a terminal.
+        alone: whether no other training uses the terminal; otherwise lines are printed.
     """
     return Bar(name) if alone and sys.stderr.isatty() else Lines(name, epochs, lines)
 
 
 class Bar(TQDMProgressBar):
-    """Progress on a terminal."""
+    """A progress bar for a terminal."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Bar(TQDMProgressBar):
 
 
 class Lines(Callback):
-    """Progress where there is no terminal: lines spread evenly over the epochs."""
+    """Progress without a terminal: lines spread evenly over the epochs."""
 
     def __init__(self, name: str, epochs: int, lines: int) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""How the runs of all recipes begin, stop and go on."""
+"""Starts, interrupts and resumes the runs of all recipes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._settings import S, Settings, changed, from_json, to_json
 
 
-def reopened(settings: S) -> tuple[RunFolder | None, S]:
-    """Return the folder to go on with and its settings; no folder where a new run begins.
+def reopen(settings: S) -> tuple[RunFolder | None, S]:
+    """Return the folder and the settings of the run to resume; None and `settings` for a new run.
 
     Raises:
-        RegularizersError: a setting it cannot have, a setting beside `resume`, or no such folder.
+        RegularizersError: an invalid setting, a setting beside `resume`, or a missing folder.
     """
     settings.check()
     if settings.resume is None:
@@ -28,20 +28,20 @@ def reopened(settings: S) -> tuple[RunFolder | None, S]:
     return folder, from_json(type(settings), folder.read_json("config.json"))
 
 
-def begun(
+def open_run(
     recipe: str, folder: RunFolder | None, settings: Settings, data: str, digest: str
 ) -> RunFolder:
-    """Return the folder of the run, made if it is new.
+    """Return the folder of the run; create it for a new run.
 
     Args:
         recipe: the name of the recipe on the command line.
-        folder: the one to go on with, if any.
-        settings: of the run.
-        data: what the data are called.
-        digest: the fingerprint by which a resumed run knows its data.
+        folder: the folder of the run to resume, or None.
+        settings: the settings of the run.
+        data: the name of the data.
+        digest: the fingerprint of the data, compared when a run is resumed.
 
     Raises:
-        DataError: the run began with other data.
+        DataError: the resumed run was started with other data.
         RunFolderError: a new folder cannot be made.
     """
     if folder is None:
@@ -54,7 +54,7 @@ def begun(
 
 @contextmanager
 def resumable(recipe: str, folder: RunFolder) -> Iterator[None]:
-    """Say how to go on, if the user stops what is done within."""
+    """Print how to resume if the user interrupts the run."""
     try:
         yield
     except KeyboardInterrupt:

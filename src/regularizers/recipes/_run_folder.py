@@ -1,4 +1,4 @@
-"""The folder a run leaves behind: written whole or not at all, and resumable."""
+"""The folder of a run, written atomically and resumable."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from regularizers.errors import RunFolderError
 
 
 class RunFolder:
-    """One folder with what a run was told, what it found, and where it can go on from."""
+    """A folder with the settings, results and checkpoints of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def create(cls, parent: Path, recipe: str) -> RunFolder:
-        """Make a new folder under `parent`, named after the recipe and the time.
+        """Create a folder under `parent`, named after the recipe and the time.
 
         Raises:
             RunFolderError: it cannot be made.
@@ -56,18 +56,18 @@ class RunFolder:
         return cls(path)
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write `content` under `name`; the file is replaced at once or stays as it was."""
+        """Write `content` to the file `name`, atomically."""
         self.write_text(name, json.dumps(content, indent=2) + "\n")
 
     def write_text(self, name: str, content: str) -> None:
-        """Write `content` under `name`; the file is replaced at once or stays as it was."""
+        """Write `content` to the file `name`, atomically."""
         path = self.path / name
         draft = path.with_suffix(".draft")
         draft.write_text(content, encoding="utf-8")
         draft.replace(path)
 
     def read_json(self, name: str) -> Any:
-        """Return what was written under `name`; an empty dictionary if nothing was.
+        """Return the content of `name`; an empty dictionary if there is no such file.
 
         Raises:
             RunFolderError: the file is no JSON.

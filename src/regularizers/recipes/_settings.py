@@ -1,4 +1,4 @@
-"""What the settings of all recipes have in common: they are checked, kept, and read again."""
+"""Checks the settings of all recipes, and converts them to and from JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from regularizers.errors import ConfigurationError
 
-_OF_THIS_CALL = ("runs", "resume")
+_NOT_SAVED = ("runs", "resume")
 
 
 class Settings(Protocol):
@@ -26,20 +26,20 @@ class Settings(Protocol):
         """Folder of an interrupted run to go on with."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
 
 
 S = TypeVar("S", bound=Settings)
 
 
 def check(name: str, holds: bool, expected: str, got: object) -> None:
-    """Raise a `ConfigurationError` that names the setting, unless what is expected holds."""
+    """Raise a `ConfigurationError` that names the setting, unless `holds`."""
     if not holds:
         raise ConfigurationError(f"{name}: expected {expected}, got {got}")
 
 
 def check_counts(**counts: int | None) -> None:
-    """Raise a `ConfigurationError` unless each is 1 or more; None is left to be settled."""
+    """Raise a `ConfigurationError` unless each is 1 or more, or None (not chosen yet)."""
     for name, count in counts.items():
         check(option(name), count is None or count >= 1, "1 or more", count)
 
@@ -50,12 +50,12 @@ def check_rate(name: str, rate: float) -> None:
 
 
 def epochs_for(steps: int, samples: int, batch_size: int) -> int:
-    """Return the passes over the samples that make `steps` updates or a few more."""
+    """Return the number of epochs for at least `steps` updates."""
     return math.ceil(steps / math.ceil(samples / batch_size))
 
 
 def option(name: str) -> str:
-    """Return what a field is called on the command line."""
+    """Return the name of a field on the command line."""
     return name.replace("_", "-")
 
 
@@ -69,16 +69,16 @@ def changed(settings: Settings) -> list[str]:
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
-    """Return the settings that make the run what it is, as plain values."""
+    """Return the settings that determine the run, as plain values."""
     return {
         name: str(value.resolve()) if isinstance(value, Path) else value
         for name, value in dataclasses.asdict(settings).items()
-        if name not in _OF_THIS_CALL
+        if name not in _NOT_SAVED
     }
 
 
 def from_json(kind: type[S], kept: dict[str, Any]) -> S:
-    """Return the settings that `to_json` made plain."""
+    """Return the settings from the values of `to_json`."""
     known = {f.name: f for f in dataclasses.fields(kind)}
     return kind(
         **{

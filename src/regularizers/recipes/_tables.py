@@ -28,11 +28,11 @@ class Samples:
     x: Floats
     picture: tuple[int, int] | None
     largest: float | None
-    """The value that means 1, where the format says it; else columns are scaled by what is seen."""
+    """The value that maps to 1, if the format defines it; else columns are scaled by their data."""
 
     @property
     def digest(self) -> str:
-        """A fingerprint of the samples, by which a resumed run knows its data."""
+        """A fingerprint of the samples, compared when a run is resumed."""
         return hashlib.sha256(np.ascontiguousarray(self.x).tobytes()).hexdigest()[:16]
 
 
@@ -78,7 +78,7 @@ def _pictures(path: Path, array: NDArray[np.generic]) -> Samples:
 
 
 def in_rows(path: Path, array: NDArray[np.generic]) -> Samples:
-    """Return a table of numbers as samples; if a row is as long as a square, as square pictures.
+    """Return a table of numbers as samples; rows whose length is a square become pictures.
 
     Raises:
         DataError: it is no table of at least 10 rows of finite real numbers.
@@ -107,7 +107,7 @@ def in_rows(path: Path, array: NDArray[np.generic]) -> Samples:
 
 
 def read_file(path: Path) -> tuple[bytes, str]:
-    """Return what a file holds, decompressed, and the suffix that says its format.
+    """Return the decompressed content of a file, and the suffix of its format.
 
     Raises:
         DataError: it is missing, empty, or cannot be read.
@@ -126,7 +126,7 @@ def read_file(path: Path) -> tuple[bytes, str]:
 
 
 def read_numpy(path: Path, content: bytes, name: str) -> NDArray[np.generic]:
-    """Return the array that `content` is, or the only one in an archive, or the one of that name.
+    """Return the array in `content`; from an archive, the only one or the one called `name`.
 
     Raises:
         DataError: there is no such array.

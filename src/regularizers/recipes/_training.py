@@ -1,4 +1,4 @@
-"""The training loop that the recipes share: Lightning's, interruptible and resumable."""
+"""The training loop of all recipes: Lightning's, interruptible and resumable."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def fit(
     lines: int = 5,
     alone: bool = True,
 ) -> None:
-    """Train `job`; go on from `checkpoint` where there is one.
+    """Train `job`, from `checkpoint` if it exists.
 
     Args:
-        name: what the progress is called.
+        name: the name shown with the progress.
         job: the loss, the batches of each epoch and the optimizer.
         epochs: passes over the batches.
-        seed: of the noise that layers such as dropout draw; each epoch draws its own, so that a
+        seed: the seed of the noise of layers such as dropout; each epoch seeds it anew, so that a
             resumed run repeats it.
-        checkpoint: the file that holds the state after the last full epoch.
-        lines: lines of progress where there is no terminal.
-        alone: whether nothing else trains at the same time; else there are lines on a terminal too.
+        checkpoint: the file with the state after the last full epoch.
+        lines: lines of progress without a terminal.
+        alone: whether no other training runs at the same time; otherwise lines replace the bar.
 
     Raises:
-        KeyboardInterrupt: the user stopped it; the checkpoint is there.
+        KeyboardInterrupt: the user interrupted it; the checkpoint exists.
     """
     saving = ModelCheckpoint(
         dirpath=checkpoint.parent,
@@ -66,7 +66,7 @@ def fit(
 
 
 class _Noise(Callback):
-    """Seeds what layers draw, anew in each epoch."""
+    """Seeds the noise of layers at the start of each epoch."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -77,7 +77,7 @@ class _Noise(Callback):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small networks are fastest on one, and their figures are then the same on any machine."""
+    """Use one thread: fastest for small networks, and the same results on every machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -88,21 +88,21 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what Lightning says that the user of a recipe can do nothing about."""
+    """Silence Lightning's warnings that the user of a recipe cannot act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # the samples are in memory, where workers would only be slower
+        # the samples are in memory, so workers would only be slower
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        # how Lightning asks PyTorch about tree leaves is between the two of them
+        # a deprecation in Lightning's own call of PyTorch
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        # the folder of the checkpoints is made for them
+        # the folder of the checkpoints is made for them and may exist
         warnings.filterwarnings("ignore", ".*exists and is not empty.*")
         yield
 
 
 @contextmanager
 def _own_interrupt() -> Iterator[None]:
-    """Lightning ends the process on Ctrl-C; its caller has a run folder to speak of."""
+    """Raise KeyboardInterrupt on Ctrl-C, where Lightning would exit the process."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Statistics of one batch that is spread over several processes."""
+"""All-reduce of statistics over the processes that share one batch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def across(
     device: torch.device,
     failed: Exception | None,
 ) -> list[Record]:
-    """Return `records` with the statistics and tallies of the whole batch in place of the local.
+    """Return `records` with the statistics and denominators of the whole batch.
 
-    They are added up before a penalty's nonlinearity, all of them in one differentiable
-    all-reduce, so that every process has the penalty that one process would have of the joined
-    batch. Its gradient is the sum of what all of them send back, which the average that
-    `DistributedDataParallel` takes turns into that of one process.
+    They are summed over processes before a penalty's nonlinearity, all in one differentiable
+    all-reduce, so every process has the penalty that a single process would have for the joined
+    batch. Backward sums the gradients of all processes; `DistributedDataParallel` averages them,
+    which gives the gradient of a single process.
 
     Raises:
-        CollectionError: the processes did not record the same sites as often.
-        Exception: what `failed` here; the other processes raise too, rather than wait for ever.
+        CollectionError: the processes did not record the same sites equally often.
+        Exception: `failed`, if given; the other processes raise too instead of waiting forever.
     """
     _check_agreement(records, group, device, failed)
     parts: list[Tensor] = []
@@ -62,13 +62,15 @@ def _check_agreement(
     device: torch.device,
     failed: Exception | None,
 ) -> None:
-    """Raise on every process if one failed, or if they are not about to reduce the same."""
+    """Raise on every process if one failed, or if their records do not match."""
     recorded = [(record.key, tuple(record.statistic.shape)) for record in records]
-    number = crc32(repr(recorded).encode())
-    # the largest of n and of -n are opposite only if all processes have the same n
-    signs = torch.tensor([number, -number, failed is not None], dtype=torch.int64, device=device)
-    dist.all_reduce(signs, dist.ReduceOp.MAX, group)
-    largest, smallest, any_failed = signs.tolist()
+    signature = crc32(repr(recorded).encode())
+    # max(n) = -max(-n) only if all processes have the same n
+    reduced = torch.tensor(
+        [signature, -signature, failed is not None], dtype=torch.int64, device=device
+    )
+    dist.all_reduce(reduced, dist.ReduceOp.MAX, group)
+    largest, smallest, any_failed = reduced.tolist()
     if failed is not None:
         raise failed
     if any_failed:
@@ -81,7 +83,7 @@ def _check_agreement(
 
 
 class AllReduce(torch.autograd.Function):
-    """The sum over processes, of values and, in the backward pass, of gradients."""
+    """The sum over processes; backward sums the gradients likewise."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup) -> Tensor:

@@ -23,7 +23,7 @@ from regularizers.penalties.arrays import one_over
 
 
 class Sums:
-    """Statistics side by side, of each of which a penalty is so many times as much.
+    """Statistics whose penalties are linear in them.
 
     Args:
         keys: of the penalties.
@@ -53,7 +53,7 @@ class Together(Sums):
 
     def __init__(self, term: ElementwiseTerm, waiting: Sequence[Waiting]) -> None:
         self._waiting = waiting
-        self._denominator = term.denominator(term.frame(xp, waiting[0].x, None))
+        self._denominator = waiting[0].denominator
         x = torch.stack([record.x for record in waiting])
         super().__init__(
             [record.key for record in waiting],
@@ -83,48 +83,50 @@ class Reader:
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
     def sums(self, records: Sequence[AnyRecord]) -> tuple[list[Sums], list[Record]]:
-        """Return what is proportional to the penalties, and the records of all others."""
-        sums: list[Sums] = [*self._copies(records)]
-        alike: dict[tuple[object, ...], list[Record]] = {}
-        others = []
+        """Return statistics whose penalties are linear in them, and the records of all others."""
+        linear: dict[tuple[object, ...], list[Record]] = {}
+        waiting: list[Waiting] = []
+        others: list[Record] = []
+        may_stack = not is_transformed()
         for record in records:
-            if isinstance(record, Record):
-                if self._is_proportional(record):
+            if isinstance(record, Waiting):
+                waiting.append(record)
+            elif isinstance(record, Record):
+                if may_stack and self._is_linear(record):
                     kind = (record.statistic.dtype, record.statistic.device)
-                    alike.setdefault(kind, []).append(record)
+                    linear.setdefault(kind, []).append(record)
                 else:
                     others.append(record)
-        for group in alike.values():
+        sums: list[Sums] = [*self._read(waiting)] if waiting else []
+        for group in linear.values():
             constants = [one_over(record.denominator) for record in group]
             statistics = torch.stack([record.statistic for record in group])
             sums.append(Sums([record.key for record in group], statistics, constants))
         return sums, others
 
-    def _is_proportional(self, record: Record) -> bool:
-        """Return whether the penalty is a number times the statistic, which is a number too."""
+    def _is_linear(self, record: Record) -> bool:
+        """Return whether the penalty is a number times the statistic, a plain scalar."""
         return (
             record.key in self._terms
             and record.amount is None
             and not isinstance(record.denominator, Tensor)
             and type(record.statistic) is Tensor
-            and not is_transformed()
         )
 
-    def _copies(self, records: Iterable[AnyRecord]) -> list[Together]:
-        """Return the copies among `records` read."""
+    def _read(self, waiting: Iterable[Waiting]) -> list[Together]:
+        """Return the copies read, those of one penalty, shape and denominator at once."""
         alike: dict[tuple[object, ...], list[Waiting]] = {}
-        for record in records:
-            if isinstance(record, Waiting):
-                x = record.x
-                kind = (id(self._terms[record.key]), x.shape, x.dtype, x.device)
-                alike.setdefault(kind, []).append(record)
-        return [Together(self._terms[waiting[0].key], waiting) for waiting in alike.values()]
+        for record in waiting:
+            x, term = record.x, id(self._terms[record.key])
+            kind = (term, x.shape, x.dtype, x.device, record.denominator)
+            alike.setdefault(kind, []).append(record)
+        return [Together(self._terms[some[0].key], some) for some in alike.values()]
 
     def each_read(self, records: Sequence[Record | Waiting]) -> list[Record]:
         """Return `records`, in the place of each copy what was read of it."""
         read = {
             id(waiting): record
-            for together in self._copies(records)
+            for together in self._read([r for r in records if isinstance(r, Waiting)])
             for waiting, record in together.records()
         }
         return [record if isinstance(record, Record) else read[id(record)] for record in records]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._pause import Pause
-from regularizers.attach._processes import Processes
+from regularizers.attach._delivery import Attachment, Pause
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.collect._all_reduce import across
 from regularizers.attach.collect._batched import Reader
@@ -17,31 +16,23 @@ from regularizers.attach.collect._forward_boundaries import Begin, Commit, End
 from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread
 from regularizers.attach.collect._tap import Collecting
 from regularizers.attach.reading import Gauge, Record, device_of, never_fired, total, xp
-from regularizers.attach.sites import ActivitySite, Entry, Following, Sites, Strengths
-from regularizers.errors import CollectionError
+from regularizers.attach.sites import ActivitySite, Entry, Following
+from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
-from regularizers.penalties import Formula
 
 
 class Collect:
     """Taps record what the penalties are functions of; `penalty` turns it into one number."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        sites: Sites,
-        strengths: Strengths,
-        max_uncollected: int,
-        processes: Processes,
-    ) -> None:
-        self._model = model
-        self._sites = sites
-        self._strengths = strengths
-        self._processes = processes
+    def __init__(self, attachment: Attachment) -> None:
+        self._model = attachment.model
+        self._sites = attachment.sites
+        self._strengths = attachment.strengths
+        self._processes = attachment.processes
         self._gauges: dict[str, Gauge] = {}
-        self._ledger = Ledger(max_uncollected)
+        self._ledger = Ledger(attachment.max_uncollected)
         self._entries: dict[str, Entry] = {}
-        self.weights = WeightsInLoss(sites)
+        self.weights = WeightsInLoss(attachment.sites)
         self.masks = Masks()
         self.pause = Pause(self._ledger, self.weights)
         self._silent: set[str] = set()
@@ -89,23 +80,36 @@ class Collect:
         """
         records = self._taken()
         sums, others = self._reader.sums(records)
-        values = {key: self._strengths.times(key, u) for key, u in self._units(others).items()}
-        last = {key: value.detach() for key, value in values.items()}
-        parts = [*values.values(), *[each.penalty(self._strengths, last) for each in sums]]
+        parts: list[Tensor] = []
+        last: dict[str, Tensor] = {}
+        for key, unit in self._units(others).items():
+            value = self._strengths.times(key, unit)
+            parts.append(value)
+            last[key] = value.detach()
+        parts += [each.penalty(self._strengths, last) for each in sums]
         unread = {record.key for record in records if isinstance(record, Unread)} - last.keys()
         if unread:
-            nothing = torch.zeros((), device=device_of(self._model))
-            last |= dict.fromkeys(sorted(unread), nothing)
+            zero = torch.zeros((), device=device_of(self._model))
+            last |= dict.fromkeys(sorted(unread), zero)
             if not parts:
-                parts.append(nothing.clone().requires_grad_())  # as it is of any other strength
-        self.last = (self.last or {}) | last
+                parts.append(zero.clone().requires_grad_())  # as with any other strength
+        self.last = last if self.last is None else self.last | last
         return total(parts, self._model)
+
+    def scale_from(self, loss: Tensor) -> Tensor:
+        """Raise: the loss itself holds the penalty."""
+        raise _is_for_inject("scale_from")
+
+    def set_scale(self, scale: float) -> None:
+        """Raise: the loss itself scales the penalty."""
+        raise _is_for_inject("set_scale")
 
     def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Return the penalties for a strength of 1, those of several calls added up."""
         units: dict[str, Tensor] = {}
         for record in records:
-            value: Tensor = self._term(record.key).value(record.statistic, record.denominator, xp)
+            term = self._entries[record.key].term
+            value: Tensor = term.value(record.statistic, record.denominator, xp)
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
@@ -113,38 +117,40 @@ class Collect:
         return units | self.weights.units()
 
     def _taken(self) -> Sequence[AnyRecord]:
-        """Return what was recorded, of the whole batch if several processes share it."""
+        """Return the records and clear the ledger; of the whole batch if processes share it."""
         group = self._processes.group
         if group is None:
-            self._check()
-            return self._ledger.take()
+            records = self._checked()
+            self._ledger.clear()
+            return records
         failed: CollectionError | None = None
+        taken: list[AnyRecord] = []
         try:
-            self._check()
+            taken = self._checked()
         except CollectionError as error:
             failed = error
-        taken = [] if failed else self._ledger.take()
+        else:
+            self._ledger.clear()
         unread = [record for record in taken if isinstance(record, Unread)]
-        records = self._reader.each_read([r for r in taken if not isinstance(r, Unread)])
-        terms = [self._term(record.key) for record in records]
-        return [*across(records, terms, group, device_of(self._model), failed), *unread]
+        read = self._reader.each_read([r for r in taken if not isinstance(r, Unread)])
+        terms = [self._entries[record.key].term for record in read]
+        return [*across(read, terms, group, device_of(self._model), failed), *unread]
 
-    def _term(self, key: str) -> Formula:
-        return self._entries[key].term
-
-    def _check(self) -> None:
-        """Raise unless what was recorded is what the loss is about."""
+    def _checked(self) -> list[AnyRecord]:
+        """Return the records; raise unless they are what the loss is about."""
         if not self._sites.activities or not torch.is_grad_enabled():
-            return
-        self._ledger.check_complete()
-        records = list(self._ledger.records())
+            return self._ledger.records()
+        records = self._ledger.check_complete()
         if self._silent:
             self._check_every_site_fired(records)
-        self._check_unread(records)
+        if self._ledger.has_unread:
+            self._check_unread(records)
         if not torch.compiler.is_compiling():
-            self._ledger.check_alive(records)
+            if self._ledger.has_transformed:
+                self._ledger.check_alive(records)
             if self._processes.are_unsaid():
                 self._check_whole_batch(records)
+        return records
 
     def _check_whole_batch(self, records: Iterable[AnyRecord]) -> None:
         """Raise if it matters which processes share the batch, since that was not said."""
@@ -153,7 +159,7 @@ class Collect:
                 self._processes.check_said(record.key, "a penalty of the whole batch")
 
     def _spans_samples(self, record: Record) -> bool:
-        return self._term(record.key).spans_samples(record.statistic)
+        return self._entries[record.key].term.spans_samples(record.statistic)
 
     def _check_every_site_fired(self, records: Iterable[AnyRecord]) -> None:
         self._silent -= {record.key for record in records}
@@ -179,3 +185,9 @@ class Collect:
                 without_gradients=entry.site in self._ledger.without_gradients,
             )
         )
+
+
+def _is_for_inject(method: str) -> RegimeError:
+    return RegimeError(
+        f"{method} is for Regularization(..., delivery='inject'); here write loss + reg.penalty()"
+    )

@@ -1,4 +1,4 @@
-"""Hooks of the model: where a forward begins and ends."""
+"""Hooks of the model at the beginning and the end of its forward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from regularizers.modules import Hook, check_untraced, is_recording
 
 
 class Begin(Hook):
-    """Pre-hook of the model: a forward begins, with what was added since the last."""
+    """Pre-hook of the model: begins a forward, and adds new modules to the sites."""
 
     def __init__(self, ledger: Ledger, following: Following) -> None:
         self._ledger = ledger
@@ -22,7 +22,7 @@ class Begin(Hook):
         self._has_changed = following.inventory.has_changed
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Hold what is recorded from here on until the forward has ended."""
+        """Begin a forward in the ledger."""
         if is_recording(model) and not self._ledger.closed:
             compiling = torch.compiler.is_compiling()
             if not compiling:
@@ -31,29 +31,29 @@ class Begin(Hook):
                     self._following.look()
             self._ledger.begin()
             if compiling:
-                # asked once for all sites: the compiler cannot look into the question
+                # one custom operator for all sites, since it is opaque to the compiler
                 self._ledger.backward_id = backward_id(torch.zeros(()))
 
 
 class Commit(Hook):
-    """Hook of the model: its forward ended well."""
+    """Hook of the model: its forward has succeeded."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """Let its records count."""
+        """Commit the records of the forward."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.commit()
 
 
 class End(Hook):
-    """Hook of the model that is always called: what was not committed has failed."""
+    """Hook of the model that runs even if the forward raised."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """Forget the records of a forward that raised."""
+        """End the forward; drop its records if it raised."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.end()

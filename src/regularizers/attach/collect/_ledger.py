@@ -1,4 +1,4 @@
-"""What the taps recorded since the last collection."""
+"""The ledger: all records since the last collection."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from regularizers.modules import has_ended
 
 
 class Waiting(NamedTuple):
-    """A copy of a small output, which one penalty is still to read."""
+    """A copy of a small output that is not yet measured for one penalty."""
 
     key: str
     x: Tensor
+    denominator: float | None
 
 
 class Unread(NamedTuple):
-    """An output that was left unread, as the strength of a penalty was 0."""
+    """An output that was not read because the strength of its penalty was 0."""
 
     key: str
 
@@ -32,10 +33,10 @@ AnyRecord: TypeAlias = Record | Waiting | Unread
 
 
 class Ledger:
-    """Records, grouped by the forward of the model they came from.
+    """Records, grouped by the forward of the model that made them.
 
-    The records of a forward count once it has ended: an exception in the middle leaves none. A
-    module called outside of the model's own forward counts at once.
+    The records of a forward count when it has ended: a forward that raises leaves none. Records of
+    a module that is called outside of the model's forward count at once.
     """
 
     def __init__(self, max_uncollected: int) -> None:
@@ -43,35 +44,44 @@ class Ledger:
         self.closed = False
         self.reentrant: RegimeError | None = None
         self.backward_id: Tensor | None = None
-        """Of a forward that compiled code begins: as in `Record`."""
+        """The `Record.backward_id` of a running forward that compiled code began."""
         self.without_gradients: set[str] = set()
-        """Sites that ran in training mode where gradients were disabled."""
+        """Sites that ran in training mode with gradients disabled."""
         self._dropped = False
         self._warned = False
         self._forwards: list[list[AnyRecord]] = []
         self._outside: dict[str, list[AnyRecord]] = {}
         self._running: list[AnyRecord] | None = None
-        self._begun = 0
-        self._begun_twice = False
+        self._depth = 0
+        self._nested = False
         self._called_itself = False
         self._thread: int | None = None
-        self._several = False
-        self._holds_compiled = False
+        self._several_threads = False
+        self._has_compiled_records = False
+        self.has_unread = False
+        """Whether a tap read nothing since a strength was 0."""
+        self.has_transformed = False
+        """Whether a record may belong to a transform of `torch.func`."""
 
     def record(self, records: Sequence[AnyRecord]) -> None:
-        """Take what one tap read."""
+        """Add the records of one tap."""
         thread = get_ident()
         if thread != self._thread:
-            self._several = self._several or self._thread is not None
+            self._several_threads = self._several_threads or self._thread is not None
             self._thread = thread
         if self._running is not None:
             self._running.extend(records)
         else:
             self._record_outside(records)
 
+    def skip(self, records: Sequence[Unread]) -> None:
+        """Add the records of one tap that read nothing."""
+        self.has_unread = True
+        self.record(records)
+
     def hold(self, records: Sequence[AnyRecord]) -> None:
-        """Take what one tap read within compiled code, whose records know their thread."""
-        self._holds_compiled = True
+        """Add the records of one tap in compiled code; their `backward_id` tells their thread."""
+        self._has_compiled_records = self.has_transformed = True
         if self._running is not None:
             self._running.extend(records)
         else:
@@ -87,17 +97,17 @@ class Ledger:
 
     @property
     def in_forward(self) -> bool:
-        """Whether a forward of the model is running, with gradients."""
+        """Whether a forward of the model with gradients is running."""
         return self._running is not None
 
     def begin(self) -> None:
-        """Hold what is recorded from here on; what is held already was interrupted."""
-        self._begun_twice = self._begun > 0
-        self._begun += 1
+        """Start the records of a forward; drop those of a forward that was interrupted."""
+        self._nested = self._depth > 0
+        self._depth += 1
         self._running, self.backward_id = [], None
 
     def commit(self) -> None:
-        """Let what is held count: the forward ended well."""
+        """Keep the records of the running forward, which has succeeded."""
         if self._running is None:
             return
         if len(self._forwards) == self.max_uncollected:
@@ -106,49 +116,42 @@ class Ledger:
         self._running, self.backward_id = None, None
 
     def end(self) -> None:
-        """Forget what is still held: its forward raised."""
+        """End the running forward; drop its records if they were not committed."""
         self._running, self.backward_id = None, None
         if not (self._forwards or self._outside):
-            self._thread, self._several = None, False
-        self._begun -= 1
-        # a forward that began within another one, rather than after one that was interrupted
-        if self._begun == 0 and self._begun_twice:
-            self._begun_twice, self._called_itself = False, True
-
-    def take(self) -> list[AnyRecord]:
-        """Return what was recorded, and hold none of it any more."""
-        records = list(self.records())
-        self.clear()
-        return records
+            self._thread, self._several_threads = None, False
+        self._depth -= 1
+        # the forwards were nested: an interrupted one would have left the depth above 0
+        if self._depth == 0 and self._nested:
+            self._nested, self._called_itself = False, True
 
     def clear(self) -> None:
-        """Hold nothing, as after a collection."""
+        """Drop all records and flags, as after a collection."""
         self._forwards, self._outside = [], {}
         self._running, self.backward_id = None, None
-        self._dropped, self._called_itself, self._begun = False, False, 0
-        self._thread, self._several, self._holds_compiled = None, False, False
+        self._dropped, self._called_itself, self._depth = False, False, 0
+        self._thread, self._several_threads, self._has_compiled_records = None, False, False
+        self.has_unread, self.has_transformed = False, False
         self.reentrant = None
 
-    def records(self) -> Iterator[AnyRecord]:
-        """Yield what was recorded in forwards, and not when a checkpoint repeated one; it stays."""
-        within: dict[int, bool] = {}  # one forward's records have one tensor to ask
-        for record in itertools.chain(*self._forwards, *self._outside.values()):
-            backward = record.backward_id if isinstance(record, Record) else None
-            if backward is not None:
-                if id(backward) not in within:
-                    within[id(backward)] = backward.item() >= 0
-                if within[id(backward)]:
-                    continue
-            yield record
+    def records(self) -> list[AnyRecord]:
+        """Return the records of forwards, without those that a checkpoint recomputed."""
+        records = list(itertools.chain(*self._forwards, *self._outside.values()))
+        return list(_first_run(records)) if self._has_compiled_records else records
 
-    def check_complete(self) -> None:
-        """Raise unless what is held is what was recorded in whole forwards.
+    def check_complete(self) -> list[AnyRecord]:
+        """Return the records; raise unless they are those of all forwards, each complete.
 
         Raises:
-            CollectionError: several threads recorded, a forward has not ended, some were dropped,
-                or there was none. What is held is cleared, so that the next forward starts afresh.
+            CollectionError: several threads recorded, a forward has not ended, records were
+                dropped, or there are none. The ledger is cleared, so the next forward starts anew.
         """
-        if self._is_of_several_threads():
+        here = get_ident()
+        if (
+            self._several_threads
+            or self._thread not in (None, here)
+            or (self._has_compiled_records and self._is_compiled_elsewhere(here))
+        ):
             self.clear()
             raise CollectionError(
                 "training forwards of several threads were recorded, or those of another thread "
@@ -174,7 +177,8 @@ class Ledger:
                 f"more than {self.max_uncollected} forwards were not collected, and this penalty "
                 f"would miss those that were dropped; the next forward starts afresh"
             )
-        if not self._forwards and not any(self.records()):
+        records = self.records()
+        if not (records or self._forwards):
             if self.reentrant is not None:
                 raise self.reentrant
             raise CollectionError(
@@ -182,34 +186,31 @@ class Ledger:
                 "enabled; call penalty() once after each forward in model.train(), and "
                 "attach Regularization before the model is first compiled" + self._hint()
             )
+        return records
 
     def check_alive(self, records: Iterable[AnyRecord]) -> None:
-        """Raise if one of the records was made in a transform of `torch.func` that has ended.
+        """Raise if a record was made in a transform of `torch.func` that has ended.
 
         Raises:
-            CollectionError: one was. What is held is cleared.
+            CollectionError: one was. The ledger is cleared.
         """
         for record in records:
             if isinstance(record, Record) and has_ended(record.statistic):
                 self.clear()
                 raise CollectionError(
                     f"{record.key}: recorded within a transform of torch.func that has ended, "
-                    f"where its gradient stayed; call penalty() within the function that is "
-                    f"transformed, or, if its forward is not to count, put `with reg.paused():` "
-                    f"around it"
+                    f"so its gradient is lost; call penalty() within the function that is "
+                    f"transformed, or put `with reg.paused():` around the forward if it is not "
+                    f"to count"
                 )
 
-    def _is_of_several_threads(self) -> bool:
-        """Return whether not all records were made by the thread that calls this."""
-        here = get_ident()
-        if self._several or self._thread not in (None, here):
-            return True
-        if not self._holds_compiled:
-            return False
+    def _is_compiled_elsewhere(self, here: int) -> bool:
+        """Return whether compiled code made a record in another thread than `here`."""
         running = [] if self._running is None else self._running
         for record in itertools.chain(running, *self._forwards, *self._outside.values()):
-            said = record.backward_id if isinstance(record, Record) else None
-            if said is not None and said.item() < 0 and said.item() != -here:
+            # a negative id is the negated id of the thread of a forward
+            origin = record.backward_id if isinstance(record, Record) else None
+            if origin is not None and origin.item() < 0 and origin.item() != -here:
                 return True
         return False
 
@@ -222,7 +223,7 @@ class Ledger:
         )
 
     def _drop(self) -> None:
-        """Hold no graph that nobody asks for."""
+        """Drop all records, so that uncollected graphs do not fill the memory."""
         self._forwards, self._outside = [], {}
         self._dropped = True
         if not self._warned:
@@ -233,3 +234,16 @@ class Ledger:
                 f"penalty under torch.no_grad(), or raise Regularization(..., max_uncollected=)",
                 stacklevel=2,
             )
+
+
+def _first_run(records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
+    """Yield the records that compiled code did not make in a backward pass."""
+    in_backward: dict[int, bool] = {}  # the records of one forward share one tensor
+    for record in records:
+        backward = record.backward_id if isinstance(record, Record) else None
+        if backward is not None:
+            if id(backward) not in in_backward:
+                in_backward[id(backward)] = backward.item() >= 0
+            if in_backward[id(backward)]:
+                continue
+        yield record

@@ -8,12 +8,15 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._processes import Processes
 from regularizers.attach.control._check_target import check_reachable
 from regularizers.attach.control._controller import Controller, Reached
-from regularizers.attach.reading import Gauge
+from regularizers.attach.control._former_keys import with_todays_keys
+from regularizers.attach.control._loaded import Loaded
+from regularizers.attach.reading import Gauge, device_of
 from regularizers.attach.sites import ActivitySite, Sites, Strengths
 from regularizers.control import Target, at_step
 from regularizers.errors import ConfigurationError
@@ -25,8 +28,12 @@ _UNSTEPPED = 100
 class Control:
     """Advances every strength that changes, all of them or none."""
 
-    def __init__(self, sites: Sites, strengths: Strengths, processes: Processes) -> None:
+    def __init__(
+        self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
+    ) -> None:
         self.steps = 0
+        self._model = model
+        self._loaded = Loaded(model)
         self._strengths = strengths
         self._processes = processes
         self._unstepped = 0
@@ -45,6 +52,10 @@ class Control:
                 self._schedules.setdefault(key, strength)
             elif isinstance(strength, Target) and key not in self._controllers:
                 self._controllers[key] = Controller(strength)
+
+    def attach(self) -> list[RemovableHandle]:
+        """Register the hook that knows of states the model is given, where strengths change."""
+        return self._loaded.attach() if self.changes else []
 
     @property
     def changes(self) -> bool:
@@ -76,8 +87,22 @@ class Control:
                 stacklevel=3,
             )
 
+    def begin_by_hand(self) -> None:
+        """Raise if no step can be made by hand; warn where the first one begins anew.
+
+        Raises:
+            ConfigurationError: no strength changes.
+        """
+        if not self.changes:
+            raise ConfigurationError(
+                "step: every strength is a number, so there is nothing to step; a schedule such "
+                "as LinearWarmup(1e-3, steps=1000), or a target such as TargetActive(10), changes"
+            )
+        if self.steps == 0:
+            self._loaded.warn()
+
     @torch.no_grad()
-    def advance(self, device: torch.device) -> None:
+    def advance(self) -> None:
         """Go one step on.
 
         Raises:
@@ -86,7 +111,7 @@ class Control:
         """
         after = self.steps + 1
         values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
-        said = self._measure(device)
+        said = self._measure(device_of(self._model))
         values |= {key: c.law.strength for key, c in self._controllers.items()}
         self.steps, self._unstepped = after, 0
         self._strengths.put(values)
@@ -125,6 +150,7 @@ class Control:
         Raises:
             ConfigurationError: it is of other rules, or no such state; nothing has changed then.
         """
+        state = with_todays_keys(state)
         _check_same(self.rules(), state)
         try:
             strengths = {key: check_strength(state["strengths"][key], key) for key in self.rules()}
@@ -141,6 +167,7 @@ class Control:
             self._controllers[key].stand(*parts)
         self.steps, self._unstepped = steps, 0
         self._strengths.put(strengths)
+        self._loaded.settle()
 
     def rules(self) -> dict[str, str]:
         """Return what kind of strength each penalty has."""

@@ -41,5 +41,5 @@ class Loaded:
                 "the model's state was loaded, and the strengths of this Regularization begin at "
                 "their first step; to go on with a run, save reg.state_dict() beside the model's "
                 "state, and restore it with reg.load_state_dict()",
-                stacklevel=3,
+                stacklevel=4,
             )

@@ -1,4 +1,4 @@
-"""The autograd Functions by which the gradient of a penalty enters on the way of the loss's."""
+"""Autograd Functions that add the gradient of a penalty to the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from regularizers.attach.inject._ops import arm_scale, read_scale
 
 
 class Inject(torch.autograd.Function):
-    """The identity of `x`, through which the gradient of a penalty enters, scaled as the loss."""
+    """The identity of `x`; backward also sends the scale of the loss to `penalty`."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, penalty: Tensor, handle: int, site: str) -> Tensor:
-        # a copy, since an alias would forbid to change it in place
+        # a copy, since autograd forbids in-place changes to a view that a Function returns
         return x.clone()
 
     @staticmethod
@@ -31,12 +31,12 @@ class Inject(torch.autograd.Function):
         if torch.compiler.is_compiling():
             scale = read_scale(gradient.detach(), ctx.handle, ctx.site)
         else:
-            scale = _scale.read(gradient, ctx.handle, ctx.site)
+            scale = _scale.scale_at(gradient, ctx.handle, ctx.site)
         return gradient, scale.to(ctx.dtype), None, None
 
 
 class ScaleFrom(torch.autograd.Function):
-    """The identity of the loss, which learns in the backward pass by what it is scaled."""
+    """The identity of the loss; backward records the gradient that reaches it as the scale."""
 
     generate_vmap_rule = True
 
@@ -51,7 +51,7 @@ class ScaleFrom(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         if torch.compiler.is_compiling():
-            # its result is used, so that the compiler keeps it and keeps it first
+            # using its result keeps the compiler from removing or reordering it
             return arm_scale(gradient, ctx.handle), None
-        _scale.of(ctx.handle).arm(gradient)
+        _scale.find_scale(ctx.handle).arm(gradient)
         return gradient, None

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._pause import Pause
-from regularizers.attach._processes import Processes
+from regularizers.attach._delivery import Attachment, Pause
 from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.inject._functions import ScaleFrom
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.inject._tap import Injecting
 from regularizers.attach.reading import Gauge, total
-from regularizers.attach.sites import ActivitySite, Following, Sites, Strengths
+from regularizers.attach.sites import ActivitySite, Following
+from regularizers.errors import RegimeError
 from regularizers.modules import Masks
+from regularizers.penalties.strength import check_strength
 
 
 class Injection:
     """Taps return their output through a Function that adds the gradient of the penalty to its."""
 
-    def __init__(
-        self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
-    ) -> None:
-        self._model = model
-        self._sites = sites
-        self._strengths = strengths
-        self._processes = processes
+    def __init__(self, attachment: Attachment) -> None:
+        self._model = attachment.model
+        self._sites = attachment.sites
+        self._strengths = attachment.strengths
+        self._processes = attachment.processes
         self._gauges: dict[str, Gauge] = {}
         self._scale = Scale(())
-        self.weights = WeightsInLoss(sites)
+        self.weights = WeightsInLoss(attachment.sites)
         self.masks = Masks()
         self.pause = Pause(self._scale, self.weights)
         self._latest: dict[str, Tensor] = {}
@@ -74,6 +73,13 @@ class Injection:
         """Inject nothing any more, also from hooks that a compiled program holds."""
         self.pause.close()
 
+    def penalty(self) -> Tensor:
+        """Raise: the gradient of the penalties enters without a term of the loss."""
+        raise RegimeError(
+            "penalty() would count what delivery='inject' adds to the gradient by itself; "
+            "write loss = reg.scale_from(loss), and read values from penalties()"
+        )
+
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""
         self._scale.disarm()
@@ -90,4 +96,4 @@ class Injection:
 
     def set_scale(self, scale: float) -> None:
         """Use `scale` where the loss is never seen."""
-        self._scale.fix(scale)
+        self._scale.fix(check_strength(scale, "scale"))

@@ -1,4 +1,4 @@
-"""Operations on the scale of the loss that a compiler calls and does not look into."""
+"""Custom operators on the scale of the loss, which are opaque to the compiler."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from regularizers.attach.inject import _scale
 
 @torch.library.custom_op("regularizers::arm_scale", mutates_args=())
 def arm_scale(gradient: Tensor, handle: int) -> Tensor:
-    """Let `gradient`, which reached the loss, be the scale for the rest of this backward pass."""
-    _scale.of(handle).arm(gradient)
+    """Use `gradient`, which reached the loss, as the scale for the rest of this backward pass."""
+    _scale.find_scale(handle).arm(gradient)
     return gradient.clone()
 
 
@@ -22,8 +22,8 @@ def _(gradient: Tensor, handle: int) -> Tensor:
 
 @torch.library.custom_op("regularizers::read_scale", mutates_args=())
 def read_scale(gradient: Tensor, handle: int, site: str) -> Tensor:
-    """Return the scale, in the precision to accumulate in and where `gradient` is."""
-    return _scale.read(gradient, handle, site)
+    """Return the scale, on the device of `gradient`, in float32 or wider."""
+    return _scale.scale_at(gradient, handle, site)
 
 
 @read_scale.register_fake

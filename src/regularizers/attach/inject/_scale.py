@@ -1,4 +1,4 @@
-"""The scale of the loss: what a penalty that enters by the data path is multiplied by."""
+"""The scale of the loss: the factor of penalty gradients that enter by the data path."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from regularizers.modules import Handles
 _scales: Handles[Scale] = Handles()
 
 
-def of(handle: int) -> Scale:
-    """Return the scale that a graph knows by its number.
+def find_scale(handle: int) -> Scale:
+    """Return the scale of a handle, which the graph stores.
 
     Raises:
-        RegimeError: its Regularization is no more.
+        RegimeError: its Regularization was deleted.
     """
     scale = _scales.find(handle)
     if scale is None:
@@ -32,16 +32,16 @@ def of(handle: int) -> Scale:
     return scale
 
 
-def read(gradient: Tensor, handle: int, site: str) -> Tensor:
-    """Return the scale for `site`, where `gradient` is and at least in float32."""
-    return of(handle).read(site, gradient)
+def scale_at(gradient: Tensor, handle: int, site: str) -> Tensor:
+    """Return the scale for `site`, on the device of `gradient`, in float32 or wider."""
+    return find_scale(handle).read(site, gradient)
 
 
 class Scale:
-    """The gradient that reached the loss in this backward pass, or one set for good.
+    """The gradient that reached the loss in the running backward pass, or a fixed number.
 
-    It is known only while a backward pass that went through `scale_from` is running: at its end it
-    is forgotten, so that a later one cannot use it by mistake.
+    The gradient is known only while a backward pass through `scale_from` is running. It is cleared
+    at the end, so that a later pass cannot use it by mistake.
     """
 
     def __init__(self, sites: Iterable[str]) -> None:
@@ -50,30 +50,30 @@ class Scale:
         self._silent = set(sites)
         self._current: Tensor | None = None
         self._armed_at = (-1, 0)
-        """The backward pass, and the thread."""
+        """The id of the backward pass, and the thread."""
         self._end_of: weakref.ref[Callable[[], None]] | None = None
         self._fixed: Tensor | None = None
         self._arming = Lock()
 
     def fix(self, scale: float) -> None:
-        """Use `scale` where no loss is seen."""
+        """Use `scale` where no loss goes through `scale_from`."""
         self._fixed = torch.tensor(scale, dtype=torch.float64)
 
     def expect(self, site: str) -> None:
-        """Know of a site that has not fired yet."""
+        """Add a site that must fire before the end of a backward pass."""
         self._silent.add(site)
 
     def seen(self, site: str) -> None:
-        """Know that the forward has come by `site`."""
+        """Record that the forward has reached `site`."""
         self._silent.discard(site)
 
     def arm(self, gradient: Tensor) -> None:
-        """Take `gradient` for the scale until the running backward pass ends.
+        """Use `gradient` as the scale until the running backward pass ends.
 
         Raises:
-            RegimeError: another one runs, or this one has another scale already.
+            RegimeError: another backward pass is running, or this one already has another scale.
         """
-        with self._arming:  # of two passes at once, the second must see the first
+        with self._arming:  # a concurrent pass must see the scale of the first
             self._arm(gradient, torch._C._current_graph_task_id(), get_ident())
 
     def _arm(self, gradient: Tensor, task: int, thread: int) -> None:
@@ -83,7 +83,7 @@ class Scale:
             torch.autograd.Variable._execution_engine.queue_callback(end)
             self._armed_at, self._end_of = (task, thread), weakref.ref(end)
         elif self._armed_at[0] != task and self._armed_at[1] != thread:
-            # within one thread, a pass may run within another
+            # inside one thread, a backward pass may contain another
             raise RegimeError(
                 "two backward passes, of two threads, go through scale_from at once, and their "
                 "scales cannot be told apart; give each thread a model with a Regularization of "
@@ -97,15 +97,15 @@ class Scale:
         self._current = gradient.detach().clone()
 
     def disarm(self) -> None:
-        """Forget the scale of a backward pass that raised, with which its end was lost."""
+        """Clear the scale of a backward pass that raised, so its callback at the end never ran."""
         if self._end_of is not None and self._end_of() is None:
             self._current, self._end_of = None, None
 
     def read(self, site: str, gradient: Tensor) -> Tensor:
-        """Return the scale for `site`, where `gradient` is and at least in float32.
+        """Return the scale for `site`, on the device of `gradient`, in float32 or wider.
 
         Raises:
-            RegimeError: no scale has arrived in this backward pass.
+            RegimeError: no scale is known in this backward pass.
         """
         self._silent.discard(site)
         self.disarm()

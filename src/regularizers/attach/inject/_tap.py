@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regularizers.attach._processes import Processes
 from regularizers.attach.inject._functions import Inject
 from regularizers.attach.inject._scale import Scale
-from regularizers.attach.reading import Gauge, Tap, xp
+from regularizers.attach.reading import Gauge, Plan, Tap, xp
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
@@ -55,9 +55,12 @@ class Injecting(Tap):
         keywords: dict[str, Any] | None = None,
     ) -> Any:
         """Return `output` with a part that is equal to what it was, and brings the gradient."""
-        compiling = torch.compiler.is_compiling()
         if self._scale.closed:
             return None
+        plain = self._plain(module, output)
+        if plain is not None:
+            return self._inject_plain(output, plain[0], plain[1])
+        compiling = torch.compiler.is_compiling()
         if module.training and not compiling:
             self._scale.seen(self._site)
         if not is_recording(module):
@@ -86,6 +89,21 @@ class Injecting(Tap):
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         return replace_in(output, entry, self._watched(activation, x), self._site)
+
+    def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan]) -> Any:
+        """Inject at a plain output in an ordinary forward, by its plans alone."""
+        self._scale.seen(self._site)
+        if not x.requires_grad:  # frozen: there is no gradient to enter
+            return None
+        total = x.new_zeros((), dtype=torch.float32)
+        read = x.clone() if self._copies else x
+        for plan in plans:
+            term, statistic = plan.request.term, plan.read_eagerly(read)
+            value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
+            total = total + value * self._share(term, statistic)
+            self._latest[plan.key] = value.detach()
+        injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        return injected if x is output else replace_in(output, x, injected, self._site)
 
     def _share(self, term: Formula, statistic: Tensor) -> int:
         """Return by what a penalty is multiplied for the average over processes to be right.

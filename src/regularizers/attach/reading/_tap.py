@@ -27,10 +27,12 @@ from regularizers.attach.reading._time_axis import in_time, with_state_before
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
+    KNOWING_THEIR_AXES,
     SAVING_THEIR_RESULT,
     Activation,
     Hook,
     Masks,
+    Pass,
     activation_of,
     check_untraced,
     is_forward_mode,
@@ -39,6 +41,7 @@ from regularizers.modules import (
     mask_of,
     masked,
     may_hold_a_part_of_the_units,
+    simple_pass,
     state_before,
 )
 from regularizers.penalties import Formula
@@ -70,8 +73,17 @@ class Tap(Hook):
         self._is_saved_anyway = isinstance(site.module, SAVING_THEIR_RESULT)
         self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
         self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
+        self._copies = self._rule.copy and any(term.saves == "input" for _, term in self._terms)
         self._plans: dict[tuple[object, ...] | None, Plan] = {}
+        self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
+        self._is_recurrent = isinstance(site.module, nn.RNNBase)
         self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
+        self._is_simple = (
+            self._rule.select is None
+            and self._rule.mask is None
+            and not (self._rule.carry or self._gauges)
+            and (self._is_recurrent or not isinstance(site.module, KNOWING_THEIR_AXES))
+        )
 
     def attach(self, module: nn.Module) -> RemovableHandle:
         """Put the hook in; one that is told all inputs only where they are asked for."""
@@ -88,6 +100,48 @@ class Tap(Hook):
         keywords: dict[str, Any] | None = None,
     ) -> Any:
         """Read `output`, which `module` made of the inputs."""
+
+    def _plain(self, module: nn.Module, output: Any) -> tuple[Tensor, list[Plan], Pass] | None:
+        """Return a plain output of an ordinary forward and its plans; None for a closer look.
+
+        This is one function, which asks for little of a shape and type met before: after a large
+        kernel the instruction cache is cold, and each Python call costs microseconds.
+        """
+        x = output[0] if self._is_recurrent and type(output) is tuple else output
+        if (
+            type(x) is not Tensor
+            or not (module.training and torch.is_grad_enabled())
+            or torch.compiler.is_compiling()
+            or torch._C._get_tracing_state() is not None
+            or self._masks.any
+            or "_is_replica" in module.__dict__
+        ):
+            return None
+        if self._strengths_at != self._strengths.version:
+            self._look_at_strengths()
+        try:
+            kind = (x.shape, x.dtype, module.__dict__.get("batch_first"))
+            plans = self._plain_plans.get(kind)
+        except RuntimeError:  # a nested tensor may have no shape
+            return None
+        if plans is None and not (self._is_simple and x.dtype.is_floating_point):
+            return None
+        at = simple_pass()
+        if at is None:
+            return None
+        if plans is None:
+            if x.numel() == 0 or self._is_off():
+                return None
+            plans = self._plain_plans_of(module, output)
+            if len(self._plain_plans) == KINDS:
+                self._plain_plans.clear()
+            self._plain_plans[kind] = plans
+        return None if self._is_zero and at is Pass.FORWARD else (x, plans, at)
+
+    def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
+        """Check an output of a new shape or type, and plan how it is read."""
+        activation = self._activation(module, (), output, None)
+        return [self._plan(number, activation.x, activation) for number in range(len(self._terms))]
 
     def _is_off(self) -> bool:
         """Return whether every strength is 0, so that there is nothing to read.

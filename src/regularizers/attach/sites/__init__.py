@@ -1,4 +1,4 @@
-"""What the rules resolve to: sites, roles, strengths."""
+"""The sites that rules resolve to, the roles of parameters, and the strengths."""
 
 from regularizers.attach.sites._following import (
     Following,
@@ -7,7 +7,7 @@ from regularizers.attach.sites._hook_weights import (
     is_binary,
 )
 from regularizers.attach.sites._marks import (
-    marked_rules,
+    all_rules,
     regularize,
 )
 from regularizers.attach.sites._parameter import (
@@ -46,10 +46,10 @@ __all__ = [
     "Strengths",
     "WeightGroup",
     "WeightSite",
+    "all_rules",
     "check_is_whole",
     "check_suited",
     "is_binary",
-    "marked_rules",
     "regularize",
     "weight_decay_groups",
 ]

@@ -1,4 +1,4 @@
-"""A hook of the model that lets outputs join that were added since the last forward."""
+"""A hook that adds modules to the sites that were added to the model since the last forward."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from regularizers.modules import Hook, is_recording
 
 
 class Following(Hook):
-    """Pre-hook of the model: what was added joins before it is computed.
+    """A forward pre-hook of the model: new modules become sites before their first forward.
 
     Args:
-        inventory: tells whether something was added.
-        follow: a bound method that lets it join; its object is not kept alive.
+        inventory: detects changes to the model.
+        follow: a bound method that resolves the rules again; its object is not kept alive.
     """
 
     def __init__(self, inventory: Inventory, follow: Callable[[], None]) -> None:
@@ -28,15 +28,15 @@ class Following(Hook):
         self._follow = weakref.WeakMethod(follow)
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Look for what was added."""
+        """Resolve the rules again if the model has changed."""
         if torch.compiler.is_compiling() or not is_recording(model):
             return
         if self.inventory.has_changed():
             self.look()
 
     def look(self) -> None:
-        """Let join what was added, in a forward that is recorded."""
+        """Resolve the rules again, in a forward that is recorded."""
         follow = self._follow()
         if follow is not None:
-            with suppress(RegularizersError):  # which the next collection raises again
+            with suppress(RegularizersError):  # the next collection raises it again
                 follow()

@@ -1,4 +1,4 @@
-"""Weights that a forward pre-hook computes, and leaves on the module under the parameter's name."""
+"""Weights that a forward pre-hook computes and sets as attributes of the module."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class HookWeight:
     """A weight that a known hook computes from other parameters of its module."""
 
     name: str
-    """The attribute by which the forward reads it."""
+    """The attribute that the forward reads."""
     sources: tuple[str, ...]
-    """The parameters that it is computed from."""
+    """The names of the parameters that it is computed from."""
     compute: Callable[[], Tensor]
-    """Computes it as it is now, in the graph of its sources; moves no buffer."""
+    """Computes the current weight, differentiable in its sources; changes no buffer."""
     mask: Callable[[], Tensor] | None = None
-    """Of a pruned weight: its mask as it is now."""
+    """Returns the current mask of a pruned weight; None for others."""
 
 
 def hook_weights(module: nn.Module) -> Iterator[HookWeight]:
-    """Yield what pruning and the older `weight_norm` and `spectral_norm` compute in a module."""
+    """Yield the weights that pruning and hook-based `weight_norm` and `spectral_norm` compute."""
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, BasePruningMethod):
             name = hook._tensor_name
@@ -50,16 +50,16 @@ def hook_weights(module: nn.Module) -> Iterator[HookWeight]:
 
 
 def hook_weight(module: nn.Module, name: str) -> HookWeight | None:
-    """Return how a known hook computes the weight called `name`, if one does."""
+    """Return the weight `name` if a known hook computes it, else None."""
     return next((weight for weight in hook_weights(module) if weight.name == name), None)
 
 
 def left_by_hook(module: nn.Module, name: str) -> Tensor | None:
-    """Return the tensor that an unknown hook left under a name, as of the last forward, if any."""
+    """Return the tensor that an unknown hook set as attribute `name` in the last forward."""
     left = module.__dict__.get(name)
     return left if isinstance(left, Tensor) and name not in module._parameters else None
 
 
 def is_binary(mask: Tensor) -> bool:
-    """Return whether a mask has no values but 0 and 1."""
+    """Return whether all values of a mask are 0 or 1."""
     return bool(torch.all((mask == 0) | (mask == 1)))

@@ -1,4 +1,4 @@
-"""The modules and weights of a model, compared with what was there when the rules were resolved."""
+"""Detects changes to the modules and weights of a model since the rules were resolved."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from torch import nn
 
 
 class Inventory:
-    """Notices modules and weights that are added to a model, replaced or taken away.
+    """Detects modules that were added, removed or replaced, and weights added or removed.
 
-    Every collection and every step looks at all of them, hence they are kept as columns. A weight
-    that is another tensor under the same name is not noticed: names are read anew each time.
+    Every collection and every step checks the whole model, so the state is kept in flat lists,
+    which compare at the speed of C. A weight that was replaced under its name needs no detection,
+    since weights are always read by name.
 
     Args:
         model: the model.
@@ -23,9 +24,9 @@ class Inventory:
         self.take()
 
     def take(self) -> None:
-        """Remember what is there now."""
+        """Record the current modules and weights."""
         modules = list(self._model.modules())
-        self._homes: list[Mapping[str, object]] = [
+        self._registries: list[Mapping[str, object]] = [
             *[module._modules for module in modules],
             *[module._parameters for module in modules],
         ]
@@ -36,39 +37,42 @@ class Inventory:
             for name, weight in module._parameters.items()
             if weight is None
         ]
-        self._sizes = list(map(len, self._homes))
+        self._sizes = list(map(len, self._registries))
         self._children = list(chain.from_iterable(map(dict.values, self._parents)))
 
     def has_changed(self) -> bool:
-        """Return whether something else is there than was remembered."""
+        """Return whether the model differs from the record."""
         return (
-            list(map(len, self._homes)) != self._sizes
+            list(map(len, self._registries)) != self._sizes
             or list(chain.from_iterable(map(dict.values, self._parents))) != self._children
-            or (bool(self._empty) and any(home.get(name) is not None for home, name in self._empty))
+            or (
+                bool(self._empty)
+                and any(owned.get(name) is not None for owned, name in self._empty)
+            )
         )
 
 
-class Links:
-    """Every step on the way from a model to some of its modules.
+class ModulePaths:
+    """The paths of attribute names from a model to some of its modules.
 
     Args:
-        model: where the ways begin.
-        names: of the modules where they end.
+        model: the root of the paths.
+        names: the full names of the modules.
     """
 
     def __init__(self, model: nn.Module, names: Iterable[str]) -> None:
-        self._links: dict[str, tuple[dict[str, nn.Module | None], str, nn.Module]] = {}
+        self._paths: dict[str, tuple[dict[str, nn.Module | None], str, nn.Module]] = {}
         for full_name in names:
             parent, path = model, ""
             for name in full_name.split(".") if full_name else []:
                 path = f"{path}.{name}" if path else name
                 child = parent.get_submodule(name)
-                self._links[path] = parent._modules, name, child
+                self._paths[path] = parent._modules, name, child
                 parent = child
 
     def replaced(self) -> str | None:
-        """Return the full name of a module that is no more where it was; None if all are."""
-        for path, (home, name, child) in self._links.items():
-            if home.get(name) is not child:
+        """Return the full name of a module that was replaced on a path; None if none was."""
+        for path, (children, name, child) in self._paths.items():
+            if children.get(name) is not child:
                 return path
         return None

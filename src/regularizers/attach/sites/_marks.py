@@ -1,19 +1,19 @@
-"""Marks: regularizers said where a module is made, and found later."""
+"""Marks: regularizers stated where a module is made, which `Regularization` finds later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from torch import nn
 
 from regularizers.attach._activity_rules import activity
-from regularizers.attach._rules import Rule, bias, kernel
+from regularizers.attach._rules import Rule, bias, check_are_rules, kernel
 from regularizers.attach.sites._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
-from regularizers.modules import know_as_read, watch_mark
+from regularizers.modules import add_unread_warning, mark_as_read
 from regularizers.penalties import Penalty
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -23,7 +23,7 @@ _ATTRIBUTE = "_regularizers"
 
 @dataclass(frozen=True)
 class Marks:
-    """What `regularize` said of one module."""
+    """The penalties that `regularize` gave to one module."""
 
     kernel: Penalty | None
     bias: Penalty | None
@@ -37,14 +37,14 @@ def regularize(
     bias_regularizer: Penalty | None = None,
     activity_regularizer: Penalty | None = None,
 ) -> Module:
-    """Mark one module with its regularizers, in Keras' words; `Regularization(model)` finds them.
+    """Mark one module with its regularizers, as in Keras; `Regularization(model)` finds the marks.
 
-    A mark computes nothing by itself. Where no Regularization has read it, the first backward pass
+    A mark computes nothing by itself. If no Regularization has read it, the first backward pass
     through the module warns.
 
     Args:
-        module: the module; it is returned, marked. Everything in it is meant; of a recurrent layer,
-            the recurrent kernels too.
+        module: the module, which is marked and returned. The mark covers all its submodules, and
+            the recurrent kernels of a recurrent layer.
         kernel_regularizer: the penalty of its kernels.
         bias_regularizer: the penalty of its biases.
         activity_regularizer: the penalty of its output.
@@ -69,22 +69,37 @@ def regularize(
             f"regularize: expected a torch.nn.Module, got {type(module).__name__}"
         )
     marks = Marks(kernel_regularizer, bias_regularizer, activity_regularizer)
-    rules = list(_rules_of(module, marks))  # raises on what is no penalty
+    rules = list(_rules_of(module, marks))  # raises if one is not a penalty
     if any(rule.kind != "activity" for rule in rules):
         roles = {parameter.role for parameter in parameters_of(module)}
         for rule in rules:
             if rule.kind != "activity" and rule.kind not in roles:
                 raise SelectionError(f"regularize: {type(module).__name__} has no {rule.kind}")
     module.__dict__[_ATTRIBUTE] = marks
-    watch_mark(module)
+    add_unread_warning(module)
     return module
 
 
-def marked_rules(model: nn.Module) -> Iterator[Rule]:
-    """Yield the rules that the marks in `model` stand for."""
+def all_rules(model: nn.Module, given: Iterable[Rule]) -> list[Rule]:
+    """Return the rules that were given for `model`, and those that its marks stand for.
+
+    Raises:
+        ConfigurationError: something else than rules.
+        SelectionError: there is none.
+    """
+    rules = [*check_are_rules(given), *_marked_rules(model)]
+    if not rules:
+        raise SelectionError(
+            "Regularization: no rules were given, and no module is marked by regularize() or is "
+            "a layers.ActivityPenalty"
+        )
+    return rules
+
+
+def _marked_rules(model: nn.Module) -> Iterator[Rule]:
     for module in model.modules():
         if isinstance(module, ActivityPenalty) or _ATTRIBUTE in module.__dict__:
-            know_as_read(module)
+            mark_as_read(module)
         if isinstance(module, ActivityPenalty):
             yield activity(module.penalty, where=module)
         if _ATTRIBUTE in module.__dict__:

@@ -1,4 +1,4 @@
-"""One tensor of weights at its place in a model, and how it is read whatever became of it."""
+"""A weight tensor of one module, read by name: plain, parametrized or computed by a hook."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Role: TypeAlias = Literal["kernel", "bias", "embedding", "norm", "other"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One tensor of weights at its place in the model."""
+    """A weight tensor of one module, identified by its name."""
 
     owner: nn.Module
     owner_name: str
@@ -28,17 +28,17 @@ class Parameter:
 
     @property
     def full_name(self) -> str:
-        """The name as in `named_parameters`; of a parametrized tensor, the name it is read by."""
+        """The name as in `named_parameters`; for a computed tensor, the attribute that is read."""
         return f"{self.owner_name}.{self.name}" if self.owner_name else self.name
 
     @property
     def parametrized(self) -> bool:
-        """Whether the tensor is computed from other parameters."""
+        """Whether the tensor is computed by `torch.nn.utils.parametrize`."""
         return parametrize.is_parametrized(self.owner, self.name)
 
     @property
     def trainable(self) -> bool:
-        """Whether the optimizer can change it: frozen weights are not penalised.
+        """Whether it requires a gradient; frozen weights are not penalised.
 
         Raises:
             RegimeError: the module has no such weight any more.
@@ -51,7 +51,7 @@ class Parameter:
 
     @property
     def identity(self) -> object:
-        """Equal for tied parameters, which count once."""
+        """Equal for tied parameters, since they count once."""
         parameter = self.owner._parameters.get(self.name)
         if parameter is not None:
             return id(parameter)
@@ -59,7 +59,7 @@ class Parameter:
 
     @property
     def sources(self) -> tuple[Tensor | None, ...]:
-        """The parameters it is or is computed from, as the module holds them now.
+        """The parameter itself, or the current parameters that it is computed from.
 
         Raises:
             RegimeError: the module has no such weight any more.
@@ -75,13 +75,13 @@ class Parameter:
         if own and left_by_hook(self.owner, self.name) is not None:
             return tuple(own.values())
         raise RegimeError(
-            f"{self.full_name}: {type(self.owner).__name__} has no such weight any more, so that "
-            f"it cannot be penalised; detach() this Regularization and attach a new one"
+            f"{self.full_name}: {type(self.owner).__name__} has no such weight any more, so it "
+            f"cannot be penalised; detach() this Regularization and attach a new one"
         )
 
     @property
     def plain(self) -> Tensor | None:
-        """The parameter itself; None if the tensor is computed from others."""
+        """The parameter itself; None if the tensor is computed from other parameters."""
         return self.owner._parameters.get(self.name)
 
     @property
@@ -91,23 +91,23 @@ class Parameter:
 
     @property
     def mask(self) -> Callable[[], Tensor] | None:
-        """What returns the mask of a pruned weight; None of any other."""
+        """Returns the current mask of a pruned weight; None for other weights."""
         known = hook_weight(self.owner, self.name) if self.is_computed else None
         return None if known is None else known.mask
 
     @property
     def is_left_by_hook(self) -> bool:
-        """Whether a hook that is not known computes it, in the forward alone."""
+        """Whether an unknown hook computes it, and only in the forward."""
         if self.name in self.owner._parameters or self.parametrized:
             return False
         return hook_weight(self.owner, self.name) is None
 
     def read(self) -> Tensor:
-        """Return the tensor as it is now, in the graph of what it is computed from.
+        """Return the current tensor, differentiable in its sources.
 
         Raises:
             ArrayTypeError: a complex weight.
-            RegimeError: a hook has computed it without a gradient; or there is none any more.
+            RegimeError: a hook computed it without gradients, or the weight is gone.
         """
         weight = self.owner._parameters.get(self.name)
         tensor = self._computed() if weight is None else weight
@@ -135,7 +135,7 @@ class Parameter:
 
     @property
     def parametrization(self) -> parametrize.ParametrizationList:
-        """What computes the tensor and holds what it is computed from, if it is parametrized."""
+        """The module that computes a parametrized tensor and holds its sources."""
         parametrizations = self.owner.parametrizations
         assert isinstance(parametrizations, nn.ModuleDict)
         computing = parametrizations[self.name]
@@ -144,8 +144,8 @@ class Parameter:
 
 
 def read_parametrized(owner: nn.Module, name: str) -> Tensor:
-    """Return a parametrized tensor, in the graph of what it is computed from."""
-    # as in evaluation, so that reading moves no state (spectral norm) and draws no noise
+    """Return a parametrized tensor, differentiable in its sources."""
+    # in evaluation mode, so that reading changes no buffer (spectral norm) and draws no noise
     parts = list(owner.parametrizations[name].modules())  # type: ignore[index, union-attr]
     modes = [part.training for part in parts]
     try:

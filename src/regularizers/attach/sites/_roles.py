@@ -1,4 +1,4 @@
-"""What a parameter is for, known by the module that owns it rather than by its name or shape."""
+"""The roles of parameters, decided by the owning module rather than by name or shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.modules import Where, described, is_matched_by, printable
 
 Roles: TypeAlias = Mapping[Where, Role | Mapping[str, Role]]
-"""Roles stated by the user: a `where`, and the role of all its parameters or of each by name."""
+"""Roles stated by the user: maps a `where` to the role of all its parameters, or by name."""
 
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -43,39 +43,39 @@ _SCALES = {"scale", "gain"}
 
 
 def parameters_of(model: nn.Module, roles: Roles | None = None) -> list[Parameter]:
-    """Return every tensor of weights of `model` with its role, at each place it appears.
+    """Return every weight tensor of `model` with its role; a tied one once for each module.
 
     Args:
         model: the model.
-        roles: what the user knows better, as in `Regularization`.
+        roles: the roles that the user states, as in `Regularization`.
 
     Raises:
-        ConfigurationError: a role that is none.
+        ConfigurationError: an unknown role.
         SelectionError: a `where` in `roles` that matches nothing, or a lazy module.
     """
     found: dict[tuple[str, str], Parameter] = {}
-    for parameter in parameters_within(model, Stated(model, roles or {})):
-        read = _as_it_is_read(parameter)
+    for parameter in parameters_within(model, StatedRoles(model, roles or {})):
+        read = _as_read_by_forward(parameter)
         found.setdefault((read.owner_name, read.name), read)
     return list(found.values())
 
 
-def _as_it_is_read(parameter: Parameter) -> Parameter:
-    """Return in the place of what a hook computes a weight from the weight itself."""
+def _as_read_by_forward(parameter: Parameter) -> Parameter:
+    """Return the weight that a known hook computes from `parameter`, else `parameter`."""
     for weight in hook_weights(parameter.owner):
         if parameter.name in weight.sources:
             return dataclasses.replace(parameter, name=weight.name)
     return parameter
 
 
-def parameters_within(model: nn.Module, stated: Stated) -> Iterator[Parameter]:
-    """Yield what `parameters_of` returns, of the model for which roles are `stated` or a part."""
+def parameters_within(model: nn.Module, stated: StatedRoles) -> Iterator[Parameter]:
+    """Yield the parameters of a model, or of a part of the model that `stated` was made for."""
     modules: dict[str, nn.Module] = {}
     computing: set[str] = set()
     for name, module in model.named_modules(remove_duplicate=False):
         modules[name] = module
         if name in computing or name.rpartition(".")[0] in computing:
-            computing.add(name)  # what computes a parametrized tensor is counted with the tensor
+            computing.add(name)  # the parametrized tensor stands for the modules that compute it
             continue
         prefix = f"{name}." if name else ""
         computing |= {f"{prefix}parametrizations.{one}" for one in _computed_names(module)}
@@ -88,7 +88,7 @@ def parameters_within(model: nn.Module, stated: Stated) -> Iterator[Parameter]:
 
 
 def _holder(modules: dict[str, nn.Module], name: str, tensor: str) -> tuple[nn.Module, str]:
-    """Return whose a tensor is, and its name there: a list of parameters is its owner's."""
+    """Return owning module and parameter name, looking through ParameterList and ParameterDict."""
     while isinstance(modules[name], _CONTAINERS) and name:
         name, _, attribute = name.rpartition(".")
         tensor = f"{attribute}_{tensor}"
@@ -115,10 +115,10 @@ def _computed_names(module: nn.Module) -> list[str]:
 
 
 def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[Role, bool]:
-    """Return the role of a parameter, and whether it had to be assumed.
+    """Return the role of a parameter, and whether it is only assumed.
 
-    The holder and the name of the parameter in it say what it is for; its value is read from its
-    owner, which is another module if that is only a list of parameters.
+    The holder and the name in it decide the role. The value is read from the owner, which differs
+    from the holder if it is a ParameterList or ParameterDict.
     """
     words = set(name.split("_"))
     is_bias = bool(words & _BIASES) or name.startswith("bias")
@@ -133,8 +133,8 @@ def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[
             return "kernel", False
     if isinstance(holder, nn.PReLU):
         return "other", False
-    kind = type(holder).__name__.lower()
-    if "norm" in kind:
+    type_name = type(holder).__name__.lower()
+    if "norm" in type_name:
         return "norm", True
     if is_bias:
         return "bias", True
@@ -142,7 +142,7 @@ def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[
         return "embedding", True
     if words & _SCALES or _is_of_state_space(holder, name) or _is_vector(_value(owner, key)):
         return "other", True
-    return ("embedding" if "embed" in kind or words & _TABLES else "kernel"), True
+    return ("embedding" if "embed" in type_name or words & _TABLES else "kernel"), True
 
 
 def _value(owner: nn.Module, name: str) -> Tensor:
@@ -151,19 +151,19 @@ def _value(owner: nn.Module, name: str) -> Tensor:
 
 
 def _is_of_state_space(holder: nn.Module, name: str) -> bool:
-    """Return whether it is the diagonal dynamics or the skip of a state space model (Mamba)."""
+    """Return whether it is the diagonal state matrix or the skip term of Mamba."""
     return name in ("A_log", "D") and "A_log" in holder._parameters
 
 
 def _is_vector(tensor: Tensor) -> bool:
-    """Return whether it is a vector, or one with axes of length one to broadcast along.
+    """Return whether it is a vector, possibly with axes of length one for broadcasting.
 
-    A matrix of one row or column is no vector: it maps to or from a single unit.
+    A matrix of one row or column is not a vector: it maps to or from a single unit.
     """
     return tensor.ndim < 2 or (tensor.ndim > 2 and tensor.numel() == max(tensor.shape))
 
 
-class Stated:
+class StatedRoles:
     """The roles the user stated, looked up by module and parameter."""
 
     def __init__(self, model: nn.Module, roles: Roles) -> None:
@@ -178,7 +178,7 @@ class Stated:
                     raise ConfigurationError(
                         f"roles: expected one of {', '.join(map(repr, _ROLES))}, got {one!r}"
                     )
-            matched = [module for module in self._names if self._is_meant(where, module)]
+            matched = [module for module in self._names if self._is_selected(where, module)]
             if not matched:
                 raise SelectionError(
                     f"roles: {described(where)} matches no module of {printable('', model)}"
@@ -193,12 +193,12 @@ class Stated:
 
     def role(self, module: nn.Module, parameter: str) -> Role | None:
         for where, role in self._roles.items():
-            if self._is_meant(where, module):
+            if self._is_selected(where, module):
                 if not isinstance(role, Mapping):
                     return role
                 if parameter in role:
                     return role[parameter]
         return None
 
-    def _is_meant(self, where: Where, module: nn.Module) -> bool:
+    def _is_selected(self, where: Where, module: nn.Module) -> bool:
         return any(is_matched_by(where, module, name) for name in self._names[module])

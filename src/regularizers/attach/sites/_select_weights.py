@@ -1,4 +1,4 @@
-"""Which weights a rule means."""
+"""Selects the weights that a rule matches."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from regularizers.modules import (
 
 
 def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) -> list[Parameter]:
-    """Return the weights that a kernel or bias rule means, each place once.
+    """Return the weights that a kernel or bias rule selects.
 
-    Tied weights appear at each of their places; which is counted is settled when they are read,
-    because weights can be tied and untied later.
+    A tied weight appears once for each module. Which of them counts is decided when the weights
+    are read, because weights can be tied and untied later.
 
     Raises:
-        SelectionError: an alternative that matches nothing, or a weight that is recomputed by a
-            hook and has no value of its own.
+        SelectionError: an alternative that matches nothing, or a parameter that is only a part of
+            the weight that an unknown hook computes.
     """
     right_role = [p for p in parameters if p.role == rule.kind]
     wanted: list[Parameter] = []
     for where in as_list(rule.where):
-        matches = [p for p in right_role if _is_meant(where, p)]
+        matches = [p for p in right_role if _is_selected(where, p)]
         if not matches:
             raise SelectionError(_explain(rule, where, model, parameters))
         wanted += [p for p in matches if p not in wanted]
@@ -53,10 +53,10 @@ def _check_is_real(rule: Rule, parameter: Parameter) -> None:
 
 
 def check_is_whole(parameter: Parameter, rule: str = "") -> None:
-    """Raise if an unknown hook computes from this parameter the weight that the forward uses.
+    """Raise if the parameter is only a part of a weight that an unknown hook computes.
 
     Raises:
-        SelectionError: the rule is about a part of a weight.
+        SelectionError: it is.
     """
     if _is_part_of_another(parameter):
         raise SelectionError(
@@ -67,7 +67,7 @@ def check_is_whole(parameter: Parameter, rule: str = "") -> None:
 
 
 def _is_part_of_another(parameter: Parameter) -> bool:
-    """Return whether a hook computes from this one the tensor that the forward uses."""
+    """Return whether a hook computes the tensor of the forward from this parameter."""
     base, _, suffix = parameter.name.rpartition("_")
     known = parameter.owner._parameters
     siblings = {"g": f"{base}_v" in known, "v": f"{base}_g" in known, "orig": True}
@@ -75,9 +75,9 @@ def _is_part_of_another(parameter: Parameter) -> bool:
     return isinstance(computed, Tensor) and siblings.get(suffix, False)
 
 
-def _is_meant(where: Where, parameter: Parameter) -> bool:
+def _is_selected(where: Where, parameter: Parameter) -> bool:
     if isinstance(where, str) and not is_glob(where):
-        # the name of a module means everything in it
+        # the name of a module selects everything in it
         prefix = "" if where in ("", ROOT) else f"{where}."
         return parameter.full_name == where or parameter.full_name.startswith(prefix)
     if isinstance(where, str) and is_name_matched(where, parameter.full_name):
@@ -88,7 +88,7 @@ def _is_meant(where: Where, parameter: Parameter) -> bool:
 
 
 def _explain(rule: Rule, where: Where, model: nn.Module, parameters: list[Parameter]) -> str:
-    other = [p for p in parameters if _is_meant(where, p)]
+    other = [p for p in parameters if _is_selected(where, p)]
     if other:
         found = ", ".join(f"{p.full_name} ({p.role})" for p in other[:4])
         return (

@@ -1,28 +1,29 @@
-"""Sites: every place a penalty acts, resolved from the rules for one model."""
+"""Sites: the outputs and weights of one model that the rules resolve to, with their penalties."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from regularizers._keys import Keys, key_of
 from regularizers.attach._rules import Kind, Rule
 from regularizers.attach.sites._axis_roles import view_of
-from regularizers.attach.sites._inventory import Inventory, Links
+from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
-from regularizers.modules import printable, select_modules
+from regularizers.errors import CollectionError, SelectionError
+from regularizers.modules import Wheres, described, printable, select_modules
 from regularizers.penalties import Difference, Formula
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One elementary penalty at one site, under the key that `penalties()` reports it by."""
+    """One elementary penalty at one site; `penalties()` reports it under `key`."""
 
     key: str
     site: str
@@ -31,18 +32,20 @@ class Entry:
 
     proximal: bool = False
     view: tuple[int, ...] | None = None
-    """The shape in which the penalty reads a weight, where that is not the weight's own."""
+    """The shape in which the penalty reads a weight, if it differs from the weight's."""
     written: Formula | None = None
-    """The penalty as the rule has it, where it names an axis by its role."""
+    """The penalty as the user wrote it, if it names an axis by its role."""
 
     @property
-    def alike(self) -> tuple[Formula, bool]:
-        """Equal for penalties that differ in nothing but their strength."""
+    def signature(self) -> tuple[Formula, bool]:
+        """Equal for penalties that differ only in their strength."""
         return dataclasses.replace(self.term, strength=1.0), self.proximal
 
     def penalty_of(self, strength: float) -> str:
-        """Return the call that makes the penalty, less the reduction, settled by the site."""
-        rounded = float(f"{strength:.6g}")  # one that was found has more digits than say anything
+        """Return the call that makes the penalty, without the reduction, which the site decides."""
+        rounded = float(
+            f"{strength:.6g}"
+        )  # a controller's strength has more digits than are meaningful
         term = self.written or self.term
         return repr(dataclasses.replace(term, strength=rounded, reduce=None))
 
@@ -57,13 +60,13 @@ class ActivitySite:
 
     @property
     def name(self) -> str:
-        """The name of the module, as a person reads it."""
+        """The name of the module, for messages."""
         return self.entries[0].site
 
 
 @dataclass(frozen=True)
 class WeightSite:
-    """One weight, at one of the places it may have in the model."""
+    """One weight of one module; a tied weight has several sites."""
 
     parameter: Parameter
     entries: tuple[Entry, ...]
@@ -71,13 +74,13 @@ class WeightSite:
 
 @dataclass(frozen=True)
 class WeightGroup:
-    """The weights of one rule, of which tied ones count once."""
+    """The weights of one rule; tied weights count once."""
 
     rule: Rule
     sites: list[WeightSite]
 
     def counted(self) -> Iterator[WeightSite]:
-        """Yield the sites of trainable weights as they are now, of tied ones the first."""
+        """Yield the sites of the currently trainable weights; the first site of tied ones."""
         seen: set[object] = set()
         for site in self.sites:
             if site.parameter.trainable and site.parameter.identity not in seen:
@@ -86,15 +89,14 @@ class WeightGroup:
 
 
 class Sites:
-    """Every site of one model, and what had to be assumed to find them.
+    """All sites of one model, and the roles that were assumed to find them.
 
-    The rules are about the model as it is: modules and weights that are added later join, once
-    `follow` is called.
+    Modules and weights that are added to the model later become sites at the next `follow`.
 
     Args:
-        model: the model; it stays as it is.
-        rules: the penalties, and the sites they are for.
-        roles: what parameters are for, where the user says it.
+        model: the model, which is not edited.
+        rules: the penalties, and the sites that they select.
+        roles: the roles of parameters that the user states.
 
     Raises:
         SelectionError: a rule that matches nothing.
@@ -102,10 +104,10 @@ class Sites:
 
     def __init__(self, model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> None:
         self._model, self._rules, self._roles = model, tuple(rules), roles
-        self._keys = _Keys()
+        self._keys = Keys()
         self.inventory = Inventory(model)
-        """Tells whether modules or weights of the model are others than when it was followed."""
-        self._links = Links(model, ())
+        """Tells whether modules or weights of the model have changed since the last `follow`."""
+        self._paths = ModulePaths(model, ())
         self._assumed: dict[str, str] = {}
         self.activities: list[ActivitySite] = []
         self.weights = [WeightGroup(rule, []) for rule in self._rules if rule.kind != "activity"]
@@ -113,46 +115,67 @@ class Sites:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be assumed."""
+        """A line for each role that was assumed."""
         return tuple(self._assumed.values())
 
     @property
     def parameters(self) -> list[Parameter]:
-        """The weights, at each of their places."""
+        """The parameters of all weight sites."""
         return [site.parameter for group in self.weights for site in group.sites]
 
     @property
     def entries(self) -> Iterator[Entry]:
-        """Every penalty at every site: activities first, then weights, each as in the rules."""
+        """Every penalty at every site: activities first, then weights, in the order of rules."""
         for activity in self.activities:
             yield from activity.entries
         for group in self.weights:
             for site in group.sites:
                 yield from site.entries
 
+    def penalised(self, where: Wheres) -> list[nn.Module]:
+        """Return the modules that a `where` of `mask` means, of those with a penalised activity.
+
+        Raises:
+            SelectionError: there is none.
+        """
+        known = {site.module for site in self.activities}
+        wanted = select_modules(self._model, where, "mask")
+        meant = [module for _, module in wanted if module in known]
+        if not meant:
+            raise SelectionError(
+                f"mask: {described(where)} matches no module whose activity is penalised; those "
+                f"are {', '.join(site.name for site in self.activities) or 'none'}"
+            )
+        return meant
+
     @property
     def places(self) -> dict[object, str]:
-        """The key of each penalty by what it is and where, whatever its strength."""
+        """Maps each penalty's site and signature, without its strength, to its key."""
         found: dict[object, str] = {}
         for activity in self.activities:
             for entry in activity.entries:
-                found[id(activity.module), "output", entry.alike] = entry.key
+                found[id(activity.module), "output", entry.signature] = entry.key
         for group in self.weights:
             for site in group.sites:
                 parameter = site.parameter
                 for entry in site.entries:
-                    found[id(parameter.owner), parameter.name, entry.alike] = entry.key
+                    found[id(parameter.owner), parameter.name, entry.signature] = entry.key
         return found
 
-    def replaced(self) -> str | None:
-        """Return the full name of a module with a site that is no more where it was, if any."""
-        return self._links.replaced()
+    def check_not_replaced(self) -> None:
+        """Raise if the module of a site is no longer where it was in the model."""
+        replaced = self._paths.replaced()
+        if replaced is not None:
+            raise CollectionError(
+                f"{replaced} was replaced after this Regularization was attached, which still "
+                f"knows the module that was there; detach() it and attach a new one"
+            )
 
     def follow(self) -> list[ActivitySite]:
-        """Resolve the rules again; return the sites of outputs that are new.
+        """Resolve the rules again; return the new activity sites.
 
         Raises:
-            SelectionError: a rule that matches nothing; nothing has changed then.
+            SelectionError: a rule that matches nothing; the sites are unchanged then.
         """
         modules = [
             (rule, select_modules(self._model, rule.where, str(rule)))
@@ -164,33 +187,43 @@ class Sites:
         weights = [select_weights(group.rule, self._model, parameters) for group in self.weights]
         if self.weights:
             self._assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-        for group, meant in zip(self.weights, weights, strict=True):
-            self._join(group, meant)
+        for group, selected in zip(self.weights, weights, strict=True):
+            self._add_sites(group, selected)
         known = {(id(site.rule), site.module) for site in self.activities}
         new = [
-            ActivitySite(module, rule, self._keys.entries(printable(name), rule))
+            ActivitySite(module, rule, self._entries(key_of(name), printable(name), rule))
             for rule, named in modules
             for name, module in named
             if (id(rule), module) not in known
         ]
         self.activities += new
         names = [name for _, named in modules for name, _ in named]
-        names += [parameter.owner_name for meant in weights for parameter in meant]
-        self._links = Links(self._model, names)
+        names += [parameter.owner_name for selected in weights for parameter in selected]
+        self._paths = ModulePaths(self._model, names)
         self.inventory.take()
         return new
 
-    def _join(self, group: WeightGroup, meant: Sequence[Parameter]) -> None:
+    def _add_sites(self, group: WeightGroup, selected: Sequence[Parameter]) -> None:
         known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
-        for parameter in meant:
+        for parameter in selected:
             if (parameter.owner, parameter.full_name) not in known:
-                entries = self._keys.entries(parameter.full_name, group.rule)
+                name = parameter.full_name
+                entries = self._entries(name, name, group.rule)
                 entries = tuple([_with_axes(entry, parameter) for entry in entries])
                 group.sites.append(WeightSite(parameter, entries))
 
+    def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
+        entries = []
+        for term in rule.terms:
+            kind: Kind = "temporal" if isinstance(term, Difference) else rule.kind
+            of = term.of if isinstance(term, Difference) else term
+            unique = self._keys.add(f"{key}/{kind}/{type(of).__name__}")
+            entries.append(Entry(unique, site, kind, term, rule.proximal))
+        return tuple(entries)
+
 
 def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
-    """Return the entry with the axes by number that its penalty names by their role."""
+    """Return the entry with axes by number instead of by role."""
     if not entry.term.by_role:
         return entry
     with torch.no_grad():
@@ -205,28 +238,3 @@ def _note(parameter: Parameter) -> str:
         f"assumed: {parameter.full_name} of {owner} has the role {parameter.role!r}; "
         f"roles={{{owner}: ...}} says otherwise"
     )
-
-
-def _kind(rule: Rule, term: Formula) -> Kind:
-    return "temporal" if isinstance(term, Difference) else rule.kind
-
-
-class _Keys:
-    """Keys `site/kind/penalty`, of which a second one alike gets `#2`."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-
-    def entries(self, site: str, rule: Rule) -> tuple[Entry, ...]:
-        return tuple(
-            [
-                Entry(self._key(site, rule, term), site, _kind(rule, term), term, rule.proximal)
-                for term in rule.terms
-            ]
-        )
-
-    def _key(self, site: str, rule: Rule, term: Formula) -> str:
-        of = term.of if isinstance(term, Difference) else term
-        key = f"{site}/{_kind(rule, term)}/{type(of).__name__}"
-        self._counts[key] += 1
-        return key if self._counts[key] == 1 else f"{key}#{self._counts[key]}"

@@ -1,4 +1,4 @@
-"""Penalties that mean little at a module of some type, said when they are attached."""
+"""Warns at attachment of penalties that make little sense at the type of their module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNBOUNDED = (
     nn.Tanh,
     nn.Tanhshrink,
 )
-"""Nonlinearities that put out values below 0 and hardly ever exactly 0."""
+"""Nonlinearities with negative outputs, which are hardly ever exactly 0."""
 
 _HARDLY_ZERO = (
     *_UNBOUNDED,
@@ -44,17 +44,17 @@ _NO_FRACTION = (
     *_UNBOUNDED,
     *(nn.Hardshrink, nn.Hardswish, nn.Hardtanh, nn.ReLU, nn.ReLU6, nn.Softplus, nn.Softshrink),
 )
-"""Nonlinearities whose output does not lie between 0 and 1, where the mean is that of a unit."""
+"""Nonlinearities whose outputs do not lie between 0 and 1, so their mean is no probability."""
 
 
 def check_suited(sites: Iterable[ActivitySite]) -> None:
-    """Warn of penalties that mean little at their module, and raise where they mean another thing.
+    """Warn of penalties that make little sense at their module; raise where they are wrong.
 
-    Modules are judged by their type; one with a forward of its own, or of whose output a function
-    selects, may be anything.
+    Modules are judged by type. Subclasses with a forward of their own, and outputs that a select
+    function transforms, are not judged.
 
     Raises:
-        ConfigurationError: a difference in time of a recurrent cell.
+        ConfigurationError: a difference in time at a recurrent cell.
     """
     for site in sites:
         for entry in site.entries:
@@ -67,9 +67,9 @@ def check_suited(sites: Iterable[ActivitySite]) -> None:
 def _check_time(site: ActivitySite, term: Formula) -> None:
     if isinstance(term, Difference) and isinstance(site.module, nn.RNNCellBase):
         raise ConfigurationError(
-            f"{site.name}: {type(site.module).__name__} puts out one step at a time, whose axes "
-            f"are samples and units, so that no axis of it is time; use nn.LSTM, nn.GRU or nn.RNN, "
-            f"or stack the states and let them pass a module of their own:\n"
+            f"{site.name}: {type(site.module).__name__} returns one time step, with axes for "
+            f"samples and units and none for time; use nn.LSTM, nn.GRU or nn.RNN, "
+            f"or stack the states and pass them through a module:\n"
             f"    self.states = nn.Identity()  # in the model's __init__\n"
             f"    states = self.states(torch.stack(each_state, dim=1))  # in its forward\n"
             f'    tar(1.0, where="states", time_axis=1)  # the rule'
@@ -84,8 +84,8 @@ def _check_zeros(site: ActivitySite, term: Formula) -> None:
     )
     if counts_zeros and (is_tanh_rnn or _is_plain(site.module, _HARDLY_ZERO)):
         _warn(
-            f"{site.name}: {target!r} counts what is not exactly 0, which the output of a {module} "
-            f"hardly ever is, so that every unit will count as active; use a ReLU, "
+            f"{site.name}: {target!r} counts values that are not exactly 0, but the output of a "
+            f"{module} hardly ever is 0, so every unit will count as active; use a ReLU, "
             f"TargetActive(..., threshold=0.1), or TargetMean"
         )
 
@@ -99,10 +99,10 @@ def _check_fractions(site: ActivitySite, term: Formula) -> None:
         )
 
 
-def _is_plain(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
-    """Return whether a module is of one of these kinds, with the forward that PyTorch gave it."""
+def _is_plain(module: nn.Module, types: tuple[type[nn.Module], ...]) -> bool:
+    """Return whether a module has one of these types, and the forward of PyTorch."""
     own = getattr(type(module).forward, "__module__", "")
-    return isinstance(module, kinds) and own.startswith("torch.nn.")
+    return isinstance(module, types) and own.startswith("torch.nn.")
 
 
 def _warn(message: str) -> None:

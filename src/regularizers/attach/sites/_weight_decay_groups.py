@@ -1,4 +1,4 @@
-"""Parameter groups for an optimizer: which parameters its weight decay is for."""
+"""Parameter groups for an optimizer: which parameters decay."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from regularizers.attach.sites._parameter import Parameter, Role
-from regularizers.attach.sites._roles import Roles, Stated, parameters_within
+from regularizers.attach.sites._roles import Roles, StatedRoles, parameters_within
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.penalties.strength import check_strength
 
-_OF_FIXED_LENGTH = (parametrizations._SpectralNorm, parametrizations._Orthogonal)
+_FIXED_NORM = (parametrizations._SpectralNorm, parametrizations._Orthogonal)
 
 
 def weight_decay_groups(
@@ -28,37 +28,39 @@ def weight_decay_groups(
 ) -> list[dict[str, Any]]:
     r"""Return parameter groups in which kernels decay, and biases and norms do not.
 
-    What a parameter is for is known by the module that owns it: a norm under any name does not
-    decay, nor do the biases of fused experts, which are matrices. Only in a module of unknown kind
-    is it assumed, from names and shapes; `roles` says otherwise. Plain SGD shrinks a kernel as the
-    penalty `L2Squared(weight_decay / 2)` does; AdamW decouples the decay from the gradient.
+    The module that owns a parameter decides its role: a norm under any name does not decay, nor do
+    the biases of fused experts, which are matrices. Only in a module of unknown type is the role
+    assumed, from names and shapes; `roles` overrides it. Plain SGD shrinks a kernel as the penalty
+    `L2Squared(weight_decay / 2)` does; AdamW decouples the decay from the gradient.
 
     - Each parameter of the model is in one group, in the order of `model.parameters()`; a tied
-      one counts once. If one of its places is an embedding, it is one: the head of a language
-      model follows `embeddings`. Otherwise it decays if it does at one of its places.
-    - Frozen parameters are in their group too, where optimizers pass over them: left out, they
-      would silently not be trained once they are unfrozen. Integers, which cannot be, are left out.
-    - Of a parametrized kernel decays what makes it smaller. For `weight_norm`, w = g·v/‖v‖, that is
-      the magnitude g; the length of the direction v is not in w, and a decay of it would change
-      only the speed at which v turns. Under `spectral_norm` and `orthogonal` w has a fixed size,
-      and nothing of it decays. Parameters that a parametrization itself has go by their own role.
-    - What its author marked by `parameter._no_weight_decay = True` (Mamba) does not decay.
+      parameter counts once. It is an embedding if it is one in any of its modules, so the tied
+      head of a language model follows `embeddings`. Otherwise it decays if it is a kernel in any.
+    - Frozen parameters are in their group too, where optimizers skip them: left out, they would
+      silently stay untrained after unfreezing. Integer parameters cannot be trained and are left
+      out.
+    - In a parametrized kernel, the parameters that scale it decay. In `weight_norm`, w = g·v/‖v‖,
+      only the magnitude g decays: w does not depend on the length of v, and its decay would only
+      change how fast v turns. Under `spectral_norm` and `orthogonal` w has a fixed size, and no
+      parameter of it decays. A parametrization's own parameters have their own roles.
+    - Parameters marked by their author with `parameter._no_weight_decay = True` (Mamba) do not
+      decay.
 
     Args:
         model: the model, in its final shape: after tying, and after `fully_shard`.
         weight_decay: λ of the kernels, as the optimizer takes it; finite and not negative.
-        embeddings: whether embeddings decay too, learned positions and tokens among them.
-        roles: what you know better, as in `Regularization`: a `where`, and the role (`"kernel"`,
+        embeddings: whether embeddings decay too, including learned positions and tokens.
+        roles: roles that you state, as in `Regularization`: a `where`, and the role (`"kernel"`,
             `"bias"`, `"embedding"`, `"norm"`, `"other"`) of its parameters, or of each by name.
 
     Returns:
-        At most two groups for any optimizer, named `"decay"` and `"no_decay"`, the second with a
-        weight decay of 0; none that is empty.
+        One or two groups for any optimizer, named `"decay"` and `"no_decay"`, the second with a
+        weight decay of 0. Empty groups are left out.
 
     Raises:
-        ConfigurationError: something else than a module, or a role that is none.
+        ConfigurationError: `model` is not a module, or a role is unknown.
         StrengthError: a weight decay that is negative, infinite or NaN.
-        StrengthTypeError: a weight decay that is no number.
+        StrengthTypeError: a weight decay that is not a number.
         SelectionError: no trainable parameter, a lazy module, or a `where` that matches nothing.
         RegimeError: a model under `FullyShardedDataParallel`, which flattens its parameters.
 
@@ -85,14 +87,14 @@ def weight_decay_groups(
     decay = check_strength(weight_decay, "weight_decay")
     _check_not_flattened(model)
     roles_of: dict[int, set[Role]] = {}
-    stated = Stated(model, roles or {})
-    for tensor, role in _held_roles(parameters_within(model, stated), stated):
+    stated = StatedRoles(model, roles or {})
+    for tensor, role in _optimized_tensors(parameters_within(model, stated), stated):
         roles_of.setdefault(id(tensor), set()).add(role)
     parameters = [p for p in model.parameters() if p.is_floating_point() or p.is_complex()]
     if not any(p.requires_grad for p in parameters):
         raise SelectionError(
             f"weight_decay_groups: {type(model).__name__} has no trainable parameter; "
-            f"unfreeze what is to be trained first"
+            f"unfreeze its parameters first"
         )
     groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for parameter in parameters:
@@ -109,32 +111,32 @@ def _decays(roles: set[Role], *, embeddings: bool) -> bool:
     return embeddings if "embedding" in roles else "kernel" in roles
 
 
-def _held_roles(
-    parameters: Iterable[Parameter], stated: Stated
+def _optimized_tensors(
+    parameters: Iterable[Parameter], stated: StatedRoles
 ) -> Iterator[tuple[Tensor | None, Role]]:
-    """Yield what the optimizer holds of `parameters`, with its role at each of its places."""
+    """Yield the tensors that the optimizer updates for `parameters`, with their roles."""
     for parameter in parameters:
         if not parameter.parametrized:
             (tensor,) = parameter.sources
-            yield tensor, "other" if _loses_its_length_in_a_hook(parameter) else parameter.role
+            yield tensor, "other" if _is_normalised_by_hook(parameter) else parameter.role
             continue
         parts = parameter.parametrization
         for name, original in parts._parameters.items():
-            yield original, parameter.role if _keeps_its_length(name, parts) else "other"
+            yield original, parameter.role if _scales_the_weight(name, parts) else "other"
         inner = [p for p in parameters_within(parts, stated) if p.owner is not parts]
-        for tensor, role in _held_roles(inner, stated):
+        for tensor, role in _optimized_tensors(inner, stated):
             yield tensor, parameter.role if role in ("kernel", "embedding") else role
 
 
-def _keeps_its_length(original: str, parts: parametrize.ParametrizationList) -> bool:
-    """Return whether what is computed from an original becomes smaller as that does."""
-    if any(isinstance(part, _OF_FIXED_LENGTH) for part in parts):
+def _scales_the_weight(original: str, parts: parametrize.ParametrizationList) -> bool:
+    """Return whether shrinking the tensor `original` shrinks the parametrized weight."""
+    if any(isinstance(part, _FIXED_NORM) for part in parts):
         return False
     return not (isinstance(parts[0], parametrizations._WeightNorm) and original == "original1")
 
 
-def _loses_its_length_in_a_hook(parameter: Parameter) -> bool:
-    """Return whether the older `weight_norm` or `spectral_norm` divides it by its length."""
+def _is_normalised_by_hook(parameter: Parameter) -> bool:
+    """Return whether the hook of the older `weight_norm` or `spectral_norm` normalises it."""
     return any(
         (isinstance(hook, WeightNorm) and parameter.name == f"{hook.name}_v")
         or (isinstance(hook, SpectralNorm) and parameter.name == f"{hook.name}_orig")
@@ -145,6 +147,6 @@ def _loses_its_length_in_a_hook(parameter: Parameter) -> bool:
 def _check_not_flattened(model: nn.Module) -> None:
     if any(isinstance(module, FullyShardedDataParallel) for module in model.modules()):
         raise RegimeError(
-            "weight_decay_groups: FullyShardedDataParallel flattens the parameters, so that what "
-            "each is for cannot be known; use torch.distributed.fsdp.fully_shard instead"
+            "weight_decay_groups: FullyShardedDataParallel flattens the parameters, which hides "
+            "their roles; use torch.distributed.fsdp.fully_shard instead"
         )

@@ -1,9 +1,7 @@
-"""Penalties of weights within the step of an optimizer: gradients before it, zeros after it."""
+"""Weight penalties inside an optimizer's step: gradients before the update, shrinkage after it."""
 
 from regularizers.attach.step._apply import Apply
-from regularizers.attach.step._carried_state import Carried
-from regularizers.attach.step._optimizer_hooks import Owner, Steps
-from regularizers.attach.step._ownership import Holding
-from regularizers.attach.step._replaced import replaced_by
+from regularizers.attach.step._attach import attach_to
+from regularizers.attach.step._optimizer_hooks import AttachedRegularization
 
-__all__ = ["Apply", "Carried", "Holding", "Owner", "Steps", "replaced_by"]
+__all__ = ["Apply", "AttachedRegularization", "attach_to"]

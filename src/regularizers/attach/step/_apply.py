@@ -1,4 +1,4 @@
-"""The third delivery: weight penalties enter within the step of an optimizer."""
+"""The third delivery: weight penalties act inside the step of an optimizer."""
 
 from __future__ import annotations
 
@@ -15,66 +15,68 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.reading import read_weights
 from regularizers.attach.sites import Strengths, WeightSite
-from regularizers.attach.step._optimizer_hooks import Owner, Steps
-from regularizers.attach.step._ownership import Holding
-from regularizers.attach.step._plan import Plan
+from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
+from regularizers.attach.step._ownership import Ownership
+from regularizers.attach.step._step_plan import StepPlan
 from regularizers.attach.step._unseen_steps import UnseenSteps
 
 _is_trainable = operator.attrgetter("requires_grad")
 
 
 class Apply:
-    """Adds the gradients of weight penalties before an optimizer's update, or shrinks after it.
+    """Adds the gradients of weight penalties before an optimizer's update, or shrinks them after.
 
     Args:
-        owner: the regularization and its sites, of which those of weights are meant.
-        strengths: of each penalty.
-        holding: which optimizer holds which weight.
-        check: raises when the regularization cannot be used any more.
+        regularization: the regularization; its weight sites are the ones that are penalised.
+        strengths: the strength of each penalty.
+        ownership: which optimizer updates which weight.
+        check: raises if the regularization can no longer be used.
     """
 
     def __init__(
         self,
-        owner: Owner,
+        regularization: AttachedRegularization,
         strengths: Strengths,
-        holding: Holding,
+        ownership: Ownership,
         check: Callable[[], None],
     ) -> None:
-        self._groups = tuple(owner.sites.weights)
+        self._groups = tuple(regularization.sites.weights)
         self._strengths = strengths
-        self._holding = holding
+        self._ownership = ownership
         self._check = check
-        self._owner = owner
-        self._plans: dict[Optimizer, Plan] = {}
+        self._regularization = regularization
+        self._plans: dict[Optimizer, StepPlan] = {}
         self._unseen: dict[Optimizer, list[UnseenSteps]] = {}
         self.follow()
 
     def follow(self) -> None:
-        """Know the weights that have joined."""
+        """Read the weight sites again, after weights were added to the model."""
         sites = [site for group in self._groups for site in group.sites]
         self._parameters = [site.parameter for site in sites]
-        self._homes = [parameter.owner._parameters for parameter in self._parameters]
+        self._registries = [parameter.owner._parameters for parameter in self._parameters]
         self._names = [parameter.name for parameter in self._parameters]
         self._shrinks = any(entry.proximal for site in sites for entry in site.entries)
         self._seen: list[object] = []
 
     def attach(self) -> list[RemovableHandle]:
-        """Put the hooks into the optimizers, and watch a weight or two of each."""
+        """Register the step hooks, and watch a weight or two of each optimizer."""
         handles = []
-        for optimizer in self._holding.optimizers:
-            handles += Steps(optimizer, self._before, self._after, self._owner).attach()
-            for watch in self._watch(optimizer):
-                self._unseen.setdefault(optimizer, []).append(watch)
-                handles += watch.attach()
+        for optimizer in self._ownership.optimizers:
+            handles += StepHooks(
+                optimizer, self._before, self._after, self._regularization
+            ).attach()
+            for unseen in self._watched(optimizer):
+                self._unseen.setdefault(optimizer, []).append(unseen)
+                handles += unseen.attach()
         return handles
 
     def check_steps(self, *, within_step: bool) -> None:
-        """Raise if a weight was changed by a step that no hook has seen; as `UnseenSteps.check`."""
-        for watches in self._unseen.values():
-            for watch in watches:
-                watch.check(within_step=within_step)
+        """Raise if a step that no hook saw has changed a weight; see `UnseenSteps.check`."""
+        for unseen_steps in self._unseen.values():
+            for unseen in unseen_steps:
+                unseen.check(within_step=within_step)
 
-    def _watch(self, optimizer: Optimizer) -> Iterator[UnseenSteps]:
+    def _watched(self, optimizer: Optimizer) -> Iterator[UnseenSteps]:
         plain = [
             (site, weight)
             for site, weight, _ in self._held(optimizer)
@@ -87,7 +89,7 @@ class Apply:
 
     @torch.no_grad()
     def values(self) -> dict[str, Tensor]:
-        """Return the penalties of weights as they are now; one that does not count has 0."""
+        """Return the current penalties of the weights; that of a frozen weight is 0."""
         sites = [site for group in self._groups for site in group.sites]
         return {entry.key: torch.zeros(()) for site in sites for entry in site.entries} | {
             entry.key: self._strengths.times(entry.key, unit)
@@ -97,7 +99,7 @@ class Apply:
 
     @torch.no_grad()
     def zeros(self) -> dict[str, float]:
-        """Return the share of exact zeros in the weights that are shrunk, by penalty."""
+        """Return the fraction of exact zeros in each proximally penalised weight, by key."""
         return {
             entry.key: _zeros(site.parameter.read())
             for group in self._groups
@@ -109,12 +111,12 @@ class Apply:
     @torch.no_grad()
     def _before(self, optimizer: Optimizer) -> None:
         self._check()
-        for watch in self._unseen.get(optimizer, ()):
-            watch.step()
+        for unseen in self._unseen.get(optimizer, ()):
+            unseen.step()
         plan = self._plan(optimizer)
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
             return  # a step without a backward pass changes nothing
-        # set while a fused optimizer unscales the gradients within its step
+        # GradScaler sets it when a fused optimizer unscales the gradients inside its step
         plan.add(getattr(optimizer, "grad_scale", None))
 
     @torch.no_grad()
@@ -122,27 +124,27 @@ class Apply:
         if self._shrinks:
             self._plan(optimizer).shrink(optimizer)
 
-    def _plan(self, optimizer: Optimizer) -> Plan:
-        now = self._look()
+    def _plan(self, optimizer: Optimizer) -> StepPlan:
+        now = self._plan_key()
         if not (len(now) == len(self._seen) and all(map(operator.is_, now, self._seen))):
             self._seen = now
             self._plans = {}
         if optimizer not in self._plans:
-            self._plans[optimizer] = Plan(self._held(optimizer), self._strengths)
+            self._plans[optimizer] = StepPlan(self._held(optimizer), self._strengths)
         return self._plans[optimizer]
 
-    def _look(self) -> list[object]:
-        """Return all that a plan depends on: the same objects as long as the plan holds."""
-        weights = list(map(dict.get, self._homes, self._names))
-        found = [self._holding.look(), *weights]
-        with suppress(AttributeError):  # of None, in the place of a weight
+    def _plan_key(self) -> list[object]:
+        """Return the objects that a plan depends on; it is valid while they are identical."""
+        weights = list(map(dict.get, self._registries, self._names))
+        found = [self._ownership.refresh(), *weights]
+        with suppress(AttributeError):  # None has no `requires_grad`: a weight is missing
             if all(map(_is_trainable, weights)):
                 return found
-        odd = [n for n, w in enumerate(weights) if w is None or not w.requires_grad]
-        return [*found, *[one for n in odd for one in self._depends_on(n)]]
+        unusual = [n for n, w in enumerate(weights) if w is None or not w.requires_grad]
+        return [*found, *[one for n in unusual for one in self._depends_on(n)]]
 
     def _depends_on(self, number: int) -> Iterator[object]:
-        """Yield what the plan for a weight depends on that is frozen, computed or not there."""
+        """Yield what the plan depends on at a weight that is frozen, computed or missing."""
         parameter = self._parameters[number]
         if parameter.is_computed and (mask := parameter.mask) is not None:
             yield mask()
@@ -152,9 +154,9 @@ class Apply:
     def _held(self, optimizer: Optimizer) -> Iterator[tuple[WeightSite, Tensor, dict[str, Any]]]:
         for group in self._groups:
             for site in group.counted():
-                weight = self._holding.weight_of(site)
-                if self._holding.optimizer_of(weight) is optimizer:
-                    yield site, weight, self._holding.group_of(weight)
+                weight = self._ownership.weight_of(site)
+                if self._ownership.optimizer_of(weight) is optimizer:
+                    yield site, weight, self._ownership.group_of(weight)
 
 
 def _zeros(weight: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""From what a user calls the optimizer to the optimizers whose own `step` makes the update."""
+"""Finds the optimizers whose own `step` makes the update, inside wrappers and launchers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.optim import Optimizer
 from regularizers.errors import ConfigurationError, RegimeError
 
 
-def innermost(given: object) -> list[Optimizer]:
-    """Return the optimizers within `given`, inner ones first, each with hooks that run.
+def inner_optimizers(given: object) -> list[Optimizer]:
+    """Return the optimizers inside `given`, inner ones first, all with working hooks.
 
-    Launchers hand out a wrapper, and two-step optimizers (sharpness-aware minimization, lookahead)
-    hold the one that makes the update, whose step alone is sure to be taken. An optimizer around
-    others is kept only for weights that these do not hold.
+    Launchers wrap the optimizer, and two-step optimizers (sharpness-aware minimization, lookahead)
+    hold the one that makes the update; only the step of the inner one is sure to run. A wrapping
+    optimizer is returned too if it holds weights that the inner ones do not.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: `given` is no optimizer and contains none.
         RegimeError: an optimizer that would get the gradient wrong.
     """
     found: list[Optimizer] = []
@@ -34,7 +34,7 @@ def innermost(given: object) -> list[Optimizer]:
         )
     for optimizer in found:
         _check(optimizer)
-        _let_hooks_run(optimizer)
+        _initialise_hooks(optimizer)
     return found
 
 
@@ -69,17 +69,17 @@ def _check(optimizer: Optimizer) -> None:
         )
     if getattr(optimizer, "defaults", {}).get("differentiable"):
         raise RegimeError(
-            "attach: what a differentiable optimizer's step is given must stay in its graph; "
-            "use loss + reg.penalty()"
+            "attach: a differentiable optimizer differentiates through its step, which would miss "
+            "the penalty; use loss + reg.penalty()"
         )
 
 
-def _let_hooks_run(optimizer: Optimizer) -> None:
-    """Make up for an optimizer that skips `Optimizer.__init__`, of which no hook would run."""
+def _initialise_hooks(optimizer: Optimizer) -> None:
+    """Initialise the hooks of an optimizer that skips `Optimizer.__init__`; none would run."""
     has_hooks = hasattr(optimizer, "_optimizer_load_state_dict_post_hooks")
     if has_hooks and getattr(type(optimizer).step, "hooked", False):
         return
     if not hasattr(optimizer, "defaults"):
         optimizer.defaults = {}
-    # what PyTorch does when an optimizer is unpickled: no state changes
+    # as when an optimizer is unpickled: creates the hook dictionaries and changes no state
     Optimizer.__setstate__(optimizer, {})

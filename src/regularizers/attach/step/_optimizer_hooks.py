@@ -1,4 +1,4 @@
-"""The two moments of an optimizer's step: when the gradients are final, and when it is done."""
+"""Hooks at two moments of an optimizer's step: gradients are final, and the update is done."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach.sites import Sites
 from regularizers.errors import RegimeError
 
-_STEP = Optimizer.profile_hook_step(lambda: None).__code__
-"""What PyTorch wraps around the `step` of every class of optimizers, and calls the hooks from."""
+_STEP_WRAPPER = Optimizer.profile_hook_step(lambda: None).__code__
+"""The code of the wrapper that PyTorch puts around every `Optimizer.step`; it runs the hooks."""
 
 
-class Owner(NamedTuple):
-    """The regularization that is attached to an optimizer, as far as others need to know it."""
+class AttachedRegularization(NamedTuple):
+    """A regularization attached to an optimizer: its sites, and how to detach it."""
 
     sites: Sites
     detach: Callable[[], None]
 
 
-class Steps:
-    """Hooks of one optimizer that call `before` and `after` once in each of its steps."""
+class StepHooks:
+    """Calls `before` and `after` once in each step of one optimizer."""
 
     def __init__(
         self,
         optimizer: Optimizer,
         before: Callable[[Optimizer], None],
         after: Callable[[Optimizer], None],
-        owner: Owner,
+        regularization: AttachedRegularization,
     ) -> None:
-        self.owner = owner
-        """The regularization whose steps these are."""
+        self.regularization = regularization
+        """The regularization that these hooks serve."""
         self._optimizer = optimizer
         self._before = before
         self._after = after
 
     def attach(self) -> list[RemovableHandle]:
-        """Put the hooks in."""
+        """Register the hooks."""
         return [
             self._optimizer.register_step_pre_hook(self._begin),
             self._optimizer.register_step_post_hook(self._end),
@@ -53,29 +53,29 @@ class Steps:
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         if optimizer is not self._optimizer or _is_inner(optimizer):
-            return None  # an optimizer around this one may share its hooks
+            return None  # a wrapping optimizer may share the hook dictionaries of this one
         if kwargs.get("grad_scaler") is not None:
             raise RegimeError(
                 f"attach: {type(optimizer).__name__}.step is given a grad_scaler and unscales the "
-                f"gradients itself, so that what is added to them would be unscaled too"
+                f"gradients itself, which would unscale the penalty's gradient too; "
+                f"use loss + reg.penalty()"
             )
         closure = kwargs["closure"] if "closure" in kwargs else next(iter(args[1:]), None)
         if not callable(closure):
             self._before(optimizer)
             return None
-        # a closure computes the gradients, so what is added to them comes after it
-        final = self._followed(closure)
+        # the closure computes the gradients, so the penalty is added after it
         if "closure" in kwargs:
-            return args, kwargs | {"closure": final}
-        return (args[0], final, *args[2:]), kwargs
+            return args, kwargs | {"closure": self._wrapped(closure)}
+        return (args[0], self._wrapped(closure), *args[2:]), kwargs
 
-    def _followed(self, closure: Callable[[], Any]) -> Callable[[], Any]:
-        def followed() -> Any:
+    def _wrapped(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        def closure_then_before() -> Any:
             loss = closure()
             self._before(self._optimizer)
             return loss
 
-        return followed
+        return closure_then_before
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def _end(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -83,19 +83,19 @@ class Steps:
             self._after(optimizer)
 
 
-def owners(optimizer: Optimizer) -> list[Owner]:
-    """Return the regularizations that are attached to an optimizer."""
+def attached_to(optimizer: Optimizer) -> list[AttachedRegularization]:
+    """Return the regularizations attached to an optimizer."""
     hooks = optimizer._optimizer_step_pre_hooks.values()
-    found = [hook.__self__ for hook in hooks if isinstance(hook, MethodType)]
-    owners = [steps.owner for steps in found if isinstance(steps, Steps)]
-    return list({id(owner.sites): owner for owner in owners}.values())
+    bound = [hook.__self__ for hook in hooks if isinstance(hook, MethodType)]
+    found = [hooks.regularization for hooks in bound if isinstance(hooks, StepHooks)]
+    return list({id(regularization.sites): regularization for regularization in found}.values())
 
 
 def _is_inner(optimizer: Optimizer) -> bool:
-    """Return whether this step is a part of another of the same optimizer: `super().step()`."""
+    """Return whether this step runs inside another of the same optimizer: `super().step()`."""
     steps = 0
     frame = sys._getframe(1)
     while frame is not None and steps < 2:
-        steps += frame.f_code is _STEP and frame.f_locals.get("self") is optimizer
+        steps += frame.f_code is _STEP_WRAPPER and frame.f_locals.get("self") is optimizer
         frame = frame.f_back  # type: ignore[assignment]
     return steps > 1

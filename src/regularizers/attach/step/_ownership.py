@@ -1,4 +1,4 @@
-"""Which optimizer holds which weight."""
+"""Maps each weight to the optimizer that updates it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
 from regularizers.attach.sites import WeightGroup, WeightSite
-from regularizers.attach.step._inner_optimizers import innermost
-from regularizers.attach.step._proximal import check_shrinks
+from regularizers.attach.step._inner_optimizers import inner_optimizers
+from regularizers.attach.step._proximal import check_step_size_is_known
 from regularizers.errors import RegimeError, SelectionError
 from regularizers.penalties import check_proximal
 from regularizers.penalties.arrays import namespace_of
 
 
-class Holding:
-    """The parameters of several optimizers, which may get more of them at any time."""
+class Ownership:
+    """Maps parameters to their optimizers and groups; follows `add_param_group`."""
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
-        found = [one for given in optimizers for one in innermost(given)]
-        self.optimizers = tuple({id(one): one for one in found}.values())
+        found = [inner for given in optimizers for inner in inner_optimizers(given)]
+        self.optimizers = tuple({id(optimizer): optimizer for optimizer in found}.values())
         self._seen: list[tuple[dict[str, Any], int, bool]] = []
-        self._homes: dict[Tensor, tuple[Optimizer, dict[str, Any]]] = {}
-        self.look()
+        self._owners: dict[Tensor, tuple[Optimizer, dict[str, Any]]] = {}
+        self.refresh()
 
-    def look(self) -> object:
-        """Read the optimizers again; return the same object for as long as nothing changed."""
+    def refresh(self) -> object:
+        """Read the optimizers again; return the same object as long as nothing has changed."""
         now = [
             (group, len(group["params"]), bool(group.get("maximize")))
             for optimizer in self.optimizers
@@ -36,49 +36,49 @@ class Holding:
         ]
         if not _same(now, self._seen):
             self._seen = now
-            # of an optimizer within another it is the inner one that makes the update
-            self._homes = {
+            # reversed, so that an inner optimizer, which makes the update, wins over its wrapper
+            self._owners = {
                 parameter: (optimizer, group)
                 for optimizer in reversed(self.optimizers)
                 for group in optimizer.param_groups
                 for parameter in group["params"]
             }
-        return self._homes
+        return self._owners
 
     def optimizer_of(self, weight: Tensor) -> Optimizer:
         """Return the optimizer that holds the weight."""
-        return self._homes[weight][0]
+        return self._owners[weight][0]
 
     def group_of(self, weight: Tensor) -> dict[str, Any]:
         """Return the parameter group that holds the weight."""
-        return self._homes[weight][1]
+        return self._owners[weight][1]
 
     def weight_of(self, site: WeightSite) -> Tensor:
         """Return the parameter at a site.
 
         Raises:
-            SelectionError: it is trainable and no optimizer holds it.
-            RegimeError: it is computed from others.
+            SelectionError: no optimizer holds the parameter.
+            RegimeError: the weight is computed from other parameters.
         """
         _check_is_parameter(site)
         (weight,) = site.parameter.sources
-        if weight not in self._homes:
+        if weight not in self._owners:
             raise SelectionError(_not_held([site.parameter.full_name], self.optimizers))
         assert weight is not None
         return weight
 
     def check(self, model: nn.Module, groups: Iterable[WeightGroup]) -> None:
-        """Raise unless every trainable weight can be penalised within a step.
+        """Raise unless every trainable weight can be penalised inside the optimizers' steps.
 
         Raises:
             SelectionError: a weight that no optimizer holds.
-            RegimeError: a weight that is computed from others, or a proximal rule and an optimizer
-                whose steps are not known.
+            RegimeError: a weight that is computed from other parameters, or a proximal rule with an
+                optimizer whose step size is not known.
         """
         if any(isinstance(m, FullyShardedDataParallel) for m in model.modules()):
             raise RegimeError(
-                "attach: FullyShardedDataParallel flattens the weights, so that their shapes are "
-                "lost; use torch.distributed.fsdp.fully_shard"
+                "attach: FullyShardedDataParallel flattens the weights, which loses their shapes; "
+                "use torch.distributed.fsdp.fully_shard"
             )
         sites = [site for group in groups for site in group.counted()]
         for site in sites:
@@ -86,7 +86,7 @@ class Holding:
         missing = [
             site.parameter.full_name
             for site in sites
-            if site.parameter.sources[0] not in self._homes
+            if site.parameter.sources[0] not in self._owners
         ]
         if missing:
             raise SelectionError(_not_held(missing, self.optimizers))
@@ -96,7 +96,7 @@ class Holding:
             namespace_of(weight, name)
             terms = [entry.term for entry in site.entries if entry.proximal]
             if terms:
-                check_shrinks(self.optimizer_of(weight), self.group_of(weight), name)
+                check_step_size_is_known(self.optimizer_of(weight), self.group_of(weight), name)
                 proximal[weight] = proximal.get(weight, []) + terms
                 check_proximal(proximal[weight])
 
@@ -111,17 +111,17 @@ def _check_is_parameter(site: WeightSite) -> None:
 
 def _not_held(names: Sequence[str], optimizers: Sequence[Optimizer]) -> str:
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    kinds = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
+    classes = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
     return (
-        f"attach: {len(names)} of the penalised weights are trainable and not held by {kinds}: "
+        f"attach: {len(names)} of the penalised weights are trainable and not held by {classes}: "
         f"{shown}; give every optimizer of the model, attach(first, second), add them with "
         f"add_param_group, narrow the rule, or freeze them"
     )
 
 
 def _same(
-    one: Sequence[tuple[object, int, bool]], other: Sequence[tuple[object, int, bool]]
+    first: Sequence[tuple[object, int, bool]], second: Sequence[tuple[object, int, bool]]
 ) -> bool:
-    return len(one) == len(other) and all(
-        a is b and m == n for (a, *m), (b, *n) in zip(one, other, strict=True)
+    return len(first) == len(second) and all(
+        a is b and m == n for (a, *m), (b, *n) in zip(first, second, strict=True)
     )

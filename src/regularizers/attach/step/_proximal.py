@@ -1,4 +1,4 @@
-"""The proximal form of weight penalties: weights shrunk after a step, to exactly 0."""
+"""Proximal weight penalties: after the optimizer's update, weights shrink to exactly 0."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from regularizers.penalties import Formula, proximal
 
 
 @dataclass
-class Shrinking:
-    """The proximal penalties of one weight, each with the key of its strength."""
+class ProximalWeight:
+    """One weight and its proximal penalties, each with the key of its strength."""
 
     name: str
     weight: Tensor
@@ -26,26 +26,26 @@ class Shrinking:
     strengths: Mapping[str, float]
     terms: list[tuple[Formula, str]]
     mask: Callable[[], Tensor] | None = None
-    """Of a pruned weight: returns its mask as it is now; what is pruned stays as it is."""
+    """Returns the current pruning mask; pruned elements keep their values."""
     view: tuple[int, ...] | None = None
-    """The shape in which a penalty of groups reads the weight, if that is not its own."""
+    """The shape in which a group penalty reads the weight, if it differs from the weight's."""
 
     def __post_init__(self) -> None:
         if self.mask is not None and not is_binary(self.mask()):
             raise RegimeError(
                 f"{self.name}: its rule is proximal, and its pruning mask has values other than 0 "
-                f"and 1, for which the step is not known; use proximal=False"
+                f"and 1, for which no proximal step is known; use proximal=False"
             )
 
     def shrink(self, optimizer: Optimizer) -> None:
-        """Shrink the weight by the step size of the optimizer; not where it made no step."""
+        """Take the proximal step, unless the optimizer did not update the weight."""
         if self.weight.grad is None:
             return
-        check_shrinks(optimizer, self.group, self.name)
+        check_step_size_is_known(optimizer, self.group, self.name)
         step = _step_size(optimizer, self.group, self.weight)
         found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
         if found_inf is not None:
-            # a fused optimizer leaves out a step whose gradients overflowed
+            # a fused optimizer skips a step whose gradients overflowed, on the device
             step = step * (found_inf.to(self.weight.device) == 0)
         terms = [(term, self.strengths[key]) for term, key in self.terms]
         if self.mask is None:
@@ -65,8 +65,8 @@ class Shrinking:
         return viewed.reshape(x.shape)
 
 
-def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
-    """Raise unless it is known how far a step of `optimizer` moves a weight of `group`."""
+def check_step_size_is_known(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
+    """Raise unless the step size of `optimizer` for the weights of `group` is known."""
     if type(optimizer) not in (SGD, Adam, AdamW):
         raise RegimeError(
             f"{site}: its rule is proximal, whose threshold is known for torch.optim.SGD, Adam and "
@@ -85,34 +85,36 @@ def check_shrinks(optimizer: Optimizer, group: dict[str, Any], site: str) -> Non
 
 
 def _step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
-    r"""Return τ, by which a lasting gradient g moves the weight: -τg a step.
+    r"""Return the step size τ: a constant gradient g moves the weight by -τg in each step.
 
     .. math:: \tau = \eta\,\frac{1 - \text{dampening}}{1 - \mu} \quad\text{(SGD)}, \qquad
         \tau = \frac{\eta}{\sqrt{\hat v} + \varepsilon} \quad\text{(Adam, AdamW)}
 
-    At a fixed point of step and shrinking the gradient then balances the penalty, so that it is
-    where their sum is least.
+    At a fixed point of update and proximal step the gradient of the loss then balances that of the
+    penalty, so the fixed point minimises their sum.
     """
     if isinstance(optimizer, SGD):
-        return step_of_sgd(group)
-    second, correction = moment_of_adam(optimizer, group, weight)
+        return sgd_step_size(group)
+    second, correction = adam_second_moment(optimizer, group, weight)
     return group["lr"] / ((second / correction).sqrt() + group["eps"])
 
 
-def step_of_sgd(group: dict[str, Any]) -> Any:
-    """Return τ of SGD, for all weights of a group."""
+def sgd_step_size(group: dict[str, Any]) -> Any:
+    """Return τ of SGD, which all weights of a group share."""
     rate, momentum = group["lr"], group["momentum"]
     return rate * (1 - group["dampening"]) / (1 - momentum) if momentum else rate
 
 
-def moment_of_adam(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> tuple[Any, Any]:
-    """Return v, with `amsgrad` the largest so far, and what it is divided by to become v̂.
+def adam_second_moment(
+    optimizer: Optimizer, group: dict[str, Any], weight: Tensor
+) -> tuple[Any, Any]:
+    """Return the second moment v (with `amsgrad` its maximum) and its bias correction: v̂ = v / it.
 
-    That is a number where Adam counts its steps on the CPU, and a tensor elsewhere.
+    The correction is a number if Adam's step count is on the CPU, else a tensor.
     """
     state = optimizer.state[weight]
     second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
-    # Adam counts in float32, of which a power would be too coarse
+    # the step count is a float32 tensor, in which the power would lose digits
     count = torch.as_tensor(state["step"])
     exponent = count.item() if count.is_cpu else count.double()
     return second, 1 - group["betas"][1] ** exponent

@@ -1,9 +1,13 @@
-"""Weights whose proximal penalties are alike, shrunk together."""
+"""Proximal steps of L1 and L2Squared for many weights by foreach operations.
+
+The operations are those of `penalties.proximal` in the same order, so results agree bit for bit.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -11,101 +15,156 @@ from torch.optim import SGD, Optimizer
 
 from regularizers.attach.reading import xp
 from regularizers.attach.step._batches import batches, parts
-from regularizers.attach.step._foreach_operations import (
-    shrink_by_arrays,
-    shrink_by_numbers,
-    steps_of_adam,
+from regularizers.attach.step._proximal import (
+    ProximalWeight,
+    adam_second_moment,
+    check_step_size_is_known,
+    sgd_step_size,
 )
-from regularizers.attach.step._proximal import Shrinking, check_shrinks, moment_of_adam, step_of_sgd
 from regularizers.penalties import L1, STAGES, Formula, L2Squared, is_number
 from regularizers.penalties.arrays import Denominator, divide
 
+_Strengths: TypeAlias = Sequence[tuple[type[Formula], Sequence[float]]]
+"""The types of the penalties, squares first, each with its strength at every weight."""
 
-def put_together(shrinkings: Iterable[Shrinking]) -> list[Shrinking | Alike]:
-    """Return what shrinks the same weights, by fewer operations where it can."""
-    alone: list[Shrinking | Alike] = []
-    alike: dict[tuple[object, ...], list[Shrinking]] = defaultdict(list)
-    for shrinking in shrinkings:
-        weight, kinds = shrinking.weight, [type(term) for term, _ in _in_order(shrinking)]
-        plain = type(weight) in (Tensor, nn.Parameter) and not (shrinking.mask or shrinking.view)
+
+def batch_proximal(weights: Iterable[ProximalWeight]) -> list[ProximalWeight | ProximalForeach]:
+    """Return proximal steps of the same weights, batched into foreach operations where possible."""
+    single: list[ProximalWeight | ProximalForeach] = []
+    batched: dict[tuple[object, ...], list[ProximalWeight]] = defaultdict(list)
+    for proximal in weights:
+        weight, types = proximal.weight, [type(term) for term, _ in _ordered_terms(proximal)]
+        plain = type(weight) in (Tensor, nn.Parameter) and not (proximal.mask or proximal.view)
         wide = weight.dtype in (torch.float32, torch.float64)
-        if plain and wide and {*kinds} <= {L1, L2Squared}:
-            alike[weight.device, weight.dtype, *kinds].append(shrinking)
+        if plain and wide and {*types} <= {L1, L2Squared}:
+            batched[weight.device, weight.dtype, *types].append(proximal)
         else:
-            alone.append(shrinking)
-    return alone + [
-        Alike(some[batch]) for some in alike.values() for batch in batches([s.weight for s in some])
+            single.append(proximal)
+    return single + [
+        ProximalForeach(some[batch])
+        for some in batched.values()
+        for batch in batches([proximal.weight for proximal in some])
     ]
 
 
-class Alike:
-    """Weights of one type with penalties of the same kinds: each as it would be by itself."""
+class ProximalForeach:
+    """Weights of one dtype and device whose penalties have the same types in the same order."""
 
-    def __init__(self, shrinkings: Sequence[Shrinking]) -> None:
-        self._kinds = [type(term) for term, _ in _in_order(shrinkings[0])]
-        self._members = [(shrinking, _keys(shrinking)) for shrinking in shrinkings]
+    def __init__(self, weights: Sequence[ProximalWeight]) -> None:
+        self._types = [type(term) for term, _ in _ordered_terms(weights[0])]
+        self._members = [(proximal, _strength_keys(proximal)) for proximal in weights]
 
     def shrink(self, optimizer: Optimizer) -> None:
-        """Shrink the weights by the step sizes of the optimizer; not where it made no step."""
-        due = [(s, keys) for s, keys in self._members if s.weight.grad is not None]
-        shrinkings = [shrinking for shrinking, _ in due]
-        groups = [shrinking.group for shrinking in shrinkings]
-        for shrinking in {id(s.group): s for s in shrinkings}.values():
-            check_shrinks(optimizer, shrinking.group, shrinking.name)
-        if not _are_numbers(optimizer, shrinkings):
-            for shrinking in shrinkings:
-                shrinking.shrink(optimizer)
+        """Take the proximal steps of the weights that the optimizer has just updated."""
+        due = [(p, keys) for p, keys in self._members if p.weight.grad is not None]
+        updated = [proximal for proximal, _ in due]
+        groups = [proximal.group for proximal in updated]
+        for proximal in {id(p.group): p for p in updated}.values():
+            check_step_size_is_known(optimizer, proximal.group, proximal.name)
+        if not _step_sizes_are_scalars(optimizer, updated):
+            for proximal in updated:
+                proximal.shrink(optimizer)
             return
-        strengths = [
-            [divide(xp, s.strengths[key], denominator) for key, denominator in keys]
-            for s, keys in due
+        by_weight = [
+            [divide(xp, p.strengths[key], denominator) for key, denominator in keys]
+            for p, keys in due
         ]
-        pulls = list(zip(self._kinds, zip(*strengths, strict=True), strict=True))
-        weights = [shrinking.weight for shrinking in shrinkings]
+        strengths = list(zip(self._types, zip(*by_weight, strict=True), strict=True))
+        weights = [proximal.weight for proximal in updated]
         if isinstance(optimizer, SGD):
-            steps = [step_of_sgd(group) for group in groups]
-            for some, _ in _split(weights, weights):
-                shrink_by_numbers(some, steps, pulls)
+            sizes = [sgd_step_size(group) for group in groups]
+            for some, _ in _chunks(weights, weights):
+                _shrink_by_scalar_steps(some, sizes, strengths)
             return
-        moments = [moment_of_adam(optimizer, s.group, s.weight) for s in shrinkings]
+        moments = [adam_second_moment(optimizer, p.group, p.weight) for p in updated]
         corrections = [correction for _, correction in moments]
         rates, epsilons = ([group[name] for group in groups] for name in ("lr", "eps"))
-        for some, seconds in _split(weights, [second for second, _ in moments]):
-            shrink_by_arrays(some, steps_of_adam(seconds, corrections, rates, epsilons), pulls)
+        for some, seconds in _chunks(weights, [second for second, _ in moments]):
+            elementwise = _adam_step_sizes(seconds, corrections, rates, epsilons)
+            _shrink_by_elementwise_steps(some, elementwise, strengths)
 
 
-def _in_order(shrinking: Shrinking) -> list[tuple[Formula, str]]:
-    """Return the penalties of a weight, of which squares go first, with the keys of strengths."""
-    return sorted(shrinking.terms, key=lambda entry: STAGES.index(entry[0].stage or "blocks"))
+def _ordered_terms(proximal: ProximalWeight) -> list[tuple[Formula, str]]:
+    """Return the penalties of a weight with their keys, in the order of `STAGES`: squares first."""
+    return sorted(proximal.terms, key=lambda entry: STAGES.index(entry[0].stage or "blocks"))
 
 
-def _keys(shrinking: Shrinking) -> list[tuple[str, Denominator]]:
-    """Return the keys of the strengths at a weight, each with what the strength is divided by."""
-    weight, terms = shrinking.weight, _in_order(shrinking)
+def _strength_keys(proximal: ProximalWeight) -> list[tuple[str, Denominator]]:
+    """Return the key of each penalty's strength, and the denominator of its reduction."""
+    weight, terms = proximal.weight, _ordered_terms(proximal)
     return [(key, term.denominator(term.frame(xp, weight, None))) for term, key in terms]
 
 
-def _are_numbers(optimizer: Optimizer, shrinkings: Sequence[Shrinking]) -> bool:
-    """Return whether there are weights, and what their step sizes are made of is known to Python.
+def _step_sizes_are_scalars(optimizer: Optimizer, updated: Sequence[ProximalWeight]) -> bool:
+    """Return whether Python knows all numbers that the step sizes are computed from.
 
-    A rate that is a tensor, or a count on a device, is left where it is.
+    A learning rate that is a tensor, or a step count on a device, would need a synchronisation.
     """
-    if not shrinkings or getattr(optimizer, "found_inf", None) is not None:
+    if not updated or getattr(optimizer, "found_inf", None) is not None:
         return False
-    for group in {id(s.group): s.group for s in shrinkings}.values():
+    for group in {id(p.group): p.group for p in updated}.values():
         if not all(map(is_number, (group["lr"], *group.get("betas", ())))):
             return False
     if isinstance(optimizer, SGD):
         return True
-    return all(torch.as_tensor(optimizer.state[s.weight]["step"]).is_cpu for s in shrinkings)
+    return all(torch.as_tensor(optimizer.state[p.weight]["step"]).is_cpu for p in updated)
 
 
-def _split(
+def _chunks(
     weights: list[Tensor], read: list[Tensor]
 ) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Yield weights and what is read with them; of one large weight by itself, the pieces."""
+    """Yield the weights and the tensors read with them; a single large weight in chunks."""
     if len(weights) > 1:
         yield weights, read
         return
     for part, weight in parts(read[0], weights[0]):
         yield [weight], [part]
+
+
+def _shrink_by_scalar_steps(
+    weights: list[Tensor], steps: Sequence[float], strengths_by_type: _Strengths
+) -> None:
+    """Shrink weights in place; each weight has a step size of its own."""
+    for penalty, strengths in strengths_by_type:
+        sizes = [step * strength for step, strength in zip(steps, strengths, strict=True)]
+        if penalty is L2Squared:
+            factors = [1 + 2 * size for size in sizes]
+            torch._foreach_div_(weights, factors)
+            steps = [step / factor for step, factor in zip(steps, factors, strict=True)]
+        else:
+            taken = torch._foreach_clamp_min(weights, [-size for size in sizes])
+            torch._foreach_clamp_max_(taken, sizes)
+            torch._foreach_sub_(weights, taken)
+
+
+def _shrink_by_elementwise_steps(
+    weights: list[Tensor], steps: tuple[Tensor, ...], strengths_by_type: _Strengths
+) -> None:
+    """Shrink weights in place; each element has a step size of its own."""
+    for penalty, strengths in strengths_by_type:
+        sizes = torch._foreach_mul(steps, strengths)
+        if penalty is L2Squared:
+            torch._foreach_mul_(sizes, 2)
+            torch._foreach_add_(sizes, 1)
+            torch._foreach_div_(weights, sizes)
+            steps = torch._foreach_div(steps, sizes)
+        else:
+            taken = torch._foreach_minimum(weights, sizes)
+            torch._foreach_neg_(sizes)
+            torch._foreach_maximum_(taken, sizes)
+            torch._foreach_sub_(weights, taken)
+
+
+def _adam_step_sizes(
+    seconds: list[Tensor],
+    corrections: Sequence[float],
+    rates: Sequence[float],
+    epsilons: Sequence[float],
+) -> tuple[Tensor, ...]:
+    """Return the step sizes η / (√v̂ + ε), one for each element."""
+    steps = torch._foreach_div(seconds, corrections)
+    torch._foreach_sqrt_(steps)
+    torch._foreach_add_(steps, epsilons)
+    torch._foreach_reciprocal_(steps)
+    torch._foreach_mul_(steps, rates)
+    return steps

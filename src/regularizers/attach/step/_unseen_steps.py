@@ -1,4 +1,4 @@
-"""Steps that are taken and not seen: a weight moves after a backward pass, and no hook ran."""
+"""Detects optimizer steps that no hook saw: a weight has changed since its backward pass."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from regularizers.errors import RegimeError
 from regularizers.modules import OnLoad
 
 _ELEMENTS = 16
-"""How many elements of a weight are compared."""
+"""Number of elements of a weight that are compared."""
 
 _PATIENCE = 2
-"""How often a weight moves before that is taken for a step, where it may be something else.
+"""Changes until an ambiguous change counts as an unseen step.
 
-Averages are written by `.data`, and a two-step optimizer climbs before the second forward.
+A weight average is written through `.data`, and a sharpness-aware optimizer perturbs the weights
+before its second forward; neither is a step.
 """
 
 
@@ -25,9 +26,9 @@ class UnseenSteps:
     """Compares a sample of one attached weight from the backward pass to the next collection.
 
     Args:
-        name: of the weight.
-        owner: the module that has it.
-        weight: the weight; ordinary, not sharded.
+        name: the name of the weight.
+        owner: the module that holds it.
+        weight: the weight, a plain tensor.
         optimizer: the name of the optimizer's class, for the message.
     """
 
@@ -39,7 +40,7 @@ class UnseenSteps:
         self._sample: _Sample | None = None
 
     def attach(self) -> list[RemovableHandle]:
-        """Put the hooks in: at the weight's gradient, and where a state is loaded."""
+        """Register hooks on the weight's gradient and on `load_state_dict`."""
         me = weakref.ref(self)
 
         def reached(weight: Tensor) -> None:
@@ -53,22 +54,22 @@ class UnseenSteps:
         ]
 
     def step(self) -> None:
-        """Know that a step of the optimizer was seen."""
+        """Count a step of the optimizer, seen by its hook."""
         self._steps += 1
 
     def forget(self) -> None:
-        """Compare with nothing: the weight was set on purpose."""
+        """Drop the sample: a state dict was loaded, so the weight changed on purpose."""
         self._sample = None
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def check(self, *, within_step: bool) -> None:
-        """Raise if the weight has moved since a backward pass reached it, and no step was seen.
+        """Raise if the weight has changed since its backward pass without a step being seen.
 
         Args:
-            within_step: whether a two-step optimizer may be half way.
+            within_step: whether a two-step optimizer may be between its two forwards.
 
         Raises:
-            RegimeError: the optimizer's step is not one that hooks see, or another optimizer's.
+            RegimeError: an optimizer whose steps run no hooks, or another one, made the update.
         """
         if self._sample is None:
             return
@@ -76,7 +77,7 @@ class UnseenSteps:
             self._sample, self._moved = None, 0
             return
         if not self._sample.differs(self._weight):
-            return  # gradients are accumulated
+            return  # gradients are being accumulated
         by_data = self._sample.version == self._weight._version
         self._sample = None
         self._moved += 1
@@ -85,21 +86,21 @@ class UnseenSteps:
         if (by_data or within_step) and self._moved < _PATIENCE:
             return
         raise RegimeError(
-            f"{self._name}: the weight has changed since the last backward pass, and no step of "
-            f"{self._optimizer} was seen, so that its penalty is missing; attach the optimizer "
+            f"{self._name}: the weight has changed since the last backward pass, but no step of "
+            f"{self._optimizer} was seen, so its penalty is missing; attach the optimizer "
             f"whose step() makes the update, or detach() and use loss + reg.penalty()"
         )
 
 
 class _Sample:
-    """Some elements of a weight as they were, which nothing waits for."""
+    """A copy of some elements of a weight, compared without a device synchronisation."""
 
     def __init__(self, weight: Tensor) -> None:
         self.version = weight._version
         self._values = _some(weight)
 
     def differs(self, weight: Tensor) -> bool:
-        """Return whether they have changed, as far as that is known without waiting."""
+        """Return whether the weight is known to differ; False while the device still computes."""
         if weight.is_cpu:
             return str(_some(weight).tolist()) != str(self._values.tolist())
         if not hasattr(self, "_changed"):

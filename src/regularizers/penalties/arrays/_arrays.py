@@ -1,7 +1,7 @@
-"""What the penalties ask of an array: its namespace, its type, the precision to accumulate in.
+"""Namespaces, types and precision of arrays.
 
-No array library is imported here: `array_api_compat` recognises an array by the library that made
-it, which the caller has therefore imported already.
+No array library is imported here. `array_api_compat` recognises an array by its library, which the
+caller has imported already.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import array_api_compat
 from regularizers.errors import ArrayTypeError, ReadOnlyError, ShapeError
 
 Array: TypeAlias = Any
-"""An array of any library of the Array API standard; there is no common type to name."""
+"""An array of any library of the Array API standard, which has no common type."""
 
 ArrayT = TypeVar("ArrayT")
 """The type of an array, where a function returns what it is given."""
 
 Namespace: TypeAlias = Any
-"""The functions that go with an array: `array_api_compat.numpy`, `jax.numpy`, ..."""
+"""The functions of an array library: `array_api_compat.numpy`, `jax.numpy`, ..."""
 
 _CURE = "convert it first, for example with numpy.asarray(x, dtype=numpy.float32)"
 
@@ -53,7 +53,7 @@ def widen(xp: Namespace, x: Array) -> Array:
 
 
 def cast(x: Array, dtype: Any) -> Array:
-    """Return `x` in the type `dtype`: itself, where it has it already."""
+    """Return `x` in the type `dtype`, without a copy if it has that type."""
     return array_api_compat.array_namespace(x).astype(x, dtype, copy=False)
 
 
@@ -66,8 +66,8 @@ def matmul(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: int = 0) -> Array:
-    """Return `x` with so many zeros before or after it along an axis."""
-    if hasattr(xp, "with_zeros"):  # a compiler fuses it, which it does not do with concat
+    """Return `x` padded with zeros before or after it along an axis."""
+    if hasattr(xp, "with_zeros"):  # compilers fuse padding, and do not fuse concat
         return xp.with_zeros(x, axis, before, after)
     zero = xp.zeros_like(x[(slice(None),) * axis + (slice(0, 1), ...)])
     return xp.concat([*[zero] * before, x, *[zero] * after], axis=axis)
@@ -75,23 +75,23 @@ def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: in
 
 def sum_of(xp: Namespace, function: Callable[[Array], Array], x: Array) -> Array:
     """Return the sum of a function of each element of `x`."""
-    if hasattr(xp, "sum_of"):  # it knows how compiled code takes the sum fastest
+    if hasattr(xp, "sum_of"):  # compiled code has a faster sum
         return xp.sum_of(function, x)
     return xp.sum(function(x))
 
 
 def size_of(x: Array) -> int:
-    """Return the number of elements; of a lazy array too, as long as its shape is known."""
+    """Return the number of elements, which a lazy array has too if its shape is known."""
     return math.prod(x.shape)
 
 
 def beside(y: Array, x: Array) -> Array:
-    """Return `y` on the device of `x`; PyTorch alone lets a number lie on another."""
+    """Return `y` on the device of `x`; only PyTorch allows another one for a scalar."""
     return y.to(x.device) if array_api_compat.is_torch_array(y) else y
 
 
 def detached(x: Array) -> Array:
-    """Return `x` outside of any autograd graph (PyTorch); other libraries have none to leave."""
+    """Return `x` outside of any autograd graph, which only PyTorch has."""
     return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
@@ -151,7 +151,7 @@ def check_grads(xp: Namespace, x: Array, grads: Array) -> None:
 
 
 def _strides(x: Array) -> tuple[int, ...]:
-    """Return the distances in memory between neighbours, in elements; () where unknown."""
+    """Return the strides in elements; () where unknown."""
     if array_api_compat.is_torch_array(x):
         return tuple(x.stride())
     size = getattr(x, "itemsize", 1)
@@ -159,7 +159,7 @@ def _strides(x: Array) -> tuple[int, ...]:
 
 
 def _overlaps_itself(x: Array) -> bool:
-    """Return whether two elements may share their memory, as in an expanded or sliding view."""
+    """Return whether elements may share memory, as in an expanded or sliding view."""
     if size_of(x) == 0:
         return False
     reach = 0

@@ -1,4 +1,4 @@
-"""How the elements of one array become one number: axes, denominators, mask."""
+"""How the elements of an array become one number: axes, denominators, mask."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
 Axes: TypeAlias = int | tuple[int, ...]
 
 Side: TypeAlias = Literal["output", "input"]
-"""An axis of a weight by what it numbers, which is known by the module that the weight is in."""
+"""An axis of a weight by its role, which the weight's module knows."""
 
 SIDES: tuple[Side, ...] = ("output", "input")
 REDUCTIONS: tuple[Reduce, ...] = ("sum", "batch_mean", "mean")
@@ -36,12 +36,12 @@ def check_axes(axes: object, name: str = "axis") -> None:
 
 
 def is_side(axes: object) -> TypeGuard[Side]:
-    """Return whether an axis is named by what it numbers."""
+    """Return whether an axis is named by its role."""
     return isinstance(axes, str) and axes in SIDES
 
 
 def numbered(axes: Axes | Side) -> Axes:
-    """Return `axes`, which are to be numbers; raise for a side of a weight."""
+    """Return `axes` if they are numbers; raise for the role of an axis."""
     if isinstance(axes, str):
         raise ConfigurationError(
             f"axis: expected the number of an axis, got {axes!r}, which only the weight of a "
@@ -72,7 +72,7 @@ def check_reduce(reduce: object) -> None:
 def normalise_axes(axes: Axes | None, ndim: int, name: str = "batch_axis") -> tuple[int, ...]:
     """Return `axes` (None: the first) as sorted non-negative integers below `ndim`.
 
-    An array without dimensions is a batch of one: every axis of it is no axis.
+    An array without dimensions is a batch of one, which has no axes.
     """
     if ndim == 0:
         return ()
@@ -122,7 +122,7 @@ class Frame:
         return self.xp.broadcast_to(mask, self.shape)
 
     def select(self, x: Array) -> Array:
-        """Return `x` with what the mask leaves out as zero, were it NaN."""
+        """Return `x` with zeros where the mask is False, even if `x` is NaN there."""
         if self.mask is None:
             return x
         return self.xp.where(self.mask, x, self.xp.zeros_like(x))
@@ -154,7 +154,7 @@ class Frame:
         return self._extent(axes) if self.mask is None else self._count(self.mask, axes)
 
     def blocks(self, axes: tuple[int, ...]) -> int | Array:
-        """Return the number of blocks, each of which extends over `axes`, with a valid element."""
+        """Return the number of blocks over `axes` that have a valid element."""
         if self.mask is None:
             others = [axis for axis in range(len(self.shape)) if axis not in axes]
             return self._extent(tuple(others))
@@ -170,7 +170,7 @@ class Frame:
 
 
 Denominator: TypeAlias = float | Array | None
-"""What a statistic is divided by, before what is 0 counts as 1; None if by nothing."""
+"""Denominator; 0 counts as 1; None: no division."""
 
 
 def divide(xp: Namespace, statistic: Array, denominator: Denominator) -> Array:
@@ -183,7 +183,7 @@ def divide(xp: Namespace, statistic: Array, denominator: Denominator) -> Array:
 
 
 def live(xp: Namespace, statistic: Array, denominator: Denominator) -> int | Array:
-    """Return how many elements of `statistic` have a denominator, at least 1."""
+    """Return the number of elements of `statistic` with a positive denominator, at least 1."""
     if isinstance(denominator, int):
         return max(math.prod(statistic.shape), 1)
     counts: Array = denominator

@@ -1,4 +1,4 @@
-"""Differences in time of large arrays, taken block by block."""
+"""The kernel of differences in time."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ Block = Sequence[slice]
 
 
 class _States:
-    """An array and one to be written, their axes in the order of the memory, and buffers.
+    """An array and its output with their axes in memory order, and buffers.
 
     A block is a slice of each axis.
     """
@@ -124,7 +124,7 @@ class _States:
         self.steps = x.shape[axis]
 
     def blocks(self, steps: int) -> Iterator[Block]:
-        """Yield all of the array with so many steps of time, in blocks that stay in the cache."""
+        """Yield the array, cut to `steps` steps of time, in blocks that stay in the cache."""
         lengths = list(self._x.shape)
         lengths[self._axis] = steps
         ends = tuple(lengths)
@@ -138,11 +138,11 @@ class _States:
             yield [slice(start, min(start + length, end)) for start, length, end in at]
 
     def span(self, block: Block) -> tuple[int, int]:
-        """Return the first step of a block and the one after its last."""
+        """Return the first step of a block, and the one after its last."""
         return block[self._axis].start, block[self._axis].stop
 
     def pulling(self, block: Block) -> tuple[int, int]:
-        """Return the first difference that a block has a gradient of, and the one after the last."""
+        """Return the first difference that a block has a gradient of, and one after the last."""
         first, last = self.span(block)
         return max(first - 1, 0), min(last, self.steps - 1)
 
@@ -159,7 +159,7 @@ class _States:
         return difference
 
     def write_gradient(self, block: Block, slope: Array) -> None:
-        """Write the gradient at the steps of a block from the slopes of all differences there.
+        """Write the gradient at the steps of a block from the slopes of its differences.
 
         A difference has opposite gradients at its two states.
         """
@@ -186,12 +186,12 @@ class _States:
             into[...] = out
 
     def written(self, block: Block, first: int, last: int) -> Array:
-        """Return the steps from `first` until `last` of what is written."""
+        """Return the steps from `first` until `last` of the output."""
         return self._between(self._written, block, first, last)
 
     def buffer(self, number: int, like: Array) -> Array:
         """Return a buffer of as many elements as `like` has, in one dimension."""
-        # a block reads up to two steps more than its four or more, and one of one step reads two
+        # a block of n >= 4 steps reads n + 2, and a block of one step reads two
         return kept_buffer(self.library, self._dtype, 4 * thresholds.PIECE, number)[: size_of(like)]
 
     def _between(self, x: Array, block: Block, first: int, last: int) -> Array:

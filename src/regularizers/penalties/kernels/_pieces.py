@@ -1,4 +1,4 @@
-"""Large arrays taken in pieces that stay in the cache, so that no temporary is as large as they."""
+"""Large arrays in pieces that stay in the cache, so that no temporary is as large as the array."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from regularizers.penalties.kernels import thresholds
 
 
 def is_large(x: Array) -> bool:
-    """Return whether an array is large enough to be read in pieces, were it only one."""
+    """Return whether an array is worth reading in pieces."""
     return size_of(x) > thresholds.LARGE
 
 
 def lie_plainly(x: Array, *written: Array) -> bool:
-    """Return whether `x`, and arrays of its shape that are to be written, can be taken in pieces.
+    """Return whether `x`, and outputs of its shape, can be processed in pieces.
 
-    Those are arrays of NumPy, or of PyTorch in the machine's own memory, of which nothing is
-    recorded: by no graph, no transform and no compiler, which fuses what it is given as a whole.
-    What is written lies as `x` does, or one element after the other.
+    NumPy arrays can, and PyTorch tensors on the CPU outside of any graph, transform and compiler.
+    The outputs have the memory layout of `x`, or are contiguous.
     """
     if not (_is_plain(x) and all(map(_is_plain, written))):
         return False
@@ -43,7 +42,7 @@ def _is_plain(x: Array) -> bool:
 
 
 def _in_one_order(arrays: Sequence[Array]) -> list[Array] | None:
-    """Return the arrays with their axes in the order of memory, if that is one for all."""
+    """Return the arrays with their axes in memory order; None unless all share one order."""
     if all(map(are_contiguous, arrays)):
         return list(arrays)
     strides = strides_of(arrays[0])
@@ -53,7 +52,7 @@ def _in_one_order(arrays: Sequence[Array]) -> list[Array] | None:
 
 
 def are_contiguous(*arrays: Array) -> bool:
-    """Return whether the elements of each lie one after the other, the last axis fastest."""
+    """Return whether every array is contiguous, the last axis fastest."""
     return all(
         x.is_contiguous() if array_api_compat.is_torch_array(x) else x.flags.c_contiguous
         for x in arrays
@@ -61,7 +60,7 @@ def are_contiguous(*arrays: Array) -> bool:
 
 
 def strides_of(x: Array) -> Sequence[int]:
-    """Return how far apart in memory the elements along each axis lie."""
+    """Return the stride of each axis."""
     strides: Sequence[int] = x.stride() if array_api_compat.is_torch_array(x) else x.strides
     return strides
 
@@ -72,18 +71,15 @@ def permuted(x: Array, axes: Sequence[int]) -> Array:
 
 
 def library_of(x: Array) -> Any:
-    """Return the library of an array that comes in pieces: NumPy or PyTorch, as it is.
-
-    Unlike the standard's functions, theirs can be told where to write.
-    """
+    """Return NumPy or PyTorch itself, whose functions take `out`, as the standard's do not."""
     return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
 
 
 def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
     """Yield corresponding pieces of arrays that lie plainly, in one dimension.
 
-    They have `thresholds.PIECE` elements at most. Those of `written` are views; those of `x` are
-    copies where its elements do not lie close together.
+    A piece has at most `thresholds.PIECE` elements. Pieces of `written` are views. A piece of `x`
+    is a copy where its elements are not adjacent.
     """
     if size_of(x) <= thresholds.PIECE and are_contiguous(x, *written):
         yield tuple([array.reshape(-1) for array in (x, *written)])
@@ -98,7 +94,7 @@ def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
 
 
 def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
-    """Yield as many rows at a time as make a piece, each array's in one dimension."""
+    """Yield as many rows at a time as fill a piece, in one dimension."""
     row = size_of(arrays[0][0])
     if row > thresholds.PIECE and arrays[0].ndim > 1:
         for parts in zip(*arrays, strict=True):
@@ -110,7 +106,7 @@ def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
 
 
 def empty_beside(x: Array, dtype: Any) -> Array:
-    """Return an array of the shape of `x`, to be written with it in pieces."""
+    """Return an empty array of the shape of `x` that can be written with it in pieces."""
     library = library_of(x)
     if _in_one_order([x]) is not None:
         return library.empty_like(x, dtype=dtype)
@@ -118,9 +114,9 @@ def empty_beside(x: Array, dtype: Any) -> Array:
 
 
 def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield pieces, those of `x` in the precision to accumulate in, and buffer for their values.
+    """Yield each piece of `x` in the precision to accumulate in, a buffer, and the outputs.
 
-    The buffer is as long as the piece, of its type, and the same for all.
+    The buffer has the length and type of the piece. All pieces share it.
     """
     library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
@@ -130,15 +126,15 @@ def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
 
 
 def kept_buffer(library: Any, dtype: Any, size: int, number: int = 0) -> Array:
-    """Return buffer that a thread keeps: fresh memory costs more than arithmetic.
+    """Return a buffer that the thread keeps, since fresh memory costs more than arithmetic.
 
-    Those of one size that are in use at once have different numbers.
+    Buffers of one size that are in use at once have different numbers.
     """
     key = library.__name__, dtype, size, number
     buffers: dict[Any, Array] = _kept.__dict__
     if key not in buffers:
         if library.__name__ == "torch":
-            # one that inference mode made could not be written outside of it
+            # a tensor made in inference mode cannot be written outside of it
             with library.inference_mode(False):
                 buffers[key] = library.empty(size, dtype=dtype, device="cpu")
         else:
@@ -150,17 +146,17 @@ _kept = threading.local()
 
 
 def accumulated_in(library: Any, dtype: Any) -> Any:
-    """Return the type in which elements of the type `dtype` are added up: at least float32."""
+    """Return the type in which elements of `dtype` are accumulated: at least float32."""
     return dtype if library.finfo(dtype).bits >= 32 else library.float32
 
 
 def converted(x: Array, dtype: Any) -> Array:
-    """Return an array that comes in pieces, or one of these, in another type."""
+    """Return an array in another type."""
     return x.to(dtype) if array_api_compat.is_torch_array(x) else x.astype(dtype, copy=False)
 
 
 def add_scaled(into: Array, x: Array, factor: float, buffer: Array) -> None:
-    """Add `factor` times `x` into a piece, in the type of the piece; `buffer` may be written."""
+    """Add `factor` times `x` into a piece, in the type of the piece; `buffer` is scratch."""
     if array_api_compat.is_torch_array(into):
         into.add_(x, alpha=factor)
         return
@@ -168,7 +164,7 @@ def add_scaled(into: Array, x: Array, factor: float, buffer: Array) -> None:
 
 
 def total(parts: list[Array]) -> Array:
-    """Return the sum, which the library takes in pairs: one after the other would be coarser."""
+    """Return the sum, taken pairwise by the library: a running sum would lose digits."""
     if len(parts) == 1:
         return parts[0]
     library = library_of(parts[0])

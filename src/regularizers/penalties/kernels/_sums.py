@@ -1,7 +1,7 @@
-"""Sums over a piece of an array, as fast as it can be read and as exact as it is in pairs.
+"""Sums over a piece of an array, as fast as a dot product and as exact as a pairwise sum.
 
-A dot product over a whole piece adds up one element after the other, which in float32 loses two
-digits; rows as short as these lose none.
+A dot product over a whole piece is a running sum, which loses two digits in float32. Dot products
+of short rows lose none.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ def sum_of_products(library: Any, x: Array, y: Array) -> Array:
 
 
 def _rows(x: Array) -> tuple[Array, Array]:
-    """Return the elements of `x` in whole rows, and those that are left over."""
+    """Return the whole rows of `x`, and the elements left over."""
     whole = len(x) - len(x) % ROW
     return x[:whole].reshape(-1, ROW), x[whole:]

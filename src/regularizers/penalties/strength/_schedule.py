@@ -1,4 +1,4 @@
-"""Strengths that are functions of the step, and what can be made of them."""
+"""Strengths that are functions of the step, and their arithmetic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.penalties.strength._strength import Strength, check_strength, is_factor, no_number
 
 StrengthLike: TypeAlias = float | Strength | Callable[[int], float]
-"""What a penalty takes for its strength; a function of the step it keeps as a `Schedule`."""
+"""A strength as a user gives it; a function of the step becomes a `Schedule`."""
 
 
 class Schedule(Strength):
@@ -183,7 +183,7 @@ def number_of(strength: StrengthLike, penalty: object) -> float:
 
 
 def _as_schedule(value: Any) -> Schedule | None:
-    """Return the schedule that `value` is or stands for, if it does for one."""
+    """Return `value` as a schedule if it is a schedule or a function, else None."""
     if isinstance(value, Schedule):
         return value
     is_function = callable(value) and not isinstance(value, type | Strength)
@@ -201,6 +201,6 @@ def _first(schedule: Schedule, name: str) -> float:
 
 
 def _grouped(schedule: Schedule) -> str:
-    """Return the text of a schedule as an operand."""
+    """Return the text of a schedule as an operand, in parentheses where needed."""
     is_operation = isinstance(schedule, Scaled | Product | Added)
     return f"({schedule!r})" if is_operation else repr(schedule)

@@ -11,13 +11,13 @@ from regularizers.errors import StrengthError, StrengthTypeError
 
 
 class Strength(ABC):
-    """A strength that is not one number; a Regularization keeps where it stands."""
+    """A strength that is not a number; its value at a step is state of a Regularization."""
 
     __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * strength asks us
 
     @abstractmethod
     def __mul__(self, factor: float) -> Strength:
-        """Return the strength that is `factor` times this one, wherever it stands."""
+        """Return the strength that is `factor` times this one at every step."""
 
     def __rmul__(self, factor: float) -> Strength:
         return self.__mul__(factor)
@@ -45,7 +45,7 @@ def is_factor(factor: object) -> bool:
 
 
 def no_number(strength: object, name: str) -> str:
-    """Return what is wrong with `strength`, which is no number."""
+    """Return the message for a strength that is not a number."""
     return (
         f"{name}: expected a number, finite and not negative, got {strength!r} "
         f"of type {type(strength).__name__}"

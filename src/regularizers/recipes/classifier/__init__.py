@@ -8,8 +8,8 @@ __all__ = ["Config", "run"]
 
 
 def run(config: Config) -> None:
-    """Train the networks, measure them, and write the run folder; print what a person reads."""
-    # loaded here, so that a mistyped option is answered at once
+    """Train the networks, measure them, write the run folder, and print a summary."""
+    # imported here, so that a mistyped option fails without loading PyTorch
     from regularizers.recipes.classifier import _command
 
     _command.run(config)

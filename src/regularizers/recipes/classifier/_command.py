@@ -16,7 +16,7 @@ from regularizers.recipes._labelled import (
     load_with_labels,
     load_with_target,
 )
-from regularizers.recipes._run import begun, reopened, resumable
+from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.classifier._config import Config
@@ -31,8 +31,8 @@ RECIPE = "classifier"
 
 
 def run(config: Config) -> None:
-    """Train the networks, measure them, and write the run folder; print what a person reads."""
-    folder, config = reopened(config)
+    """Train the networks, measure them, write the run folder, and print a summary."""
+    folder, config = reopen(config)
     labelled = _load(config)
     name, picture = labelled.samples.name, labelled.samples.picture
     if config.network == "conv" and (picture is None or min(picture) < SMALLEST_SIDE):
@@ -42,7 +42,7 @@ def run(config: Config) -> None:
             f"got {got} in {name}; use 'mlp'"
         )
     training, validation = parts(labelled, config, config.seed)
-    folder = begun(RECIPE, folder, config, name, labelled.digest)
+    folder = open_run(RECIPE, folder, config, name, labelled.digest)
     print(
         f"{name}: {len(training.x)} samples for training, {len(validation.x)} for validation, "
         f"{training.x.shape[1]} features, {len(labelled.classes)} classes; {config.network}, "
@@ -72,7 +72,7 @@ def _load(config: Config) -> Labelled:
 
 
 def _train_all(config: Config, folder: RunFolder, labelled: Labelled) -> dict[str, list[Metrics]]:
-    """Train what the run folder does not hold yet; after each network, keep it."""
+    """Train the networks that the run folder lacks, and save each when it is trained."""
     kept: dict[str, dict[str, dict[str, float]]] = folder.read_json("metrics.json")
     methods = methods_of(config)
     for seed in config.all_seeds():

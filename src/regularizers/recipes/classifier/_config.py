@@ -1,4 +1,4 @@
-"""What a run of the classifier is told."""
+"""The settings of the classifier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
 
 STEPS = 1500
-"""How many updates a network gets where `epochs` is not given."""
+"""Updates of a network if `epochs` is not given."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Config:
     """Units of each hidden layer of the mlp."""
 
     weight_decay: float = 2e-3
-    """What weight decay adds of each kernel to its gradient."""
+    """Weight decay of the kernels: their multiple that is added to the gradient."""
 
     l1: float = 2e-4
     """Strength of L1 on the kernels: summed over weights, against the mean cross-entropy."""
@@ -60,19 +60,20 @@ class Config:
     """Samples in an update."""
 
     learning_rate: float = 0.05
-    """Of SGD with momentum 0.9; it rises over a tenth of the updates, then falls along a cosine."""
+    """Learning rate of SGD with momentum 0.9: rises over a tenth of the updates, then falls as a
+    cosine."""
 
     train: int | None = None
-    """Samples to train on, drawn for each seed; by default all that validation leaves."""
+    """Samples to train on, drawn for each seed; by default all that are not for validation."""
 
     validation: float = 0.3
-    """Share of the samples kept for validation, the same for all seeds."""
+    """Fraction of the samples kept for validation, the same for all seeds."""
 
     seeds: int = 5
-    """How often each is trained, from other initial weights and in another order."""
+    """Number of seeds of each method, for initial weights and the order of samples."""
 
     seed: int = 0
-    """The first of them; it also settles what is kept for validation."""
+    """The first seed; it also determines the validation samples."""
 
     runs: Path = Path("runs")
     """Folder in which the folder of this run is made."""
@@ -81,12 +82,12 @@ class Config:
     """Folder of an interrupted run to go on with; it knows its settings."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
         for name in ("weight_decay", "l1", "activity"):
             check_strength(getattr(self, name), name.replace("_", "-"))
         check("dropout", 0 <= self.dropout < 1, "0 or more, and less than 1", self.dropout)
         check_counts(units=self.units, epochs=self.epochs, seeds=self.seeds)
-        # batch normalization has nothing to normalise one sample by
+        # batch normalization needs at least two samples
         check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
         check("train", self.train is None or self.train >= 2, "2 or more", self.train)
         check("seed", self.seed >= 0, "0 or more", self.seed)

@@ -1,4 +1,4 @@
-"""What is compared: ways to keep one network from learning its samples by heart."""
+"""The methods that are compared: ways to keep a network from overfitting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Method:
 
     @property
     def penalises_kernels(self) -> bool:
-        """Whether something must be done within the optimizer's step."""
+        """Whether kernels are penalised, inside the optimizer's step."""
         return any(rule.kind == "kernel" for rule in self.rules)
 
     @property
@@ -40,8 +40,8 @@ class Method:
 
 
 def methods_of(config: Config) -> list[Method]:
-    """Return the methods that a run compares, the one without any first."""
-    # the gradient of λ/2 · Σw² is λw, which is what weight decay adds
+    """Return the methods that a run compares; first the one without regularization."""
+    # weight decay adds λw, the gradient of λ/2 · Σw²
     decay = rz.kernel(rz.L2Squared(config.weight_decay / 2))
     l1 = rz.kernel(rz.L1(config.l1), proximal=True)
     # over units too, since a picture's convolutions have as many as it has pixels, times channels

@@ -1,4 +1,4 @@
-"""What is measured of a trained classifier, and the table of it."""
+"""The metrics of a trained classifier, and their table."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _accuracy_and_activation(network: nn.Module, part: Part) -> tuple[float, flo
 
 
 def results_table(metrics: Mapping[str, Sequence[Metrics]]) -> str:
-    """Return the figures of all methods as a table, each over its seeds, and what they say."""
+    """Return a table of the figures of all methods over their seeds, with notes."""
     header = ("method", "train %", "validation %", "gap", "zeros %", "mean activation")
     cells = [header] + [
         (

@@ -6,7 +6,7 @@ from torch import nn
 
 CHANNELS = (16, 32)
 SMALLEST_SIDE = 4
-"""Of a picture that can be halved twice."""
+"""The least side of a picture that can be halved twice."""
 
 
 def mlp(

@@ -1,4 +1,4 @@
-"""The parts of the data: what trains and what validates, with every class in each."""
+"""The training and the validation part of the data, with every class in each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Part:
 
 
 def parts(labelled: Labelled, config: Config, seed: int) -> tuple[Part, Part]:
-    """Return the training and the validation part that a seed sees.
+    """Return the training and the validation part for a seed.
 
     Validation is the same for all seeds; with `train`, each draws its own samples from the rest.
 
@@ -49,7 +49,7 @@ def parts(labelled: Labelled, config: Config, seed: int) -> tuple[Part, Part]:
 
 
 def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return an order of the samples in which every beginning has its share of each class."""
+    """Return an order in which every prefix has the class proportions of the whole."""
     generator = np.random.default_rng(seed)
     place = np.empty(len(y))
     for label in np.unique(y):
@@ -59,7 +59,7 @@ def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def _scaling(training: Floats, largest: float | None) -> tuple[Floats, Floats]:
-    """Return shift and scale: pictures come to [0, 1], columns to mean 0 and deviation 1."""
+    """Return shift and scale that map pictures to [0, 1], and columns to mean 0 and deviation 1."""
     if largest is not None:
         return np.float32(0), np.float32(largest)  # type: ignore[return-value]
     deviation = training.std(axis=0)

@@ -1,4 +1,4 @@
-"""The training: cross-entropy, activity penalties in the loss, kernels' in the optimizer's step."""
+"""The training: activity penalties in the loss, kernel penalties in the optimizer's step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from regularizers.recipes.classifier._parts import Part
 def train(
     network: nn.Module, method: Method, part: Part, config: Config, seed: int, checkpoint: Path
 ) -> None:
-    """Train `network` in place; go on from `checkpoint` where there is one.
+    """Train `network` in place, from `checkpoint` if it exists.
 
     Raises:
         KeyboardInterrupt: the user stopped it; the checkpoint is there.
@@ -37,7 +37,7 @@ def train(
 
 
 def rate_at(step: int, steps: int) -> float:
-    """Return the share of the learning rate: it rises over a tenth, then falls along a cosine.
+    """Return the factor of the learning rate: it rises over a tenth, then falls along a cosine.
 
     Without the rise, batch normalization and dropout at once may leave no unit alive.
     """
@@ -75,7 +75,7 @@ class _Job(lightning.LightningModule):
             batch_size=self.config.batch_size,
             seed=self.seed,
             epoch=self.current_epoch,
-            # batch normalization has nothing to normalise one sample by
+            # batch normalization needs at least two samples
             smallest=2,
         )
 

@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_model, save_model
 
 from regularizers.errors import ConfigurationError, DataError
-from regularizers.recipes._jobs import done
-from regularizers.recipes._run import begun, reopened, resumable
+from regularizers.recipes._jobs import run_tasks
+from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes.language_model._config import Config
 from regularizers.recipes.language_model._corpus import Corpus, read_corpus
 from regularizers.recipes.language_model._network import LanguageModel
 from regularizers.recipes.language_model._picture import draw
-from regularizers.recipes.language_model._sampling import continued
+from regularizers.recipes.language_model._sampling import sample
 from regularizers.recipes.language_model._table import results_table
 from regularizers.recipes.language_model._training import Learned, train
 from regularizers.recipes.language_model._variants import ALL, Variant, variants_of
@@ -29,11 +29,11 @@ _SAMPLE = {"word": 80, "char": 400}
 
 
 def run(config: Config) -> None:
-    """Train the networks, measure them, and write the run folder; print what a person reads."""
-    folder, config = reopened(config)
+    """Train the networks, measure them, write the run folder, and print a summary."""
+    folder, config = reopen(config)
     corpus = read_corpus(config.text, config.level, config.min_count, config.validation)
     _check_window(corpus, config)
-    folder = begun(RECIPE, folder, config, corpus.name, corpus.digest)
+    folder = open_run(RECIPE, folder, config, corpus.name, corpus.digest)
     folder.write_json("vocabulary.json", corpus.vocabulary)
     variants, shape = variants_of(config), config.shape
     print(
@@ -101,7 +101,7 @@ class _Task:
 
 
 def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, list[Learned]]:
-    """Train what the run folder does not hold yet; after each network, keep its figures."""
+    """Train the networks that the run folder lacks, and save the figures of each."""
     kept = folder.read_json("metrics.json")
     variants = variants_of(config)
     tasks = [
@@ -112,9 +112,9 @@ def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, l
     ]
     (folder.path / "networks").mkdir(exist_ok=True)
     begin = time.monotonic()
-    for count, (task, learned) in enumerate(done(_train_one, tasks, config.jobs), 1):
+    for count, (task, learned) in enumerate(run_tasks(_train_one, tasks, config.jobs), 1):
         kept.setdefault(task.variant.name, {})[str(task.seed)] = learned.to_json()
-        # in the order of the table, whichever process was first
+        # in the order of the table, not of completion
         kept = {
             v.name: dict(sorted(kept[v.name].items(), key=lambda item: int(item[0])))
             for v in variants
@@ -165,13 +165,13 @@ def _network(corpus: Corpus, config: Config, variant: Variant) -> LanguageModel:
 
 
 def _sample(config: Config, folder: RunFolder, corpus: Corpus) -> str:
-    """Return how the fully regularized network goes on from the validation text's beginning."""
+    """Return a continuation of the validation text by the fully regularized network."""
     variant = next(v for v in variants_of(config) if v.name == ALL)
     task = _Task(variant, config.seed, config, corpus, folder.path)
     network = _network(corpus, config, variant)
     load_model(network, str(task.weights))
     prompt = torch.from_numpy(corpus.validation[: _PROMPT[config.level]])
-    drawn = continued(
+    drawn = sample(
         network.eval(), prompt, _SAMPLE[config.level], config.temperature, config.seed, never=0
     )
     return f"{corpus.text_of(prompt.tolist())} [...] {corpus.text_of(drawn)}"

@@ -1,4 +1,4 @@
-"""What a run of the language model is told."""
+"""The settings of the language model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regularizers.recipes._settings import check, check_counts, check_rate
 from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
 
 SHORTEST = 5
-"""No window is shorter, nor is what one leaves behind."""
+"""The least length of a window, and of the rest after a window."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Config:
     """Whether a token is a word (or punctuation) or a character."""
 
     min_count: int = 3
-    """How often a word of the vocabulary occurs in the training part; rarer ones are <unk>."""
+    """Least count of a word in the training part; rarer words become <unk>."""
 
     validation: float = 0.1
-    """Share of the text, at its end, kept for validation."""
+    """Fraction of the text, at its end, kept for validation."""
 
     size: SizeName = "tiny"
-    """Sets what is not given below: units, layers, batches, epochs, rates."""
+    """Preset of units, layers, batches, epochs and rates, unless given below."""
 
     embedding: int | None = None
     """Units of an embedded word, and of the last recurrent layer."""
@@ -59,7 +59,7 @@ class Config:
     """Passes over the text."""
 
     learning_rate: float | None = None
-    """Of AdamW, at its highest."""
+    """Peak learning rate of AdamW."""
 
     dropout: float = 1.0
     """Multiplies the rates of all five dropouts."""
@@ -71,22 +71,22 @@ class Config:
     """β of TAR: strength of the mean square of that layer's change between steps."""
 
     weight_decay: float = 0.01
-    """Of AdamW, for all networks."""
+    """Weight decay of AdamW, for all networks."""
 
     clip: float = 0.25
-    """Longest gradient, for all networks."""
+    """Norm to which gradients are clipped, for all networks."""
 
     temperature: float = 0.8
-    """Of the generated text: below 1 likely words are likelier still."""
+    """Temperature of the generated text: below 1 it favours likely words."""
 
     seeds: int = 2
-    """How many networks of each kind, from consecutive seeds."""
+    """Number of networks of each variant, with consecutive seeds."""
 
     seed: int = 0
-    """The first seed: of the initial weights, the windows and the dropouts."""
+    """The first seed, for initial weights, windows and dropouts."""
 
     jobs: int = 2
-    """Networks trained at a time, each by one process on one thread."""
+    """Networks trained in parallel, each in a process with one thread."""
 
     runs: Path = Path("runs")
     """Folder in which the folder of this run is made."""
@@ -95,7 +95,7 @@ class Config:
     """Folder of an interrupted run to go on with; it knows its settings."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
         check_counts(
             min_count=self.min_count,
             embedding=self.embedding,
@@ -127,7 +127,7 @@ class Config:
 
     @property
     def shape(self) -> Size:
-        """The size, with what was given in its place."""
+        """The size, with the settings that override it."""
         size = SIZES[self.size]
 
         def given(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The text: read, cut into words or characters, numbered, divided."""
+"""Reads a text, splits it into words or characters, numbers these, and holds out a part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORD = re.compile(rf"{UNKNOWN}|'?\w+(?:[-.]\w+)*|[^\w\s]+|\n")
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as numbers: the beginning for training, the end for validation."""
+    """A text as token numbers: the beginning for training, the end for validation."""
 
     name: str
     level: Level
@@ -35,10 +35,10 @@ class Corpus:
     training: Tokens
     validation: Tokens
     digest: str
-    """A fingerprint of text and vocabulary, by which a resumed run knows its data."""
+    """A fingerprint of text and vocabulary, compared when a run is resumed."""
 
     def text_of(self, tokens: list[int]) -> str:
-        """Return tokens as a person reads them."""
+        """Return tokens as text."""
         words = [self.vocabulary[token] for token in tokens]
         if self.level == "char":
             return "".join("�" if word == UNKNOWN else word for word in words)

@@ -11,7 +11,7 @@ import regularizers as rz
 from regularizers.recipes.language_model._sizes import Dropouts
 
 State = tuple[tuple[Tensor, Tensor], ...]
-"""Of each recurrent layer the hidden and the cell state, each of shape (1, streams, units)."""
+"""The hidden and cell state of each recurrent layer, each of shape (1, streams, units)."""
 
 
 class LanguageModel(nn.Module):
@@ -62,7 +62,7 @@ class LanguageModel(nn.Module):
         return layer
 
     def read(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the last layer's states at all steps, before dropout, and where to go on from."""
+        """Return the last layer's states at all steps, before dropout, and the final state."""
         x = self.input_dropout(self.embedding(tokens))
         after = []
         for i, layer in enumerate(self.recurrent):
@@ -73,16 +73,16 @@ class LanguageModel(nn.Module):
         return x, tuple(after)
 
     def predict(self, states: Tensor) -> Tensor:
-        """Return the scores of what follows each state."""
+        """Return the scores of the next token after each state."""
         scores: Tensor = self.decoder(self.output_dropout(states))
         return scores
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the scores of what follows each token, and where to go on from."""
+        """Return the scores of the next token after each token, and the final state."""
         states, after = self.read(tokens, state)
         return self.predict(states), after
 
 
 def detached(state: State) -> State:
-    """Return a state that carries on without the graph it came from."""
+    """Return the state detached from its graph."""
     return tuple((hidden.detach(), cell.detach()) for hidden, cell in state)

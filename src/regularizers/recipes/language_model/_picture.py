@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from regularizers.recipes.language_model._reading import Reading
+from regularizers.recipes.language_model._metrics import Metrics
 from regularizers.recipes.language_model._table import Results
 from regularizers.recipes.language_model._training import Learned
 from regularizers.recipes.language_model._variants import ALL, DROPOUTS, PLAIN
@@ -53,11 +53,11 @@ def draw(results: Results, title: str, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _norm(epoch: Reading) -> float:
+def _norm(epoch: Metrics) -> float:
     return epoch.norm
 
 
-def _change(epoch: Reading) -> float:
+def _change(epoch: Metrics) -> float:
     return epoch.change
 
 
@@ -65,7 +65,7 @@ def _show(
     axes: Axes,
     name: str,
     seeds: Sequence[Learned],
-    measure: Callable[[Reading], float],
+    measure: Callable[[Metrics], float],
     color: str,
 ) -> None:
     by_epoch = list(zip(*[[measure(e) for e in learned.epochs] for learned in seeds], strict=True))
@@ -79,7 +79,7 @@ def _show(
 
 
 def _zoom(axes: Axes, results: Results) -> None:
-    """Leave out the first epochs' heights, beside which all ends look the same."""
+    """Cut off the values of the first epochs, beside which the ends look alike."""
     ends = [
         [epoch.perplexity for epoch in learned.epochs[len(learned.epochs) // 4 :]]
         for seeds in results.values()

@@ -1,4 +1,4 @@
-"""Text that a network makes up."""
+"""Samples text from a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from regularizers.recipes.language_model._network import LanguageModel
 
 
 @torch.no_grad()
-def continued(
+def sample(
     network: LanguageModel,
     prompt: Tensor,
     length: int,
@@ -17,15 +17,15 @@ def continued(
     seed: int,
     never: int,
 ) -> list[int]:
-    """Return `length` tokens that go on from `prompt`, each drawn by its probability.
+    """Return `length` tokens sampled as the continuation of `prompt`.
 
     Args:
-        network: in evaluation mode.
-        prompt: a text of numbers, at least one.
-        length: tokens to draw.
-        temperature: divides the scores: below 1 likely tokens are likelier still.
-        seed: of the draws.
-        never: a token that is not drawn.
+        network: the network, in evaluation mode.
+        prompt: at least one token.
+        length: the number of tokens to sample.
+        temperature: divides the scores; below 1 it favours likely tokens.
+        seed: the seed of the samples.
+        never: a token that is never sampled.
     """
     generator = torch.Generator().manual_seed(seed)
     drawn: list[int] = []

@@ -1,4 +1,4 @@
-"""How large the network is and how it is trained, from a minute's work to the published one."""
+"""Presets of network and training, from one minute to the published size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SizeName = Literal["tiny", "small", "medium", "published"]
 
 @dataclass(frozen=True)
 class Dropouts:
-    """The five rates: what share is dropped, and what a mask is drawn for."""
+    """The five dropout rates, and the scope of each mask."""
 
     embedding: float
     """Whole words, for a window."""

@@ -10,11 +10,11 @@ from regularizers.recipes.language_model._training import Learned
 from regularizers.recipes.language_model._variants import ALL, DROPOUTS
 
 Results = Mapping[str, Sequence[Learned]]
-"""Of each variant by name, what its seeds came to."""
+"""Maps the name of each variant to the results of its seeds."""
 
 
 def results_table(results: Results) -> str:
-    """Return the figures of all variants, each over its seeds, and what they say."""
+    """Return a table of the figures of all variants over their seeds, with notes."""
     header = (
         "trained with",
         "validation perplexity",

@@ -1,4 +1,4 @@
-"""The training: window after window, the state carried on, the penalties a term of the loss."""
+"""The training: window by window with the state carried on; penalties are a term of the loss."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from torch.nn.functional import cross_entropy
 import regularizers as rz
 from regularizers.recipes._training import fit
 from regularizers.recipes.language_model._config import Config
+from regularizers.recipes.language_model._metrics import Metrics, measure
 from regularizers.recipes.language_model._network import LanguageModel, State, detached
-from regularizers.recipes.language_model._reading import Reading, read
 from regularizers.recipes.language_model._variants import Variant
 from regularizers.recipes.language_model._windows import Windows, streams_of, windows_of
 
 _WARM_UP = 0.15
-"""Share of the updates in which the learning rate rises."""
+"""Fraction of the updates in which the learning rate rises."""
 
 
 @dataclass
 class Learned:
-    """What one network came to."""
+    """The results of one network."""
 
-    epochs: list[Reading] = field(default_factory=list)
-    """Of the validation text, after each epoch."""
+    epochs: list[Metrics] = field(default_factory=list)
+    """Metrics of the validation text after each epoch."""
 
     training_perplexity: float = math.nan
-    """In evaluation, of as much of the training text as there is for validation."""
+    """In evaluation, on a part of the training text as long as the validation text."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
@@ -41,8 +41,8 @@ class Learned:
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Learned:
-        """Return the figures that `to_json` made plain."""
-        return cls([Reading(**epoch) for epoch in kept["epochs"]], kept["training_perplexity"])
+        """Return the figures from the values of `to_json`."""
+        return cls([Metrics(**epoch) for epoch in kept["epochs"]], kept["training_perplexity"])
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     seed: int,
     checkpoint: Path,
 ) -> Learned:
-    """Train `network` to foresee `training`; go on from `checkpoint` where there is one.
+    """Train `network` to predict `training`, from `checkpoint` if it exists.
 
     Args:
         network: trained in place.
@@ -127,7 +127,7 @@ class _Job(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        # a decay of the embedding would pull at words the window does not hold
+        # decay of the embedding would shrink words that the window does not contain
         groups = rz.weight_decay_groups(self.network, self.config.weight_decay, embeddings=False)
         rate = self.config.shape.learning_rate
         optimizer = torch.optim.AdamW(groups, rate, betas=(0.9, 0.99))
@@ -147,7 +147,7 @@ class _Job(lightning.LightningModule):
             group["lr"] *= self.steps / self.config.shape.window
 
     def on_train_epoch_end(self) -> None:
-        self.learned.epochs.append(read(self.network, self.validation.to(self.device)))
+        self.learned.epochs.append(measure(self.network, self.validation.to(self.device)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["learned"] = self.learned.to_json()
@@ -158,4 +158,6 @@ class _Job(lightning.LightningModule):
     def on_fit_end(self) -> None:
         if self.regularization is not None:
             self.regularization.detach()
-        self.learned.training_perplexity = read(self.network, self.begin.to(self.device)).perplexity
+        self.learned.training_perplexity = measure(
+            self.network, self.begin.to(self.device)
+        ).perplexity

@@ -1,4 +1,4 @@
-"""What is compared: one network with nothing, with dropouts, and with penalties beside them."""
+"""The variants that are compared: plain, with dropouts, and with penalties as well."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PLAIN, DROPOUTS, ALL = "none", "dropouts", "all"
 
 
 def variants_of(config: Config) -> list[Variant]:
-    """Return what a run compares, the plain network first."""
+    """Return the variants that a run compares, the plain network first."""
     return [
         Variant(PLAIN, dropped=False),
         Variant(DROPOUTS, dropped=True),

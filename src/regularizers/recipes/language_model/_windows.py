@@ -1,4 +1,4 @@
-"""A text as parallel streams, and the windows of time that training walks through them."""
+"""Splits a text into parallel streams, and these into windows of backpropagation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from regularizers.recipes.language_model._config import SHORTEST
 
 
 def streams_of(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Return the text as contiguous streams side by side, and what follows each token.
+    """Return the text as contiguous parallel streams, and the token that follows each token.
 
     Args:
-        tokens: a text of N numbers.
-        batch_size: how many streams.
+        tokens: a text of N tokens.
+        batch_size: the number of streams.
 
     Returns:
         Two tensors of shape ((N − 1) // batch_size, batch_size): a stream in each column.
@@ -30,10 +30,10 @@ def streams_of(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
 
 
 def windows_of(steps: int, window: int, seed: int) -> list[tuple[int, int]]:
-    """Return where each window begins and ends, so that they cover every step once.
+    """Return the bounds of windows that together cover every step once.
 
-    The length is normal with deviation 5 around `window`, or in one case of twenty around half of
-    it, so that not every epoch cuts the text, and the gradient, at the same places.
+    The length is normal with deviation 5 and mean `window`, in one case of twenty half of it, so
+    that epochs cut the text, and the gradient, at different places.
 
     Source: Merity, Keskar and Socher, "Regularizing and optimizing LSTM language models", 2017,
     arXiv 1708.02182, section 5.

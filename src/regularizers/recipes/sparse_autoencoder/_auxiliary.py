@@ -1,4 +1,4 @@
-"""The auxiliary loss that gives dead units a gradient: they reconstruct what is left over."""
+"""The auxiliary loss, which gives dead units a gradient: they reconstruct the residual."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 
 COEFFICIENT = 1 / 32
-"""Of the auxiliary loss, as published."""
+"""The coefficient of the auxiliary loss, as published."""
 
 
 def units_for(features: int) -> int:
-    """Return how many dead units take part: the power of two nearest to half the features."""
+    """Return the number of dead units that are used: the power of two nearest to features / 2."""
     return 1 << max(round(math.log2(features / 2)), 0)
 
 
@@ -23,15 +23,15 @@ def auxiliary_loss(
 ) -> Tensor:
     """Return the auxiliary loss AuxK, with its coefficient.
 
-    ‖e − Dz‖² as a mean over samples and features, where e = x − x̂ counts as given, D are the
-    decoder's columns and z the k largest preactivations of dead units in each sample, before the
-    nonlinearity, which would leave them without a gradient. Where it is not finite it is 0.
+    ‖e − Dz‖², averaged over samples and features: e = x − x̂ is a constant, D the decoder's columns,
+    and z the k largest preactivations of dead units in each sample. Preactivations, because the
+    nonlinearity would give dead units no gradient. A loss that is not finite is replaced by 0.
 
     Args:
-        network: whose decoder it is.
+        network: the network, for its decoder.
         error: x − x̂, of shape (samples, features).
         preactivations: what the encoder returns, of shape (samples, units).
-        dead: which units, of shape (units,).
+        dead: a boolean mask of dead units, of shape (units,).
 
     Returns:
         A scalar; 0 if no unit is dead.
@@ -42,9 +42,9 @@ def auxiliary_loss(
     k = min(units_for(error.shape[1]), int(dead.sum()))
     if k == 0:
         return error.new_zeros(())
-    of_dead = preactivations[:, dead]
-    largest, which = of_dead.topk(k, dim=1)
-    coding = torch.zeros_like(of_dead).scatter(1, which, largest)
+    dead_preactivations = preactivations[:, dead]
+    largest, which = dead_preactivations.topk(k, dim=1)
+    coding = torch.zeros_like(dead_preactivations).scatter(1, which, largest)
     reconstruction = coding @ network.decoder.weight[:, dead].T
     loss = nn.functional.mse_loss(reconstruction, error.detach())
     return COEFFICIENT * loss if torch.isfinite(loss) else loss.new_zeros(())

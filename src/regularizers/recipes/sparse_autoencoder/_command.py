@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
-from regularizers.recipes._run import begun, reopened, resumable
+from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._tables import Floats, Samples, load_digits, load_samples
 from regularizers.recipes._training import one_thread
@@ -28,11 +28,11 @@ RECIPE = "sparse-autoencoder"
 
 
 def run(config: Config) -> None:
-    """Train the networks, measure them, and write the run folder; print what a person reads."""
-    folder, config = reopened(config)
+    """Train the networks, measure them, write the run folder, and print a summary."""
+    folder, config = reopen(config)
     samples = load_digits() if config.data is None else load_samples(config.data)
     training, validation = split(samples, config)
-    folder = begun(RECIPE, folder, config, samples.name, samples.digest)
+    folder = open_run(RECIPE, folder, config, samples.name, samples.digest)
     print(
         f"{samples.name}: {len(training)} samples for training, {len(validation)} for "
         f"validation, {training.shape[1]} features, {config.units} units, "
@@ -73,7 +73,7 @@ def _range(training: Floats, largest: float | None) -> tuple[Floats, Floats]:
 def _train_all(
     config: Config, folder: RunFolder, training: Tensor, validation: Tensor
 ) -> dict[str, Trained]:
-    """Train what the run folder does not hold yet; after each network, keep it."""
+    """Train the networks that the run folder lacks, and save each when it is trained."""
     metrics = {name: Metrics(**m) for name, m in folder.read_json("metrics.json").items()}
     histories = {
         name: History.from_json(h) for name, h in folder.read_json("training.json").items()

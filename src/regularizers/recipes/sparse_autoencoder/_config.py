@@ -1,4 +1,4 @@
-"""What a run of the sparse autoencoder is told."""
+"""The settings of the sparse autoencoder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
 
 STEPS = 4500
-"""How many updates a network gets where `epochs` is not given."""
+"""Updates of a network if `epochs` is not given."""
 
 ACTIVE = 10.0
-"""How many units L1 leaves active where neither `active` nor `l1` is given."""
+"""Units that L1 leaves active if neither `active` nor `l1` is given."""
 
 Revive = Literal["resample", "auxiliary", "none"]
-"""What is done for units that have fallen silent."""
+"""How dead units are revived."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Config:
     mean squared error."""
 
     revive: Revive = "resample"
-    """What is done for units that L1 silences. resample: a new start at a sample that is badly
-    reconstructed. auxiliary: a term of the loss by which they reconstruct what is left over."""
+    """How dead units are revived with L1. resample: re-initialise them at badly reconstructed
+    samples. auxiliary: a term of the loss by which they reconstruct the residual."""
 
     kl: float = 1e-2
     """Strength of the KL divergence, summed over units."""
 
     target: float = 0.1
-    """Mean activation the KL divergence pulls to."""
+    """Target of the mean activation in the KL divergence."""
 
     epochs: int | None = None
     """Passes over the training data; by default as many as make 4500 updates."""
@@ -61,13 +61,13 @@ class Config:
     """Samples in an update."""
 
     learning_rate: float = 2e-3
-    """Of NAdam; it falls to zero over the last third."""
+    """Learning rate of NAdam; it falls to zero over the last third."""
 
     validation: float = 0.2
-    """Share of the samples kept for validation."""
+    """Fraction of the samples kept for validation."""
 
     seed: int = 0
-    """Of the split, the order and the initial weights."""
+    """Seed of the split, the order and the initial weights."""
 
     runs: Path = Path("runs")
     """Folder in which the folder of this run is made."""
@@ -76,7 +76,7 @@ class Config:
     """Folder of an interrupted run to go on with; it knows its settings."""
 
     def check(self) -> None:
-        """Raise a `RegularizersError` unless every setting is one it can have."""
+        """Raise a `RegularizersError` unless every setting is valid."""
         check_strength(self.kl, "kl")
         KLSparsity(self.kl, self.target)
         check_counts(units=self.units, batch_size=self.batch_size, epochs=self.epochs)
@@ -87,7 +87,7 @@ class Config:
 
     @property
     def wanted_active(self) -> float | None:
-        """How many units L1 is to leave active; None where its strength is constant."""
+        """The target number of active units with L1; None if its strength is constant."""
         if self.l1 is not None:
             return None
         return ACTIVE if self.active is None else self.active

@@ -1,4 +1,4 @@
-"""What happened while a network trained, as a few hundred points along the way."""
+"""The history of a training, as a few hundred points."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 POINTS = 200
-"""About as many as a chart has room for."""
+"""Approximate number of points, as many as a chart can show."""
 
 
 @dataclass
 class History:
-    """Points along one training; at each, the means over the updates since the one before."""
+    """Points of one training; values are means over the updates since the previous point."""
 
     every: int
     """Updates from one point to the next."""
@@ -39,7 +39,7 @@ class History:
     """How often a dead unit became active again, over the whole training."""
 
     said: list[str] = field(default_factory=list)
-    """What the control of the strength had to say, each thing once."""
+    """The warnings of the controller of the strength, without repetition."""
 
     since: list[tuple[float, float]] = field(default_factory=list)
     """Active units and error of the updates after the last point."""
@@ -50,7 +50,7 @@ class History:
         return cls(every=max(steps // POINTS, 1))
 
     def add(self, step: int, strength: float, active: float, error: float, dead: int) -> None:
-        """Take in update number `step`, counted from 1."""
+        """Add update number `step`, counted from 1."""
         self.last_strength = strength
         self.since.append((active, error))
         if step % self.every == 0:
@@ -68,5 +68,5 @@ class History:
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> History:
-        """Return the history that `to_json` made plain."""
+        """Return the history from the values of `to_json`."""
         return cls(**kept | {"since": [(active, error) for active, error in kept["since"]]})

@@ -1,4 +1,4 @@
-"""What is measured of a trained autoencoder, on samples it has not seen."""
+"""The metrics of a trained autoencoder on unseen samples."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 
 MISSED = 0.05
-"""A target is missed by more than this share of it."""
+"""Relative deviation above which a target counts as missed."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one network, on the validation samples unless it says otherwise."""
+    """Figures of one network, on the validation samples unless stated otherwise."""
 
     coding: str
     strength: float
@@ -39,9 +39,9 @@ class Metrics:
     """Active units on the training samples."""
     dead_units: int
     revived: int
-    """How often a dead unit became active again while the network trained."""
+    """The number of times that a dead unit became active again in training."""
     saturated: float
-    """Share of the sigmoid's activations where it is flat; 0 without a sigmoid."""
+    """Fraction of the sigmoid's activations in its flat range; 0 without a sigmoid."""
 
     @property
     def is_sparse(self) -> bool:
@@ -106,7 +106,7 @@ def metrics_table(metrics: Mapping[str, Metrics], config: Config) -> str:
 
 
 def notes(metrics: Mapping[str, Metrics], config: Config) -> list[str]:
-    """Return what a reader of the table has to know."""
+    """Return the notes below the table."""
     said = [
         "A unit is active where it is not exactly 0, and dead if no validation sample activates it."
     ]

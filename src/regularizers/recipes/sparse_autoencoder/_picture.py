@@ -1,4 +1,4 @@
-"""The picture: what went in, what came out, what the units learned, how active they are."""
+"""The picture: inputs, reconstructions, learned features and activity of the units."""
 
 from __future__ import annotations
 

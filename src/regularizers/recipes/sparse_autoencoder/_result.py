@@ -1,4 +1,4 @@
-"""What a run came to: the networks with all that is known of them."""
+"""The result of a run: the trained networks, their figures and histories."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Result:
 
     config: Config
     data: str
-    """What the samples are called."""
+    """The name of the samples."""
     training_samples: int
     validation: Tensor
     """Samples the networks have not seen, of shape (samples, features)."""

@@ -1,6 +1,7 @@
-"""Dead units given a new start where the reconstruction is worst.
+"""Re-initialises dead units where the reconstruction is worst.
 
-After the resampling of Bricken et al., Towards Monosemanticity (2023), but early, often and gently.
+Follows the resampling of Bricken et al., Towards Monosemanticity (2023), but earlier, more often
+and more gently.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from torch.optim import Optimizer
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 
 EVERY = 50
-"""Updates from one look at who is dead to the next."""
+"""Updates between two checks for dead units."""
 
 UNTIL = 0.7
-"""Share of the training after which no unit is given a new start: it could not settle."""
+"""Fraction of the training after which no unit is re-initialised: it could not converge."""
 
 _NORM = 0.5
 """Norm of a new encoder row, relative to the mean of the live ones."""
 
 _THRESHOLD = 0.5
-"""Share of its sample's projection above which a new unit is active."""
+"""Fraction of its sample's projection above which a new unit is active."""
 
 _POOL = 8192
-"""Samples whose error is looked at, at most."""
+"""Maximum number of samples whose error is computed."""
 
 
 def is_due(step: int, steps: int) -> bool:
-    """Return whether dead units are given a new start after update `step` of `steps`."""
+    """Return whether dead units are re-initialised after update `step` of `steps`."""
     return step % EVERY == 0 and step <= UNTIL * steps
 
 
@@ -36,22 +37,21 @@ def is_due(step: int, steps: int) -> bool:
 def resample(
     network: Autoencoder, dead: Tensor, x: Tensor, optimizer: Optimizer, generator: torch.Generator
 ) -> Tensor:
-    """Aim each dead unit at a sample of its own, drawn in proportion to its squared error.
+    """Re-initialise each dead unit at a different sample, drawn in proportion to its squared error.
 
     For a sample x, b the bias of the decoder and d = (x − b) / ‖x − b‖, the encoder's row becomes
     w = ½ · mean ‖live rows‖ · d with a bias so that the unit is relu(w·(x' − b) − ½ w·(x − b)), and
-    the decoder's column mean ‖live columns‖ · d. The optimizer's moments of them start anew.
+    the decoder's column mean ‖live columns‖ · d. The optimizer's moments of both are reset.
 
     Args:
         network: changed in place.
-        dead: which units, of shape (units,).
+        dead: a boolean mask of dead units, of shape (units,).
         x: training samples, of shape (samples, features).
-        optimizer: that of the network.
-        generator: of what is drawn, on the CPU.
+        optimizer: the optimizer of the network.
+        generator: the random generator, on the CPU.
 
     Returns:
-        The numbers of the units that got a new start: all that are dead, unless fewer samples have
-        an error.
+        The indices of the re-initialised units: all dead ones, unless fewer samples have an error.
     """
     pool = x[torch.randperm(len(x), generator=generator)[:_POOL]].to(dead.device)
     samples = draw_by_error(network, pool, int(dead.sum()), generator)
@@ -64,9 +64,9 @@ def resample(
     encoder.weight[units] = rows
     encoder.bias[units] = -(rows @ decoder.bias) - _THRESHOLD * (rows * centred).sum(dim=1)
     decoder.weight[:, units] = decoder.weight[:, live].norm(dim=0).mean() * directions.T
-    start_moments_anew(optimizer, encoder.weight, units, live)
-    start_moments_anew(optimizer, encoder.bias, units, live)
-    start_moments_anew(optimizer, decoder.weight, units, live, axis=1)
+    reset_moments(optimizer, encoder.weight, units, live)
+    reset_moments(optimizer, encoder.bias, units, live)
+    reset_moments(optimizer, decoder.weight, units, live, axis=1)
     return units
 
 
@@ -76,13 +76,13 @@ def draw_by_error(
 ) -> Tensor:
     """Return different samples of `x`, each drawn in proportion to its squared error.
 
-    Two units with the same start would stay the same for ever.
+    The samples differ, because units with the same initial weights would stay identical.
 
     Args:
-        network: whose error it is.
+        network: the network, for its error.
         x: samples, of shape (samples, features).
-        count: how many to draw; fewer are where fewer have an error.
-        generator: of what is drawn, on the CPU.
+        count: the number of samples to draw; fewer are drawn if fewer have an error.
+        generator: the random generator, on the CPU.
     """
     error = (network(x) - x).square().sum(dim=1)
     directed = (x != network.decoder.bias).any(dim=1)
@@ -93,21 +93,21 @@ def draw_by_error(
     return x[torch.multinomial(error.double().cpu(), count, generator=generator).to(x.device)]
 
 
-def start_moments_anew(
+def reset_moments(
     optimizer: Optimizer, parameter: Tensor, units: Tensor, live: Tensor, *, axis: int = 0
 ) -> None:
-    """Let the optimizer know no direction of these units, but the size of a gradient.
+    """Reset Adam's moments of these units: no direction, and a typical gradient size.
 
-    The mean of the gradient becomes 0. That of its square becomes what the live units have on
-    average: from 0 the count of steps, which all share, would make the first updates several
-    times the learning rate, and a new unit would be thrown out of reach of all samples.
+    The first moment becomes 0, and the second the average over live units. A second moment of 0,
+    with the step count that all units share, would make the first updates several times the
+    learning rate, and push a new unit out of reach of all samples.
 
     Args:
-        optimizer: Adam or one like it.
-        parameter: of which `axis` counts units.
-        units: which, by number.
-        live: which units to learn from, of shape (units,).
-        axis: of the parameter.
+        optimizer: Adam or a variant.
+        parameter: a parameter with units along `axis`.
+        units: the indices of the units to reset.
+        live: a boolean mask of the units to average over, of shape (units,).
+        axis: the axis of units.
     """
     moments = optimizer.state[parameter]
     if not moments:

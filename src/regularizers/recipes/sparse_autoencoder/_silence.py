@@ -1,4 +1,4 @@
-"""Which units have been silent for long, and which came back."""
+"""Tracks which units have been silent for long, and which became active again."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from torch import Tensor, nn
 from regularizers.monitor import DeadUnits
 
 SILENT = 1000
-"""Samples on which a unit has to be silent in a row to count as dead in training."""
+"""Successive samples without activity after which a unit counts as dead in training."""
 
 
 class Silence(nn.Module):
     """Counts for each unit the training samples since one last activated it.
 
-    It is a module for its buffers, which move and are kept with the network's.
+    It is a module so that its buffers move and are saved with the network's.
 
     Args:
-        units: units of the coding.
+        units: the number of units in the coding.
     """
 
     since: Tensor
-    """Samples since each unit was last active, or was given a new start."""
+    """Samples since each unit was last active or re-initialised."""
 
     died: Tensor
-    """Whether each unit was found dead and has not been active since."""
+    """Whether each unit has died and has not been active since."""
 
     returned: Tensor
-    """How often a dead unit became active again, over all units."""
+    """The number of times that a dead unit became active again."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -37,12 +37,12 @@ class Silence(nn.Module):
 
     @property
     def dead(self) -> Tensor:
-        """Which units are dead now, of shape (units,)."""
+        """A boolean mask of the dead units, of shape (units,)."""
         return self.since >= SILENT
 
     @torch.no_grad()
-    def see(self, coding: Tensor) -> None:
-        """Take in the coding of the next training samples, of shape (samples, units)."""
+    def update(self, coding: Tensor) -> None:
+        """Update the counts with the coding of the next samples, of shape (samples, units)."""
         seen = DeadUnits()
         seen.update(coding)
         silent = seen.which()
@@ -51,6 +51,6 @@ class Silence(nn.Module):
         self.died = (self.died & silent) | self.dead
 
     @torch.no_grad()
-    def start_anew(self, units: Tensor) -> None:
-        """Count the silence of these units, given by number, from now on."""
+    def reset(self, units: Tensor) -> None:
+        """Restart the counts of the units with these indices."""
         self.since[units] = 0

@@ -24,17 +24,17 @@ from regularizers.recipes.sparse_autoencoder._silence import Silence
 from regularizers.recipes.sparse_autoencoder._variants import Variant
 
 _ANNEALED = 1 / 3
-"""Share of the training, at its end, over which the learning rate falls to zero."""
+"""The last fraction of the training, over which the learning rate falls to zero."""
 
 
 def train(
     network: Autoencoder, variant: Variant, x: Tensor, config: Config, checkpoint: Path
 ) -> History:
-    """Train `network` to reproduce `x`; go on from `checkpoint` where there is one.
+    """Train `network` to reproduce `x`, from `checkpoint` if it exists.
 
     Args:
         network: the network, trained in place.
-        variant: its penalty, and what is done for dead units.
+        variant: its penalty, and how dead units are revived.
         x: samples, of shape (samples, features).
         config: batch size, learning rate, epochs, seed.
         checkpoint: the file that holds the state after the last full epoch.
@@ -52,7 +52,7 @@ def train(
 
 
 class _Job(lightning.LightningModule):
-    """The loss and the optimizer, and what is done between the updates."""
+    """The loss, the optimizer, and the work between updates."""
 
     def __init__(self, network: Autoencoder, variant: Variant, x: Tensor, config: Config) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class _Job(lightning.LightningModule):
         error = loss = mse_loss(output, x)
         if self.regularization is not None:
             loss = loss + self.regularization.penalty()
-        self.silence.see(coding)
+        self.silence.update(coding)
         if self.variant.revive == "auxiliary":
             dead = self.silence.dead
             loss = loss + auxiliary_loss(self.network, x - output, preactivations, dead)
@@ -99,10 +99,10 @@ class _Job(lightning.LightningModule):
         if self.variant.revive == "resample" and dead.any() and is_due(step, self.steps):
             optimizer = self.trainer.optimizers[0]
             units = resample(self.network, dead, self.x, optimizer, self.generator)
-            self.silence.start_anew(units)
+            self.silence.reset(units)
 
     def _next_strength(self) -> float:
-        """Return λ, after its next step where it has a target; keep what there is to say of it."""
+        """Step λ if it has a target, save the controller's warnings, and return λ."""
         if self.regularization is None:
             return 0.0
         if self.regularization.targets():

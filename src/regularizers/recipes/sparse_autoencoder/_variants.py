@@ -1,4 +1,4 @@
-"""The networks that a run compares, and what drives the strength of L1."""
+"""The networks that a run compares, and the strength of L1."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Variant:
 
     @property
     def file_name(self) -> str:
-        """What its files are called, without what says their kind."""
+        """The name of its files, without suffix."""
         return self.name.lower()
 
 

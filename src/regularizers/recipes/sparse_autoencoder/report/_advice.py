@@ -1,4 +1,4 @@
-"""What stands out in a run, and what to do about it, in plain words."""
+"""The findings of a run, and advice on each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COPIED = 0.98
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing worth knowing."""
+    """A finding, and its cure if it needs one."""
 
     level: Level
     finding: str
@@ -27,21 +27,21 @@ class Advice:
 
 
 def advice_for(result: Result) -> list[Advice]:
-    """Return what stands out, most urgent first."""
+    """Return the findings, most urgent first."""
     config, trained = result.config, result.trained
     l1, kl = trained["L1"], trained["KL"]
-    said = [
-        *_of_the_target(l1.metrics, l1.history, config),
-        _of_the_dead(l1.metrics, config),
-        _of_the_revived(l1.metrics, l1.history, config),
-        *_of_the_sigmoid(kl.metrics, config),
-        *_of_the_copy(trained["none"].metrics, config),
+    findings = [
+        *_target_advice(l1.metrics, l1.history, config),
+        _dead_units_advice(l1.metrics, config),
+        _revival_advice(l1.metrics, l1.history, config),
+        *_sigmoid_advice(kl.metrics, config),
+        *_copying_advice(trained["none"].metrics, config),
     ]
     urgency = ("mend", "note", "fine")
-    return sorted(said, key=lambda advice: urgency.index(advice.level))
+    return sorted(findings, key=lambda advice: urgency.index(advice.level))
 
 
-def _of_the_target(l1: Metrics, history: History, config: Config) -> list[Advice]:
+def _target_advice(l1: Metrics, history: History, config: Config) -> list[Advice]:
     wanted = config.wanted_active
     if wanted is None:
         return [
@@ -56,7 +56,8 @@ def _of_the_target(l1: Metrics, history: History, config: Config) -> list[Advice
     unseen, seen = l1.active_units / wanted - 1, l1.active_in_training / wanted - 1
     level: Level = "note" if abs(seen) <= MISSED else "mend"
     found = [
-        Advice(level, f"While the strength of L1 was sought: {_clean(s)}.") for s in history.said
+        Advice(level, f"While the strength of L1 was sought: {_without_site(s)}.")
+        for s in history.said
     ]
     if abs(unseen) <= MISSED:
         finding = (
@@ -65,7 +66,7 @@ def _of_the_target(l1: Metrics, history: History, config: Config) -> list[Advice
         return [*found, Advice("fine", finding)]
     finding = (
         f"L1 was to leave {wanted:g} units active. On unseen samples {l1.active_units:.1f} are, "
-        f"{_apart(unseen)}; on training samples {l1.active_in_training:.1f}."
+        f"{_relative(unseen)}; on training samples {l1.active_in_training:.1f}."
     )
     if abs(seen) <= MISSED:
         cure = (
@@ -79,7 +80,7 @@ def _of_the_target(l1: Metrics, history: History, config: Config) -> list[Advice
     return [Advice("mend", finding, cure), *found]
 
 
-def _of_the_dead(l1: Metrics, config: Config) -> Advice:
+def _dead_units_advice(l1: Metrics, config: Config) -> Advice:
     share = l1.dead_units / config.units
     if l1.dead_units == 0:
         return Advice(
@@ -101,7 +102,7 @@ def _of_the_dead(l1: Metrics, config: Config) -> Advice:
     )
 
 
-def _of_the_revived(l1: Metrics, history: History, config: Config) -> Advice:
+def _revival_advice(l1: Metrics, history: History, config: Config) -> Advice:
     if config.revive == "none":
         return Advice("note", "Units that fell silent were left alone, as --revive none says.")
     if l1.revived:
@@ -122,7 +123,7 @@ def _of_the_revived(l1: Metrics, history: History, config: Config) -> Advice:
     )
 
 
-def _of_the_sigmoid(kl: Metrics, config: Config) -> list[Advice]:
+def _sigmoid_advice(kl: Metrics, config: Config) -> list[Advice]:
     some, most = _SATURATED
     finding = (
         f"{kl.saturated:.1%} of the sigmoid's activations lie where it is flat, with less than a "
@@ -136,13 +137,13 @@ def _of_the_sigmoid(kl: Metrics, config: Config) -> list[Advice]:
     if abs(off) > MISSED:
         finding = (
             f"KL was to bring the mean activation to {config.target:g}. It is "
-            f"{kl.mean_activation:.3g}, {_apart(off)}."
+            f"{kl.mean_activation:.3g}, {_relative(off)}."
         )
         found.append(Advice("note", finding, f"Raise --kl above {config.kl:g} to hold it closer."))
     return found
 
 
-def _of_the_copy(none: Metrics, config: Config) -> list[Advice]:
+def _copying_advice(none: Metrics, config: Config) -> list[Advice]:
     if none.explained_variance < _COPIED or none.active_units < config.units / 2:
         return []
     finding = (
@@ -153,7 +154,7 @@ def _of_the_copy(none: Metrics, config: Config) -> list[Advice]:
     return [Advice("note", finding, cure)]
 
 
-def _apart(share: float) -> str:
+def _relative(share: float) -> str:
     return f"{abs(share):.0%} {'more' if share > 0 else 'less'}"
 
 
@@ -161,6 +162,6 @@ def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _clean(said: str) -> str:
-    """Return a warning without the name of the site before it."""
-    return said.partition(": ")[2].rstrip(".") or said.rstrip(".")
+def _without_site(warning: str) -> str:
+    """Return a warning without the name of its site."""
+    return warning.partition(": ")[2].rstrip(".") or warning.rstrip(".")

@@ -1,4 +1,4 @@
-"""How many units are used how often."""
+"""Histograms of how often units are active."""
 
 from __future__ import annotations
 

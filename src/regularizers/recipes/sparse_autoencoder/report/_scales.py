@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to a share of the way along an axis, 0 to 1."""
+    """Maps values to positions along an axis, from 0 to 1."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""What is measured of a network that reads a text from end to end."""
+"""Metrics of a network that reads a text from end to end."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How well the text was foreseen, and what the last layer did meanwhile."""
+class Metrics:
+    """The perplexity of a text, and norms of the last layer's states."""
 
     perplexity: float
     """exp of the mean negative log-likelihood of a token."""
@@ -32,15 +32,15 @@ class Reading:
 
 
 @torch.no_grad()
-def read(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Reading:
-    """Return what `network` makes of a text, in evaluation, its state carried through.
+def measure(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Metrics:
+    """Return the metrics of `network` on a text, in evaluation, carrying its state.
 
-    Every token but the first is foreseen once; each stream begins without a state.
+    Every token but the first is predicted once; each stream starts without a state.
 
     Args:
-        network: the network; it is left in the mode it came in.
-        tokens: the text, of at least two numbers.
-        streams: parts of the text read side by side.
+        network: the network; its mode is restored.
+        tokens: the text, at least two tokens.
+        streams: the number of parts of the text that are read in parallel.
     """
     was_training = network.training
     network.eval()
@@ -55,7 +55,7 @@ def read(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Rea
         steps += inputs.numel()
         pairs += (len(joined) - 1) * joined.shape[1]
     network.train(was_training)
-    return Reading(
+    return Metrics(
         perplexity=_exp(surprise / steps),
         norm=math.sqrt(size / steps),
         change=math.sqrt(change / max(pairs, 1)),
@@ -65,7 +65,7 @@ def read(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Rea
 def _walk(
     network: LanguageModel, tokens: Tensor, streams: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Yield inputs, targets, the states, and the states of the step before."""
+    """Yield inputs, targets, their states, and the states of the previous step."""
     inputs, targets = streams_of(tokens, streams)
     state: State | None = None
     before: Tensor | None = None
@@ -75,12 +75,12 @@ def _walk(
         before = states[-1:]
     rest = tokens[inputs.numel() :]
     if len(rest) > 1 and state is not None and before is not None:
-        # too few for another step of every stream: the last stream goes on alone
+        # too few tokens for one more step of all streams: the last stream continues alone
         alone = tuple((hidden[:, -1:], cell[:, -1:]) for hidden, cell in state)
         states, _ = network.read(rest[:-1, None], alone)
         yield rest[:-1, None], rest[1:, None], states, before[:, -1:]
 
 
 def _exp(x: float) -> float:
-    """Return e^x, and inf where that is beyond what a float holds."""
+    """Return e^x, or inf on overflow."""
     return math.exp(x) if x < 700 else math.inf

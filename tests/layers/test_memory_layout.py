@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from regularizers.layers._one_chunk import laid_out_as
+from regularizers.layers._memory_layout import laid_out_as
 
 
 def views(chunk, *places):

@@ -13,7 +13,7 @@ DECAY = rz.L2Squared(0.05)  # at a rate of 1 a step takes a tenth of a weight aw
 
 
 class Wrapper:
-    """What a launcher hands out: an optimizer within an object that passes its methods on."""
+    """A launcher's wrapper: holds an optimizer and forwards its methods."""
 
     def __init__(self, optimizer: Optimizer, name: str = "optimizer") -> None:
         self.__dict__[name] = optimizer

@@ -1,4 +1,4 @@
-"""Tensors that lie in memory as others do."""
+"""Copies tensors into the memory layout of others."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def laid_out_as(like: Sequence[Tensor], tensors: list[Tensor]) -> list[Tensor]:
-    """Return `tensors` in one chunk of memory, if those that they replace, `like`, lie in one.
+    """Return `tensors` in one contiguous chunk of memory if the tensors `like` lie in one.
 
-    cuDNN keeps the weights of a recurrent layer in one chunk, and finds them by where they lie from
-    its start. With some of them elsewhere it warns, and copies them all at every call. They are
-    copied here instead, in the graph, with zeros where `like` has gaps.
+    cuDNN keeps the weights of a recurrent layer in one chunk and finds them by their offsets. If
+    some are elsewhere, it warns and copies all of them at every call. Here they are copied in the
+    graph instead, with zeros where `like` has gaps.
 
     Shape:
-        Those of `tensors`, which are those of `like`.
+        `tensors` and `like` have the same shapes.
     """
     order = _in_one_chunk(like)
     if order is None or len({t.dtype for t in (*like, *tensors)}) > 1:
@@ -33,10 +33,10 @@ def laid_out_as(like: Sequence[Tensor], tensors: list[Tensor]) -> list[Tensor]:
 
 
 def _in_one_chunk(tensors: Sequence[Tensor]) -> list[int] | None:
-    """Return the order in which `tensors` lie in a chunk of their own; None if they do not."""
+    """Return the order of `tensors` in their common chunk; None if they do not share one alone."""
     try:
         chunks = {t.untyped_storage()._cdata for t in tensors}
-    except NotImplementedError:  # within a functorch transform a tensor lies nowhere
+    except NotImplementedError:  # a tensor of a functorch transform has no storage
         return None
     if len(tensors) < 2 or len(chunks) > 1 or not all(t.is_contiguous() for t in tensors):
         return None
@@ -46,11 +46,11 @@ def _in_one_chunk(tensors: Sequence[Tensor]) -> list[int] | None:
         if tensors[i].storage_offset() < end:
             return None  # two of them are tied
         end = int(tensors[i].storage_offset()) + tensors[i].numel()
-    # what cuDNN adds is zero biases; a chunk far larger is shared with other modules
+    # cuDNN adds only zero biases, so a far larger chunk is shared with other modules
     is_their_own = _extent(tensors[0]) <= 2 * sum(t.numel() for t in tensors)
     return order if is_their_own else None
 
 
 def _extent(tensor: Tensor) -> int:
-    """Return how many elements the chunk has in which `tensor` lies."""
+    """Return the number of elements in the storage of `tensor`."""
     return tensor.untyped_storage().nbytes() // tensor.element_size()
