@@ -5,15 +5,22 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check matrix controllers bench mutants fuzz format clean
+.PHONY: help demo test quick check architecture matrix mutants fuzz bench calls controllers \
+        format clean
 
-help: ## Say what can be made.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+help: ## Print this menu.
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## /{printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+##@ Try
 demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a picture, a report.
 	$(BIN)/regularizers sparse-autoencoder
 
-test: $(VENV)/dev ## Run the tests and the examples in the docs.
+##@ Test
+quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.
+	$(BIN)/python -m pytest -m quick --quiet --ignore=src/regularizers/recipes
+
+test: $(VENV)/dev ## All tests, and the examples in the docs.
 	$(BIN)/python -m pytest --numprocesses 2 --quiet
 
 check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.
@@ -22,14 +29,8 @@ check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --quiet
 
-matrix: $(VENV)/dev ## Measure every penalty in every way of training; writes docs/regimes.md.
-	PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
-
-controllers: $(VENV)/recipes ## Stated targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
-	$(BIN)/python -m benchmarks.controllers $(MNIST)
-
-bench: $(VENV)/dev ## Time penalties beside what a user would write; writes docs/performance.md.
-	$(BIN)/python -m benchmarks.speed
+architecture: $(VENV)/dev ## Circles, private imports, rooms and floors; SRC=FOLDER for another state.
+	$(BIN)/python tests/architecture/run.py $(SRC)
 
 mutants: $(VENV)/dev ## Show that small wrong edits to the mechanism are caught by the tests.
 	PYTHONPATH=tests $(BIN)/python tests/mutants/run.py
@@ -39,6 +40,20 @@ PROCESSES ?= 2
 fuzz: $(VENV)/dev ## Random small programs against plain autograd: SEEDS=10000 PROCESSES=2.
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py --seeds $(SEEDS) --processes $(PROCESSES)
 
+##@ Measure
+matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/regimes.md.
+	PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
+
+bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/performance.md.
+	$(BIN)/python -m benchmarks.speed
+
+calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms they pass.
+	$(BIN)/python -m benchmarks.calls
+
+controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
+	$(BIN)/python -m benchmarks.controllers $(MNIST)
+
+##@ Mend
 format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -23,22 +23,28 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 
-LEFT_OUT = {"benchmarks", "distributed", "fuzz", "models", "recipes"}
-"""Folders that import much and take long; `make test` runs them."""
+LEFT_OUT = {
+    *("benchmarks", "distributed", "fuzz", "models"),
+    "penalties/test_prox_solvers.py",
+    *("recipes/test_classifier.py", "recipes/test_language_model.py", "recipes/test_report.py"),
+    *("recipes/test_report_in_browser.py", "recipes/test_revival.py"),
+    "recipes/test_sparse_autoencoder.py",
+}
+"""Folders and files that import much and take long; `make test` runs them."""
 
 SETTINGS = 2
 """How many settings of a test are run."""
 
 SLOW = re.compile(
     r"\bjax|\bjnp\b|array_api_strict|keras|transformers|lightning|subprocess|spawn|processes"
-    r"|compil|export|make_fx|sharded|1e-300"
+    r"|compil|export|make_fx|sharded|target_is_reached"
 )
 """What the name or the source of a test tells of that is not run quickly."""
 
 
 def is_left_out(path: Path) -> bool:
-    """Return whether nothing of a folder of tests is run."""
-    return path.parent == TESTS and path.name in LEFT_OUT
+    """Return whether nothing of a folder or a file of tests is run."""
+    return path.is_relative_to(TESTS) and path.relative_to(TESTS).as_posix() in LEFT_OUT
 
 
 def chosen(items: list[pytest.Item]) -> Iterator[pytest.Item]:
@@ -72,11 +78,8 @@ def _kind(item: pytest.Item) -> tuple[str, ...]:
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:
-    return (
-        item.callspec.params
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        else {}
-    )
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else callspec.params
 
 
 def _regime(item: pytest.Item) -> Regime | None:

@@ -57,6 +57,11 @@ class House:
             raise FileNotFoundError(f"expected a folder with a package in it, got {folder}")
         return cls(sources, frozenset(packages))
 
+    @cached_property
+    def trees(self) -> dict[str, ast.Module]:
+        """The syntax of each module."""
+        return {module: ast.parse(source) for module, source in self.sources.items()}
+
     def package_of(self, module: str) -> str:
         """Return the package that a module is in; a package is in itself."""
         return module if module in self.packages else module.rpartition(".")[0]
@@ -64,17 +69,17 @@ class House:
     def imports(self, module: str) -> Iterator[Import]:
         """Yield what a module imports, wherever in it."""
         package = self.package_of(module)
-        for node in ast.walk(ast.parse(self.sources[module])):
+        for node in ast.walk(self.trees[module]):
             if isinstance(node, ast.Import):
                 yield from [Import(module, package, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 origin = _origin(node, package)
                 yield from [Import(module, package, f"{origin}.{a.name}") for a in node.names]
 
-    def all_imports(self) -> Iterator[Import]:
-        """Yield what every module imports."""
-        for module in self.sources:
-            yield from self.imports(module)
+    @cached_property
+    def all_imports(self) -> list[Import]:
+        """What every module imports."""
+        return [found for module in self.sources for found in self.imports(module)]
 
     def owner(self, name: str) -> str:
         """Return the module that a dotted name is, or is in; empty if it is none of the house."""
@@ -85,7 +90,7 @@ class House:
     def graph(self) -> Graph:
         """Which module of the house imports which."""
         graph: Graph = {module: set() for module in self.sources}
-        for found in self.all_imports():
+        for found in self.all_imports:
             if owner := self.owner(found.name):
                 graph[found.module].add(owner)
         return graph

@@ -61,13 +61,16 @@ def floors(graph: Graph) -> int:
     return max((height(room) for room in below), default=0)
 
 
-def lines(sources: Iterable[str]) -> Lines:
-    """Return the lines of some sources together; a line with code and a comment is code."""
-    counted = [_lines(source) for source in sources]
-    return Lines(*[sum(column) for column in zip(*counted, strict=True)] or (0, 0, 0))
+def added(counted: Iterable[Lines]) -> Lines:
+    """Return the sum of some counts."""
+    found = list(counted)
+    return Lines(
+        sum(c.code for c in found), sum(c.prose for c in found), sum(c.empty for c in found)
+    )
 
 
-def _lines(source: str) -> Lines:
+def lines(source: str) -> Lines:
+    """Count the lines of a source; one with code and a comment is code."""
     texts = {
         line
         for node in ast.walk(ast.parse(source))
@@ -98,7 +101,7 @@ def ways(house: House) -> list[Way]:
     for module in sorted(house.sources):
         if ".reading" not in module:
             continue
-        for node in ast.parse(house.sources[module]).body:
+        for node in house.trees[module].body:
             if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["WAYS"]:
                 assert isinstance(node.value, ast.Tuple | ast.List), f"{module}: WAYS is no tuple"
                 calls = [call for call in node.value.elts if isinstance(call, ast.Call)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from architecture.imports import House, inside
-from architecture.measures import floors, lines, ways
+from architecture.measures import added, floors, lines, ways
 from architecture.rules import circles, circles_of_rooms, private_imports
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -60,12 +60,13 @@ def _rules(house: House) -> Iterator[str]:
 
 
 def _packages(house: House) -> Iterator[list[str]]:
+    counted = {module: lines(source) for module, source in house.sources.items()}
     for package in sorted(house.packages):
-        modules = [m for m in house.sources if inside(m, package)]
-        graph, counted = house.rooms(package), lines(house.sources[m] for m in modules)
-        numbers = [len(graph), floors(graph), len(modules), counted.all, counted.code]
+        modules = [module for module in counted if inside(module, package)]
+        graph, total = house.rooms(package), added(counted[module] for module in modules)
+        numbers = [len(graph), floors(graph), len(modules), total.all, total.code]
         name = "  " * package.count(".") + _last(package)
-        yield [name, *map(str, numbers), str(counted.prose)]
+        yield [name, *map(str, numbers), str(total.prose)]
 
 
 def _last(module: str) -> str:

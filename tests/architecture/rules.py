@@ -81,7 +81,7 @@ def private_imports(house: House) -> list[Import]:
     Private is what has a leading underscore. Modules of the package itself and of packages within
     it may import it.
     """
-    return [i for i in house.all_imports() if house.owner(i.name) and _crosses(i, house)]
+    return [i for i in house.all_imports if house.owner(i.name) and _crosses(i, house)]
 
 
 def _crosses(import_: Import, house: House) -> bool:

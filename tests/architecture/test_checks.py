@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from architecture.imports import House
-from architecture.measures import Lines, Way, floors, lines, ways
+from architecture.measures import Lines, Way, added, floors, lines, ways
 from architecture.page import main
 from architecture.rules import circles, circles_of_rooms, private_imports, upward_imports
 
@@ -112,9 +112,9 @@ def test_rooms_and_floors_are_counted():
 
 def test_lines_are_code_prose_or_empty():
     source = '"""Says\n\nwhat."""\n\n# why\nx = """a\n\n"""  # a comment\ny = x\n'
-    assert lines([source]) == Lines(code=4, prose=4, empty=1)
-    assert lines([source, "z = 1\n"]).all == 10
-    assert lines([]) == Lines(0, 0, 0)
+    assert lines(source) == Lines(code=4, prose=4, empty=1)
+    assert added([lines(source), lines("z = 1\n")]) == Lines(5, 4, 1)
+    assert added([]) == Lines(0, 0, 0)
 
 
 def test_a_table_of_ways_is_read_and_not_run():
