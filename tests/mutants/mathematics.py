@@ -19,7 +19,7 @@ MATHEMATICS = [
     ),
     Mutant(
         "activities are summed unless told otherwise",
-        "attach/_rules.py",
+        "attach/rules/_rule.py",
         '"batch_mean" if self.kind == "activity" else "sum"',
         '"sum"',
         (attach("gradients::activity_reductions"),),

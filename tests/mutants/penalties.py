@@ -131,7 +131,7 @@ PENALTIES = [
     ),
     Mutant(
         "orthogonality is taken of a batch",
-        "attach/_rules.py",
+        "attach/rules/_rule.py",
         'if self.kind == "activity" and term.for_weights_only:',
         "if False:",
         (arrays("orthogonal::it_is_refused_where_a_rule_is_for_activities"),),

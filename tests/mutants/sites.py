@@ -89,7 +89,7 @@ SITES = [
     ),
     Mutant(
         "a weight that functional_call has taken back is read",
-        "attach/_weights_in_loss.py",
+        "attach/reading/_weights_in_loss.py",
         "if not any(source is one for one in then):",
         "if False:",
         (

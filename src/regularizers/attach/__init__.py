@@ -1,9 +1,8 @@
 """Penalties attached to PyTorch models: rules, sites, taps, and the one autograd Function."""
 
-from regularizers.attach._activity_rules import activity, ar, tar
 from regularizers.attach._regularization import Regularization
 from regularizers.attach._report import Report
-from regularizers.attach._rules import Rule, bias, kernel
+from regularizers.attach.rules import Rule, activity, ar, bias, kernel, tar
 from regularizers.attach.sites import regularize, weight_decay_groups
 
 __all__ = [

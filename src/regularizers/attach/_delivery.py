@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._processes import Processes
-from regularizers.attach._weights_in_loss import WeightsInLoss
-from regularizers.attach.reading import Gauge
+from regularizers.attach.reading import Gauge, WeightsInLoss
 from regularizers.attach.sites import ActivitySite, Following, Sites, Strengths
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Masks

@@ -15,10 +15,10 @@ from torch.utils.hooks import RemovableHandle
 from regularizers.attach._delivery import Attachment, Delivery
 from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report
-from regularizers.attach._rules import Rule
 from regularizers.attach.collect import Collect
 from regularizers.attach.control import Control, Reached
 from regularizers.attach.inject import Injection
+from regularizers.attach.rules import Rule
 from regularizers.attach.sites import Following, Roles, Sites, Strengths, all_rules, check_suited
 from regularizers.attach.step import Apply, AttachedRegularization, attach_to
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError

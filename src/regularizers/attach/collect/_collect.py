@@ -9,13 +9,20 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._delivery import Attachment, Pause
-from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.collect._all_reduce import across
 from regularizers.attach.collect._batched import Reader
 from regularizers.attach.collect._forward_boundaries import Begin, Commit, End
 from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread
 from regularizers.attach.collect._tap import Collecting
-from regularizers.attach.reading import Gauge, Record, device_of, never_fired, total, xp
+from regularizers.attach.reading import (
+    Gauge,
+    Record,
+    WeightsInLoss,
+    device_of,
+    never_fired,
+    total,
+    xp,
+)
 from regularizers.attach.sites import ActivitySite, Entry, Following
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks

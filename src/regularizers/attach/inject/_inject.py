@@ -8,11 +8,10 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._delivery import Attachment, Pause
-from regularizers.attach._weights_in_loss import WeightsInLoss
 from regularizers.attach.inject._functions import ScaleFrom
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.inject._tap import Injecting
-from regularizers.attach.reading import Gauge, total
+from regularizers.attach.reading import Gauge, WeightsInLoss, total
 from regularizers.attach.sites import ActivitySite, Following
 from regularizers.errors import RegimeError
 from regularizers.modules import Masks

@@ -8,6 +8,7 @@ from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._tap import KINDS, Tap
 from regularizers.attach.reading._totals import device_of, total
 from regularizers.attach.reading._weights import read_weights
+from regularizers.attach.reading._weights_in_loss import WeightsInLoss
 
 __all__ = [
     "KINDS",
@@ -17,6 +18,7 @@ __all__ = [
     "Plan",
     "Record",
     "Tap",
+    "WeightsInLoss",
     "device_of",
     "never_fired",
     "plan_for",

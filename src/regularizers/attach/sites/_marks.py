@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from regularizers.attach._activity_rules import activity
-from regularizers.attach._rules import Rule, bias, check_are_rules, kernel
+from regularizers.attach.rules import Rule, activity, bias, check_are_rules, kernel
 from regularizers.attach.sites._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty

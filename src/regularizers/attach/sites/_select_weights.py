@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from regularizers.attach._rules import Rule
+from regularizers.attach.rules import Rule
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.errors import ArrayTypeError, SelectionError
 from regularizers.modules import (

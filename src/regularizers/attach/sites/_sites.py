@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from regularizers._keys import Keys, key_of
-from regularizers.attach._rules import Kind, Rule
+from regularizers.attach.rules import Kind, Rule
 from regularizers.attach.sites._axis_roles import view_of
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Never
 
-from regularizers.attach._rules import Rule
+from regularizers.attach.rules._rule import Rule
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Mask, Select, Wheres, described
 from regularizers.penalties import AR, TAR, Penalty

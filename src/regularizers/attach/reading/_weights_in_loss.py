@@ -11,7 +11,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach.reading import read_weights
+from regularizers.attach.reading._weights import read_weights
 from regularizers.attach.sites import Parameter, Sites, Strengths, check_is_whole
 from regularizers.errors import RegimeError
 from regularizers.modules import Hook, is_recording
