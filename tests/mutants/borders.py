@@ -29,8 +29,8 @@ BORDERS = [
     Mutant(
         "a target counts sequences",
         "attach/reading/_loss_pull.py",
-        "axes = activation.sample_axes(term.batch_axis)",
-        "axes = activation.batch_axis if term.batch_axis is None else term.batch_axis",
+        "activation.sample_axes(term.batch_axis), mask",
+        "activation.batch_axis if term.batch_axis is None else term.batch_axis, mask",
         (attach("target_samples::each_step_of_each_sequence"),),
     ),
     Mutant(

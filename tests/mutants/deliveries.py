@@ -107,8 +107,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/collect/_tap.py",
-        "            self._ledger.record(records)\n\n    def _record(self",
-        "            self._ledger.record(records + records)\n\n    def _record(self",
+        "            self._ledger.record(records)\n        if not self._gauges",
+        "            self._ledger.record(records + records)\n        if not self._gauges",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(

@@ -68,8 +68,8 @@ FUNCTIONS = [
     Mutant(
         "copy=True does not copy an output of a kind met before",
         "attach/collect/_tap.py",
-        "x = x.clone() if self._copies else x",
-        "x = x",
+        "read = x.clone() if self._copies else x",
+        "read = x",
         (cell("ReLU in place after the site", "collect, copy=True", SQUARES),),
     ),
     Mutant(

@@ -10,8 +10,8 @@ PLANS = [
     Mutant(
         "copies are divided by another's denominator",
         "attach/collect/_batched.py",
-        "kind = (term, x.shape, x.dtype, x.device, record.denominator)",
-        "kind = (term, x.dtype, x.device)",
+        "kind = (unit_id, x.shape, x.dtype, x.device, record.denominator)",
+        "kind = (unit_id, x.dtype, x.device)",
         (attach("together::records_stay_in_their_order"),),
     ),
     Mutant(

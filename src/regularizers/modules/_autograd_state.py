@@ -73,7 +73,7 @@ def simple_pass() -> Pass | None:
 
     Unlike `current_pass` it recognises a forward that a checkpoint will recompute.
     """
-    if is_transformed() or forward_ad._current_level >= 0:
+    if _transform() is not None or forward_ad._current_level >= 0:
         return None
     hooks: Any = _saved_hooks(True)
     if hooks is None:

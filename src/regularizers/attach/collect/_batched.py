@@ -48,25 +48,6 @@ class Sums:
         return penalties.sum()
 
 
-class Together(Sums):
-    """The penalty of several copies of one shape and type, read at once."""
-
-    def __init__(self, term: ElementwiseTerm, waiting: Sequence[Waiting]) -> None:
-        self._waiting = waiting
-        self._denominator = waiting[0].denominator
-        x = torch.stack([record.x for record in waiting])
-        super().__init__(
-            [record.key for record in waiting],
-            MeasureRows.apply(x, term),  # type: ignore[no-untyped-call]
-            [one_over(self._denominator)] * len(waiting),
-        )
-
-    def records(self) -> Iterator[tuple[Waiting, Record]]:
-        """Yield each copy, and what was read of it."""
-        for waiting, statistic in zip(self._waiting, self._statistics.unbind(), strict=True):
-            yield waiting, Record(waiting.key, statistic, self._denominator)
-
-
 class Reader:
     """Reads copies together, those that the same penalty has of the same shape and type.
 
@@ -97,7 +78,10 @@ class Reader:
                     linear.setdefault(kind, []).append(record)
                 else:
                     others.append(record)
-        sums: list[Sums] = [*self._read(waiting)] if waiting else []
+        sums: list[Sums] = []
+        for some, statistics in self._read(waiting) if waiting else ():
+            factor = one_over(some[0].denominator)
+            sums.append(Sums([r.key for r in some], statistics, [factor] * len(some)))
         for group in linear.values():
             constants = [one_over(record.denominator) for record in group]
             statistics = torch.stack([record.statistic for record in group])
@@ -113,22 +97,24 @@ class Reader:
             and type(record.statistic) is Tensor
         )
 
-    def _read(self, waiting: Iterable[Waiting]) -> list[Together]:
-        """Return the copies read, those of one penalty, shape and denominator at once."""
+    def _read(self, waiting: Iterable[Waiting]) -> Iterator[tuple[list[Waiting], Tensor]]:
+        """Yield copies that are alike, and their statistics, read at once."""
         alike: dict[tuple[object, ...], list[Waiting]] = {}
         for record in waiting:
-            x, term = record.x, id(self._terms[record.key])
-            kind = (term, x.shape, x.dtype, x.device, record.denominator)
+            x, unit_id = record.x, id(self._terms[record.key])
+            kind = (unit_id, x.shape, x.dtype, x.device, record.denominator)
             alike.setdefault(kind, []).append(record)
-        return [Together(self._terms[some[0].key], some) for some in alike.values()]
+        for some in alike.values():
+            rows = torch.stack([record.x for record in some])
+            unit = self._terms[some[0].key]
+            yield some, MeasureRows.apply(rows, unit)  # type: ignore[no-untyped-call]
 
     def each_read(self, records: Sequence[Record | Waiting]) -> list[Record]:
         """Return `records`, in the place of each copy what was read of it."""
-        read = {
-            id(waiting): record
-            for together in self._read([r for r in records if isinstance(r, Waiting)])
-            for waiting, record in together.records()
-        }
+        read: dict[int, Record] = {}
+        for some, statistics in self._read([r for r in records if isinstance(r, Waiting)]):
+            for one, statistic in zip(some, statistics.unbind(), strict=True):
+                read[id(one)] = Record(one.key, statistic, one.denominator)
         return [record if isinstance(record, Record) else read[id(record)] for record in records]
 
 

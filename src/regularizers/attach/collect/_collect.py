@@ -85,6 +85,7 @@ class Collect:
 
         A compiler leaves it out: which records count is known only when the program runs.
         """
+        has_unread = self._ledger.has_unread
         records = self._taken()
         sums, others = self._reader.sums(records)
         parts: list[Tensor] = []
@@ -94,10 +95,9 @@ class Collect:
             parts.append(value)
             last[key] = value.detach()
         parts += [each.penalty(self._strengths, last) for each in sums]
-        unread = {record.key for record in records if isinstance(record, Unread)} - last.keys()
-        if unread:
+        if has_unread:
             zero = torch.zeros((), device=device_of(self._model))
-            last |= dict.fromkeys(sorted(unread), zero)
+            last = {r.key: zero for r in records if isinstance(r, Unread)} | last
             if not parts:
                 parts.append(zero.clone().requires_grad_())  # as with any other strength
         self.last = last if self.last is None else self.last | last

@@ -16,6 +16,8 @@ from regularizers.attach.reading import (
     Plan,
     Record,
     Tap,
+    amount_of,
+    counted_of,
 )
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
@@ -47,7 +49,9 @@ class Collecting(Tap):
         super().__init__(site, model, masks, gauges, strengths)
         self._ledger = ledger
         self._unread = [Unread(key) for key, _ in self._terms]
-        self._elementwise = all(is_elementwise(term) for _, term in self._terms)
+        self._elementwise = not self._gauges and all(
+            is_elementwise(term) for _, term in self._terms
+        )
 
     def __call__(
         self,
@@ -61,8 +65,7 @@ class Collecting(Tap):
             return None
         plain = self._plain(module, output)
         if plain is not None:
-            self._record_plain(*plain)
-            return None
+            return self._record_plain(output, *plain)
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
@@ -73,20 +76,32 @@ class Collecting(Tap):
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))
         entry = activation.entry
-        watched = self._watched(activation, entry)
-        return None if watched is entry else replace_in(output, entry, watched, self._site)
+        if not self._gauges or not entry.requires_grad:
+            return None
+        watched = self._watched(entry, counted_of(activation))
+        return replace_in(output, entry, watched, self._site)
 
-    def _record_plain(self, x: Tensor, plans: list[Plan], at: Pass) -> None:
-        """Record a plain output in an ordinary forward, by its plans alone."""
-        records: list[AnyRecord]
+    def _record_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
+        """Record a plain output of an ordinary forward, by its plans alone."""
+        records: list[AnyRecord] = []
         if self._elementwise and at is Pass.FORWARD and x.numel() <= thresholds.COPIED:
             copy = x.clone()
-            records = [Waiting(plan.key, copy, plan.denominator) for plan in plans]
+            for plan in plans:
+                records.append(Waiting(plan.key, copy, plan.denominator))  # noqa: PERF401
         else:
-            x = x.clone() if self._copies else x
-            records = [Record(plan.key, plan.read_eagerly(x), plan.denominator) for plan in plans]
-        if at is not Pass.RECOMPUTED:  # which is read only to save the same as the forward did
+            read = x.clone() if self._copies else x
+            for plan in plans:
+                amount = None
+                if plan.batch is not None:
+                    amount = amount_of(x, self._targets[plan.key], plan.batch, self._site)
+                statistic = plan.read_eagerly(read)
+                records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
+        if at is not Pass.RECOMPUTED:  # read only to save the same tensors as the forward did
             self._ledger.record(records)
+        if not self._gauges or not x.requires_grad:
+            return None
+        watched = self._watched(x, x.detach() != 0)
+        return watched if x is output else replace_in(output, x, watched, self._site)
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():

@@ -23,18 +23,18 @@ def check_state(state: object, where: str) -> Numbers:
     Raises:
         ConfigurationError: it holds something else than numbers by name.
     """
-    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+    if not isinstance(state, Mapping) or not {type(name) for name in state} <= {str}:
         raise ConfigurationError(
             f"{where}: expected a state, numbers by name such as {{'integral': 0.0}}, got "
             f"{describe(state)}"
         )
     for name, value in state.items():
-        if not is_number(value):
+        if type(value) is not float and not is_number(value):
             raise ConfigurationError(
                 f"{where}: expected a state of real numbers or tensors of 0 dimensions, got "
                 f"{describe(value)} for {name!r}"
             )
-    return {name: alike(value, value) for name, value in state.items()}
+    return {n: v if type(v) is float else alike(v, v) for n, v in state.items()}
 
 
 def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers, float]:
@@ -66,7 +66,11 @@ def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers
             f"{where}: expected a strength that is finite and not negative, got {strength!r}; clip "
             f"it in the law"
         )
-    return {name: alike(state[name], number) for name, number in before.items()}, strength
+    after: Numbers = {}
+    for name, number in before.items():
+        new = state[name]
+        after[name] = new if type(new) is type(number) is float else alike(new, number)
+    return after, strength
 
 
 def is_number(value: object) -> bool:

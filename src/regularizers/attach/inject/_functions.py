@@ -31,7 +31,7 @@ class Inject(torch.autograd.Function):
         if torch.compiler.is_compiling():
             scale = read_scale(gradient.detach(), ctx.handle, ctx.site)
         else:
-            scale = _scale.scale_at(gradient, ctx.handle, ctx.site)
+            scale = _scale.find_scale(ctx.handle).read(ctx.site, gradient)
         return gradient, scale.to(ctx.dtype), None, None
 
 

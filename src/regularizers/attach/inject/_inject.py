@@ -82,11 +82,10 @@ class Injection:
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`, which in the backward pass tells its scale; weights enter here."""
         self._scale.disarm()
-        values = {
-            key: self._strengths.times(key, unit) for key, unit in self.weights.units().items()
-        }
-        self._latest |= {key: value.detach() for key, value in values.items()}
-        if values:
+        units = self.weights.units()
+        if units:
+            values = {key: self._strengths.times(key, unit) for key, unit in units.items()}
+            self._latest |= {key: value.detach() for key, value in values.items()}
             weights = total(values.values(), self._model)
             # their gradient without their value, so that the loss is the same number as before
             loss = loss + (weights - weights.detach()).to(loss.dtype)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regularizers.attach._processes import Processes
 from regularizers.attach.inject._functions import Inject
 from regularizers.attach.inject._scale import Scale
-from regularizers.attach.reading import Gauge, Plan, Tap, xp
+from regularizers.attach.reading import Gauge, Plan, Tap, amount_of, counted_of, xp
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
@@ -59,7 +59,7 @@ class Injecting(Tap):
             return None
         plain = self._plain(module, output)
         if plain is not None:
-            return self._inject_plain(output, plain[0], plain[1])
+            return self._inject_plain(output, *plain)
         compiling = torch.compiler.is_compiling()
         if module.training and not compiling:
             self._scale.seen(self._site)
@@ -88,9 +88,11 @@ class Injecting(Tap):
                 self._measured(key, record.amount)
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        return replace_in(output, entry, self._watched(activation, x), self._site)
+        if self._gauges:
+            x = self._watched(x, counted_of(activation))
+        return replace_in(output, entry, x, self._site)
 
-    def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan]) -> Any:
+    def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
         """Inject at a plain output in an ordinary forward, by its plans alone."""
         self._scale.seen(self._site)
         if not x.requires_grad:  # frozen: there is no gradient to enter
@@ -102,7 +104,12 @@ class Injecting(Tap):
             value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
             total = total + value * self._share(term, statistic)
             self._latest[plan.key] = value.detach()
+            if plan.batch is not None and at is not Pass.RECOMPUTED:
+                target = self._targets[plan.key]
+                self._gauges[plan.key].measured(amount_of(x, target, plan.batch, self._site))
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
+        if self._gauges:
+            injected = self._watched(injected, x.detach() != 0)
         return injected if x is output else replace_in(output, x, injected, self._site)
 
     def _share(self, term: Formula, statistic: Tensor) -> int:

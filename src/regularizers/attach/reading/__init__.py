@@ -2,6 +2,7 @@
 
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._gauge import Gauge
+from regularizers.attach.reading._loss_pull import amount_of, counted_of
 from regularizers.attach.reading._never_fired import REVERSIBLE, never_fired
 from regularizers.attach.reading._plan import WAYS, Plan, plan_for
 from regularizers.attach.reading._record import Record
@@ -19,6 +20,8 @@ __all__ = [
     "Record",
     "Tap",
     "WeightsInLoss",
+    "amount_of",
+    "counted_of",
     "device_of",
     "never_fired",
     "plan_for",

@@ -27,10 +27,10 @@ CHANNELS_SECOND = (
 """Modules whose three axes are (batch, channels, length)."""
 
 
-def amount_of(activation: Activation, term: Formula, site: str) -> Tensor:
-    """Return the total of what the target of `term` measures, and its count; (2,).
+def batch_of(activation: Activation, term: Formula, site: str, mask: Tensor | None = None) -> Batch:
+    """Return how many samples and elements the target of `term` counts in an activation.
 
-    It is measured as a Monitor would: where the module knows its axis of time, each step of each
+    They are those of a Monitor: where the module knows its axis of time, each step of each
     sequence is a sample.
 
     Raises:
@@ -38,12 +38,19 @@ def amount_of(activation: Activation, term: Formula, site: str) -> Tensor:
     """
     target, x = term.strength, activation.x
     assert isinstance(target, Target)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    frame = Frame(xp, x.shape, dtype, "sum", activation.sample_axes(term.batch_axis), mask)
+    target.check(math.prod([x.shape[axis] for axis in frame.units]), site)
+    return Batch(frame)
+
+
+def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
+    """Return the sum of what a target measures of `x`, and its count; (2,)."""
     with torch.no_grad():
         wide = widen(xp, x.detach())
-        axes = activation.sample_axes(term.batch_axis)
-        frame = Frame(xp, x.shape, wide.dtype, "sum", axes, activation.mask)
-        target.check(math.prod([x.shape[axis] for axis in frame.units]), site)
-        total, count = _checked(target.measure(frame.select(wide), Batch(frame)), target, site)
+        if batch.valid is not None:
+            wide = xp.where(batch.valid, wide, xp.zeros_like(wide))
+        total, count = _checked(target.measure(wide, batch), target, site)
         counted = count if isinstance(count, Tensor) else total.new_full((), count)
         return torch.stack([total.double(), counted.double()])
 
@@ -86,7 +93,7 @@ def ask_for_batch_axis(site: str, target: str) -> None:
 
 
 def counted_of(activation: Activation) -> Tensor:
-    """Return where a penalty can pull at what an activation is made of: what is valid, not 0."""
+    """Return where a penalty can have a gradient: at elements that are valid and not 0."""
     x, mask = activation.entry.detach(), activation.mask
     if mask is None or activation.padded_from is not None:
         return x != 0

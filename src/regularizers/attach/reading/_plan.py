@@ -15,6 +15,7 @@ from torch import Tensor
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._functions import Traced, read_eagerly, versions_are_unknown
 from regularizers.attach.reading._request import Request
+from regularizers.control import Batch
 from regularizers.modules import is_saved_anyway, is_transformed
 from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Axes, Denominator, Frame
@@ -75,6 +76,8 @@ class Plan(NamedTuple):
     """Of an output without a mask."""
     by_autograd: bool
     """True where autograd's own |x| may be used."""
+    batch: Batch | None = None
+    """What a target counts in an output without a mask."""
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`, in its graph."""

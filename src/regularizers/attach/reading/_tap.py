@@ -18,13 +18,14 @@ from regularizers.attach.reading._loss_pull import (
     Watch,
     amount_of,
     ask_for_batch_axis,
-    counted_of,
+    batch_of,
     is_ambiguous,
 )
 from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._time_axis import in_time, with_state_before
 from regularizers.attach.sites import ActivitySite, Strengths
+from regularizers.control import Target
 from regularizers.errors import RegimeError
 from regularizers.modules import (
     KNOWING_THEIR_AXES,
@@ -78,10 +79,14 @@ class Tap(Hook):
         self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
         self._is_recurrent = isinstance(site.module, nn.RNNBase)
         self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
+        self._handles = tuple([gauge.handle for gauge in self._gauges.values()])
+        self._targets = {
+            key: term.strength for key, term in self._terms if isinstance(term.strength, Target)
+        }
         self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
-            and not (self._rule.carry or self._gauges)
+            and not self._rule.carry
             and (self._is_recurrent or not isinstance(site.module, KNOWING_THEIR_AXES))
         )
 
@@ -221,7 +226,7 @@ class Tap(Hook):
             if must_copy(term, self._rule.copy):
                 x = x.clone()
             statistic, denominator = plan.read(x, mask), plan.divisor(x, mask)
-            amount = self._amount(activation, term) if key in self._gauges else None
+            amount = self._amount(activation, plan, mask) if key in self._gauges else None
             records.append(Record(key, statistic, denominator, amount=amount))
         return records
 
@@ -248,6 +253,9 @@ class Tap(Hook):
             gauge=None if gauge is None else gauge.handle,
             saved_anyway=self._is_saved_anyway,
         )
+        if gauge is not None:
+            self._advise(activation, term)
+            plan = plan._replace(batch=batch_of(activation, term, self._site))
         if is_kept:
             self._keep(kind, plan)
         return plan
@@ -257,25 +265,29 @@ class Tap(Hook):
             self._plans.clear()
         self._plans[kind] = plan
 
-    def _amount(self, activation: Activation, term: Formula) -> Tensor:
-        """Return what the target of a penalty measures; the first time, say what was assumed."""
+    def _advise(self, activation: Activation, term: Formula) -> None:
+        """Say, the first time, which axes of an output were taken for samples."""
         if not self._advised and is_ambiguous(activation, term):
             # a change of an attribute would make the compiler start again
             self._advised = not torch.compiler.is_compiling()
             ask_for_batch_axis(self._site, repr(term.strength))
-        return amount_of(activation, term, self._site)
 
-    def _watched(self, activation: Activation, entry: Tensor) -> Tensor:
-        """Return what is equal to `entry`, and watched by the gauges there are."""
-        if not self._gauges or not entry.requires_grad:
-            return entry
+    def _amount(self, activation: Activation, plan: Plan, mask: Tensor | None) -> Tensor:
+        """Return what the target of a penalty measures."""
+        term, batch = plan.request.term, plan.batch
+        if mask is not None:
+            batch = batch_of(activation, term, self._site, mask)
+        assert batch is not None
+        return amount_of(activation.x, self._targets[plan.key], batch, self._site)
+
+    def _watched(self, entry: Tensor, counted: Tensor) -> Tensor:
+        """Return a tensor equal to `entry`, whose gradient the gauges measure where `counted`."""
         if not torch.compiler.is_compiling() and is_transformed():
             raise RegimeError(
                 f"{self._site}: within a transform of torch.func the gradients cannot be seen that "
                 f"a strength with a target is found from; there give the penalty a number"
             )
-        handles = tuple([gauge.handle for gauge in self._gauges.values()])
-        watched: Tensor = Watch.apply(entry, counted_of(activation), handles)  # type: ignore[no-untyped-call]
+        watched: Tensor = Watch.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
         return watched
 
 

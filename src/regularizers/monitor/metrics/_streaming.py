@@ -178,10 +178,17 @@ def named(name: str) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from None
 
 
+_KEPT = (torch.float64, torch.int64)
+
+
 def _widened(statistics: object) -> Sums:
     """Return sums in the types that sums are kept in."""
     if isinstance(statistics, dict):
-        wide = {name: _wide(x) for name, x in statistics.items() if isinstance(x, Tensor)}
+        wide = {
+            name: x if x.dtype in _KEPT else _wide(x)
+            for name, x in statistics.items()
+            if isinstance(x, Tensor)
+        }
         if wide and len(wide) == len(statistics):
             return wide
     raise ConfigurationError(
