@@ -1,5 +1,6 @@
 """The house: imports point down, arrays need no PyTorch, and every public name resolves."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +18,14 @@ from architecture.rules import (
     room_of,
     upward_imports,
 )
+from regularizers.attach.reading import WAYS
+
+PACKAGE = Path(regularizers.__file__).parent
 
 
 @pytest.fixture(scope="module")
 def house() -> House:
-    return House.read(Path(regularizers.__file__).parent)
+    return House.read(PACKAGE)
 
 
 def test_every_module_has_a_room(house):
@@ -95,3 +99,20 @@ def test_there_is_no_plain_l2():
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="module 'regularizers' has no attribute 'L3'"):
         regularizers.L3  # noqa: B018
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_every_way_to_read_is_chosen_where_it_says(way):
+    file, _, name = way.chosen.partition(": ")
+    owner, _, method = name.partition(".")
+    source = (PACKAGE / "attach" / file).read_text(encoding="utf-8")
+    assert f"class {owner}" in source
+    assert f"def {method}(" in source or not method
+
+
+def test_the_text_of_the_architecture_names_files_that_are_there():
+    page = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_/]+\.py)`", page))
+    assert len(named) > 30
+    folders = [PACKAGE, PACKAGE / "attach", PACKAGE / "penalties"]
+    assert not [name for name in named if not any((f / name).exists() for f in folders)]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
-from regularizers import penalties
 from regularizers.penalties import Penalty
 
 TARGET, EPSILON = 0.25, 0.125
@@ -140,7 +139,7 @@ TRIMMED = [CASES[0], CASES[3], CASES[6], CASES[9], CASES[15]]
 
 
 def public_classes() -> set[type[Penalty]]:
-    """Return every penalty that `regularizers.penalties` offers and that can be made."""
-    named = [getattr(penalties, name) for name in penalties.__all__]
+    """Return every penalty that the library offers at its top and that can be made."""
+    named = [getattr(regularizers, name) for name in regularizers.__all__]
     classes = {c for c in named if inspect.isclass(c) and issubclass(c, Penalty)}
     return {c for c in classes if not inspect.isabstract(c)}

@@ -36,13 +36,13 @@ class Way(NamedTuple):
 WAYS = (
     Way(
         "copied, then read together",
-        "collect/_tap.py: Collecting._read_plainly",
+        "collect/_tap.py: Collecting._record_plain",
         "a sum over elements of a small output, in an ordinary forward",
         "sites, growth: many small outputs",
     ),
     Way(
         "by autograd's own |x|",
-        "reading/_plan.py: Plan.read",
+        "reading/_plan.py: Plan.read_eagerly",
         "L1 of an output that autograd saves anyway",
         "steps: the ResNet and the MLP",
     ),
