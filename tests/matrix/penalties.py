@@ -140,6 +140,6 @@ TRIMMED = [CASES[0], CASES[3], CASES[6], CASES[9], CASES[15]]
 
 def public_classes() -> set[type[Penalty]]:
     """Return every penalty that the library offers at its top and that can be made."""
-    named = [getattr(regularizers, name) for name in regularizers.__all__]
+    named = [getattr(rz, name) for name in rz.__all__]
     classes = {c for c in named if inspect.isclass(c) and issubclass(c, Penalty)}
     return {c for c in classes if not inspect.isabstract(c)}
