@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import regularizers as rz
+
+# every hint is checked, whatever name it is for
 from regularizers import _hints
 
 

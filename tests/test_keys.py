@@ -2,6 +2,7 @@
 
 import pytest
 
+# names that collide, without a model for each
 from regularizers._keys import Keys, key_of, renamed
 
 

@@ -10,6 +10,7 @@ import pytest
 import regularizers
 from architecture.imports import House
 from architecture.measures import ways
+from architecture.reaching import unexplained
 from architecture.rules import (
     ROOMS,
     circles,
@@ -21,6 +22,8 @@ from architecture.rules import (
 from regularizers.attach.reading import WAYS
 
 PACKAGE = Path(regularizers.__file__).parent
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,14 @@ def test_files_and_wings_side_by_side_run_in_no_circle(house):
 
 def test_no_private_name_is_imported_from_another_package(house):
     assert private_imports(house) == []
+
+
+def test_tests_say_why_they_reach_into_private_modules():
+    folders = [ROOT / "tests", ROOT / "benchmarks"]
+    sources = {path: path.read_text("utf-8") for f in folders for path in sorted(f.rglob("*.py"))}
+    assert len(sources) > 200
+    found = {str(path.relative_to(ROOT)): unexplained(text) for path, text in sources.items()}
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_the_graph_read_from_the_package_is_not_empty(house):

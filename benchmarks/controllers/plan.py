@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.controllers.training import Run, train
 
+# runs are planned and kept as those of recipes are
 from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes._run_folder import RunFolder
 

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 import regularizers as rz
+
+# the recipe's own loop, with a target in the place of its strength
 from regularizers.recipes._tables import load_digits, load_samples
+from regularizers.recipes.sparse_autoencoder import Config
 from regularizers.recipes.sparse_autoencoder._command import split
-from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 from regularizers.recipes.sparse_autoencoder._revival import is_due, resample
 from regularizers.recipes.sparse_autoencoder._silence import Silence

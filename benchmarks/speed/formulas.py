@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
+
+# a site's read of an array, without the site
 from regularizers.attach.reading._plan import penalise
 
 Value = Callable[[Tensor], Tensor]

@@ -86,9 +86,10 @@ def private_imports(house: House) -> list[Import]:
 
 def _crosses(import_: Import, house: House) -> bool:
     parts = import_.name.split(".")
-    holders = [".".join(parts[:k]) for k, part in enumerate(parts) if _is_private(part)]
+    holders = [".".join(parts[:k]) for k, part in enumerate(parts) if is_private(part)]
     return not all(inside(import_.package, house.package_of(holder)) for holder in holders)
 
 
-def _is_private(part: str) -> bool:
+def is_private(part: str) -> bool:
+    """Return whether a part of a dotted name is private: it has a leading underscore."""
     return part.startswith("_") and not part.endswith("__")

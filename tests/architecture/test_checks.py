@@ -7,6 +7,7 @@ import pytest
 from architecture.imports import House
 from architecture.measures import Lines, Way, added, floors, lines, ways
 from architecture.page import main
+from architecture.reaching import unexplained
 from architecture.rules import circles, circles_of_rooms, private_imports, upward_imports
 
 MADE_UP = {
@@ -97,6 +98,48 @@ def test_a_wing_and_a_file_beside_it_make_a_circle_without_one_of_files():
 )
 def test_private_names_stay_in_their_package(module, source, found):
     assert [i.name for i in private_imports(made_up(module, source))] == found
+
+
+REACHES = "from regularizers.attach._b import B"
+SAME = "from regularizers.attach.step._c import C"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        # what is no private name of the library
+        ("import regularizers as rz", []),
+        ("from regularizers.attach import Rule", []),
+        ("from regularizers.__main__ import main", []),
+        ("import torch._dynamo", []),
+        ("from torch import _dynamo", []),
+        # without a comment
+        (REACHES, ["regularizers.attach._b.B"]),
+        ("import regularizers.attach._b as b", ["regularizers.attach._b"]),
+        ("from regularizers import _keys, errors", ["regularizers._keys"]),
+        (f"def test():\n    {REACHES}", ["regularizers.attach._b.B"]),
+        # with one
+        (f"# why\n{REACHES}", []),
+        (f"# why, which takes\n# two lines\n{REACHES}", []),
+        (f"def test():\n    # why\n    {REACHES}", []),
+        # with one that is of something else
+        (f"{REACHES}  # why", ["regularizers.attach._b.B"]),
+        (f"# why\n\n{REACHES}", ["regularizers.attach._b.B"]),
+        (f"# why\nimport regularizers\n{REACHES}", ["regularizers.attach._b.B"]),
+        # one for several: of the package and of packages within it, up to an empty line
+        (f"# why\n{REACHES}\nfrom regularizers.attach import Rule\n{SAME}", []),
+        (f"# why\n{REACHES}\n\n{SAME}", ["regularizers.attach.step._c.C"]),
+        (f"# why\n{SAME}\n{REACHES}", ["regularizers.attach._b.B"]),
+        # by name
+        ("p.setattr('regularizers.attach._b.B', 1)", ["regularizers.attach._b.B"]),
+        ("p.setattr('regularizers.errors.Oops', 1)", []),
+        ("p.setattr(b, 'B', 1)", []),
+        ("import_module('regularizers.attach._b')", ["regularizers.attach._b"]),
+        ("expected = 'regularizers.attach._b'", []),
+    ],
+)
+def test_a_test_that_reaches_into_a_private_module_says_why(source, found):
+    assert unexplained(source) == found
 
 
 def test_rooms_and_floors_are_counted():

@@ -9,6 +9,8 @@ from torch.nn.utils import parametrizations, prune
 from transformers.pytorch_utils import Conv1D
 
 import regularizers as rz
+
+# the view of a weight by itself, to be compared with loops over its units
 from regularizers.attach.sites._axis_roles import view_of
 from regularizers.errors import ConfigurationError
 

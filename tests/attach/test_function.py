@@ -6,6 +6,8 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 import regularizers as rz
+
+# one read of an array, without a model
 from regularizers.attach.reading._plan import penalise
 
 TARGET = 0.2

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 import regularizers as rz
 from attach.helpers import assert_same_loss_and_gradients
+
+# one read of an array, without a model
 from regularizers.attach.reading._plan import penalise
 from regularizers.errors import RegimeError
 from regularizers.penalties.kernels import thresholds

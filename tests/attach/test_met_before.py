@@ -7,7 +7,11 @@ from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
 from regularizers.attach.collect import Collecting
+
+# whether an output was read at strength 0 shows in the record alone
 from regularizers.attach.collect._ledger import Unread
+
+# the number of plans that are kept is set low
 from regularizers.attach.reading import _tap
 from regularizers.errors import ShapeError
 from regularizers.penalties.kernels import thresholds

@@ -9,6 +9,8 @@ from transformers.pytorch_utils import Conv1D
 
 import regularizers as rz
 from attach.helpers import sites
+
+# the role itself, and whether it is assumed; a report puts both into words
 from regularizers.attach.sites._roles import parameters_of
 from regularizers.errors import ConfigurationError, SelectionError
 

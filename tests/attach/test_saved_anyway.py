@@ -10,8 +10,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from regularizers.modules import _autograd_state as _regime
-from regularizers.modules._autograd_state import is_saved_anyway
+
+# the list of operations is held to what PyTorch says of each
+from regularizers.modules import _autograd_state, is_saved_anyway
 from regularizers.penalties.kernels import thresholds
 
 ACTIVATIONS = [nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(-1)]
@@ -26,7 +27,7 @@ def test_the_operations_named_save_their_result():
         names.add(type(y.grad_fn).__name__)
         assert y.grad_fn._saved_result.data_ptr() == y.data_ptr()
         assert is_saved_anyway(y)
-    assert names == _regime._SAVE_THEIR_RESULT
+    assert names == _autograd_state._SAVE_THEIR_RESULT
 
 
 @pytest.mark.parametrize("other", [nn.Linear(5, 5), nn.GELU(), nn.Flatten(0)])

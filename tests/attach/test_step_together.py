@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import regularizers as rz
+
+# what is stepped together, and never one by one, changes no number
 from regularizers.attach.step._batches import batches
 from regularizers.attach.step._proximal import ProximalWeight
 from regularizers.penalties.kernels import thresholds
@@ -17,7 +19,6 @@ SHAPES = [(7, 5), (1, 1), (4, 6), (3, 5), (PIECE + 3, 1), (5, 40)]
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
-    monkeypatch.setattr(thresholds, "PIECE", PIECE)
     monkeypatch.setattr(thresholds, "PIECE", PIECE)
 
 

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 import regularizers as rz
-from regularizers.attach.collect import _batched as _together
+
+# how many copies are read at once, and in which order, changes no number
+from regularizers.attach.collect import _batched
 from regularizers.attach.collect._batched import Reader
 from regularizers.attach.collect._ledger import Waiting
-from regularizers.attach.reading._record import Record
-from regularizers.attach.sites._sites import Entry
+from regularizers.attach.reading import Record
+from regularizers.attach.sites import Entry
 from regularizers.errors import ShapeError
 from regularizers.penalties.kernels import thresholds
 
@@ -20,13 +22,13 @@ from regularizers.penalties.kernels import thresholds
 def read(monkeypatch):
     """List how many copies are read at once."""
     counts = []
-    measure = _together.MeasureRows.apply
+    measure = _batched.MeasureRows.apply
 
     def counting(x, term):
         counts.append(len(x))
         return measure(x, term)
 
-    monkeypatch.setattr(_together.MeasureRows, "apply", counting)
+    monkeypatch.setattr(_batched.MeasureRows, "apply", counting)
     return counts
 
 

@@ -7,7 +7,7 @@ from array_api_compat import numpy as xp
 import regularizers as rz
 from regularizers.control import Batch
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
-from regularizers.penalties.arrays._frame import Frame
+from regularizers.penalties.arrays import Frame
 
 X = np.array([[0.0, 3.0, -4.0], [0.0, 0.0, 1.0]])
 

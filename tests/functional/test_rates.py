@@ -8,10 +8,8 @@ from functional.generators import generator_of
 from penalties.arrays import make, numbers
 from regularizers import functional
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.functional._drop_block import block_noise
-from regularizers.functional._dropout import dropout_noise
-from regularizers.functional._gaussian_dropout import gaussian_noise
-from regularizers.penalties.arrays._arrays import namespace_of
+from regularizers.functional.noise import block_noise, dropout_noise, gaussian_noise
+from regularizers.penalties.arrays import namespace_of
 
 N = 100_000
 

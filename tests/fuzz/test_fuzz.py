@@ -11,12 +11,17 @@ from fuzz.case import Case, Part, RegSpec, RuleSpec, StepSpec, Thresholds
 from fuzz.draw import draw
 from fuzz.kept import KEPT
 from fuzz.shrink import shrink
-from fuzz.thresholds import thresholds
+from fuzz.thresholds import sizes
 from fuzz.trial import control, run
 from fuzz.verdict import Invalid, Mismatch, Verdict, check, first_words
+
+# a fault is put into the gradient of every kernel
 from regularizers.attach.reading import _eager
-from regularizers.attach.step import _batches
+
+# a fault is put into the step of every optimizer
+from regularizers.attach.step import _foreach_gradients
 from regularizers.errors import RegimeError
+from regularizers.penalties.kernels import SquaresKernel, thresholds
 
 BLOCK = 75
 BLOCKS = range(22)
@@ -61,7 +66,7 @@ def test_a_wrong_formula_is_seen(monkeypatch, small):
     case = _simple(rz.L2Squared(0.3), thresholds=Thresholds(small=small))
     assert run(case).kind == "exact"
     monkeypatch.setattr(rz.L2Squared, "element_slope", lambda self, xp, x: 2.01 * x)
-    monkeypatch.setattr(rz.L2Squared, "times", 2.01)
+    monkeypatch.setattr(SquaresKernel, "factor", 2.01)
     verdict = run(case)
     assert (verdict.kind, verdict.words) == ("wrong", "gradient")
 
@@ -87,9 +92,7 @@ def test_a_penalty_left_out_of_the_step_is_seen(monkeypatch):
     rules = (RuleSpec("kernel", rz.L1(0.3)),)
     case = Case((Part("a"),), (RegSpec(rules, attached=True),))
     assert run(case).kind == "exact"
-    monkeypatch.setattr(
-        "regularizers.attach.step._foreach_gradients.PenaltyGradients.add", lambda *_: None
-    )
+    monkeypatch.setattr(_foreach_gradients.PenaltyGradients, "add", lambda *_: None)
     verdict = run(case)
     assert (verdict.kind, verdict.words) == ("wrong", "weight after the step")
 
@@ -158,12 +161,13 @@ def test_a_case_prints_as_the_expression_that_makes_it(seed):
 
 
 def test_thresholds_are_set_everywhere_and_set_back():
-    before = (thresholds.PIECE, thresholds.GRADIENT_AT_ONCE, thresholds.COPIED)
-    with thresholds(Thresholds(small=3, at_once=5, piece=4)):
-        assert {thresholds.PIECE, thresholds.PIECE, _batches.PIECE} == {4}
-        assert (thresholds.GRADIENT_AT_ONCE, thresholds.COPIED) == (5, 3)
-    assert before == (thresholds.PIECE, thresholds.GRADIENT_AT_ONCE, thresholds.COPIED)
-    assert thresholds.PIECE == _batches.PIECE == before[0]
+    def now():
+        return (thresholds.PIECE, thresholds.GRADIENT_AT_ONCE, thresholds.COPIED)
+
+    before = now()
+    with sizes(Thresholds(small=3, at_once=5, piece=4)):
+        assert now() == (4, 5, 3)
+    assert now() == before
 
 
 def test_numbers_are_compared_with_the_largest_in_mind():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fuzz.case import Thresholds
-from regularizers.penalties.kernels import thresholds as kept
+from regularizers.penalties.kernels import thresholds
 
 _NAMES = {
     "small": "COPIED",
@@ -16,14 +16,14 @@ _NAMES = {
 
 
 @contextmanager
-def thresholds(wanted: Thresholds) -> Iterator[None]:
+def sizes(wanted: Thresholds) -> Iterator[None]:
     """Set thresholds, and set them back."""
-    before = {name: getattr(kept, name) for name in _NAMES.values()}
+    before = {name: getattr(thresholds, name) for name in _NAMES.values()}
     try:
         for field, name in _NAMES.items():
             if (size := getattr(wanted, field)) is not None:
-                setattr(kept, name, size)
+                setattr(thresholds, name, size)
         yield
     finally:
         for name, size in before.items():
-            setattr(kept, name, size)
+            setattr(thresholds, name, size)

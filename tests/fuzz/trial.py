@@ -9,7 +9,7 @@ import torch
 from fuzz.case import Case
 from fuzz.excuses import is_excused
 from fuzz.loop import Loop
-from fuzz.thresholds import thresholds
+from fuzz.thresholds import sizes
 from fuzz.verdict import Invalid, Mismatch, Verdict, first_words
 from regularizers.errors import RegularizersError
 
@@ -30,7 +30,7 @@ def control(case: Case) -> Verdict:
 
 
 def _tried(case: Case, *, bare: bool = False) -> Verdict:
-    with warnings.catch_warnings(record=True) as said, thresholds(case.thresholds):
+    with warnings.catch_warnings(record=True) as said, sizes(case.thresholds):
         warnings.simplefilter("always")
         try:
             Loop(case, bare=bare).run()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+# which chunks of memory WeightDrop is given is up to cuDNN
 from regularizers.layers._memory_layout import laid_out_as
 
 

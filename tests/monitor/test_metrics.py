@@ -9,6 +9,8 @@ import torch
 import regularizers as rz
 from monitor.helpers import sparse
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
+
+# the type of sums on a device that need not be there
 from regularizers.monitor.metrics._samples import widest
 
 

@@ -15,6 +15,8 @@ from monitor import outside_metric
 from monitor.helpers import Autoencoder, batches, sparse
 from monitor.outside_metric import Kurtosis
 from regularizers.errors import ConfigurationError, ShapeError
+
+# the size of a part is set low, so that small batches are read in parts
 from regularizers.monitor.metrics import _samples
 
 

@@ -12,6 +12,8 @@ import regularizers as rz
 from monitor.helpers import sparse
 from monitor.oracles import OF_ONE, OF_TWO, as_matrix
 from regularizers.monitor import PairMetric
+
+# the size of a part is set low, so that small batches are read in parts
 from regularizers.monitor.metrics import _samples
 
 of_one = pytest.mark.parametrize(("metric", "oracle"), OF_ONE.values(), ids=OF_ONE)

@@ -14,7 +14,7 @@ from regularizers import (
     Orthogonal,
     Penalty,
 )
-from regularizers.penalties.arrays._frame import Axes
+from regularizers.penalties.arrays import Axes
 
 REDUCTIONS = ["sum", "batch_mean", "mean"]
 

@@ -12,7 +12,7 @@ from penalties.arrays import make, numbers
 from penalties.test_masks import boolean
 from regularizers import Budget, GroupLasso, L2Norm, Orthogonal, Temporal
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.penalties.arrays._frame import Frame
+from regularizers.penalties.arrays import Frame
 
 X = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0], [-4.0, 0.0, 3.0], [0.0, 2.0, 0.0]])
 

@@ -6,9 +6,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
+
+# one read of an array, without a model
 from regularizers.attach.reading._plan import penalise
-from regularizers.penalties.kernels import _pieces, thresholds
-from regularizers.penalties.kernels._pieces import is_large, lie_plainly
+
+# only a count of the pieces shows that an array was read in pieces
+from regularizers.penalties.kernels import _kernel, is_large, lie_plainly, thresholds
 
 PIECE = 2**12
 SHAPE = (5, PIECE // 2 + 6)
@@ -55,14 +58,14 @@ def small_pieces(monkeypatch):
 @pytest.fixture
 def counted(monkeypatch):
     """Count the pieces that are read."""
-    taken = []
+    taken, wide_pieces = [], _kernel.wide_pieces
 
-    def wide_pieces(*arrays):
-        for piece in _pieces.wide_pieces(*arrays):
+    def counting(*arrays):
+        for piece in wide_pieces(*arrays):
             taken.append(len(piece[0]))
             yield piece
 
-    monkeypatch.setattr("regularizers.penalties.kernels._kernel.wide_pieces", wide_pieces)
+    monkeypatch.setattr(_kernel, "wide_pieces", counting)
     return taken
 
 

@@ -26,7 +26,7 @@ from regularizers import (
     Orthogonal,
 )
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
-from regularizers.penalties._proximal import proximal
+from regularizers.penalties import proximal
 
 with_profile = settings.get_profile("penalties")
 

@@ -6,9 +6,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import regularizers as rz
+
+# one read of an array, without a model
 from regularizers.attach.reading._plan import penalise
-from regularizers.penalties.kernels import _differences as _steps_in_pieces
-from regularizers.penalties.kernels import thresholds
+
+# only a count of the differences shows that they were read in pieces
+from regularizers.penalties.kernels import _differences, thresholds
 
 SHAPES = {
     "time first": ((40, 3, 50), 0),
@@ -41,14 +44,14 @@ def counted(monkeypatch):
     monkeypatch.setattr(thresholds, "PIECE", 400)
     monkeypatch.setattr(thresholds, "LARGE", 400)
     monkeypatch.setattr(thresholds, "GRADIENT_AT_ONCE", 400)
-    taken, differences = [], _steps_in_pieces._States.differences
+    taken, differences = [], _differences._States.differences
 
     def counting(*args):
         found = differences(*args)
         taken.append(len(found))
         return found
 
-    monkeypatch.setattr(_steps_in_pieces._States, "differences", counting)
+    monkeypatch.setattr(_differences._States, "differences", counting)
     return taken
 
 

@@ -2,6 +2,7 @@
 
 import torch
 
+# what all recipes share is private to them
 from regularizers.recipes._batches import Batches
 
 

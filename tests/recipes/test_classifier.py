@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from recipes.commands import assert_refused, figures, interrupted, only_folder, run
+
+# a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._batches import Batches
 from regularizers.recipes._labelled import load_with_target
 from regularizers.recipes.classifier import Config

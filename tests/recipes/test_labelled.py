@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
+
+# what all recipes share is private to them
 from regularizers.recipes._labelled import load_labelled_digits, load_with_labels, load_with_target
 
 FLOWERS = "width,colour,length\n" + "".join(

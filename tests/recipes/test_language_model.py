@@ -16,6 +16,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import regularizers as rz
 from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
 from regularizers.errors import ConfigurationError
+
+# a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes.language_model import Config
 from regularizers.recipes.language_model._corpus import read_corpus, tokens_of

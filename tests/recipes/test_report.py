@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from recipes.results import UNITS, history, metrics, result
+
+# a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder.report import page

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+# a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes.sparse_autoencoder._auxiliary import (
     COEFFICIENT,
     auxiliary_loss,

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
+
+# a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._tables import load_digits
-from regularizers.recipes.sparse_autoencoder import _command
-from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder import Config, _command
 from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._metrics import measure
 from regularizers.recipes.sparse_autoencoder._network import Autoencoder

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
+
+# what all recipes share is private to them
 from regularizers.recipes._tables import load_digits, load_samples
 
 TABLE = np.arange(48, dtype=np.float64).reshape(12, 4) / 7
