@@ -17,7 +17,7 @@ FACE = "regularizers"
 # A private module beside the rooms stands on the ground floor, with the errors.
 ROOMS = [
     *("errors", "penalties", "functional", "control", "modules", "layers", "monitor", "attach"),
-    *("integrations", FACE, "recipes", "__main__"),
+    *("testing", "integrations", FACE, "recipes", "__main__"),
 ]
 
 Graph = dict[str, set[str]]

@@ -25,6 +25,8 @@ from regularizers.penalties import (
     TAR,
     ActivityRegularization,
     Budget,
+    Elementwise,
+    FromFunction,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -35,10 +37,11 @@ from regularizers.penalties import (
     Penalty,
     Schedule,
     Temporal,
+    Term,
 )
 
 if TYPE_CHECKING:
-    from regularizers import functional, layers, monitor
+    from regularizers import functional, layers, monitor, testing
     from regularizers.attach import (
         Regularization,
         Report,
@@ -64,6 +67,8 @@ __all__ = [
     "Budget",
     "Constant",
     "Cosine",
+    "Elementwise",
+    "FromFunction",
     "GroupLasso",
     "Huber",
     "KLSparsity",
@@ -84,6 +89,7 @@ __all__ = [
     "TargetMean",
     "TargetNorm",
     "Temporal",
+    "Term",
     "activity",
     "ar",
     "bias",
@@ -93,6 +99,7 @@ __all__ = [
     "monitor",
     "regularize",
     "tar",
+    "testing",
     "weight_decay_groups",
 ]
 
@@ -108,7 +115,7 @@ _ATTACH = {
     "tar",
     "weight_decay_groups",
 }
-_ROOMS = {"functional", "layers", "monitor"}
+_ROOMS = {"functional", "layers", "monitor", "testing"}
 
 
 def __getattr__(name: str) -> object:

@@ -18,7 +18,7 @@ from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread
 from regularizers.attach.collect._tap import Collecting
 from regularizers.attach.reading import Gauge, Record, device_of, never_fired, total, xp
 from regularizers.attach.sites import ActivitySite, Entry, Following, Sites, Strengths
-from regularizers.errors import CollectionError
+from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
 from regularizers.penalties import Formula
 
@@ -118,6 +118,7 @@ class Collect:
         if group is None:
             self._check()
             return self._ledger.take()
+        self._check_joins()
         failed: CollectionError | None = None
         try:
             self._check()
@@ -145,6 +146,16 @@ class Collect:
             self._ledger.check_alive(records)
             if self._processes.are_unsaid():
                 self._check_whole_batch(records)
+
+    def _check_joins(self) -> None:
+        """Raise if several processes share a batch of which they cannot join their parts."""
+        for key, entry in self._entries.items():
+            if entry.kind in ("activity", "temporal") and not entry.term.joins:
+                raise RegimeError(
+                    f"{key}: {entry.term!r} is a function of the whole batch, which is spread over "
+                    f"several processes; say over what it adds up: additive='samples' or "
+                    f"'elements', derive from Term, or say process_group='local'"
+                )
 
     def _check_whole_batch(self, records: Iterable[AnyRecord]) -> None:
         """Raise if it matters which processes share the batch, since that was not said."""

@@ -227,6 +227,6 @@ class _Keys:
 
     def _key(self, site: str, rule: Rule, term: Formula) -> str:
         of = term.of if isinstance(term, Difference) else term
-        key = f"{site}/{_kind(rule, term)}/{type(of).__name__}"
+        key = f"{site}/{_kind(rule, term)}/{of.label}"
         self._counts[key] += 1
         return key if self._counts[key] == 1 else f"{key}#{self._counts[key]}"
