@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import array_api_compat
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._given_functions import Function, libraries, library_name, quiet
+from regularizers.penalties._given_functions import (
+    Function,
+    array_of,
+    libraries,
+    library_name,
+    quiet,
+)
 from regularizers.penalties.arrays import Array, Namespace
 
 POINTS = (0.0, *[s * 10 ** (k / 4) * 1.0371 for k in range(-16, 9) for s in (1, -1)])
@@ -74,10 +80,11 @@ class _Sample(NamedTuple):
     def at(self, function: Function, points: Sequence[float]) -> Array:
         """Return a function of an array of these points; raise unless it has its shape."""
         what = "element" if function is self.element else "slope"
-        x = self.xp.asarray(points, dtype=self.xp.float64)
+        x = array_of(self.xp, points)
+        before = [float(v) for v in x]
         with quiet(self.xp):
             result = function(self.xp, x)
-        if [float(v) for v in x] != list(points):
+        if [float(v) for v in x] != before:
             raise ConfigurationError(
                 f"{self.label}: {what}: expected a function that leaves its array as it is, got "
                 f"one that writes into it; make a new array"
@@ -124,13 +131,13 @@ class _Sample(NamedTuple):
         for x, got, by in zip(POINTS, slopes, known, strict=True):
             if by is not None and not abs(got - by.slope) <= by.tolerance:
                 wrong.append((x, by.slope, got))
-        if wrong:
-            raise ConfigurationError(self._is_another(wrong))
         if math.isfinite(values[0]) and not math.isfinite(slopes[0]):
             raise ConfigurationError(
                 f"{self.label}: slope: expected a number at x = 0, where many activations are, got "
                 f"{slopes[0]}; at a kink or an infinite slope it may be 0: use xp.where"
             )
+        if wrong:
+            raise ConfigurationError(self._is_another(wrong))
         if not any(known):
             raise ConfigurationError(
                 f"{self.label}: element: expected a function that is finite and smooth somewhere "

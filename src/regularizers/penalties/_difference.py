@@ -72,6 +72,10 @@ class Difference(Term):
         return f"Temporal({of!r}{axis})"
 
     @property
+    def label(self) -> str:
+        return f"Temporal({self.of.label})"
+
+    @property
     def reductions(self) -> tuple[Reduce, ...]:
         return self.of.reductions
 

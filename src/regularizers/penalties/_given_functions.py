@@ -6,8 +6,8 @@ import contextlib
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.arrays import Array, Namespace
@@ -54,7 +54,7 @@ def check_adds_up(function: Function, over: str, label: str) -> None:
     rows = [[0.3, -1.2, 2.1], [-0.7, 0.4, 1.6], [1.1, -0.2, 0.9], [0.6, 1.3, -1.9]]
     whole = [x for row in rows for x in row] if over == "elements" else rows
     for xp in libraries():
-        arrays = [xp.asarray(part, dtype=xp.float64) for part in (whole, whole[:1], whole[1:])]
+        arrays = [array_of(xp, part) for part in (whole, whole[:1], whole[1:])]
         try:
             with quiet(xp):
                 together, first, others = [float(function(xp, x)) for x in arrays]
@@ -78,6 +78,11 @@ def libraries() -> Iterator[Namespace]:
             yield importlib.import_module(name)
     if "jax.numpy" in sys.modules:
         yield sys.modules["jax.numpy"]
+
+
+def array_of(xp: Namespace, values: Sequence[Any]) -> Array:
+    """Return an array in float64, or in float32 of JAX where that has no other."""
+    return xp.asarray(values, dtype=float if library_name(xp) == "jax" else xp.float64)
 
 
 @contextlib.contextmanager

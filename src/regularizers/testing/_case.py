@@ -80,10 +80,8 @@ class Case:
     def fault(self, words: str) -> PenaltyError:
         """Return the error that says what is wrong."""
         how = "" if self.reduce is None else f"with reduce={self.reduce!r} "
-        shown = self.penalty
-        if self.reduce is not None and isinstance(shown, Formula):
-            shown = dataclasses.replace(shown, reduce=None)
-        return PenaltyError(f"{shown!r}: {how}{words} ({self.library.name})")
+        name = self.penalty.label if isinstance(self.penalty, Formula) else repr(self.penalty)
+        return PenaltyError(f"{name}: {how}{words} ({self.library.name})")
 
     def counts(self) -> dict[str, float]:
         """Return what a result may be too large or too small by, and why."""

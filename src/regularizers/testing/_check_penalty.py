@@ -81,8 +81,8 @@ def check_penalty(penalty: Penalty, *, x: Any = None) -> None:
         >>> rz.testing.check_penalty(Cauchy(0.5))
         Traceback (most recent call last):
         ...
-        regularizers.errors.PenaltyError: Cauchy(0.5): with reduce='sum' the gradient is 0.5 times
-        the numerical one; does it forget a factor? (NumPy)
+        regularizers.errors.PenaltyError: Cauchy: with reduce='sum' the gradient is 0.5 times the
+        numerical one; does it forget a factor? (NumPy)
     """
     if not isinstance(penalty, Penalty):
         raise ConfigurationError(
