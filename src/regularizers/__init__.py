@@ -43,6 +43,8 @@ from regularizers.penalties import (
     TAR,
     ActivityRegularization,
     Budget,
+    Elementwise,
+    FromFunction,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -53,10 +55,11 @@ from regularizers.penalties import (
     Penalty,
     Schedule,
     Temporal,
+    Term,
 )
 
 if TYPE_CHECKING:
-    from regularizers import functional, layers, monitor
+    from regularizers import functional, layers, monitor, testing
     from regularizers.attach import (
         Regularization,
         Report,
@@ -86,6 +89,8 @@ __all__ = [
     "Constant",
     "Cosine",
     "DataError",
+    "Elementwise",
+    "FromFunction",
     "GroupLasso",
     "Huber",
     "KLSparsity",
@@ -116,6 +121,7 @@ __all__ = [
     "TargetMean",
     "TargetNorm",
     "Temporal",
+    "Term",
     "activity",
     "ar",
     "bias",
@@ -128,6 +134,7 @@ __all__ = [
     "penalties",
     "regularize",
     "tar",
+    "testing",
     "weight_decay_groups",
 ]
 
@@ -143,7 +150,7 @@ _ATTACH = {
     "tar",
     "weight_decay_groups",
 }
-_ROOMS = {"functional", "layers", "monitor"}
+_ROOMS = {"functional", "layers", "monitor", "testing"}
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@
     ├── OutputError         TypeError     a module's output in which no floating tensor is selected
     ├── CollectionError     RuntimeError  a penalty collected when it cannot be right
     ├── RegimeError         RuntimeError  a way of training in which the gradient would be wrong
+    ├── PenaltyError        AssertionError  a penalty that is not what it says it is
     ├── DataError           ValueError    a data file that is not what was promised
     └── RunFolderError      OSError       a run folder that cannot be written or resumed
 
@@ -60,6 +61,10 @@ class CollectionError(RegularizersError, RuntimeError):
 
 class RegimeError(RegularizersError, RuntimeError):
     """The gradient would be wrong in the way the model is trained here."""
+
+
+class PenaltyError(RegularizersError, AssertionError):
+    """A penalty is not what it says: its gradient, its reductions, its masks or its properties."""
 
 
 class DataError(RegularizersError, ValueError):

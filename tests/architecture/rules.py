@@ -13,7 +13,7 @@ ROOMS = [
     "errors",
     *("penalties", "functional", "control", "modules"),
     *("layers", "monitor"),
-    *("attach", "integrations", FACE, "recipes", "__main__"),
+    *("attach", "testing", "integrations", FACE, "recipes", "__main__"),
 ]
 
 

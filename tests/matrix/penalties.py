@@ -1,8 +1,10 @@
 """Every penalty of the matrix, with the plain formula it stands for."""
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,6 +74,35 @@ def _activity(strength: float, norm: str) -> Penalty:
     return rz.ActivityRegularization(strength, norm, reduce="batch_mean")
 
 
+def _log_cosh(xp: Any, x: Any) -> Any:
+    return xp.logaddexp(x, -x) - math.log(2)
+
+
+def _tanh(xp: Any, x: Any) -> Any:
+    return xp.tanh(x)
+
+
+def _lengths(xp: Any, x: Any) -> Any:
+    rows = xp.reshape(x, (x.shape[0], -1))
+    return xp.sum(xp.sqrt(1 + xp.sum(rows * rows, axis=1)))
+
+
+def _variance(xp: Any, x: Any) -> Any:
+    return xp.mean(xp.square(x - xp.mean(x)))
+
+
+GIVEN = [
+    Case(
+        rz.Elementwise(0.6, _log_cosh, reduce="batch_mean"),
+        lambda x: 0.6 * x.cosh().log().sum() / len(x),
+    ),
+    Case(
+        rz.Elementwise(0.6, _log_cosh, _tanh, name="LogCosh", reduce="batch_mean"),
+        lambda x: 0.6 * x.cosh().log().sum() / len(x),
+    ),
+]
+"""Penalties from functions of an element, as a user gives them."""
+
 CASES = [
     Case(rz.L1(0.3, reduce="batch_mean"), lambda x: 0.3 * x.abs().sum() / len(x)),
     Case(rz.L1(0.1, reduce="sum"), lambda x: 0.1 * x.abs().sum()),
@@ -123,6 +154,12 @@ CASES = [
         rz.Budget(rz.L2Squared(0.5, reduce="sum"), 1.0),
         lambda x: 0.5 * (x.square().sum() - 1).relu(),
     ),
+    *GIVEN,
+    Case(
+        rz.FromFunction(0.5, _lengths, "samples", reduce="batch_mean"),
+        lambda x: 0.5 * (1 + x.flatten(1).square().sum(dim=1)).sqrt().mean(),
+    ),
+    Case(rz.FromFunction(2.0, _variance), lambda x: 2 * x.var(unbiased=False)),
 ]
 
 OF_KERNELS = [
@@ -135,7 +172,7 @@ OF_KERNELS = [
 ONE_EACH = list({type(case.penalty): case for case in reversed(CASES)}.values())[::-1]
 """The first case of every class."""
 
-TRIMMED = [CASES[0], CASES[3], CASES[6], CASES[9], CASES[15]]
+TRIMMED = [CASES[0], CASES[3], CASES[6], CASES[9], *GIVEN, CASES[15]]
 
 
 def public_classes() -> set[type[Penalty]]:

@@ -16,6 +16,8 @@ from regularizers import (
     TAR,
     ActivityRegularization,
     Budget,
+    Elementwise,
+    FromFunction,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -43,6 +45,12 @@ def plain(penalty, x):
             samples = _by_sample(x, penalty)
             powers = torch.where(samples == 0, 1.0, samples).abs() ** p
             return s * _reduced(torch.where(samples == 0, 0.0, powers), penalty)
+        case Elementwise(strength=s, element=element):
+            return s * _reduced(element(torch, _by_sample(x, penalty)), penalty)
+        case FromFunction(strength=s, function=function, additive=additive):
+            samples = _by_sample(x, penalty)
+            count = {"batch_mean": len(samples), "mean": x.numel()}.get(penalty.reduce, 1)
+            return s * function(torch, x.reshape(-1) if additive == "elements" else x) / count
         case GroupLasso(strength=s):
             return s * _norms_of_groups(x, penalty)
         case Orthogonal(strength=s):

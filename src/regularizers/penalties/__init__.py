@@ -7,7 +7,9 @@ from regularizers.penalties._budget import Budget
 from regularizers.penalties._by_name import ActivityRegularization
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementwise import ElementwiseTerm, is_elementwise
+from regularizers.penalties._elementwise_given import Elementwise
 from regularizers.penalties._formula import Formula, Saves
+from regularizers.penalties._from_function import FromFunction
 from regularizers.penalties._group_lasso import GroupLasso
 from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
@@ -31,8 +33,10 @@ __all__ = [
     "ActivityRegularization",
     "Budget",
     "Difference",
+    "Elementwise",
     "ElementwiseTerm",
     "Formula",
+    "FromFunction",
     "GroupLasso",
     "Huber",
     "KLSparsity",

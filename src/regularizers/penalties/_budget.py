@@ -11,7 +11,14 @@ from regularizers.penalties._difference import Difference
 from regularizers.penalties._formula import Formula, Saves
 from regularizers.penalties._penalty import Penalty
 from regularizers.penalties._term import Term
-from regularizers.penalties.arrays import Array, Denominator, Frame, Namespace, check_not_negative
+from regularizers.penalties.arrays import (
+    Array,
+    Denominator,
+    Frame,
+    Namespace,
+    Reduce,
+    check_not_negative,
+)
 from regularizers.penalties.strength import StrengthLike
 
 
@@ -82,6 +89,18 @@ class Budget(Term):
     @property
     def saves(self) -> Saves:
         return self.of.saves
+
+    @property
+    def reductions(self) -> tuple[Reduce, ...]:
+        return self.of.reductions
+
+    @property
+    def joins(self) -> bool:
+        return self.of.joins
+
+    @property
+    def differentiated(self) -> bool:
+        return self.of.differentiated
 
     @property
     def for_weights_only(self) -> bool:

@@ -14,6 +14,7 @@ from regularizers.penalties.arrays import (
     Denominator,
     Frame,
     Namespace,
+    Reduce,
     check_axis,
     normalise_axes,
     size_of,
@@ -69,6 +70,22 @@ class Difference(Term):
         of = dataclasses.replace(self.of, strength=self.strength)
         axis = "" if self.time_axis is None else f", time_axis={self.time_axis}"
         return f"Temporal({of!r}{axis})"
+
+    @property
+    def label(self) -> str:
+        return f"Temporal({self.of.label})"
+
+    @property
+    def reductions(self) -> tuple[Reduce, ...]:
+        return self.of.reductions
+
+    @property
+    def joins(self) -> bool:
+        return self.of.joins
+
+    @property
+    def differentiated(self) -> bool:
+        return self.of.differentiated
 
     @property
     def adds_over_units(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, TypeGuard
 
 from regularizers.penalties._formula import Formula
@@ -15,9 +16,8 @@ class ElementwiseTerm(Term):
 
     sums_elements: ClassVar[bool] = True
 
-    @abstractmethod
-    def element(self, xp: Namespace, x: Array) -> Array:
-        """Return the function of each element."""
+    element: Callable[[Namespace, Array], Array]
+    """Returns the function of each element: a method of a class, or a field of an instance."""
 
     @abstractmethod
     def element_slope(self, xp: Namespace, x: Array) -> Array:

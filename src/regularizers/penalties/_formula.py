@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 from regularizers.penalties._shrinkage import Stage, Step
 from regularizers.penalties._subclass import check_settings
 from regularizers.penalties.arrays import (
+    REDUCTIONS,
     Array,
     Axes,
     Denominator,
@@ -54,6 +55,26 @@ class Formula(ABC):
     def saves(self) -> Saves:
         """What `pullback` reads of the array, hence what backward needs saved."""
         return "input"
+
+    @property
+    def label(self) -> str:
+        """The name in keys and reports."""
+        return type(self).__name__
+
+    @property
+    def reductions(self) -> tuple[Reduce, ...]:
+        """The values of `reduce` that it has."""
+        return REDUCTIONS
+
+    @property
+    def joins(self) -> bool:
+        """True where the statistics of parts of a batch give that of the whole."""
+        return True
+
+    @property
+    def differentiated(self) -> bool:
+        """True where `pullback` is the array library's own differentiation of the statistic."""
+        return False
 
     @property
     def for_weights_only(self) -> bool:

@@ -14,6 +14,7 @@ from regularizers.penalties.arrays import (
     Denominator,
     Frame,
     Namespace,
+    Reduce,
     Side,
     divide,
     is_side,
@@ -99,6 +100,10 @@ class Orthogonal(Term):
                 f"batch_axis: expected None of Orthogonal, since a kernel has no samples, "
                 f"got {self.batch_axis!r}; the vectors are numbered by axis="
             )
+
+    @property
+    def reductions(self) -> tuple[Reduce, ...]:
+        return ("sum",)
 
     @property
     def by_role(self) -> bool:

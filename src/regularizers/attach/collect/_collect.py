@@ -130,6 +130,7 @@ class Collect:
             records = self._checked()
             self._ledger.clear()
             return records
+        self._check_joins()
         failed: CollectionError | None = None
         taken: list[AnyRecord] = []
         try:
@@ -158,6 +159,16 @@ class Collect:
             if self._processes.are_unsaid():
                 self._check_whole_batch(records)
         return records
+
+    def _check_joins(self) -> None:
+        """Raise if several processes share a batch of which they cannot join their parts."""
+        for key, entry in self._entries.items():
+            if entry.kind in ("activity", "temporal") and not entry.term.joins:
+                raise RegimeError(
+                    f"{key}: {entry.term!r} is a function of the whole batch, which is spread over "
+                    f"several processes; say over what it adds up: additive='samples' or "
+                    f"'elements', derive from Term, or say process_group='local'"
+                )
 
     def _check_whole_batch(self, records: Iterable[AnyRecord]) -> None:
         """Raise if it matters which processes share the batch, since that was not said."""

@@ -28,7 +28,7 @@ def versions_are_unknown() -> bool:
     return torch.compiler.is_compiling() or saved_tensors_are_hooked()
 
 
-def _statistic(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tensor, ...]:
+def statistic_of(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tensor, ...]:
     """Return the statistic by the formula itself, and what else its gradient needs."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     frame = request.frame(x.shape, dtype, mask)
@@ -45,7 +45,7 @@ class Traced(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tensor, ...]:
-        return _statistic(x, mask, request)
+        return statistic_of(x, mask, request)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -91,7 +91,7 @@ class Eager(torch.autograd.Function):
             statistic, signs = found
             saved: tuple[Tensor, ...] = ()
         else:
-            statistic, *rest = _statistic(x, mask, request)
+            statistic, *rest = statistic_of(x, mask, request)
             saved = tuple(rest)
             signs = _eager.signs_of(x) if saves == "sign" else None
         is_input = saves == "input"

@@ -41,6 +41,8 @@ from torch import zeros_like as zeros_like
 from torch.compiler import is_compiling
 from torch.nn.functional import pad
 
+from regularizers.penalties.arrays import by_torch as by_torch
+
 _ROW = 1024
 
 

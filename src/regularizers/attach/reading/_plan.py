@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 
 from regularizers.attach.reading import _namespace as xp
-from regularizers.attach.reading._functions import Traced, read_eagerly, versions_are_unknown
+from regularizers.attach.reading._functions import (
+    Traced,
+    read_eagerly,
+    statistic_of,
+    versions_are_unknown,
+)
 from regularizers.attach.reading._request import Request
 from regularizers.control import Batch
 from regularizers.modules import is_saved_anyway, is_transformed
@@ -64,6 +69,12 @@ WAYS = (
         "within torch.compile and transforms of torch.func",
         "steps: compiled",
     ),
+    Way(
+        "traced, without a Function",
+        "reading/_plan.py: Plan.read",
+        "the same for a formula that PyTorch differentiates: its graph is the compiler's to see",
+        "none: a Function around torch.func.grad fails within checkpoints",
+    ),
 )
 
 
@@ -82,6 +93,8 @@ class Plan(NamedTuple):
     def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`, in its graph."""
         if torch.compiler.is_compiling() or is_transformed():
+            if self.request.term.differentiated and self.request.gauge is None:
+                return statistic_of(x, mask, self.request)[0]
             traced: Tensor = Traced.apply(x, mask, self.request)[0]  # type: ignore[no-untyped-call]
             return traced
         return self.read_eagerly(x, mask)

@@ -61,12 +61,13 @@ class Rule:
     @property
     def terms(self) -> tuple[Formula, ...]:
         """The elementary penalties, each with its reduction settled for the kind of site."""
-        default: Reduce = "batch_mean" if self.kind == "activity" else "sum"
+        usual: Reduce = "batch_mean" if self.kind == "activity" else "sum"
         return tuple(
             [
                 dataclasses.replace(
                     term,
-                    reduce=self._settled("reduce", term.reduce, self.reduce) or default,
+                    reduce=self._settled("reduce", term.reduce, self.reduce)
+                    or (usual if usual in term.reductions else "sum"),
                     batch_axis=self._settled("batch_axis", term.batch_axis, self.batch_axis),
                 )
                 for term in self.penalty.terms

@@ -217,7 +217,7 @@ class Sites:
         for term in rule.terms:
             kind: Kind = "temporal" if isinstance(term, Difference) else rule.kind
             of = term.of if isinstance(term, Difference) else term
-            unique = self._keys.add(f"{key}/{kind}/{type(of).__name__}")
+            unique = self._keys.add(f"{key}/{kind}/{of.label}")
             entries.append(Entry(unique, site, kind, term, rule.proximal))
         return tuple(entries)
 

@@ -10,6 +10,7 @@ from regularizers.penalties.arrays._arrays import (
     check_grads,
     check_mask,
     detached,
+    in_own_precision,
     is_wide,
     matmul,
     namespace_of,
@@ -22,7 +23,9 @@ from regularizers.penalties.arrays._checks import (
     check_not_negative,
     check_positive,
 )
+from regularizers.penalties.arrays._derivative import by_torch, derivative_of
 from regularizers.penalties.arrays._frame import (
+    REDUCTIONS,
     Axes,
     Denominator,
     Frame,
@@ -50,6 +53,7 @@ from regularizers.penalties.arrays._repr import (
 )
 
 __all__ = [
+    "REDUCTIONS",
     "Array",
     "ArrayT",
     "Axes",
@@ -60,6 +64,7 @@ __all__ = [
     "Side",
     "add_in_place",
     "beside",
+    "by_torch",
     "call_of",
     "cast",
     "check_axes",
@@ -70,8 +75,10 @@ __all__ = [
     "check_not_negative",
     "check_positive",
     "check_reduce",
+    "derivative_of",
     "detached",
     "divide",
+    "in_own_precision",
     "is_side",
     "is_wide",
     "live",

@@ -59,10 +59,17 @@ def cast(x: Array, dtype: Any) -> Array:
 
 def matmul(xp: Namespace, a: Array, b: Array) -> Array:
     """Return the product of two matrices in their own precision, under PyTorch's autocast too."""
+    return in_own_precision(xp, xp.matmul, a, b)
+
+
+def in_own_precision(
+    xp: Namespace, function: Callable[..., Array], x: Array, *others: Array
+) -> Array:
+    """Return a function of arrays in their own precision, under PyTorch's autocast too."""
     if not hasattr(xp, "autocast"):
-        return xp.matmul(a, b)
-    with xp.autocast(a.device.type, enabled=False):
-        return xp.matmul(a, b)
+        return function(x, *others)
+    with xp.autocast(x.device.type, enabled=False):
+        return function(x, *others)
 
 
 def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: int = 0) -> Array:

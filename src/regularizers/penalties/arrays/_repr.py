@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +14,19 @@ def call_of(value: Any) -> str:
 
 
 def _arguments(value: Any) -> Iterator[str]:
-    fields = [f for f in dataclasses.fields(value) if getattr(value, f.name) != f.default]
+    fields = sorted(dataclasses.fields(value), key=lambda f: bool(f.kw_only))
+    by_name = False
     for f in fields:
-        if not f.kw_only:
-            yield repr(getattr(value, f.name))
-    for f in fields:
-        if f.kw_only:
-            yield f"{f.name}={getattr(value, f.name)!r}"
+        setting = getattr(value, f.name)
+        by_name = by_name or bool(f.kw_only)
+        if setting == f.default:
+            by_name = True  # what comes after one that is left out
+        elif by_name:
+            yield f"{f.name}={_shown(setting)}"
+        else:
+            yield _shown(setting)
+
+
+def _shown(setting: Any) -> str:
+    """Return the text of a setting; that of a function has no address."""
+    return setting.__name__ if inspect.isroutine(setting) else repr(setting)

@@ -1,0 +1,41 @@
+"""Every penalty of ours is what it says it is, and so are those that people write outside."""
+
+import numpy as np
+import pytest
+
+import regularizers as rz
+from matrix.penalties import CASES, OF_KERNELS, ONE_EACH
+from penalties.cases import OPTIONED
+from penalties.outside import Asymmetric, Leaning, Log, Quartic, Signed, Signs, Towards
+from regularizers.errors import ConfigurationError, StrengthTypeError
+from regularizers.testing import check_penalty
+
+OURS = [
+    *[case.penalty for case in ONE_EACH + OF_KERNELS],
+    *[case.penalty for case in CASES if isinstance(case.penalty, (rz.Elementwise, rz.Lp))],
+    *[p for p in OPTIONED if isinstance(p, (rz.GroupLasso, rz.L2Norm, rz.KLSparsity))],
+    rz.L1(0.5, batch_axis=(0, 1)),
+    rz.FromFunction(0.5, lambda xp, x: xp.sum(xp.cosh(x)), "elements"),
+]
+OUTSIDE = [p(0.5) for p in (Asymmetric, Signed, Quartic, Towards, Leaning, Log, Signs)]
+
+
+@pytest.mark.parametrize("penalty", OURS, ids=repr)
+def test_our_penalties_are_what_they_say(penalty):
+    check_penalty(penalty)
+
+
+@pytest.mark.parametrize("penalty", OUTSIDE, ids=repr)
+def test_penalties_from_outside_are_what_they_say(penalty):
+    check_penalty(penalty)
+
+
+def test_it_may_be_checked_on_an_array_of_ones_own():
+    check_penalty(rz.KLSparsity(0.5, 0.25), x=np.linspace(0.1, 0.9, 12).reshape(3, 4))
+
+
+def test_only_penalties_with_numbers_are_checked():
+    with pytest.raises(ConfigurationError, match=r"expected a penalty such as L1\(1e-3\), got 3"):
+        check_penalty(3)
+    with pytest.raises(StrengthTypeError):
+        check_penalty(rz.L1(rz.LinearWarmup(1.0, 10)))
