@@ -7,6 +7,7 @@ from mutants.changes import CHANGES
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.functions import FUNCTIONS
+from mutants.given import GIVEN
 from mutants.mathematics import MATHEMATICS
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
@@ -21,7 +22,7 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *(*CONTROL, *BORDERS),
+    *(*CONTROL, *BORDERS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED),
 ]
 
