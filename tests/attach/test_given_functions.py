@@ -137,10 +137,10 @@ def test_a_target_sees_the_same_in_compiled_code(compiler):
     found = []
     for run in (lambda net: net, lambda net: torch.compile(net, backend="aot_eager")):
         net = model()
-        penalty = rz.Elementwise(rz.TargetMean(0.2), log_cosh, name="LogCosh")
+        penalty = rz.Elementwise(rz.TargetNorm(0.1), log_cosh, name="LogCosh")
         reg = rz.Regularization(net, [rz.activity(penalty, where="1")])
         called = run(net)
-        for _ in range(3):
+        for _ in range(12):
             (called(X).square().sum() + reg.penalty()).backward()
             reg.step()
         found.append((reg.strengths["1/activity/LogCosh"], gradient(net)))
