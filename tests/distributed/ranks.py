@@ -26,6 +26,15 @@ from torch.nn.parallel import DistributedDataParallel
 import regularizers as rz
 from regularizers.errors import RegularizersError
 
+
+def log_cosh(xp, x):
+    return xp.log(xp.cosh(x))
+
+
+def lengths(xp, x):
+    return xp.sum(xp.sqrt(1 + xp.sum(x * x, axis=1)))
+
+
 PENALTIES = {
     "L1 sum": rz.L1(0.3, reduce="sum"),
     "L1 batch_mean": rz.L1(0.3, reduce="batch_mean"),
@@ -35,6 +44,8 @@ PENALTIES = {
     "L2Norm mean": rz.L2Norm(0.3, reduce="mean"),
     "KLSparsity": rz.KLSparsity(0.3, 0.2, reduce="sum"),
     "KLSparsity mean": rz.KLSparsity(0.3, 0.2, reduce="mean"),
+    "LogCosh": rz.Elementwise(0.3, log_cosh, reduce="batch_mean"),
+    "lengths of samples": rz.FromFunction(0.3, lengths, "samples", reduce="batch_mean"),
     "L1 + KLSparsity": rz.L1(0.1, reduce="sum") + rz.KLSparsity(0.3, 0.2, reduce="sum"),
 }
 KERNELS = 0.1

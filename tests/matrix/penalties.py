@@ -1,7 +1,6 @@
 """Every penalty of the matrix, with the plain formula it stands for."""
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 import regularizers as rz
+from penalties.log_cosh import LogCosh, log_cosh
 from regularizers.penalties import Penalty
 
 TARGET, EPSILON = 0.25, 0.125
@@ -74,14 +74,6 @@ def _activity(strength: float, norm: str) -> Penalty:
     return rz.ActivityRegularization(strength, norm, reduce="batch_mean")
 
 
-def _log_cosh(xp: Any, x: Any) -> Any:
-    return xp.logaddexp(x, -x) - math.log(2)
-
-
-def _tanh(xp: Any, x: Any) -> Any:
-    return xp.tanh(x)
-
-
 def _lengths(xp: Any, x: Any) -> Any:
     rows = xp.reshape(x, (x.shape[0], -1))
     return xp.sum(xp.sqrt(1 + xp.sum(rows * rows, axis=1)))
@@ -93,11 +85,11 @@ def _variance(xp: Any, x: Any) -> Any:
 
 GIVEN = [
     Case(
-        rz.Elementwise(0.6, _log_cosh, reduce="batch_mean"),
+        rz.Elementwise(0.6, log_cosh, reduce="batch_mean"),
         lambda x: 0.6 * x.cosh().log().sum() / len(x),
     ),
     Case(
-        rz.Elementwise(0.6, _log_cosh, _tanh, name="LogCosh", reduce="batch_mean"),
+        LogCosh(0.6, reduce="batch_mean"),
         lambda x: 0.6 * x.cosh().log().sum() / len(x),
     ),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matrix.judge import Regime
 from matrix.methods import OURS, Method
-from matrix.penalties import CASES, OF_KERNELS, ONE_EACH, TRIMMED, Case
+from matrix.penalties import CASES, GIVEN, OF_KERNELS, ONE_EACH, TRIMMED, Case
 from matrix.regimes import GROUPS, REGIMES
 
 _OF_KERNELS = [*GROUPS["Kernels"], *GROUPS["Kernels, within the step"]]
@@ -33,7 +33,7 @@ def _of_activities(regime: Regime, *, full: bool) -> list[Case]:
     if regime.compiles and full:
         return ONE_EACH
     if regime.compiles:
-        return TRIMMED[-1:] if regime.briefly else TRIMMED[:2]
+        return TRIMMED[-1:] if regime.briefly else [*TRIMMED[:2], *GIVEN[:1]]
     return CASES if full else TRIMMED
 
 

@@ -8,6 +8,7 @@ from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.face import FACE
 from mutants.functions import FUNCTIONS
+from mutants.given import GIVEN
 from mutants.mathematics import MATHEMATICS
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
@@ -23,7 +24,7 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *(*CONTROL, *BORDERS, *PLANS),
+    *(*CONTROL, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
 ]
 

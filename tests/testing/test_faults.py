@@ -301,8 +301,11 @@ FAULTS = [
     (Halved, r"the value of an array in float16 is .* compute in half precision\?"),
     (Offset, r"where a mask leaves nothing the value is|count what is masked"),
     (Centred, r"mask|a large array, which is read in pieces"),
-    (Twice, r"the proximal step is no minimum: .* a strength 1/2 times as large does better"),
-    (Undivided, r"'batch_mean' the proximal step is no minimum: .* 1/5, the denominator times"),
+    (Twice, r"the proximal step is no minimum: .* with half the strength, it would be lower"),
+    (
+        Undivided,
+        r"'batch_mean' the proximal step is no minimum: .* divided by the denominator, 5, it",
+    ),
 ]
 
 

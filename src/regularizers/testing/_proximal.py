@@ -70,10 +70,13 @@ def _searched(start: Any, objective: Any) -> Any:
 def _likely(case: Case, step: Any, objective: Any) -> str:
     """Return the likely cure: a threshold that is too large or too small by a number."""
     given = case.library.array(step) if isinstance(step, np.ndarray) else step
-    reasons = {"2": 2.0, "1/2": 0.5}
+    reasons = {"twice the strength": 2.0, "half the strength": 0.5}
     count = case.term.denominator(case.frame())
     if isinstance(count, (int, float)):
-        reasons |= {f"1/{count}, the denominator": 1 / count, f"{count}, the denominator": count}
+        reasons |= {
+            f"the strength divided by the denominator, {count}": 1 / count,
+            f"the strength times the denominator, {count}": count,
+        }
     found = {
         name: objective(case.library.numbers((factor * case.penalty).prox(case.array, given)))
         for name, factor in reasons.items()
@@ -81,5 +84,5 @@ def _likely(case: Case, step: Any, objective: Any) -> str:
     best = min(found, key=lambda name: found[name])
     here = objective(case.library.numbers(case.penalty.prox(case.array, given)))
     if found[best] < here:
-        return f"a strength {best} times as large does better: what is the threshold?"
+        return f"with {best}, it would be lower: what is the threshold?"
     return "is it step · strength / denominator that elements are moved by?"
