@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,17 @@ class Mutant:
 
 
 def attach(name: str) -> str:
-    """Return a test of the PyTorch side, from `file::test`."""
-    return f"tests/attach/test_{name.replace('::', '.py::test_')}"
+    """Return a test of the PyTorch side, from `file::test`, in whichever wing its file is."""
+    file, _, test = name.partition("::")
+    return f"{_in_a_wing(file)}::test_{test}"
+
+
+@cache
+def _in_a_wing(file: str) -> str:
+    found = sorted((ROOT / "tests" / "attach").rglob(f"test_{file}.py"))
+    if len(found) != 1:
+        raise ValueError(f"expected one test_{file}.py in tests/attach, found {len(found)}")
+    return found[0].relative_to(ROOT).as_posix()
 
 
 def arrays(name: str) -> str:

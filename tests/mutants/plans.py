@@ -33,20 +33,20 @@ PLANS = [
         DIFFERENCES,
         "gradient[self._steps(x, None, -1)] -= slope",
         "gradient[self._steps(x, None, -1)] += slope",
-        ("tests/attach/test_temporal.py",),
+        ("tests/attach/reading/test_temporal.py",),
     ),
     Mutant(
         "inject loses the output of a recurrent layer",
         "attach/inject/_tap.py",
         "return injected if x is output else replace_in(output, x, injected, self._site)",
         "return injected",
-        ("tests/attach/test_temporal.py", "tests/attach/test_recurrent.py"),
+        ("tests/attach/reading/test_temporal.py", "tests/attach/reading/test_recurrent.py"),
     ),
     Mutant(
         "inject reads an output that was changed though copy=True",
         "attach/inject/_tap.py",
         "read = x.clone() if self._copies else x",
         "read = x",
-        ("tests/attach/test_deliveries.py", "tests/attach/test_function_cost.py"),
+        ("tests/attach/test_deliveries.py", "tests/attach/reading/test_function_cost.py"),
     ),
 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutants.mutant import PACKAGE, ROOT, Mutant
+from mutants.mutant import PACKAGE, ROOT, Mutant, attach
 from mutants.mutants import MUTANTS
 
 
@@ -28,6 +28,13 @@ def test_a_test_that_is_named_is_there(test: str):
     path, _, name = test.partition("::")
     source = (ROOT / path).read_text(encoding="utf-8")
     assert not name or f"def {name.partition('[')[0]}(" in source
+
+
+def test_a_file_of_attach_is_found_in_its_wing():
+    assert attach("rules::it_is") == "tests/attach/rules/test_rules.py::test_it_is"
+    assert attach("copies::it_is") == "tests/attach/test_copies.py::test_it_is"
+    with pytest.raises(ValueError, match=r"one test_nowhere\.py in tests/attach, found 0"):
+        attach("nowhere::it_is")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def by_data(model: nn.Module) -> None:
         parameter.grad = None
 
 
+def assert_nothing_is_missed(reg: rz.Regularization, weight: torch.Tensor) -> None:
+    """Assert that penalties are those of the weight as it is, and that no step is missed."""
+    by_hand = 0.05 * weight.detach().square().sum().item()
+    expected = {"weight/kernel/L2Squared": pytest.approx(by_hand, rel=1e-6, nan_ok=True)}
+    assert reg.penalties() == expected
+
+
 def test_an_update_by_hand_is_noticed():
     model = layer()
     reg, _ = attached(model)
@@ -77,7 +84,7 @@ def test_the_first_half_of_a_two_step_optimizer_is_none():
         with torch.no_grad():
             model.weight.copy_(before)
         optimizer.step()
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
 
 
 def test_another_optimizer_is_noticed_after_steps_that_were_seen():
@@ -148,9 +155,9 @@ def test_accumulation_is_none():
     reg, optimizer = attached(model)
     for _ in range(3):
         backward(model)
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
     optimizer.step()
-    reg.penalties()
+    assert_nothing_is_missed(reg, model.weight)
 
 
 def test_a_step_between_two_backward_passes_is_seen():
@@ -160,7 +167,7 @@ def test_a_step_between_two_backward_passes_is_seen():
         backward(model)
         optimizer.step()
         backward(model)
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
 
 
 def test_a_weight_that_is_nan_and_stays_is_none():
@@ -169,7 +176,7 @@ def test_a_weight_that_is_nan_and_stays_is_none():
     reg, _ = attached(model)
     for _ in range(3):
         backward(model)
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
 
 
 def test_a_state_that_is_loaded_is_none():
@@ -178,7 +185,7 @@ def test_a_state_that_is_loaded_is_none():
     for load in (model.load_state_dict, nn.ModuleList([model])[0].load_state_dict):
         backward(model)
         load({"weight": model.weight.detach() + 1})
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
 
 
 def test_the_state_of_a_module_around_is_none():
@@ -187,7 +194,7 @@ def test_the_state_of_a_module_around_is_none():
     reg, _ = attached(model)
     backward(model)
     around.load_state_dict(nn.Sequential(nn.Linear(4, 2, bias=False)).state_dict())
-    reg.penalties()
+    assert_nothing_is_missed(reg, model.weight)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
@@ -197,15 +204,15 @@ def test_averages_written_through_data_are_none(steps):
     for _ in range(steps):
         backward(model)
         optimizer.step()
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
     average = torch.optim.swa_utils.AveragedModel(model)
     for _ in range(2 if steps else 1):
         backward(model)
         kept = model.weight.data.clone()
         model.weight.data.copy_(average.module.weight.data + 1)
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
         model.weight.data.copy_(kept)
-        reg.penalties()
+        assert_nothing_is_missed(reg, model.weight)
 
 
 def test_a_weight_set_before_any_backward_pass_is_none():
@@ -213,7 +220,7 @@ def test_a_weight_set_before_any_backward_pass_is_none():
     reg, _ = attached(model)
     model(torch.ones(1, 4))
     nn.init.ones_(model.weight)
-    reg.penalties()
+    assert_nothing_is_missed(reg, model.weight)
 
 
 def test_detaching_takes_the_hooks_away():
@@ -231,4 +238,4 @@ def test_a_copy_of_the_model_is_not_watched():
     backward(other)
     by_hand(other)
     other.load_state_dict(layer().state_dict())
-    reg.penalties()
+    assert_nothing_is_missed(reg, model.weight)
