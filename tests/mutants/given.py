@@ -124,7 +124,7 @@ GIVEN = [
     ),
     Mutant(
         "a function of the whole batch is divided at a site",
-        "attach/_rules.py",
+        "attach/rules/_rule.py",
         'or (usual if usual in term.reductions else "sum")',
         "or usual",
         (attach("given_functions::the_gradient_is_that_of_the_formula"),),

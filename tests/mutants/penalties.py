@@ -125,8 +125,8 @@ PENALTIES = [
     Mutant(
         "products are lowered under autocast",
         "penalties/arrays/_arrays.py",
-        "with xp.autocast(a.device.type, enabled=False):",
-        "with xp.autocast(a.device.type):",
+        "with xp.autocast(x.device.type, enabled=False):",
+        "with xp.autocast(x.device.type):",
         (arrays("orthogonal::autocast_does_not_lower_its_precision"),),
     ),
     Mutant(
