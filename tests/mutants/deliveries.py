@@ -114,8 +114,8 @@ COLLECTING = [
     Mutant(
         "what a checkpoint recomputes is recorded",
         "attach/collect/_tap.py",
-        "                pass  # computed",
-        "                self._ledger.record(records)  # computed",
+        "                pass  # was read",
+        "                self._ledger.record(records)  # was read",
         (cell("checkpoint", "collect", "L2Norm(0.5, reduce='batch_mean')"),),
     ),
     Mutant(
@@ -278,8 +278,8 @@ COLLECTING = [
     Mutant(
         "a strength that was 0 in the forward is silently missed",
         "attach/collect/_collect.py",
-        "        self._check_unread(records)\n",
-        "",
+        "            self._check_unread(records)\n",
+        "            pass\n",
         (zero("a_strength_that_was_0_in_the_forward_comes_too_late"),),
     ),
     Mutant(

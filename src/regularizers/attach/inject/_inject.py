@@ -12,7 +12,7 @@ from regularizers.attach.inject._functions import ScaleFrom
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.inject._tap import Injecting
 from regularizers.attach.reading import Gauge, WeightsInLoss, total
-from regularizers.attach.sites import ActivitySite, Following
+from regularizers.attach.sites import ActivitySite, FollowHook
 from regularizers.errors import RegimeError
 from regularizers.modules import Masks
 from regularizers.penalties.strength import check_strength
@@ -38,11 +38,11 @@ class Injection:
         """The last value of each penalty; none of what only compiled programs have computed."""
         return self._latest or None
 
-    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
-        """Put the hooks in; `following` lets outputs join that are added later."""
+    def attach(self, gauges: Mapping[str, Gauge], follow_hook: FollowHook) -> list[RemovableHandle]:
+        """Put the hooks in; `follow_hook` lets outputs join that are added later."""
         handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
         if self._sites.activities:
-            handles.append(self._model.register_forward_pre_hook(following, prepend=True))
+            handles.append(self._model.register_forward_pre_hook(follow_hook, prepend=True))
         return handles
 
     def add(

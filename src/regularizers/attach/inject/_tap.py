@@ -18,9 +18,9 @@ from regularizers.modules import (
     Masks,
     Pass,
     current_pass,
-    is_batched_alone,
-    is_of_members,
     is_recording,
+    is_vmap_batched,
+    is_vmap_without_grad,
     replace_in,
 )
 from regularizers.penalties import Formula
@@ -69,7 +69,7 @@ class Injecting(Tap):
             self._latest.update(self._zeros)
             return None
         activation = self._activation(module, inputs, output, keywords)
-        if not compiling and is_batched_alone():
+        if not compiling and is_vmap_without_grad():
             raise RegimeError(
                 f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
                 f"scale_from within torch.func.grad, within vmap, or use delivery='collect'"
@@ -78,18 +78,18 @@ class Injecting(Tap):
             self._scale.seen(self._site)
             return None
         total = activation.x.new_zeros((), dtype=torch.float32)
-        records = self._read(activation, self._state_before(module, inputs, keywords))
+        records = self._read(activation, self._initial_state(module, inputs, keywords))
         for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.denominator, xp))
             total = total + value * self._share(term, record.statistic)
-            if not compiling and not is_of_members(value):
+            if not compiling and not is_vmap_batched(value):
                 self._latest[key] = value.detach()
             if record.amount is not None:
-                self._measured(key, record.amount)
+                self._add_amount(key, record.amount)
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         if self._gauges:
-            x = self._watched(x, counted_of(activation))
+            x = self._gauged(x, counted_of(activation))
         return replace_in(output, entry, x, self._site)
 
     def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
@@ -106,10 +106,10 @@ class Injecting(Tap):
             self._latest[plan.key] = value.detach()
             if plan.batch is not None and at is not Pass.RECOMPUTED:
                 target = self._targets[plan.key]
-                self._gauges[plan.key].measured(amount_of(x, target, plan.batch, self._site))
+                self._gauges[plan.key].add_amount(amount_of(x, target, plan.batch, self._site))
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         if self._gauges:
-            injected = self._watched(injected, x.detach() != 0)
+            injected = self._gauged(injected, x.detach() != 0)
         return injected if x is output else replace_in(output, x, injected, self._site)
 
     def _share(self, term: Formula, statistic: Tensor) -> int:
@@ -127,11 +127,11 @@ class Injecting(Tap):
                 )
         return self._processes.size if term.reduce in (None, "sum") else 1
 
-    def _measured(self, key: str, amount: Tensor) -> None:
+    def _add_amount(self, key: str, amount: Tensor) -> None:
         if torch.compiler.is_compiling():
             raise RegimeError(
                 f"{self._site}: compiled code with delivery='inject' cannot tell what it measures; "
                 f"for a strength with a target use delivery='collect'"
             )
         if current_pass() is not Pass.RECOMPUTED:
-            self._gauges[key].measured(amount)
+            self._gauges[key].add_amount(amount)
