@@ -74,9 +74,9 @@ INJECTING = [
     Mutant(
         "inject counts the last of several terms only",
         "attach/inject/_tap.py",
-        "            total = total + value * self._share(term, statistic)\n"
+        "            total = total + value * self._replicas(term, statistic)\n"
         "            self._latest[plan.key]",
-        "            total = value * self._share(term, statistic)\n"
+        "            total = value * self._replicas(term, statistic)\n"
         "            self._latest[plan.key]",
         (cell("eager", "inject", SEVERAL),),
     ),

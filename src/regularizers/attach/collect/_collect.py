@@ -157,7 +157,7 @@ class Collect:
         if not torch.compiler.is_compiling():
             if self._ledger.has_transformed:
                 self._ledger.check_alive(records)
-            if self._processes.are_unsaid():
+            if self._processes.are_unstated():
                 self._check_whole_batch(records)
         return records
 
@@ -165,7 +165,7 @@ class Collect:
         """Raise if a penalty depends on which processes share the batch."""
         for record in records:
             if isinstance(record, Record) and self._spans_samples(record):
-                self._processes.check_said(record.key, "a penalty of the whole batch")
+                self._processes.check_stated(record.key, "a penalty of the whole batch")
 
     def _spans_samples(self, record: Record) -> bool:
         return self._entries[record.key].term.spans_samples(record.statistic)

@@ -135,7 +135,7 @@ class UsedWeights(Hook):
             for source in parameter.sources:
                 if not any(source is one for one in then):
                     raise RegimeError(
-                        f"{parameter.full_name}: functional_call has restored other weights than "
+                        f"{parameter.full_name}: functional_call has taken back the weights that "
                         f"the forward used, so their gradient would miss the penalty; collect in "
                         f"the forward of a module around the model, and functional_call that module"
                     )
