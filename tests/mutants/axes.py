@@ -52,14 +52,14 @@ AXES = [
     ),
     Mutant(
         "a layer that knows its axes is asked about them",
-        "attach/reading/_loss_pull.py",
+        "attach/reading/_target_measurements.py",
         "x.ndim == 3 and axes == 0 and time is None and term.batch_axis is None",
         "x.ndim == 3 and axes == 0 and term.batch_axis is None",
         (samples("each_step_of_each_sequence"),),
     ),
     Mutant(
         "an answer about axes is not heard",
-        "attach/reading/_loss_pull.py",
+        "attach/reading/_target_measurements.py",
         "time is None and term.batch_axis is None",
         "time is None",
         (samples("an_answer_is_taken"),),
@@ -67,8 +67,8 @@ AXES = [
     Mutant(
         "axes are asked about in every forward",
         "attach/reading/_tap.py",
-        "self._advised = not torch.compiler.is_compiling()",
-        "self._advised = False",
+        "self._warned_of_samples = not torch.compiler.is_compiling()",
+        "self._warned_of_samples = False",
         (samples("three_axes_are_asked_about_once"),),
     ),
     Mutant(

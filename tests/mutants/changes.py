@@ -146,7 +146,7 @@ CHANGES = [
     ),
     Mutant(
         "outputs that are added join after their first forward",
-        "attach/sites/_following.py",
+        "attach/sites/_follow_hook.py",
         "                follow()\n",
         "                pass\n",
         (outputs("before_they_are_computed"),),
@@ -182,19 +182,19 @@ CHANGES = [
     Mutant(
         "a step of what an unknown hook uses is not looked at again",
         "attach/reading/_weights_in_loss.py",
-        "if noted is not None and noted != _versions(parameter):",
+        "if recorded is not None and recorded != _versions(parameter):",
         "if False:",
         (OUTDATED,),
     ),
     Mutant(
-        "only a first forward is noted",
+        "only a first forward is recorded",
         "attach/reading/_weights_in_loss.py",
         "                self._versions[parameter.full_name] = _versions(parameter)\n",
         "                self._versions.setdefault(parameter.full_name, _versions(parameter))\n",
         (OUTDATED,),
     ),
     Mutant(
-        "a forward that does not count is noted",
+        "a forward that does not count is recorded",
         "attach/reading/_weights_in_loss.py",
         "if is_recording(model) and not self.paused:",
         "if is_recording(model):",

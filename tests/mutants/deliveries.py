@@ -74,9 +74,9 @@ INJECTING = [
     Mutant(
         "inject counts the last of several terms only",
         "attach/inject/_tap.py",
-        "            total = total + value * self._share(term, statistic)\n"
+        "            total = total + value * self._replicas(term, statistic)\n"
         "            self._latest[plan.key]",
-        "            total = value * self._share(term, statistic)\n"
+        "            total = value * self._replicas(term, statistic)\n"
         "            self._latest[plan.key]",
         (cell("eager", "inject", SEVERAL),),
     ),
@@ -114,8 +114,8 @@ COLLECTING = [
     Mutant(
         "what a checkpoint recomputes is recorded",
         "attach/collect/_tap.py",
-        "                pass  # computed",
-        "                self._ledger.record(records)  # computed",
+        "                pass  # was read",
+        "                self._ledger.record(records)  # was read",
         (cell("checkpoint", "collect", "L2Norm(0.5, reduce='batch_mean')"),),
     ),
     Mutant(

@@ -178,7 +178,7 @@ FUNCTIONS = [
         "attach/reading/_tap.py",
         "            return None\n"
         "        if self._strengths_at != self._strengths.version:\n"
-        "            self._look_at_strengths()\n"
+        "            self._update_is_zero()\n"
         "        try",
         "            return None\n        try",
         (attach("met_before::a_strength_that_becomes_0_and_is_one_again"),),
@@ -200,7 +200,7 @@ FUNCTIONS = [
     Mutant(
         "outputs are of one kind whatever their shape",
         "attach/reading/_tap.py",
-        "plans = self._plain_plans.get(kind)",
+        "plans = self._plain_plans.get(signature)",
         "plans = next(iter(self._plain_plans.values()), None)",
         (attach("met_before::another_shape"),),
     ),

@@ -70,7 +70,7 @@ PAUSES = [
     Mutant(
         "inject keeps the values of the members of a vmap",
         "attach/inject/_tap.py",
-        "if not compiling and not is_of_members(value):",
+        "if not compiling and not is_vmap_batched(value):",
         "if not compiling:",
         (attach("transforms::under_inject_the_next_step_is_exact"),),
     ),

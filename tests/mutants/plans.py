@@ -10,15 +10,15 @@ PLANS = [
     Mutant(
         "copies are divided by another's denominator",
         "attach/collect/_batched.py",
-        "kind = (unit_id, x.shape, x.dtype, x.device, record.denominator)",
-        "kind = (unit_id, x.dtype, x.device)",
+        "signature = (unit_id, x.shape, x.dtype, x.device, record.denominator)",
+        "signature = (unit_id, x.dtype, x.device)",
         (attach("together::records_stay_in_their_order"),),
     ),
     Mutant(
         "a single sequence is divided by its steps",
         "attach/collect/_tap.py",
-        "Waiting(plan.key, copy, plan.denominator)",
-        "Waiting(plan.key, copy, x.shape[0])",
+        "CopiedOutput(plan.key, copy, plan.denominator)",
+        "CopiedOutput(plan.key, copy, x.shape[0])",
         (attach("recurrent::one_sequence_without_a_batch_axis_is_a_batch_of_one"),),
     ),
     Mutant(

@@ -56,9 +56,9 @@ PROCESSES = [
         (TWO_PROCESSES,),
     ),
     Mutant(
-        "processes that share a batch need not say so",
+        "processes that share a batch need not state it",
         "attach/_processes.py",
-        "return self._said is None and _are_several()",
+        "return self._stated is None and _are_several()",
         "return False",
         (TWO_PROCESSES,),
     ),

@@ -32,14 +32,14 @@ TIME = [
     Mutant(
         "a state given by name is not seen",
         "attach/reading/_tap.py",
-        'return state_before(module, inputs, (keywords or {}).get("hx"), self._site)',
-        "return state_before(module, inputs, None, self._site)",
+        'return initial_state(module, inputs, (keywords or {}).get("hx"), self._site)',
+        "return initial_state(module, inputs, None, self._site)",
         (temporal("a_state_carried_over_joins_the_first_difference_by_choice"),),
     ),
     Mutant(
         "an axis that contradicts the layer is taken",
         "attach/reading/_time_axis.py",
-        "if said is not None and said % ndim != known:",
+        "if stated is not None and stated % ndim != known:",
         "if False:",
         (temporal("an_axis_that_contradicts_the_layer"),),
     ),

@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._processes import Processes
 from regularizers.attach.reading import Gauge, WeightsInLoss
-from regularizers.attach.sites import ActivitySite, Following, Sites, Strengths
+from regularizers.attach.sites import ActivitySite, FollowHook, Sites, Strengths
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Masks
 
@@ -49,8 +49,8 @@ class Delivery(Protocol):
     def last(self) -> dict[str, Tensor] | None:
         """The last value of each penalty that has one; None before the first."""
 
-    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
-        """Register the hooks; `following` lets outputs join that are added later."""
+    def attach(self, gauges: Mapping[str, Gauge], follow_hook: FollowHook) -> list[RemovableHandle]:
+        """Register the hooks; `follow_hook` lets outputs join that are added later."""
 
     def add(
         self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]

@@ -9,34 +9,34 @@ import torch.distributed as dist
 from regularizers.errors import ConfigurationError, RegimeError
 
 ProcessGroup: TypeAlias = dist.ProcessGroup | Literal["world", "local"] | None
-"""A group, all processes, each by itself, or nothing said."""
+"""A group, all processes, each process by itself, or not stated."""
 
 
 class Processes:
     """The processes that share one batch, looked up when they are first needed.
 
     Args:
-        said: what the user said of them.
+        stated: the argument `process_group` of the user.
 
     Raises:
-        ConfigurationError: something else than a process group, `"world"`, `"local"` or None.
+        ConfigurationError: not a process group, `"world"`, `"local"` or None.
     """
 
-    def __init__(self, said: ProcessGroup) -> None:
-        is_group = dist.is_available() and isinstance(said, dist.ProcessGroup)
-        if not (said in (None, "world", "local") or is_group):
+    def __init__(self, stated: ProcessGroup) -> None:
+        is_group = dist.is_available() and isinstance(stated, dist.ProcessGroup)
+        if not (stated in (None, "world", "local") or is_group):
             raise ConfigurationError(
                 f"process_group: expected a torch.distributed.ProcessGroup, 'world', 'local' or "
-                f"None, got {said!r}"
+                f"None, got {stated!r}"
             )
-        self._said = said
+        self._stated = stated
 
     @property
     def group(self) -> dist.ProcessGroup | None:
-        """The group to join statistics over; None where each process is by itself."""
-        if self._said == "world":
+        """The group that shares the batch; None if each process is by itself."""
+        if self._stated == "world":
             return dist.group.WORLD if _are_several() else None
-        return None if self._said == "local" else self._said
+        return None if self._stated == "local" else self._stated
 
     @property
     def size(self) -> int:
@@ -44,21 +44,21 @@ class Processes:
         group = self.group
         return 1 if group is None else dist.get_world_size(group)
 
-    def are_unsaid(self) -> bool:
-        """Return whether several processes are running and nothing was said of them."""
-        return self._said is None and _are_several()
+    def are_unstated(self) -> bool:
+        """Return whether several processes are running and the user stated no group."""
+        return self._stated is None and _are_several()
 
-    def check_said(self, site: str, what: str) -> None:
-        """Raise if several processes are running and nothing was said of them.
+    def check_stated(self, site: str, what: str) -> None:
+        """Raise if several processes are running and the user stated no group.
 
         Args:
-            site: where it matters.
-            what: why, as the subject of a sentence.
+            site: the site whose penalty depends on the group.
+            what: the reason, as the subject of a sentence.
 
         Raises:
-            RegimeError: the user has to say whether they share one batch.
+            RegimeError: the user must state whether the processes share one batch.
         """
-        if self.are_unsaid():
+        if self.are_unstated():
             raise RegimeError(
                 f"{site}: {what} is not the same for each process's part of the batch as for the "
                 f"whole; say Regularization(..., process_group='world') if the processes share "

@@ -19,7 +19,7 @@ from regularizers.attach.collect import Collect
 from regularizers.attach.control import Control, Reached
 from regularizers.attach.inject import Injection
 from regularizers.attach.rules import Rule
-from regularizers.attach.sites import Following, Roles, Sites, Strengths, all_rules, check_suited
+from regularizers.attach.sites import FollowHook, Roles, Sites, Strengths, all_rules, check_suited
 from regularizers.attach.step import Apply, AttachedRegularization, attach_to
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError
 from regularizers.modules import Wheres, check_model, printable, remove_inert_hooks
@@ -99,8 +99,8 @@ class Regularization:
         self._applied: Apply | None = None
         self._unusable: str | None = None
         remove_inert_hooks(model)
-        following = Following(self._sites.inventory, self._follow)
-        self._handles = self._delivery.attach(self._control.gauges, following)
+        follow_hook = FollowHook(self._sites.inventory, self._follow)
+        self._handles = self._delivery.attach(self._control.gauges, follow_hook)
         self._handles += self._control.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False

@@ -1,17 +1,17 @@
 """The modules of a model: selection, outputs, masks, hooks, and the state of autograd."""
 
 from regularizers.modules._autograd_state import (
-    SAVING_THEIR_RESULT,
+    MODULES_SAVING_OUTPUT,
     Pass,
     current_pass,
     has_ended,
-    is_batched_alone,
     is_first_reentrant_pass,
     is_forward_mode,
-    is_of_members,
     is_plain_forward,
     is_saved_anyway,
     is_transformed,
+    is_vmap_batched,
+    is_vmap_without_grad,
     may_hold_a_part_of_the_units,
     never_compiled,
     saved_tensors_are_hooked,
@@ -47,13 +47,13 @@ from regularizers.modules._nested import (
     refuse_nested,
 )
 from regularizers.modules._outputs import (
-    KNOWING_THEIR_AXES,
+    MODULES_WITH_KNOWN_AXES,
     Activation,
     activation_of,
     check_is_no_proxy,
     describe,
+    initial_state,
     replace_in,
-    state_before,
 )
 from regularizers.modules._select import (
     as_list,
@@ -74,10 +74,10 @@ from regularizers.modules._unread_marks import (
 )
 
 __all__ = [
-    "KNOWING_THEIR_AXES",
+    "MODULES_SAVING_OUTPUT",
+    "MODULES_WITH_KNOWN_AXES",
     "PADDED",
     "ROOT",
-    "SAVING_THEIR_RESULT",
     "Activation",
     "Handles",
     "Hook",
@@ -98,17 +98,18 @@ __all__ = [
     "describe",
     "described",
     "has_ended",
-    "is_batched_alone",
+    "initial_state",
     "is_first_reentrant_pass",
     "is_forward_mode",
     "is_glob",
     "is_matched_by",
     "is_name_matched",
-    "is_of_members",
     "is_plain_forward",
     "is_recording",
     "is_saved_anyway",
     "is_transformed",
+    "is_vmap_batched",
+    "is_vmap_without_grad",
     "mark_as_read",
     "mask_of",
     "masked",
@@ -122,6 +123,5 @@ __all__ = [
     "saved_tensors_are_hooked",
     "select_modules",
     "simple_pass",
-    "state_before",
     "warn_if_unread",
 ]

@@ -14,7 +14,7 @@ from torch.autograd import forward_ad
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-SAVING_THEIR_RESULT = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax)
+MODULES_SAVING_OUTPUT = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax)
 """Modules that save their output for the backward pass; for a tensor see `is_saved_anyway`."""
 
 _SAVE_THEIR_RESULT = {"ReluBackward0", "TanhBackward0", "SigmoidBackward0", "SoftmaxBackward0"}
@@ -118,7 +118,7 @@ def is_transformed() -> bool:
 
 
 @never_compiled
-def is_batched_alone() -> bool:
+def is_vmap_without_grad() -> bool:
     """Return whether only `vmap` is running, and no gradient transform of `torch.func`."""
     levels = torch._C._functorch.get_interpreter_stack() or []
     transforms = {level.key() for level in levels}
@@ -134,7 +134,7 @@ def has_ended(value: Tensor) -> bool:
 
 
 @never_compiled
-def is_of_members(value: Tensor) -> bool:
+def is_vmap_batched(value: Tensor) -> bool:
     """Return whether `value` is batched by a `vmap`."""
     functorch = torch._C._functorch
     while functorch.is_functorch_wrapped_tensor(value):

@@ -17,7 +17,7 @@ from regularizers.modules._nested import check_readable
 from regularizers.modules._types import Select
 from regularizers.penalties.arrays import Axes
 
-KNOWING_THEIR_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
+MODULES_WITH_KNOWN_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
 """Modules whose attributes tell the batch and time axes of their outputs."""
 
 
@@ -224,7 +224,7 @@ def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
     return value, 0
 
 
-def state_before(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
+def initial_state(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
     """Return the initial state of the last layer that a recurrent module was given, or None.
 
     Raises:

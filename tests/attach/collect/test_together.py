@@ -10,8 +10,8 @@ import regularizers as rz
 
 # how many copies are read at once, and in which order, changes no number
 from regularizers.attach.collect import _batched
-from regularizers.attach.collect._batched import Reader
-from regularizers.attach.collect._ledger import Waiting
+from regularizers.attach.collect._batched import BatchedReader
+from regularizers.attach.collect._ledger import CopiedOutput
 from regularizers.attach.reading import Record
 from regularizers.attach.sites import Entry
 from regularizers.errors import ShapeError
@@ -22,13 +22,13 @@ from regularizers.penalties.kernels import thresholds
 def read(monkeypatch):
     """List how many copies are read at once."""
     counts = []
-    measure = _batched.MeasureRows.apply
+    measure = _batched.ReadRows.apply
 
     def counting(x, term):
         counts.append(len(x))
         return measure(x, term)
 
-    monkeypatch.setattr(_batched.MeasureRows, "apply", counting)
+    monkeypatch.setattr(_batched.ReadRows, "apply", counting)
     return counts
 
 
@@ -79,12 +79,12 @@ def test_records_stay_in_their_order():
     entries = [Entry(key, key, "activity", term) for key in "abcd"]
     small, large = torch.ones(2, 3), torch.ones(())
     waiting = [
-        Waiting("a", small, 2),
+        CopiedOutput("a", small, 2),
         Record("b", large, 1),
-        Waiting("c", small[:1], 1),
-        Waiting("d", small, 2),
+        CopiedOutput("c", small[:1], 1),
+        CopiedOutput("d", small, 2),
     ]
-    read = Reader(entries).each_read(waiting)
+    read = BatchedReader(entries).read_copies(waiting)
     assert [(record.key, record.statistic.item(), record.denominator) for record in read] == [
         ("a", 6, 2),
         ("b", 1, 1),

@@ -115,7 +115,7 @@ def test_a_strength_that_becomes_0_and_is_one_again():
 
 
 def test_kinds_are_forgotten_before_they_are_too_many(monkeypatch):
-    monkeypatch.setattr(_tap, "KINDS", 2)
+    monkeypatch.setattr(_tap, "MAX_PLANS", 2)
     model, reg = attached(rz.L1(0.5))
     (hook,) = model[0]._forward_hooks.values()
     for n in (1, 2, 3, 4, 5):

@@ -15,7 +15,7 @@ from regularizers.errors import CollectionError
 from regularizers.penalties import Formula
 
 
-def across(
+def all_reduce_records(
     records: Sequence[Record],
     terms: Sequence[Formula],
     group: dist.ProcessGroup,
@@ -31,7 +31,7 @@ def across(
 
     Raises:
         CollectionError: the processes did not record the same sites equally often.
-        Exception: `failed`, if given; the other processes raise too instead of waiting forever.
+        Exception: `failed`, if given; the other processes raise too instead of copies forever.
     """
     _check_agreement(records, group, device, failed)
     parts: list[Tensor] = []

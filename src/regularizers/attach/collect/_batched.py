@@ -1,8 +1,8 @@
-"""What is done at once for many sites when they are collected.
+"""Batched reads: one operation for many sites when they are collected.
 
-Most penalties are a number times their statistic: one product for all of them. Small outputs are
-only copied by their taps, and read here: of these the call that reads costs more than the reading.
-A copy is cheap; it is in the graph of what was copied, and nobody else can change it.
+Most penalties are a constant times their statistic, so one product gives all of them. Taps only
+copy small outputs, which are stacked and read here: for these a call costs more than its
+arithmetic. A copy is cheap, stays in the graph of its output, and nobody else can change it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regularizers.attach.collect._ledger import AnyRecord, Waiting
+from regularizers.attach.collect._ledger import AnyRecord, CopiedOutput
 from regularizers.attach.reading import Record, xp
 from regularizers.attach.sites import Entry
 from regularizers.modules import is_transformed
@@ -22,20 +22,20 @@ from regularizers.penalties import ElementwiseTerm, is_elementwise
 from regularizers.penalties.arrays import one_over
 
 
-class Sums:
+class LinearStatistics:
     """Statistics whose penalties are linear in them.
 
     Args:
-        keys: of the penalties.
-        statistics: in one dimension, in their graph.
-        constants: what each is multiplied by for a strength of 1.
+        keys: the keys of the penalties.
+        statistics: one statistic a key, in one dimension.
+        constants: the factor of each statistic at strength 1.
     """
 
     def __init__(self, keys: Sequence[str], statistics: Tensor, constants: Sequence[float]) -> None:
         self._keys, self._statistics, self._constants = keys, statistics, constants
 
     def penalty(self, strengths: Mapping[str, float], values: dict[str, Tensor]) -> Tensor:
-        """Return the sum of the penalties, and add each, outside of the graph, into `values`."""
+        """Return the sum of the penalties, and add each, detached, to `values`."""
         factors = self._statistics.new_tensor(
             [
                 strengths[key] * constant
@@ -48,8 +48,8 @@ class Sums:
         return penalties.sum()
 
 
-class Reader:
-    """Reads copies together, those that the same penalty has of the same shape and type.
+class BatchedReader:
+    """Stacks copies with equal penalty, shape and dtype, and reads each stack in one call.
 
     Args:
         entries: every penalty at every site.
@@ -63,33 +63,33 @@ class Reader:
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
-    def sums(self, records: Sequence[AnyRecord]) -> tuple[list[Sums], list[Record]]:
-        """Return statistics whose penalties are linear in them, and the records of all others."""
+    def split(self, records: Sequence[AnyRecord]) -> tuple[list[LinearStatistics], list[Record]]:
+        """Return the statistics whose penalties are linear in them, and all other records."""
         linear: dict[tuple[object, ...], list[Record]] = {}
-        waiting: list[Waiting] = []
+        copies: list[CopiedOutput] = []
         others: list[Record] = []
         may_stack = not is_transformed()
         for record in records:
-            if isinstance(record, Waiting):
-                waiting.append(record)
+            if isinstance(record, CopiedOutput):
+                copies.append(record)
             elif isinstance(record, Record):
                 if may_stack and self._is_linear(record):
-                    kind = (record.statistic.dtype, record.statistic.device)
-                    linear.setdefault(kind, []).append(record)
+                    place = (record.statistic.dtype, record.statistic.device)
+                    linear.setdefault(place, []).append(record)
                 else:
                     others.append(record)
-        sums: list[Sums] = []
-        for some, statistics in self._read(waiting) if waiting else ():
+        sums: list[LinearStatistics] = []
+        for some, statistics in self._read(copies) if copies else ():
             factor = one_over(some[0].denominator)
-            sums.append(Sums([r.key for r in some], statistics, [factor] * len(some)))
+            sums.append(LinearStatistics([r.key for r in some], statistics, [factor] * len(some)))
         for group in linear.values():
             constants = [one_over(record.denominator) for record in group]
             statistics = torch.stack([record.statistic for record in group])
-            sums.append(Sums([record.key for record in group], statistics, constants))
+            sums.append(LinearStatistics([record.key for record in group], statistics, constants))
         return sums, others
 
     def _is_linear(self, record: Record) -> bool:
-        """Return whether the penalty is a number times the statistic, a plain scalar."""
+        """Return whether the penalty is a constant times the statistic, a plain scalar."""
         return (
             record.key in self._terms
             and record.amount is None
@@ -97,29 +97,29 @@ class Reader:
             and type(record.statistic) is Tensor
         )
 
-    def _read(self, waiting: Iterable[Waiting]) -> Iterator[tuple[list[Waiting], Tensor]]:
-        """Yield copies that are alike, and their statistics, read at once."""
-        alike: dict[tuple[object, ...], list[Waiting]] = {}
-        for record in waiting:
+    def _read(self, copies: Iterable[CopiedOutput]) -> Iterator[tuple[list[CopiedOutput], Tensor]]:
+        """Yield the copies of each stack, and their statistics."""
+        alike: dict[tuple[object, ...], list[CopiedOutput]] = {}
+        for record in copies:
             x, unit_id = record.x, id(self._terms[record.key])
-            kind = (unit_id, x.shape, x.dtype, x.device, record.denominator)
-            alike.setdefault(kind, []).append(record)
+            signature = (unit_id, x.shape, x.dtype, x.device, record.denominator)
+            alike.setdefault(signature, []).append(record)
         for some in alike.values():
             rows = torch.stack([record.x for record in some])
             unit = self._terms[some[0].key]
-            yield some, MeasureRows.apply(rows, unit)  # type: ignore[no-untyped-call]
+            yield some, ReadRows.apply(rows, unit)  # type: ignore[no-untyped-call]
 
-    def each_read(self, records: Sequence[Record | Waiting]) -> list[Record]:
-        """Return `records`, in the place of each copy what was read of it."""
+    def read_copies(self, records: Sequence[Record | CopiedOutput]) -> list[Record]:
+        """Return `records`; each copy is replaced by the record read from it."""
         read: dict[int, Record] = {}
-        for some, statistics in self._read([r for r in records if isinstance(r, Waiting)]):
+        for some, statistics in self._read([r for r in records if isinstance(r, CopiedOutput)]):
             for one, statistic in zip(some, statistics.unbind(), strict=True):
                 read[id(one)] = Record(one.key, statistic, one.denominator)
         return [record if isinstance(record, Record) else read[id(record)] for record in records]
 
 
-class MeasureRows(torch.autograd.Function):
-    """The statistic of each of several arrays, which lie along the first axis."""
+class ReadRows(torch.autograd.Function):
+    """The statistic of each array in a stack along the first axis."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, term: ElementwiseTerm) -> Tensor:

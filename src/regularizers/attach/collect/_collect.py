@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._delivery import Attachment, Pause
-from regularizers.attach.collect._all_reduce import across
-from regularizers.attach.collect._batched import Reader
-from regularizers.attach.collect._forward_boundaries import Begin, Commit, End
+from regularizers.attach.collect._all_reduce import all_reduce_records
+from regularizers.attach.collect._batched import BatchedReader
+from regularizers.attach.collect._forward_boundaries import ForwardCommit, ForwardEnd, ForwardStart
 from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread
 from regularizers.attach.collect._tap import Collecting
 from regularizers.attach.reading import (
@@ -19,17 +19,17 @@ from regularizers.attach.reading import (
     Record,
     WeightsInLoss,
     device_of,
-    never_fired,
+    never_fired_message,
     total,
     xp,
 )
-from regularizers.attach.sites import ActivitySite, Entry, Following
+from regularizers.attach.sites import ActivitySite, Entry, FollowHook
 from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
 
 
 class Collect:
-    """Taps record what the penalties are functions of; `penalty` turns it into one number."""
+    """Taps record statistics; `penalty` turns them into one number."""
 
     def __init__(self, attachment: Attachment) -> None:
         self._model = attachment.model
@@ -45,24 +45,26 @@ class Collect:
         self._silent: set[str] = set()
         self.last: dict[str, Tensor] | None = None
 
-    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
-        """Put the hooks in; `following` lets outputs join that are added later."""
+    def attach(self, gauges: Mapping[str, Gauge], follow_hook: FollowHook) -> list[RemovableHandle]:
+        """Register the hooks; `follow_hook` adds sites when the model gains modules."""
         handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
         if self._sites.activities:
             handles += [
-                self._model.register_forward_pre_hook(Begin(self._ledger, following), prepend=True),
-                self._model.register_forward_hook(Commit(self._ledger)),
-                self._model.register_forward_hook(End(self._ledger), always_call=True),
+                self._model.register_forward_pre_hook(
+                    ForwardStart(self._ledger, follow_hook), prepend=True
+                ),
+                self._model.register_forward_hook(ForwardCommit(self._ledger)),
+                self._model.register_forward_hook(ForwardEnd(self._ledger), always_call=True),
             ]
         return handles
 
     def add(
         self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
     ) -> list[RemovableHandle]:
-        """Put hooks in at sites that are new, and know the weights that have joined."""
+        """Register hooks at new sites, and add new weights."""
         self._gauges |= gauges
         self._entries = {entry.key: entry for entry in self._sites.entries}
-        self._reader = Reader(self._entries.values())
+        self._reader = BatchedReader(self._entries.values())
         self.weights.follow()
         handles = []
         for site in activities:
@@ -75,44 +77,44 @@ class Collect:
         return handles
 
     def close(self) -> None:
-        """Record nothing any more, also from hooks that a compiled program holds."""
+        """Stop recording for good, also in hooks that a compiled program holds."""
         self.pause.close()
         self._ledger.clear()
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def penalty(self) -> Tensor:
-        """Return the sum of all penalties; what was recorded is dropped with it.
+        """Return the sum of all penalties, and clear the ledger.
 
-        A compiler leaves it out: which records count is known only when the program runs.
+        The compiler skips this method: which records count is known only at run time.
         """
         has_unread = self._ledger.has_unread
         records = self._taken()
-        sums, others = self._reader.sums(records)
+        linear, others = self._reader.split(records)
         parts: list[Tensor] = []
         last: dict[str, Tensor] = {}
         for key, unit in self._units(others).items():
             value = self._strengths.times(key, unit)
             parts.append(value)
             last[key] = value.detach()
-        parts += [each.penalty(self._strengths, last) for each in sums]
+        parts += [each.penalty(self._strengths, last) for each in linear]
         if has_unread:
             zero = torch.zeros((), device=device_of(self._model))
             last = {r.key: zero for r in records if isinstance(r, Unread)} | last
             if not parts:
-                parts.append(zero.clone().requires_grad_())  # as with any other strength
+                parts.append(zero.clone().requires_grad_())  # backward() works as at any strength
         self.last = last if self.last is None else self.last | last
         return total(parts, self._model)
 
     def scale_from(self, loss: Tensor) -> Tensor:
-        """Raise: the loss itself holds the penalty."""
+        """Raise: the penalty is a term of the loss."""
         raise _is_for_inject("scale_from")
 
     def set_scale(self, scale: float) -> None:
-        """Raise: the loss itself scales the penalty."""
+        """Raise: the penalty is a term of the loss, and scaled with it."""
         raise _is_for_inject("set_scale")
 
     def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """Return the penalties for a strength of 1, those of several calls added up."""
+        """Return the penalties at strength 1, summed over calls."""
         units: dict[str, Tensor] = {}
         for record in records:
             term = self._entries[record.key].term
@@ -120,11 +122,11 @@ class Collect:
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
-                self._gauges[record.key].measured(record.amount)
+                self._gauges[record.key].add_amount(record.amount)
         return units | self.weights.units()
 
     def _taken(self) -> Sequence[AnyRecord]:
-        """Return the records and clear the ledger; of the whole batch if processes share it."""
+        """Return the records and clear the ledger; join the processes that share the batch."""
         group = self._processes.group
         if group is None:
             records = self._checked()
@@ -140,12 +142,12 @@ class Collect:
         else:
             self._ledger.clear()
         unread = [record for record in taken if isinstance(record, Unread)]
-        read = self._reader.each_read([r for r in taken if not isinstance(r, Unread)])
+        read = self._reader.read_copies([r for r in taken if not isinstance(r, Unread)])
         terms = [self._entries[record.key].term for record in read]
-        return [*across(read, terms, group, device_of(self._model), failed), *unread]
+        return [*all_reduce_records(read, terms, group, device_of(self._model), failed), *unread]
 
     def _checked(self) -> list[AnyRecord]:
-        """Return the records; raise unless they are what the loss is about."""
+        """Return the records; raise unless they are complete."""
         if not self._sites.activities or not torch.is_grad_enabled():
             return self._ledger.records()
         records = self._ledger.check_complete()
@@ -156,7 +158,7 @@ class Collect:
         if not torch.compiler.is_compiling():
             if self._ledger.has_transformed:
                 self._ledger.check_alive(records)
-            if self._processes.are_unsaid():
+            if self._processes.are_unstated():
                 self._check_whole_batch(records)
         return records
 
@@ -171,10 +173,10 @@ class Collect:
                 )
 
     def _check_whole_batch(self, records: Iterable[AnyRecord]) -> None:
-        """Raise if it matters which processes share the batch, since that was not said."""
+        """Raise if a penalty depends on which processes share the batch."""
         for record in records:
             if isinstance(record, Record) and self._spans_samples(record):
-                self._processes.check_said(record.key, "a penalty of the whole batch")
+                self._processes.check_stated(record.key, "a penalty of the whole batch")
 
     def _spans_samples(self, record: Record) -> bool:
         return self._entries[record.key].term.spans_samples(record.statistic)
@@ -190,14 +192,14 @@ class Collect:
             if isinstance(record, Unread) and (strength := self._strengths[record.key]):
                 self._ledger.clear()
                 raise CollectionError(
-                    f"{record.key}: its strength was 0 in the forward, which therefore read "
-                    f"nothing, and is {strength:g} now; set strengths before the forward"
+                    f"{record.key}: its strength was 0 in the forward, so the output was not read, "
+                    f"and is {strength:g} now; set strengths before the forward"
                 )
 
     def _never_fired(self, entry: Entry) -> CollectionError:
         module = next(s.module for s in self._sites.activities if entry in s.entries)
         return CollectionError(
-            never_fired(
+            never_fired_message(
                 entry.site,
                 training=module.training,
                 without_gradients=entry.site in self._ledger.without_gradients,

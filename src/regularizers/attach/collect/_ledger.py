@@ -15,8 +15,8 @@ from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import has_ended
 
 
-class Waiting(NamedTuple):
-    """A copy of a small output that is not yet measured for one penalty."""
+class CopiedOutput(NamedTuple):
+    """A copy of a small output, which is read at the next collection."""
 
     key: str
     x: Tensor
@@ -29,7 +29,7 @@ class Unread(NamedTuple):
     key: str
 
 
-AnyRecord: TypeAlias = Record | Waiting | Unread
+AnyRecord: TypeAlias = Record | CopiedOutput | Unread
 
 
 class Ledger:
@@ -116,7 +116,7 @@ class Ledger:
         self._running, self.backward_id = None, None
 
     def end(self) -> None:
-        """End the running forward; drop its records if they were not committed."""
+        """ForwardEnd the running forward; drop its records if they were not committed."""
         self._running, self.backward_id = None, None
         if not (self._forwards or self._outside):
             self._thread, self._several_threads = None, False

@@ -1,4 +1,4 @@
-"""The operation by which compiled code asks for its backward pass."""
+"""Custom operator that tells forward from backward; opaque to the compiler."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 @torch.library.custom_op("regularizers::backward_id", mutates_args=())
 def backward_id(value: Tensor) -> Tensor:
-    """Return the number of the backward pass in which this is called, outside of one −thread.
+    """Return the id of the running backward pass; in a forward the negated thread id.
 
-    Compiled code cannot ask while it is traced, because the same code runs in the forward and,
-    repeated by a checkpoint, in the backward.
+    It is known only at run time: a checkpoint runs the same compiled code in the forward and again
+    in the backward pass.
     """
     backward = torch._C._current_graph_task_id()
     return torch.tensor(backward if backward != -1 else -get_ident())

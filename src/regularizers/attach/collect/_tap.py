@@ -1,4 +1,4 @@
-"""The hook of the default delivery: it records."""
+"""The hook of the default delivery: it adds records to the ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regularizers.attach.collect._ledger import AnyRecord, Ledger, Unread, Waiting
+from regularizers.attach.collect._ledger import AnyRecord, CopiedOutput, Ledger, Unread
 from regularizers.attach.collect._ops import backward_id
 from regularizers.attach.reading import (
     REVERSIBLE,
@@ -60,7 +60,7 @@ class Collecting(Tap):
         output: Any,
         keywords: dict[str, Any] | None = None,
     ) -> Any:
-        """Record the penalties of `output`, which stays as it is; equal to it, if it is watched."""
+        """Record the penalties of `output`; return None, or for a target an equal output."""
         if self._ledger.closed:
             return None
         plain = self._plain(module, output)
@@ -72,22 +72,22 @@ class Collecting(Tap):
         if not torch.compiler.is_compiling() and self._is_off():
             self._ledger.skip(self._unread)
             return None
-        before = self._state_before(module, inputs, keywords)
+        before = self._initial_state(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))
         entry = activation.entry
         if not self._gauges or not entry.requires_grad:
             return None
-        watched = self._watched(entry, counted_of(activation))
-        return replace_in(output, entry, watched, self._site)
+        gauged = self._gauged(entry, counted_of(activation))
+        return replace_in(output, entry, gauged, self._site)
 
     def _record_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
-        """Record a plain output of an ordinary forward, by its plans alone."""
+        """Record a plain output of an ordinary forward by its plans."""
         records: list[AnyRecord] = []
         if self._elementwise and at is Pass.FORWARD and x.numel() <= thresholds.COPIED:
             copy = x.clone()
             for plan in plans:
-                records.append(Waiting(plan.key, copy, plan.denominator))  # noqa: PERF401
+                records.append(CopiedOutput(plan.key, copy, plan.denominator))  # noqa: PERF401
         else:
             read = x.clone() if self._copies else x
             for plan in plans:
@@ -96,12 +96,12 @@ class Collecting(Tap):
                     amount = amount_of(x, self._targets[plan.key], plan.batch, self._site)
                 statistic = plan.read_eagerly(read)
                 records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
-        if at is not Pass.RECOMPUTED:  # read only to save the same tensors as the forward did
+        if at is not Pass.RECOMPUTED:  # a recomputation only has to save the same tensors
             self._ledger.record(records)
         if not self._gauges or not x.requires_grad:
             return None
-        watched = self._watched(x, x.detach() != 0)
-        return watched if x is output else replace_in(output, x, watched, self._site)
+        gauged = self._gauged(x, x.detach() != 0)
+        return gauged if x is output else replace_in(output, x, gauged, self._site)
 
     def _record(self, records: list[Record]) -> None:
         if torch.compiler.is_compiling():
@@ -115,7 +115,7 @@ class Collecting(Tap):
             case Pass.FORWARD:
                 self._ledger.record(records)
             case Pass.RECOMPUTED:
-                pass  # computed all the same, since the checkpoint compares what was saved
+                pass  # was read only because the checkpoint compares the saved tensors
             case Pass.REENTRANT:
                 raise self._reentrant()
 

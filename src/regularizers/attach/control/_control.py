@@ -131,7 +131,7 @@ class Control:
         return {key: c.update(row) for (key, c), row in zip(controllers, rows, strict=True)}
 
     def _of_all_processes(self, sums: Tensor) -> Tensor:
-        self._processes.check_said(next(iter(self._controllers)), "a strength with a target")
+        self._processes.check_stated(next(iter(self._controllers)), "a strength with a target")
         if (group := self._processes.group) is not None:
             dist.all_reduce(sums, group=group)
         return sums

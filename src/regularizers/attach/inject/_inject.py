@@ -1,4 +1,4 @@
-"""The second delivery: the gradient enters by the data path and is scaled as the loss is."""
+"""The second delivery: the gradient enters by the data path, scaled like the loss."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from regularizers.attach.inject._functions import ScaleFrom
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.inject._tap import Injecting
 from regularizers.attach.reading import Gauge, WeightsInLoss, total
-from regularizers.attach.sites import ActivitySite, Following
+from regularizers.attach.sites import ActivitySite, FollowHook
 from regularizers.errors import RegimeError
 from regularizers.modules import Masks
 from regularizers.penalties.strength import check_strength
 
 
 class Injection:
-    """Taps return their output through a Function that adds the gradient of the penalty to its."""
+    """Taps pass their output through a Function whose backward adds the penalty's gradient."""
 
     def __init__(self, attachment: Attachment) -> None:
         self._model = attachment.model
@@ -35,20 +35,20 @@ class Injection:
 
     @property
     def last(self) -> dict[str, Tensor] | None:
-        """The last value of each penalty; none of what only compiled programs have computed."""
+        """The last value of each penalty; compiled programs report none."""
         return self._latest or None
 
-    def attach(self, gauges: Mapping[str, Gauge], following: Following) -> list[RemovableHandle]:
-        """Put the hooks in; `following` lets outputs join that are added later."""
+    def attach(self, gauges: Mapping[str, Gauge], follow_hook: FollowHook) -> list[RemovableHandle]:
+        """Register the hooks; `follow_hook` adds sites when the model gains modules."""
         handles = [*self.weights.attach(self._model), *self.add(self._sites.activities, gauges)]
         if self._sites.activities:
-            handles.append(self._model.register_forward_pre_hook(following, prepend=True))
+            handles.append(self._model.register_forward_pre_hook(follow_hook, prepend=True))
         return handles
 
     def add(
         self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
     ) -> list[RemovableHandle]:
-        """Put hooks in at sites that are new, and know the weights that have joined."""
+        """Register hooks at new sites, and add new weights."""
         self._gauges |= gauges
         self.weights.follow()
         handles = []
@@ -69,29 +69,29 @@ class Injection:
         return handles
 
     def close(self) -> None:
-        """Inject nothing any more, also from hooks that a compiled program holds."""
+        """Stop injecting for good, also in hooks that a compiled program holds."""
         self.pause.close()
 
     def penalty(self) -> Tensor:
-        """Raise: the gradient of the penalties enters without a term of the loss."""
+        """Raise: the penalties are no term of the loss."""
         raise RegimeError(
             "penalty() would count what delivery='inject' adds to the gradient by itself; "
             "write loss = reg.scale_from(loss), and read values from penalties()"
         )
 
     def scale_from(self, loss: Tensor) -> Tensor:
-        """Return `loss`, which in the backward pass tells its scale; weights enter here."""
+        """Return `loss`; its backward pass sets the scale, and weights enter here."""
         self._scale.disarm()
         units = self.weights.units()
         if units:
             values = {key: self._strengths.times(key, unit) for key, unit in units.items()}
             self._latest |= {key: value.detach() for key, value in values.items()}
             weights = total(values.values(), self._model)
-            # their gradient without their value, so that the loss is the same number as before
+            # adds their gradient and not their value: the loss stays the same number
             loss = loss + (weights - weights.detach()).to(loss.dtype)
         scaled: Tensor = ScaleFrom.apply(loss, self._scale.handle)  # type: ignore[no-untyped-call]
         return scaled
 
     def set_scale(self, scale: float) -> None:
-        """Use `scale` where the loss is never seen."""
+        """Use `scale` where no loss goes through `scale_from`."""
         self._scale.fix(check_strength(scale, "scale"))

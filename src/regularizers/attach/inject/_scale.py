@@ -10,7 +10,7 @@ from threading import Lock, get_ident
 import torch
 from torch import Tensor
 
-from regularizers.attach.reading import never_fired
+from regularizers.attach.reading import never_fired_message
 from regularizers.errors import RegimeError
 from regularizers.modules import Handles
 
@@ -123,4 +123,4 @@ class Scale:
         if self._silent:
             site = min(self._silent)
             self._silent.discard(site)
-            raise RegimeError(never_fired(site))
+            raise RegimeError(never_fired_message(site))

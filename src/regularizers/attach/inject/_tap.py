@@ -18,16 +18,16 @@ from regularizers.modules import (
     Masks,
     Pass,
     current_pass,
-    is_batched_alone,
-    is_of_members,
     is_recording,
+    is_vmap_batched,
+    is_vmap_without_grad,
     replace_in,
 )
 from regularizers.penalties import Formula
 
 
 class Injecting(Tap):
-    """Lets the gradient of the penalties of a site enter by its output."""
+    """Adds the gradient of the penalties of a site at its output."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Injecting(Tap):
         output: Any,
         keywords: dict[str, Any] | None = None,
     ) -> Any:
-        """Return `output` with a part that is equal to what it was, and brings the gradient."""
+        """Return an output equal to `output`, whose backward adds the penalty's gradient."""
         if self._scale.closed:
             return None
         plain = self._plain(module, output)
@@ -69,69 +69,68 @@ class Injecting(Tap):
             self._latest.update(self._zeros)
             return None
         activation = self._activation(module, inputs, output, keywords)
-        if not compiling and is_batched_alone():
+        if not compiling and is_vmap_without_grad():
             raise RegimeError(
                 f"{self._site}: within vmap alone the gradient cannot enter for each member; call "
                 f"scale_from within torch.func.grad, within vmap, or use delivery='collect'"
             )
-        if not activation.x.requires_grad:  # frozen: there is no gradient to enter
+        if not activation.x.requires_grad:  # frozen: it has no gradient to add to
             self._scale.seen(self._site)
             return None
         total = activation.x.new_zeros((), dtype=torch.float32)
-        records = self._read(activation, self._state_before(module, inputs, keywords))
+        records = self._read(activation, self._initial_state(module, inputs, keywords))
         for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.denominator, xp))
-            total = total + value * self._share(term, record.statistic)
-            if not compiling and not is_of_members(value):
+            total = total + value * self._replicas(term, record.statistic)
+            if not compiling and not is_vmap_batched(value):
                 self._latest[key] = value.detach()
             if record.amount is not None:
-                self._measured(key, record.amount)
+                self._add_amount(key, record.amount)
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         if self._gauges:
-            x = self._watched(x, counted_of(activation))
+            x = self._gauged(x, counted_of(activation))
         return replace_in(output, entry, x, self._site)
 
     def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
-        """Inject at a plain output in an ordinary forward, by its plans alone."""
+        """Inject at a plain output in an ordinary forward by its plans."""
         self._scale.seen(self._site)
-        if not x.requires_grad:  # frozen: there is no gradient to enter
+        if not x.requires_grad:  # frozen: it has no gradient to add to
             return None
         total = x.new_zeros((), dtype=torch.float32)
         read = x.clone() if self._copies else x
         for plan in plans:
             term, statistic = plan.request.term, plan.read_eagerly(read)
             value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
-            total = total + value * self._share(term, statistic)
+            total = total + value * self._replicas(term, statistic)
             self._latest[plan.key] = value.detach()
             if plan.batch is not None and at is not Pass.RECOMPUTED:
                 target = self._targets[plan.key]
-                self._gauges[plan.key].measured(amount_of(x, target, plan.batch, self._site))
+                self._gauges[plan.key].add_amount(amount_of(x, target, plan.batch, self._site))
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
         if self._gauges:
-            injected = self._watched(injected, x.detach() != 0)
+            injected = self._gauged(injected, x.detach() != 0)
         return injected if x is output else replace_in(output, x, injected, self._site)
 
-    def _share(self, term: Formula, statistic: Tensor) -> int:
-        """Return by what a penalty is multiplied for the average over processes to be right.
+    def _replicas(self, term: Formula, statistic: Tensor) -> int:
+        """Return the factor with which the average over processes is the penalty of the batch.
 
-        That of one process stands for the whole batch: a mean as it is, if the parts are equal; a
-        sum as often as there are processes.
+        A mean needs none, if the parts of the batch are equal. A sum needs the number of processes.
         """
         if term.spans_samples(statistic):
-            self._processes.check_said(self._site, "a penalty of the whole batch")
+            self._processes.check_stated(self._site, "a penalty of the whole batch")
             if self._processes.group is not None:
                 raise RegimeError(
-                    f"{self._site}: {term!r} is one of the whole batch, which is spread over "
-                    f"several processes; use delivery='collect'"
+                    f"{self._site}: {term!r} needs the whole batch, which several processes share; "
+                    f"use delivery='collect'"
                 )
         return self._processes.size if term.reduce in (None, "sum") else 1
 
-    def _measured(self, key: str, amount: Tensor) -> None:
+    def _add_amount(self, key: str, amount: Tensor) -> None:
         if torch.compiler.is_compiling():
             raise RegimeError(
-                f"{self._site}: compiled code with delivery='inject' cannot tell what it measures; "
-                f"for a strength with a target use delivery='collect'"
+                f"{self._site}: compiled code with delivery='inject' cannot return what a target "
+                f"measures; for a strength with a target use delivery='collect'"
             )
         if current_pass() is not Pass.RECOMPUTED:
-            self._gauges[key].measured(amount)
+            self._gauges[key].add_amount(amount)

@@ -2,17 +2,17 @@
 
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._gauge import Gauge
-from regularizers.attach.reading._loss_pull import amount_of, counted_of
-from regularizers.attach.reading._never_fired import REVERSIBLE, never_fired
+from regularizers.attach.reading._never_fired import REVERSIBLE, never_fired_message
 from regularizers.attach.reading._plan import WAYS, Plan, plan_for
 from regularizers.attach.reading._record import Record
-from regularizers.attach.reading._tap import KINDS, Tap
+from regularizers.attach.reading._tap import MAX_PLANS, Tap
+from regularizers.attach.reading._target_measurements import amount_of, counted_of
 from regularizers.attach.reading._totals import device_of, total
 from regularizers.attach.reading._weights import read_weights
 from regularizers.attach.reading._weights_in_loss import WeightsInLoss
 
 __all__ = [
-    "KINDS",
+    "MAX_PLANS",
     "REVERSIBLE",
     "WAYS",
     "Gauge",
@@ -23,7 +23,7 @@ __all__ = [
     "amount_of",
     "counted_of",
     "device_of",
-    "never_fired",
+    "never_fired_message",
     "plan_for",
     "read_weights",
     "total",

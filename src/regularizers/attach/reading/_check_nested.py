@@ -1,4 +1,4 @@
-"""Penalties of nested tensors: which are exact."""
+"""The check that a penalty of a nested tensor is exact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regularizers.penalties.arrays import Axes
 def check_nested(x: Tensor, term: Formula, batch_axis: Axes, target: bool, site: str) -> None:
     """Raise unless a penalty of a nested tensor is exact.
 
-    That is a sum over elements, divided by nothing that depends on the lengths.
+    A sum over elements is exact unless its denominator depends on the lengths.
 
     Raises:
         OutputError: another penalty, or one whose strength has a target.
@@ -26,7 +26,7 @@ def check_nested(x: Tensor, term: Formula, batch_axis: Axes, target: bool, site:
     is_norm = isinstance(term, L2Norm) and term.reduce == "sum"
     if target or is_counted or not (isinstance(term, ElementwiseTerm) or is_norm):
         raise OutputError(
-            f"{site}: the output is a nested tensor of {x.ndim} axes, of which {term!r} cannot be "
-            f"read; L1, L2Squared and other sums over elements can, with 'sum' or, over sequences, "
-            f"'batch_mean'; for this one {PADDED}"
+            f"{site}: the output is a nested tensor of {x.ndim} axes, for which {term!r} is not "
+            f"exact; L1, L2Squared and other sums over elements are, with 'sum' or, over "
+            f"sequences, 'batch_mean'; for this one {PADDED}"
         )

@@ -1,4 +1,4 @@
-"""Plain tensors read and differentiated by kernels, at once or piece by piece."""
+"""Kernels that read and differentiate plain tensors, whole or in pieces."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def gradient(
 
     Args:
         saved: the array, or its signs.
-        saves: which of the two.
-        kernel: of the penalty.
-        cotangent: of the statistic.
-        dtype: of the gradient.
+        saves: whether `saved` is the array or its signs.
+        kernel: the kernel of the penalty.
+        cotangent: the gradient with respect to the statistic.
+        dtype: the type of the gradient that is returned.
     """
     if torch.is_grad_enabled() or torch.compiler.is_compiling() or type(saved) not in _PLAIN:
         return None
     is_slope = saves == "sign" and kernel.slope_is_sign
     if saved.numel() <= thresholds.GRADIENT_AT_ONCE:
         if is_slope:
-            # one fresh buffer: a product of two types would make a second
+            # one new buffer; a product of two types would allocate a second
             return saved.to(cotangent.dtype).mul_(cotangent).to(dtype)
         wide = saved.to(cotangent.dtype)
         return cast(Tensor, kernel.gradient_at_once(torch, wide, cotangent)).to(dtype)

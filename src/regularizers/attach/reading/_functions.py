@@ -1,8 +1,8 @@
 """The autograd Functions that read a tensor for a penalty, with its analytic gradient.
 
 A Function saves for the backward pass the tensor itself, its signs in a byte each, or nothing, as
-the formula needs, and never touches the module's output. `ctx.saves` says which, because the saved
-tensor does not: an array may look like its signs.
+the formula needs. It never changes the module's output. `ctx.saves` tells the cases apart, because
+an int8 array may equal its own signs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from regularizers.attach.reading import _eager
-from regularizers.attach.reading._loss_pull import noted
 from regularizers.attach.reading._request import Request
+from regularizers.attach.reading._target_measurements import measure_gradient
 from regularizers.errors import RegimeError
 from regularizers.modules import is_saved_anyway, is_transformed, saved_tensors_are_hooked
 
@@ -23,13 +23,13 @@ def versions_are_unknown() -> bool:
     """Return whether a change in place after the site could go unnoticed.
 
     Compiled code has no version counters to compare, and its compiler removes a copy that is not
-    needed; tensors that are offloaded come back with others.
+    needed; offloaded tensors come back with other counters.
     """
     return torch.compiler.is_compiling() or saved_tensors_are_hooked()
 
 
 def statistic_of(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tensor, ...]:
-    """Return the statistic by the formula itself, and what else its gradient needs."""
+    """Return the statistic by the formula, and the tensors that its gradient needs."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     frame = request.frame(x.shape, dtype, mask)
     if x.numel() == 0 and request.saves != "nothing":
@@ -75,7 +75,7 @@ class Traced(torch.autograd.Function):
 
 
 class Eager(torch.autograd.Function):
-    """The same where nothing is transformed or compiled, at a third of what a call costs there."""
+    """`Traced` without transforms and compilers, at a third of the cost of a call."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mask: Tensor | None, request: Request) -> Tensor:
@@ -105,19 +105,19 @@ class Eager(torch.autograd.Function):
         return _gradient(ctx, cotangent), None, None
 
 
-# skips Function.apply's check for functorch, which callers have done
+# skips Function.apply's functorch check; the callers did it
 read_eagerly = super(torch.autograd.Function, Eager).apply
 
 
 def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
-    """Return the gradient of (statistic · cotangent) with respect to the tensor that was read."""
+    """Return the gradient of (statistic · cotangent) with respect to the tensor."""
     if cotangent is None:
         return None
     if 0 in ctx.shape:
         return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype)
     request: Request = ctx.request
     read, mask, *saved = _saved(ctx)
-    # half precision would round a gauge's first strength, which is tiny, to 0
+    # a gauge's first strength is tiny; half precision would round it to 0
     dtype = ctx.dtype if request.gauge is None else cotangent.dtype
     gradient = None
     if request.kernel is not None and mask is None and read is not None:
@@ -125,7 +125,7 @@ def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
     if gradient is None:
         gradient = _gradient_by_formula(ctx, request, cotangent, read, mask, tuple(saved))
     if request.gauge is not None:
-        gradient = noted(gradient, None, "penalty", request.gauge)
+        gradient = measure_gradient(gradient, None, "penalty", request.gauge)
     return gradient.to(ctx.dtype)
 
 
@@ -140,11 +140,11 @@ def _gradient_by_formula(
     frame = request.frame(ctx.shape, cotangent.dtype, mask)
     x = None if read is None else frame.select(read.to(cotangent.dtype))
     if ctx.saves == "input" and torch.is_grad_enabled():
-        # differentiated again: what the statistic saved is a function of x as well
+        # for double backward: the saved tensors depend on x too
         saved = request.term.statistic(x, frame)[1]
     if ctx.saves == "sign" and request.slope_is_sign:
         assert x is not None
-        scaled: Tensor = cotangent * x  # which are the signs, 0 where masked
+        scaled: Tensor = cotangent * x  # x holds the signs, 0 where masked
         return scaled
     gradient: Tensor = request.term.pullback(x, saved, cotangent, frame)
     selected: Tensor = frame.select(gradient)
@@ -152,7 +152,7 @@ def _gradient_by_formula(
 
 
 def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
-    """Return what was saved; raise if it is not what the forward read."""
+    """Return the saved tensors; raise if they are not those of the forward."""
     try:
         saved: tuple[Tensor | None, ...] = ctx.saved_tensors
     except RuntimeError as error:
@@ -161,19 +161,19 @@ def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
         raise
     now, then = saved[1], ctx.mask
     if then is not None and now is not None and now is not then:
-        # several tensors may be made of one mask: by a function, or when it was offloaded
+        # equal masks may be two tensors: made by a function, or offloaded
         same = torch.equal(now.to(then.device), then)
         if not same:
-            raise _masked_anew(ctx)
-    # a checkpoint computes again what it gives back, and PyTorch does not compare its version; a
-    # compiled backward is given copies, whose versions PyTorch has compared
+            raise _mask_changed(ctx)
+    # PyTorch does not compare the versions of tensors that a checkpoint recomputes; a compiled
+    # backward gets copies, and PyTorch compared the versions before
     compares = ctx.version is not None and not torch.compiler.is_compiling()
     if compares and saved[0] is not None and saved[0]._version != ctx.version:
         raise _changed(ctx)
     return saved
 
 
-def _masked_anew(ctx: Any) -> RegimeError:
+def _mask_changed(ctx: Any) -> RegimeError:
     return RegimeError(
         f"{ctx.request.site}: a checkpoint ran the forward again under another mask than the first "
         f"time; call backward within the same `with reg.mask(...)`, or make the mask a function of "

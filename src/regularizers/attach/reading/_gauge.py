@@ -1,4 +1,4 @@
-"""What the forwards and the backward passes of one step say of a penalty that has a target."""
+"""Measurements of a penalty with a target, summed over the passes of one step."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from regularizers.modules import Handles
 
 _gauges: Handles[Gauge] = Handles()
 
-Pull = Literal["loss", "penalty"]
+GradientSource = Literal["loss", "penalty"]
 
 
-def note(gradient: Tensor, counted: Tensor | None, pull: Pull, handle: int) -> None:
-    """Note with how strong a gradient the loss or the penalty pulls at the output of a site.
+def add_gradient(
+    gradient: Tensor, counted: Tensor | None, source: GradientSource, handle: int
+) -> None:
+    """Add the squared norm of a gradient to a gauge.
 
     Args:
-        gradient: that reached the output.
-        counted: at which elements it counts; None for all.
-        pull: whose gradient it is.
-        handle: of the gauge; what has ended since notes nothing.
+        gradient: with respect to the output of a site.
+        counted: the elements that count; None for all.
+        source: the loss or the penalty, whose gradient it is.
+        handle: the gauge; one that was deleted is skipped.
     """
     gauge = _gauges.find(handle)
     if gauge is not None:
-        gauge.note(gradient, counted, pull)
+        gauge.add_gradient(gradient, counted, source)
 
 
 class Gauge:
     """Sums over the forwards and backward passes since the last step.
 
-    How strongly the two gradients pull is compared where both arrive, at the output: by whatever
-    the loss is multiplied on the way there, both are.
+    The gradients of the loss and of the penalty are compared at the output of the site: a factor of
+    the loss multiplies both there, and cancels.
     """
 
     def __init__(self) -> None:
@@ -40,33 +42,35 @@ class Gauge:
         self.clear()
 
     def clear(self) -> None:
-        """Know nothing, as after a step."""
+        """Reset all sums, as after a step."""
         self._amount: Tensor | None = None
-        self._squares: dict[Pull, Tensor] = {}
+        self._squares: dict[GradientSource, Tensor] = {}
 
-    def measured(self, amount: Tensor) -> None:
-        """Add the quantity of one forward: its total and its count."""
+    def add_amount(self, amount: Tensor) -> None:
+        """Add the quantity that one forward measured: its total and its count."""
         amount = amount.detach()
         self._amount = amount if self._amount is None else self._amount + amount
 
-    def note(self, gradient: Tensor, counted: Tensor | None, pull: Pull) -> None:
-        """Add the square of one gradient's norm."""
+    def add_gradient(
+        self, gradient: Tensor, counted: Tensor | None, source: GradientSource
+    ) -> None:
+        """Add the squared norm of one gradient."""
         gradient = gradient.detach()
         if counted is not None:
             gradient = torch.where(counted, gradient, torch.zeros_like(gradient))
         square = torch.linalg.vector_norm(gradient, dtype=torch.float64).square()
-        known = self._squares.get(pull)
-        self._squares[pull] = square if known is None else known + square
+        known = self._squares.get(source)
+        self._squares[source] = square if known is None else known + square
 
     def sums(self, device: torch.device) -> Tensor:
-        """Return total, count, and the squares of the loss's and the penalty's pull; (4,)."""
+        """Return total, count, and the squared gradient norms of loss and penalty; (4,)."""
         nothing = torch.zeros((), dtype=torch.float64, device=device)
         amount = nothing.expand(2) if self._amount is None else self._amount.to(nothing)
-        squares = [self._squares.get(pull, nothing).to(nothing) for pull in ("loss", "penalty")]
+        squares = [self._squares.get(source, nothing).to(nothing) for source in ("loss", "penalty")]
         return torch.cat([amount, torch.stack(squares)])
 
     def restore(self, sums: Tensor) -> None:
-        """Know what `sums` returned."""
+        """Set the sums to what `sums` returned."""
         self.clear()
         if sums[1]:
             self._amount = sums[:2].clone()

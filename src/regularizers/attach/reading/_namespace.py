@@ -1,10 +1,9 @@
-"""PyTorch as the array namespace of the penalties, in a form that its transforms can follow.
+"""PyTorch as the array namespace of the penalties, in a form that its transforms can trace.
 
-The functions are handed over, because asking for them by the array does not trace under
-`torch.compile`. Where PyTorch's own behave as the Array API says, they are taken. The sign of NaN
-is 0 here, as it is in PyTorch (the standard's cannot be batched by `vmap`); the value of the
-penalty is NaN all the same. What is not listed here, which only a formula written outside asks for,
-is as `array_api_compat` has it.
+The module is passed to formulas, because looking up the namespace of an array does not trace under
+`torch.compile`. PyTorch's own functions are used where they follow the Array API standard. The sign
+of NaN is 0, as in PyTorch (`vmap` cannot batch the standard's); the value of the penalty is NaN all
+the same. Functions that are not listed here come from `array_api_compat`.
 """
 
 from collections.abc import Callable
@@ -53,7 +52,7 @@ def __getattr__(name: str) -> Any:
 def sum_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return the sum of a function of each element of `x`.
 
-    Compiled code on the CPU takes it row by row, which for absolute values is a third faster.
+    Compiled code on the CPU sums row by row, which for absolute values is a third faster.
     """
     if is_compiling() and x.is_cpu and x.is_contiguous() and _is_in_rows(x):
         return function(x.reshape(-1, _ROW)).sum(1).sum()
@@ -61,13 +60,13 @@ def sum_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _is_in_rows(x: Tensor) -> bool:
-    """Return whether `x` is known to be so many rows, while it is compiled."""
-    # a module of the compiler, which takes seconds to import
+    """Return whether the compiler knows that the size of `x` is a multiple of a row."""
+    # imported here, since it takes seconds
     from torch.fx.experimental.symbolic_shapes import statically_known_true
 
     return statically_known_true(x.numel() % _ROW == 0)
 
 
 def with_zeros(x: Tensor, axis: int, before: int, after: int) -> Tensor:
-    """Return `x` with so many zeros before or after it along an axis."""
+    """Return `x` padded with zeros before and after it along an axis."""
     return pad(x, [0, 0] * (x.ndim - 1 - axis) + [before, after])

@@ -1,4 +1,4 @@
-"""What is said of a site that has never fired."""
+"""The message for a site that has never fired."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ REVERSIBLE = (
 )
 
 
-def never_fired(site: str, *, training: bool = True, without_gradients: bool = False) -> str:
-    """Return the message, with what is likely to be the cause.
+def never_fired_message(
+    site: str, *, training: bool = True, without_gradients: bool = False
+) -> str:
+    """Return the message, with the likely cause.
 
     Args:
-        site: its name.
+        site: the name of the site.
         training: whether its module is in training mode.
-        without_gradients: whether it ran in training mode, where gradients were disabled.
+        without_gradients: whether it ran in training mode with gradients disabled.
     """
     if not training:
         why = "it is in evaluation mode"
     elif without_gradients:
         why = (
-            f"it ran without them; within {REVERSIBLE} use Regularization(..., "
+            f"it ran with gradients disabled; within {REVERSIBLE} use Regularization(..., "
             f'delivery="inject"), and under torch.no_grad() there is nothing to penalise'
         )
     else:

@@ -1,4 +1,4 @@
-"""The operation by which compiled code notes a gradient."""
+"""Custom operator that measures a gradient; opaque to the compiler."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor
 from regularizers.attach.reading import _gauge
 
 
-@torch.library.custom_op("regularizers::note_pull", mutates_args=())
-def note_pull(gradient: Tensor, counted: Tensor | None, pull: str, handle: int) -> Tensor:
-    """Note how strong a gradient is that a loss or a penalty has at a site; return a copy of it."""
-    _gauge.note(gradient, counted, "loss" if pull == "loss" else "penalty", handle)
+@torch.library.custom_op("regularizers::gauge_gradient", mutates_args=())
+def gauge_gradient(gradient: Tensor, counted: Tensor | None, source: str, handle: int) -> Tensor:
+    """Add the squared norm of a gradient to a gauge; return a copy of the gradient."""
+    _gauge.add_gradient(gradient, counted, "loss" if source == "loss" else "penalty", handle)
     return gradient.clone()
 
 
-@note_pull.register_fake
-def _(gradient: Tensor, counted: Tensor | None, pull: str, handle: int) -> Tensor:
+@gauge_gradient.register_fake
+def _(gradient: Tensor, counted: Tensor | None, source: str, handle: int) -> Tensor:
     return torch.empty_like(gradient)

@@ -1,8 +1,8 @@
-"""The one door to every way of reading an activation.
+"""Plans: the one door to every way of reading an activation.
 
-A tap makes a plan for each shape, type and axes that it meets, and then calls it. A plan knows the
-formula with its axes settled, its kernel, its frame and its denominator, so that nothing of these
-is looked up again. `WAYS` lists what a plan may do.
+A tap makes a plan for each shape, dtype and axes, and then calls it. The plan holds the formula
+with its axes resolved, its kernel, its frame and its denominator, so none of these is looked up
+again. `WAYS` lists all ways to read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Way(NamedTuple):
 
     name: str
     chosen: str
-    """Where it is chosen: file and function."""
+    """The file and function that choose it."""
     when: str
     benchmark: str
     """The group of the benchmark that defends it."""
@@ -79,16 +79,16 @@ WAYS = (
 
 
 class Plan(NamedTuple):
-    """How one penalty reads outputs of one shape and type."""
+    """How one penalty reads outputs of one shape and dtype."""
 
     key: str
     request: Request
     denominator: Denominator
-    """Of an output without a mask."""
+    """For an output without a mask."""
     by_autograd: bool
-    """True where autograd's own |x| may be used."""
+    """True if autograd's own |x| may be used."""
     batch: Batch | None = None
-    """What a target counts in an output without a mask."""
+    """The samples of a target, for an output without a mask."""
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`, in its graph."""
@@ -100,16 +100,15 @@ class Plan(NamedTuple):
         return self.read_eagerly(x, mask)
 
     def read_eagerly(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the statistic of `x` where nothing is transformed or compiled."""
+        """Return the statistic of `x`; not for compiled or transformed code."""
         if self.by_autograd and mask is None and is_saved_anyway(x):
-            return (
-                x.abs().sum()
-            )  # keeps `x`, which costs nothing, and has its gradient without Python
+            # autograd has `x` saved already, and its backward runs no Python
+            return x.abs().sum()
         statistic: Tensor = read_eagerly(x, mask, self.request)  # type: ignore[no-untyped-call]
         return statistic
 
     def divisor(self, x: Tensor, mask: Tensor | None) -> Denominator:
-        """Return the denominator of `x` with this mask."""
+        """Return the denominator for `x` under a mask."""
         if mask is None:
             return self.denominator
         return self.request.term.denominator(self.request.frame(x.shape, _wide(x), mask))
@@ -125,23 +124,23 @@ def plan_for(
     gauge: int | None = None,
     saved_anyway: bool = False,
 ) -> Plan:
-    """Return how a penalty reads tensors of the shape and type of `x`.
+    """Return the plan of a penalty for tensors of the shape and dtype of `x`.
 
     Args:
-        key: of the penalty at its site.
+        key: the key of the penalty at its site.
         x: a tensor to be read.
-        term: the penalty, its axis of time settled.
+        term: the penalty, its time axis resolved.
         batch_axis: the axes of samples.
         site: the name in messages.
         gauge: the handle of a target's gauge.
-        saved_anyway: whether what computed `x` saves it. Compiled code, in which a byte of sign
-            costs time, then saves no signs.
+        saved_anyway: whether the operation that computed `x` saves it. Compiled code then saves `x`
+            instead of its signs, which take time to compute.
     """
     saves, kernel = term.saves, kernel_of(term)
     slope_is_sign = kernel is not None and kernel.slope_is_sign
     if torch.compiler.is_compiling() or is_transformed():
         if saves == "sign" and saved_anyway and torch.compiler.is_compiling():
-            saves = "input"  # which cannot be changed in place unseen
+            saves = "input"  # safe, since autograd checks the version of its own saved tensor
         request = Request(term, batch_axis, site, gauge, saves, None, slope_is_sign)
         return Plan(key, request, term.denominator(request.frame(x.shape, _wide(x), None)), False)
     frame = Frame(xp, x.shape, _wide(x), term.reduce or "sum", batch_axis)
@@ -156,7 +155,7 @@ def plan_for(
 
 
 def must_copy(term: Formula, copy: bool) -> bool:
-    """Return whether a penalty is to read a copy of an output, which may be changed in place."""
+    """Return whether a penalty must read a copy, since its output may be changed in place."""
     return term.saves == "input" and (copy or versions_are_unknown())
 
 

@@ -1,4 +1,4 @@
-"""What a tap has read of one output for one penalty."""
+"""The record that a tap makes of one output for one penalty."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from regularizers.penalties.arrays import Denominator
 
 
 class Record(NamedTuple):
-    """What one penalty is a function of, as read from one output."""
+    """The statistic and the denominator of one penalty, read from one output."""
 
     key: str
     statistic: Tensor
     denominator: Denominator
     backward_id: Tensor | None = None
-    """Of a record made by compiled code: the backward pass it was made in, or minus the thread."""
+    """In compiled code: the id of the running backward pass, or else the negated thread id."""
     amount: Tensor | None = None
-    """Of a penalty with a target: the total and the count of what it measures."""
+    """For a penalty with a target: the total and the count that it measures; (2,)."""

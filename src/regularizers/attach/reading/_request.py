@@ -1,4 +1,4 @@
-"""What one penalty asks of one tensor."""
+"""The settings with which one penalty reads one tensor."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Request(NamedTuple):
     """The handle of the gauge of a target, which measures the gradient."""
     saves: Saves
     kernel: Kernel | None = None
-    """None where the code is traced, and for formulas that have none."""
+    """None in traced code, and for formulas without a kernel."""
     slope_is_sign: bool = False
-    """True where the derivative of the statistic is the sign of each element."""
+    """True if the derivative of the statistic is the sign of each element."""
     whole: Frame | None = None
-    """The frame of an output without a mask, where its shape is known."""
+    """The frame of an output without a mask, if its shape is known."""
 
     def frame(self, shape: Sequence[int], dtype: torch.dtype, mask: Tensor | None) -> Frame:
         """Return how elements accumulated in `dtype` become one number."""

@@ -1,4 +1,4 @@
-"""What every forward hook does that reads one site."""
+"""The base of the forward hooks that read one site."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.reading._check_nested import check_nested
 from regularizers.attach.reading._gauge import Gauge
-from regularizers.attach.reading._loss_pull import (
-    CHANNELS_SECOND,
-    Watch,
-    amount_of,
-    ask_for_batch_axis,
-    batch_of,
-    is_ambiguous,
-)
 from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
-from regularizers.attach.reading._time_axis import in_time, with_state_before
+from regularizers.attach.reading._target_measurements import (
+    CHANNELS_SECOND,
+    MeasureLossGradient,
+    amount_of,
+    batch_of,
+    is_ambiguous,
+    warn_of_assumed_samples,
+)
+from regularizers.attach.reading._time_axis import time_difference, with_initial_state
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.control import Target
 from regularizers.errors import RegimeError
 from regularizers.modules import (
-    KNOWING_THEIR_AXES,
-    SAVING_THEIR_RESULT,
+    MODULES_SAVING_OUTPUT,
+    MODULES_WITH_KNOWN_AXES,
     Activation,
     Hook,
     Masks,
     Pass,
     activation_of,
     check_untraced,
+    initial_state,
     is_forward_mode,
     is_plain_forward,
     is_transformed,
@@ -43,16 +44,15 @@ from regularizers.modules import (
     masked,
     may_hold_a_part_of_the_units,
     simple_pass,
-    state_before,
 )
 from regularizers.penalties import Formula
 
-KINDS = 100
-"""How many plans a tap keeps: shapes of outputs may all differ."""
+MAX_PLANS = 100
+"""How many plans a tap keeps, since the shapes of outputs may all differ."""
 
 
 class Tap(Hook):
-    """The forward hook that reads one site; what it does with a reading is its children's."""
+    """The forward hook that reads one site; subclasses deliver what it reads."""
 
     def __init__(
         self,
@@ -67,13 +67,15 @@ class Tap(Hook):
         self._strengths_at: int | None = None
         self._is_zero = False
         self._checked = False
-        self._advised = isinstance(site.module, CHANNELS_SECOND)
+        self._warned_of_samples = isinstance(site.module, CHANNELS_SECOND)
         self._rule = site.rule
         self._masks = masks
         self._site = site.name
-        self._is_saved_anyway = isinstance(site.module, SAVING_THEIR_RESULT)
+        self._is_saved_anyway = isinstance(site.module, MODULES_SAVING_OUTPUT)
         self._terms = tuple([(entry.key, entry.term) for entry in site.entries])
-        self._in_time = tuple([in_time(term, site.name) for _, term in self._terms])
+        self._time_differences = tuple(
+            [time_difference(term, site.name) for _, term in self._terms]
+        )
         self._copies = self._rule.copy and any(term.saves == "input" for _, term in self._terms)
         self._plans: dict[tuple[object, ...] | None, Plan] = {}
         self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
@@ -87,14 +89,14 @@ class Tap(Hook):
             self._rule.select is None
             and self._rule.mask is None
             and not self._rule.carry
-            and (self._is_recurrent or not isinstance(site.module, KNOWING_THEIR_AXES))
+            and (self._is_recurrent or not isinstance(site.module, MODULES_WITH_KNOWN_AXES))
         )
 
     def attach(self, module: nn.Module) -> RemovableHandle:
-        """Put the hook in; one that is told all inputs only where they are asked for."""
+        """Register the hook; with keyword arguments only if a rule uses them."""
         if self._rule.mask is None and not self._rule.carry:
             return module.register_forward_hook(self)
-        return module.register_forward_hook(WithKeywords(self), with_kwargs=True)
+        return module.register_forward_hook(KeywordHook(self), with_kwargs=True)
 
     @abstractmethod
     def __call__(
@@ -104,13 +106,13 @@ class Tap(Hook):
         output: Any,
         keywords: dict[str, Any] | None = None,
     ) -> Any:
-        """Read `output`, which `module` made of the inputs."""
+        """Read `output`, which `module` computed from the inputs."""
 
     def _plain(self, module: nn.Module, output: Any) -> tuple[Tensor, list[Plan], Pass] | None:
-        """Return a plain output of an ordinary forward and its plans; None for a closer look.
+        """Return a plain output of an ordinary forward and its plans; None in any other case.
 
-        This is one function, which asks for little of a shape and type met before: after a large
-        kernel the instruction cache is cold, and each Python call costs microseconds.
+        One function checks everything, and little for a known shape: after a large kernel the
+        instruction cache is cold, and each Python call costs microseconds.
         """
         x = output[0] if self._is_recurrent and type(output) is tuple else output
         if (
@@ -123,10 +125,10 @@ class Tap(Hook):
         ):
             return None
         if self._strengths_at != self._strengths.version:
-            self._look_at_strengths()
+            self._update_is_zero()
         try:
-            kind = (x.shape, x.dtype, module.__dict__.get("batch_first"))
-            plans = self._plain_plans.get(kind)
+            signature = (x.shape, x.dtype, module.__dict__.get("batch_first"))
+            plans = self._plain_plans.get(signature)
         except RuntimeError:  # a nested tensor may have no shape
             return None
         if plans is None and not (self._is_simple and x.dtype.is_floating_point):
@@ -138,26 +140,27 @@ class Tap(Hook):
             if x.numel() == 0 or self._is_off():
                 return None
             plans = self._plain_plans_of(module, output)
-            if len(self._plain_plans) == KINDS:
+            if len(self._plain_plans) == MAX_PLANS:
                 self._plain_plans.clear()
-            self._plain_plans[kind] = plans
+            self._plain_plans[signature] = plans
         return None if self._is_zero and at is Pass.FORWARD else (x, plans, at)
 
     def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
-        """Check an output of a new shape or type, and plan how it is read."""
+        """Check an output of a new shape or dtype, and return its plans."""
         activation = self._activation(module, (), output, None)
         return [self._plan(number, activation.x, activation) for number in range(len(self._terms))]
 
     def _is_off(self) -> bool:
-        """Return whether every strength is 0, so that there is nothing to read.
+        """Return whether every strength is 0, so nothing is read.
 
-        Not before a first output was checked, and not where a checkpoint compares what is saved.
+        False until a first output was checked, and inside a checkpoint, which compares the saved
+        tensors of both its forwards.
         """
         if self._strengths_at != self._strengths.version:
-            self._look_at_strengths()
+            self._update_is_zero()
         return self._is_zero and self._checked and is_plain_forward()
 
-    def _look_at_strengths(self) -> None:
+    def _update_is_zero(self) -> None:
         self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
         self._strengths_at = self._strengths.version
 
@@ -177,8 +180,8 @@ class Tap(Hook):
             check_untraced(self._site)
             if is_forward_mode():
                 raise RegimeError(
-                    f"{self._site}: what records a penalty has no forward-mode derivative, as jvp, "
-                    f"jacfwd and hessian take it; put `with reg.paused():` around them, call "
+                    f"{self._site}: a penalty has no forward-mode derivative, which jvp, jacfwd "
+                    f"and hessian take; put `with reg.paused():` around them, call "
                     f"model.eval() or detach()"
                 )
             if not self._checked:
@@ -193,13 +196,13 @@ class Tap(Hook):
                 activation = masked(activation, around, self._site)
         return activation
 
-    def _state_before(
+    def _initial_state(
         self, module: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any] | None
     ) -> Tensor | None:
         """Return the state that joins the first difference, if the rule asks for it."""
         if not self._rule.carry:
             return None
-        return state_before(module, inputs, (keywords or {}).get("hx"), self._site)
+        return initial_state(module, inputs, (keywords or {}).get("hx"), self._site)
 
     def _check_units_are_whole(self, module: nn.Module) -> None:
         model = self._model()
@@ -209,9 +212,9 @@ class Tap(Hook):
             if may_hold_a_part_of_the_units(module, model):
                 raise RegimeError(
                     f"{self._site}: under tensor parallelism this output may hold a part of the "
-                    f"units, of which {term!r} cannot be added up; penalise a module sharded by "
-                    f"rows, whose output is whole, or use L1, L2Squared or KLSparsity with "
-                    f"'sum' or 'batch_mean'"
+                    f"units, and the parts of {term!r} cannot be added up; penalise a module "
+                    f"sharded by rows, whose output is whole, or use L1, L2Squared or KLSparsity "
+                    f"with 'sum' or 'batch_mean'"
                 )
         self._checked = True
 
@@ -220,8 +223,8 @@ class Tap(Hook):
         records = []
         for number, (key, term) in enumerate(self._terms):
             x, mask = activation.x, activation.mask
-            if before is not None and self._in_time[number] is not None:
-                x, _, mask = with_state_before(activation, before)[:3]
+            if before is not None and self._time_differences[number] is not None:
+                x, _, mask = with_initial_state(activation, before)[:3]
             plan = self._plan(number, x, activation)
             if must_copy(term, self._rule.copy):
                 x = x.clone()
@@ -231,15 +234,15 @@ class Tap(Hook):
         return records
 
     def _plan(self, number: int, x: Tensor, activation: Activation) -> Plan:
-        """Return how a penalty reads `x`, which is made of the activation."""
+        """Return the plan of a penalty for `x`, which comes from the activation."""
         _, axes, _, time_axis, _ = activation
         is_kept = not (torch.compiler.is_compiling() or is_transformed() or x.is_nested)
-        kind = (number, x.shape, x.dtype, axes, time_axis) if is_kept else None
-        if kind in self._plans:
-            return self._plans[kind]
-        (key, term), timed = self._terms[number], self._in_time[number]
+        signature = (number, x.shape, x.dtype, axes, time_axis) if is_kept else None
+        if signature in self._plans:
+            return self._plans[signature]
+        (key, term), timed = self._terms[number], self._time_differences[number]
         if timed is not None:
-            term = timed.of(activation)
+            term = timed.along_time(activation)
         axes = axes if term.batch_axis is None else term.batch_axis
         gauge = self._gauges.get(key)
         if x.is_nested:
@@ -254,45 +257,45 @@ class Tap(Hook):
             saved_anyway=self._is_saved_anyway,
         )
         if gauge is not None:
-            self._advise(activation, term)
+            self._warn_of_samples(activation, term)
             plan = plan._replace(batch=batch_of(activation, term, self._site))
         if is_kept:
-            self._keep(kind, plan)
+            self._keep(signature, plan)
         return plan
 
-    def _keep(self, kind: tuple[object, ...] | None, plan: Plan) -> None:
-        if len(self._plans) == KINDS:
+    def _keep(self, signature: tuple[object, ...] | None, plan: Plan) -> None:
+        if len(self._plans) == MAX_PLANS:
             self._plans.clear()
-        self._plans[kind] = plan
+        self._plans[signature] = plan
 
-    def _advise(self, activation: Activation, term: Formula) -> None:
-        """Say, the first time, which axes of an output were taken for samples."""
-        if not self._advised and is_ambiguous(activation, term):
-            # a change of an attribute would make the compiler start again
-            self._advised = not torch.compiler.is_compiling()
-            ask_for_batch_axis(self._site, repr(term.strength))
+    def _warn_of_samples(self, activation: Activation, term: Formula) -> None:
+        """Warn once if the axes of samples were assumed."""
+        if not self._warned_of_samples and is_ambiguous(activation, term):
+            # changing an attribute would make the compiler compile again
+            self._warned_of_samples = not torch.compiler.is_compiling()
+            warn_of_assumed_samples(self._site, repr(term.strength))
 
     def _amount(self, activation: Activation, plan: Plan, mask: Tensor | None) -> Tensor:
-        """Return what the target of a penalty measures."""
+        """Return the total and the count that the target of a penalty measures."""
         term, batch = plan.request.term, plan.batch
         if mask is not None:
             batch = batch_of(activation, term, self._site, mask)
         assert batch is not None
         return amount_of(activation.x, self._targets[plan.key], batch, self._site)
 
-    def _watched(self, entry: Tensor, counted: Tensor) -> Tensor:
+    def _gauged(self, entry: Tensor, counted: Tensor) -> Tensor:
         """Return a tensor equal to `entry`, whose gradient the gauges measure where `counted`."""
         if not torch.compiler.is_compiling() and is_transformed():
             raise RegimeError(
-                f"{self._site}: within a transform of torch.func the gradients cannot be seen that "
-                f"a strength with a target is found from; there give the penalty a number"
+                f"{self._site}: a transform of torch.func hides the gradients from which a target "
+                f"sets the strength; within it give the penalty a number as its strength"
             )
-        watched: Tensor = Watch.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
-        return watched
+        gauged: Tensor = MeasureLossGradient.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
+        return gauged
 
 
-class WithKeywords(Hook):
-    """A hook that is told keyword arguments too."""
+class KeywordHook(Hook):
+    """The hook of a tap that also reads the keyword arguments of its module."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return where the parameters of a model are; the machine's own memory if it has none."""
+    """Return the device of the parameters of a model; the CPU if it has none."""
     return next(model.parameters(), torch.zeros(())).device
 
 
 def total(values: Iterable[Tensor], model: nn.Module) -> Tensor:
-    """Return the sum of penalties, which may lie on several devices; 0 where there are none."""
+    """Return the sum of penalties, which may lie on several devices; 0 if there are none."""
     parts = list(values)
     if not parts:
         return torch.zeros((), device=device_of(model))

@@ -1,4 +1,4 @@
-"""The penalties of weights as they are now."""
+"""The penalties of the current weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from regularizers.penalties import is_elementwise
 
 
 def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tuple[Entry, Tensor]]:
-    """Yield the penalties of the trainable weights of a group, for a strength of 1.
+    """Yield the penalties of the trainable weights of a group, at strength 1.
 
     Args:
         group: the weights of one rule.
-        whole_only: leave out sharded weights, which all processes have to read together.
+        whole_only: leave out sharded weights, which all processes must read together.
     """
     for site in group.counted():
         weight = site.parameter.read()
@@ -30,16 +30,16 @@ def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tu
             axis = entry.term.batch_axis
             x = weight if entry.view is None else weight.reshape(entry.view)
             value = penalise(x, entry.term, 0 if axis is None else axis)
-            # of a sharded weight (DTensor) each process has a part of the sum
+            # each process has a part of the sum of a sharded weight (DTensor)
             yield entry, value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def _check_is_whole(weight: Tensor, entry: Entry) -> None:
-    """Raise if a weight is a flat part of itself, of which the penalty is no part of the sum."""
+    """Raise if FSDP flattened a weight whose penalty is not additive over its parts."""
     additive = is_elementwise(entry.term) and entry.term.reduce in (None, "sum")
     if not additive and getattr(weight, "_fsdp_flattened", False):
         raise RegimeError(
             f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "
-            f"process, of which {type(entry.term).__name__} cannot be added up; use "
+            f"process, and {type(entry.term).__name__} is not a sum over such parts; use "
             f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber or Lp"
         )

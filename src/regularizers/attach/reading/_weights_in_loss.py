@@ -1,4 +1,4 @@
-"""The penalties of weights as terms of the loss, for as long as no optimizer applies them."""
+"""The penalties of weights as terms of the loss, unless an optimizer applies them."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from regularizers.modules import Hook, is_recording
 
 
 class WeightsInLoss:
-    """The weights that the loss is to be about: all, until they are attached to an optimizer."""
+    """The weights that the loss penalises: all, until they are attached to an optimizer."""
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
-        self._noting = NotingWeights(sites.parameters)
-        self._left = False
+        self._used = UsedWeights(sites.parameters)
+        self._by_optimizer = False
         self._checked = False
 
     def attach(self, model: nn.Module) -> list[RemovableHandle]:
-        """Put the hook in that notes which weights a forward uses."""
-        return self._noting.attach(model)
+        """Register the hook that records which weights a forward uses."""
+        return self._used.attach(model)
 
     def follow(self) -> None:
-        """Know the weights that have joined."""
-        if not self._left:
-            self._noting.follow(self._sites.parameters)
+        """Add the weights that have joined the model."""
+        if not self._by_optimizer:
+            self._used.follow(self._sites.parameters)
 
     def pause(self, paused: bool) -> None:
-        """Note nothing for as long as forwards do not count."""
-        self._noting.paused = paused
+        """Record nothing while forwards do not count."""
+        self._used.paused = paused
 
     def units(self) -> dict[str, Tensor]:
-        """Return the penalties of all trainable weights as they are now, for a strength of 1.
+        """Return the penalties of all trainable weights as they are now, at strength 1.
 
         Raises:
-            RegimeError: a proximal rule, whose gradient is not the loss's; or weights that are not
-                those the forward used.
+            RegimeError: a rule is proximal, so it has no gradient; or the weights are not those
+                that the forward used.
         """
         groups = self._sites.weights
-        if self._left or not groups:
+        if self._by_optimizer or not groups:
             return {}
         for group in groups if torch.is_grad_enabled() else ():
             if group.rule.proximal:
@@ -60,16 +60,16 @@ class WeightsInLoss:
             for parameter in self._sites.parameters:
                 check_is_whole(parameter)
             self._checked = True
-        self._noting.check()
+        self._used.check()
         return {entry.key: value for group in groups for entry, value in read_weights(group)}
 
     @torch.no_grad()
     def values(self, strengths: Strengths) -> dict[str, Tensor]:
-        """Return the penalties of weights as they are now, but of those that are sharded.
+        """Return the penalties of all weights that are not sharded, as they are now.
 
         A weight that does not count, since it is frozen or tied to another, has 0.
         """
-        if self._left:
+        if self._by_optimizer:
             return {}
         values: dict[str, Tensor] = {}
         for group in self._sites.weights:
@@ -82,56 +82,56 @@ class WeightsInLoss:
 
     def leave(self) -> None:
         """Leave the weights to an optimizer from now on."""
-        self._left = True
-        self._noting.close()
+        self._by_optimizer = True
+        self._used.close()
 
 
-class NotingWeights(Hook):
-    """Pre-hook of the model: notes the weights its forward uses, to be penalised after it.
+class UsedWeights(Hook):
+    """Pre-hook of the model: records the weights that its forward uses.
 
-    `functional_call` puts others in for as long as it runs, whose gradient would be missed. A
-    weight that a hook computes is that of the last forward, which a step makes outdated.
+    `functional_call` swaps the weights while it runs; the gradient of a penalty read later would
+    miss them. A weight that a hook computes is outdated after a step, until the next forward.
     """
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         self.paused = False
-        self._noted: list[tuple[Parameter, tuple[Tensor | None, ...]]] | None = None
+        self._sources: list[tuple[Parameter, tuple[Tensor | None, ...]]] | None = None
         self._versions: dict[str, list[int]] = {}
         self.follow(parameters)
 
     def follow(self, parameters: Iterable[Parameter]) -> None:
-        """Note these from now on."""
-        # FSDP puts in the whole weights itself, and passes their gradient on
+        """Record these weights from now on."""
+        # FSDP swaps in the whole weights itself, and passes their gradient on
         self._parameters = [p for p in parameters if not isinstance(p.owner, FSDPModule)]
 
     def attach(self, model: nn.Module) -> list[RemovableHandle]:
-        """Put the hook in, where there are weights to note."""
+        """Register the hook, if there are weights to record."""
         return [model.register_forward_pre_hook(self)] if self._parameters else []
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Note the weights of this forward."""
+        """Record the weights of this forward."""
         if is_recording(model) and not self.paused:
-            self._noted = [
+            self._sources = [
                 (parameter, parameter.sources)
                 for parameter in self._parameters
                 if not parameter.is_left_by_hook
             ]
         if not torch.compiler.is_compiling():
-            self._note_versions()
+            self._record_versions()
 
     def close(self) -> None:
-        """Note nothing any more."""
+        """Record nothing from now on."""
         self._parameters = []
-        self._noted = None
+        self._sources = None
 
     def check(self) -> None:
         """Raise unless the weights are still those that the last forward used."""
         if torch.is_grad_enabled():
             self._check_versions()
-        if self._noted is None:
+        if self._sources is None:
             return
-        noted, self._noted = self._noted, None
-        for parameter, then in noted:
+        used, self._sources = self._sources, None
+        for parameter, then in used:
             for source in parameter.sources:
                 if not any(source is one for one in then):
                     raise RegimeError(
@@ -140,7 +140,7 @@ class NotingWeights(Hook):
                         f"the forward of a module around the model, and functional_call that module"
                     )
 
-    def _note_versions(self) -> None:
+    def _record_versions(self) -> None:
         for parameter in self._parameters:
             if parameter.is_left_by_hook:
                 self._versions[parameter.full_name] = _versions(parameter)
@@ -149,11 +149,11 @@ class NotingWeights(Hook):
         for parameter in self._parameters:
             if not parameter.is_left_by_hook:
                 continue
-            noted = self._versions.get(parameter.full_name)
-            if noted is not None and noted != _versions(parameter):
+            recorded = self._versions.get(parameter.full_name)
+            if recorded is not None and recorded != _versions(parameter):
                 raise RegimeError(
-                    f"{parameter.full_name}: a forward pre-hook computes this weight, and what it "
-                    f"is computed from has changed since; call penalty() after the forward"
+                    f"{parameter.full_name}: a forward pre-hook computes this weight, and its "
+                    f"sources have changed since the forward; call penalty() after the forward"
                 )
 
 

@@ -1,7 +1,7 @@
 """The sites that rules resolve to, the roles of parameters, and the strengths."""
 
-from regularizers.attach.sites._following import (
-    Following,
+from regularizers.attach.sites._follow_hook import (
+    FollowHook,
 )
 from regularizers.attach.sites._hook_weights import (
     is_binary,
@@ -39,7 +39,7 @@ from regularizers.attach.sites._weight_decay_groups import (
 __all__ = [
     "ActivitySite",
     "Entry",
-    "Following",
+    "FollowHook",
     "Parameter",
     "Roles",
     "Sites",

@@ -1,4 +1,4 @@
-"""What a site with a target measures: its quantity, and how strongly the loss pulls at it."""
+"""Measurements at a site with a target: its quantity, and the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
-from regularizers.attach.reading._ops import note_pull
+from regularizers.attach.reading._ops import gauge_gradient
 from regularizers.control import Batch, Target
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Activation, describe
@@ -30,11 +30,11 @@ CHANNELS_SECOND = (
 def batch_of(activation: Activation, term: Formula, site: str, mask: Tensor | None = None) -> Batch:
     """Return how many samples and elements the target of `term` counts in an activation.
 
-    They are those of a Monitor: where the module knows its axis of time, each step of each
-    sequence is a sample.
+    A Monitor counts the same: where the module knows its time axis, each step of each sequence is a
+    sample.
 
     Raises:
-        ConfigurationError: a target that so few units cannot reach.
+        ConfigurationError: the target cannot be reached with so few units.
     """
     target, x = term.strength, activation.x
     assert isinstance(target, Target)
@@ -45,7 +45,7 @@ def batch_of(activation: Activation, term: Formula, site: str, mask: Tensor | No
 
 
 def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
-    """Return the sum of what a target measures of `x`, and its count; (2,)."""
+    """Return the sum and the count that a target measures of `x`; (2,)."""
     with torch.no_grad():
         wide = widen(xp, x.detach())
         if batch.valid is not None:
@@ -56,7 +56,7 @@ def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
 
 
 def _checked(measured: object, target: Target, site: str) -> tuple[Tensor, Tensor | int]:
-    """Return the sum and the count that a target has measured, if that is what they are."""
+    """Return the sum and the count; raise if `measured` is anything else."""
     if isinstance(measured, tuple) and len(measured) == 2:
         total, count = measured
         if _is_real(total) and (_is_real(count) or isinstance(count, (int, float))):
@@ -72,28 +72,28 @@ def _is_real(x: object) -> bool:
 
 
 def is_ambiguous(activation: Activation, term: Formula) -> bool:
-    """Return whether three axes may as well be (batch, tokens, width), and it matters."""
+    """Return whether three axes may be (batch, tokens, width), and the target depends on it."""
     if isinstance(term.strength, Target) and not term.strength.is_per_sample:
         return False
     x, axes, _, time = activation[:4]
     return x.ndim == 3 and axes == 0 and time is None and term.batch_axis is None
 
 
-# called once, when a program is compiled
+# warns once, when a program is compiled
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def ask_for_batch_axis(site: str, target: str) -> None:
-    """Warn that what counts as a sample of three axes was assumed."""
+def warn_of_assumed_samples(site: str, target: str) -> None:
+    """Warn that the first of three axes was assumed to count samples."""
     warnings.warn(
-        f"{site}: {target} is measured of an output of three axes, of which the first was taken "
-        f"for the samples and every element of the other two for a unit; say which axes count "
-        f"samples: batch_axis=(0,) for what is done now, (1,) if the batch comes second, or "
-        f"(0, 1) if each token is a sample, as in activity(..., batch_axis=(0, 1))",
+        f"{site}: {target} measures an output of three axes; the first was taken for the samples "
+        f"and every element of the other two for a unit; say which axes count samples: "
+        f"batch_axis=(0,) for the first as now, (1,) if the batch comes second, or (0, 1) if each "
+        f"token is a sample, as in activity(..., batch_axis=(0, 1))",
         stacklevel=2,
     )
 
 
 def counted_of(activation: Activation) -> Tensor:
-    """Return where a penalty can have a gradient: at elements that are valid and not 0."""
+    """Return True where a penalty can have a gradient: at valid elements that are not 0."""
     x, mask = activation.entry.detach(), activation.mask
     if mask is None or activation.padded_from is not None:
         return x != 0
@@ -102,24 +102,26 @@ def counted_of(activation: Activation) -> Tensor:
     return selected != 0
 
 
-def noted(gradient: Tensor, counted: Tensor | None, pull: _gauge.Pull, handle: int) -> Tensor:
-    """Return `gradient`, of which the gauge has noted how strong it is."""
+def measure_gradient(
+    gradient: Tensor, counted: Tensor | None, source: _gauge.GradientSource, handle: int
+) -> Tensor:
+    """Return `gradient` after adding its squared norm to a gauge."""
     if torch.compiler.is_compiling():
-        # its result is used, so that the compiler keeps it
-        result: Tensor = note_pull(gradient, counted, pull, handle)
+        # using its result keeps the compiler from removing it
+        result: Tensor = gauge_gradient(gradient, counted, source, handle)
         return result
-    _gauge.note(gradient, counted, pull, handle)
+    _gauge.add_gradient(gradient, counted, source, handle)
     return gradient
 
 
-class Watch(torch.autograd.Function):
-    """The identity of `x`, which notes how strongly the loss pulls at its elements."""
+class MeasureLossGradient(torch.autograd.Function):
+    """The identity of `x`; backward measures the gradient of the loss."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, counted: Tensor, gauges: tuple[int, ...]) -> Tensor:
-        # a copy, since an alias would forbid to change it in place
+        # a copy, since autograd forbids in-place changes to a view that a Function returns
         return x.clone()
 
     @staticmethod
@@ -131,5 +133,5 @@ class Watch(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (counted,) = ctx.saved_tensors
         for gauge in ctx.gauges:
-            gradient = noted(gradient, counted, "loss", gauge)
+            gradient = measure_gradient(gradient, counted, "loss", gauge)
         return gradient, None, None

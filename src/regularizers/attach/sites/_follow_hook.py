@@ -15,7 +15,7 @@ from regularizers.errors import RegularizersError
 from regularizers.modules import Hook, is_recording
 
 
-class Following(Hook):
+class FollowHook(Hook):
     """A forward pre-hook of the model: new modules become sites before their first forward.
 
     Args:
@@ -32,10 +32,10 @@ class Following(Hook):
         if torch.compiler.is_compiling() or not is_recording(model):
             return
         if self.inventory.has_changed():
-            self.look()
+            self.follow()
 
-    def look(self) -> None:
-        """Resolve the rules again, in a forward that is recorded."""
+    def follow(self) -> None:
+        """Resolve the rules again; an error waits for the next collection."""
         follow = self._follow()
         if follow is not None:
             with suppress(RegularizersError):  # the next collection raises it again
