@@ -42,6 +42,19 @@ def never_compiled(function: Function) -> Function:
     return function
 
 
+def eager_only(function: Function) -> Function:
+    """Keep the compiler from tracing a function and its callees, which run eagerly by themselves.
+
+    Where a graph breaks, the compiler would trace each frame that it meets.
+    """
+    dynamo: Any = torch._C._dynamo.eval_frame
+    if hasattr(dynamo, "set_code_exec_strategy"):
+        action = dynamo._FrameAction
+        skipped = dynamo._FrameExecStrategy(action.SKIP, action.SKIP)
+        dynamo.set_code_exec_strategy(function.__code__, skipped)
+    return function
+
+
 class Pass(Enum):
     """What a forward with gradients enabled belongs to."""
 

@@ -25,6 +25,7 @@ from regularizers.modules import (
     Masks,
     Pass,
     current_pass,
+    eager_only,
     is_first_reentrant_pass,
     is_recording,
     is_transformed,
@@ -81,6 +82,7 @@ class Collecting(Tap):
         gauged = self._gauged(entry, counted_of(activation))
         return replace_in(output, entry, gauged, self._site)
 
+    @eager_only
     def _record_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
         """Record a plain output of an ordinary forward by its plans."""
         records: list[AnyRecord] = []

@@ -18,6 +18,7 @@ from regularizers.modules import (
     Masks,
     Pass,
     current_pass,
+    eager_only,
     is_recording,
     is_vmap_batched,
     is_vmap_without_grad,
@@ -92,6 +93,7 @@ class Injecting(Tap):
             x = self._gauged(x, counted_of(activation))
         return replace_in(output, entry, x, self._site)
 
+    @eager_only
     def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
         """Inject at a plain output in an ordinary forward by its plans."""
         self._scale.seen(self._site)

@@ -21,7 +21,7 @@ from regularizers.attach.reading._functions import (
 )
 from regularizers.attach.reading._request import Request
 from regularizers.control import Batch
-from regularizers.modules import is_saved_anyway, is_transformed
+from regularizers.modules import eager_only, is_saved_anyway, is_transformed
 from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Axes, Denominator, Frame
 from regularizers.penalties.kernels import kernel_of, thresholds
@@ -99,6 +99,7 @@ class Plan(NamedTuple):
             return traced
         return self.read_eagerly(x, mask)
 
+    @eager_only
     def read_eagerly(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`; not for compiled or transformed code."""
         if self.by_autograd and mask is None and is_saved_anyway(x):
