@@ -35,7 +35,7 @@ class Diagnosis:
     steps: int = 0
     said: list[str] = field(default_factory=list)
 
-    def look(
+    def observe(
         self, measured: float, wanted: float, scale: float, *, at_most: bool, at_least: bool
     ) -> str | None:
         """Return what is to be said after a step, if anything.
