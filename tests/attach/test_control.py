@@ -307,7 +307,7 @@ def test_a_target_is_measured_of_outputs_alone():
         lambda: rz.tar(active, where="rnn"),
         lambda: rz.activity(rz.Temporal(rz.L1(active)), where="rnn"),
     ):
-        with pytest.raises(ConfigurationError, match="measured of a module's output"):
+        with pytest.raises(ConfigurationError, match="measures a module's output"):
             rule()
 
 
