@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def warm_calls(name: str) -> list[Called]:
-    """Return the calls of a step after a few that were like it."""
+    """Return the calls of a step, after a few warm-up steps."""
     torch.manual_seed(0)
     step = CASES[name]()
     for _ in range(WARM):

@@ -1,4 +1,4 @@
-"""What is counted: one site of each kind, in a step that was made before."""
+"""The cases: one site of each kind, in a warm step."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ CASES: dict[str, Callable[[], Step]] = {
     "a Monitor's reading": monitor,
     "attach, a step of SGD": attached,
 }
-"""What makes each step, by its name in the table."""
+"""The functions that make the steps, by name in the table."""
 
 
 def _linear() -> nn.Sequential:

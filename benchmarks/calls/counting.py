@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Called(NamedTuple):
-    """One call: the file it is in, relative to the package, the function, and how deep it is."""
+    """One call: its file, relative to the package, its function, and its depth."""
 
     room: str
     function: str
@@ -19,7 +19,7 @@ class Called(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Calls inside the package, the files they are in, and how often the file changes."""
+    """The number of calls inside the package, of their files, and of changes of file."""
 
     calls: int
     rooms: int
@@ -48,7 +48,7 @@ def calls_of(run: Callable[[], object], package: Path) -> list[Called]:
 
 
 def count(called: list[Called]) -> Count:
-    """Return the numbers of some calls; a file changes where it is not that of the call before."""
+    """Return the counts; a change of file is a call in another file than the call before."""
     rooms = [call.room for call in called]
     changes = sum(here != there for here, there in pairwise(rooms))
     return Count(len(rooms), len(set(rooms)), changes)

@@ -1,4 +1,4 @@
-"""A stated number of active units against constant strengths: what is reached, and at what cost.
+"""Targets of active units against constant strengths: their results and their cost.
 
 Trains sparse autoencoders on digits and on a file of MNIST pictures, and writes the tables into
 docs/controllers.md. Run by `make controllers MNIST=FILE`; what was trained before is not repeated.
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
 def main(mnist: str) -> None:
-    """Train what is missing and write the tables into the page."""
+    """Run the missing trainings and write the tables into the page."""
     data = ["digits", str(Path(mnist).resolve())]
     kept = Path("benchmarks/results")
     kept.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Which trainings are compared, and the doing of them."""
+"""The trainings that are compared, and their runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARGETS = (5, 10, 20)
 INITIAL = (1e-6, 1e-3, 1.0)
 SEEDS = (0, 1, 2)
 CONSTANTS = tuple([1.5e-3 * 50 ** (k / 9) for k in range(10)])
-"""From 1.5e-3 to 7.5e-2, each half as strong again, so that all targets lie within."""
+"""From 1.5e-3 to 7.5e-2, each 1.5 times the one before, so all targets lie within."""
 
 
 def runs(data: Sequence[str]) -> list[Run]:
@@ -45,7 +45,7 @@ Results = dict[Run, dict[str, Any]]
 
 
 def measured(todo: Sequence[Run], kept: Path, jobs: int = 2) -> Results:
-    """Return what every training ends with; those in the file `kept` are not repeated."""
+    """Return the results of all trainings; those in the file `kept` are not run again."""
     results: Results = {}
     if kept.is_file():
         results = {Run(**run): result for run, result in json.loads(kept.read_text())}

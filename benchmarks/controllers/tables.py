@@ -1,4 +1,4 @@
-"""What the trainings ended with, as tables."""
+"""Tables of the results of all trainings."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OFF = "off in training, mean / max % | off on validation, mean / max %"
 
 
 def reached(results: Results, data: Sequence[str]) -> str:
-    """What is reached from anywhere, and what constant strengths have at the same count."""
+    """Results from all initial strengths, beside constant strengths at the same count."""
     rows = []
     for d, t in itertools.product(data, TARGETS):
         runs = [Run(d, target=t, initial=i, seed=s) for i in INITIAL for s in SEEDS]
@@ -97,7 +97,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def untouched(results: Results, data: Sequence[str]) -> str:
-    """What is reached with other batches and another scale of the loss."""
+    """Results with other batches and another scale of the loss."""
     rows = []
     for d, (what, change) in itertools.product(data, CHANGES.items()):
         runs = [dataclasses.replace(Run(d, target=10, seed=s), **change) for s in SEEDS]
@@ -115,7 +115,7 @@ def untouched(results: Results, data: Sequence[str]) -> str:
 
 
 def constant_rate(results: Results, data: Sequence[str]) -> str:
-    """What happens where the learning rate stays as it is."""
+    """Results with a constant learning rate."""
     rows = []
     for d, t in itertools.product(data, TARGETS):
         found = [results[Run(d, target=t, seed=s, anneal=False)] for s in SEEDS]

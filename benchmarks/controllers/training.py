@@ -39,7 +39,7 @@ class Run:
     seed: int = 0
     batch: int = 128
     times: float = 1.0
-    """What the loss is multiplied by."""
+    """The factor of the loss."""
     revive: bool = True
     anneal: bool = True
 
@@ -59,7 +59,7 @@ def samples(data: str, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def train(run: Run) -> dict[str, Any]:
-    """Train one network and return what it ends with."""
+    """Train one network and return its results."""
     torch.set_num_threads(1)
     x, validation = samples(run.data, run.seed)
     torch.manual_seed(run.seed)

@@ -1,4 +1,4 @@
-"""Times penalties beside what a user would write instead; run by `make bench`.
+"""Times penalties beside the code a user would write instead; run by `make bench`.
 
 Without arguments it runs everything and writes docs/performance.md. The rows of each group are kept
 as soon as it is done, so that after an interruption the rest is named with --only.
@@ -22,7 +22,7 @@ PAGE = Path("docs/performance.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the groups that are asked for, and write the page of all that is kept."""
+    """Run the chosen groups, and write the page from all stored rows."""
     options = _parser().parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: there is no GPU here that PyTorch can use")

@@ -1,4 +1,4 @@
-"""The arrays that penalties are timed on: how large, of which type, and how they lie in memory."""
+"""The arrays that penalties are timed on: their sizes, types and memory layouts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.speed.settings import Settings
 from torch import Tensor
 
 LARGE = 24
-"""The size of which bounds are stated: 2 to the power of it."""
+"""The exponent of the size for which bounds are stated, a power of 2."""
 
 
 class Kind(NamedTuple):
@@ -37,7 +37,7 @@ class Kind(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Time, batch, features: 64 steps, or fewer of a tiny array."""
+        """Time, batch, features: 64 steps, or fewer for a tiny array."""
         steps = min(6, self.exponent // 2)
         batch = (self.exponent - steps) // 2
         return 2**steps, 2**batch, 2 ** (self.exponent - steps - batch)
@@ -55,7 +55,7 @@ class Kind(NamedTuple):
 
 
 def kinds(settings: Settings) -> Iterator[Kind]:
-    """Yield every array that is timed: float32 of all sizes, the rest in three of them."""
+    """Yield every array that is timed: float32 in all sizes, the others in three."""
     if settings.quick:
         yield from (Kind(10), Kind(12), Kind(12, torch.bfloat16, "sliced"))
         return

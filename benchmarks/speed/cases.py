@@ -1,4 +1,4 @@
-"""What is timed together, and what came out."""
+"""Cases that are timed together, and their results."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Row(NamedTuple):
         return self.ratios[name].median / self.ratios[to or self.limit].median
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON can keep it."""
+        """Return the result as JSON values."""
         return self._asdict()
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Row:
-        """Return what `as_json` made."""
+        """Return the result from what `as_json` returned."""
         spread = {
             of: {name: Timing(*three) for name, three in kept[of].items()}
             for of in ("times", "ratios")
@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 
 def measure(case: Case, settings: Settings) -> Row:
-    """Time the contenders of a case, and free what they held."""
+    """Time the contenders of a case, and free their memory."""
     contenders = case.contenders()
     times = timed(
         contenders,

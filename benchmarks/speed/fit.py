@@ -1,4 +1,4 @@
-"""A straight line through costs: what is fixed, and what each one more adds."""
+"""A line fitted to costs: a fixed cost and a cost each."""
 
 from __future__ import annotations
 

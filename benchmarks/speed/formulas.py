@@ -1,4 +1,4 @@
-"""The penalties that are timed, and what a user would write instead of each."""
+"""The penalties that are timed, and the code a user would write instead."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def formulas() -> list[Formula]:
         ),
         Formula(
             "TAR",
-            # TAR(1.0) of states whose first axis is time and whose second is the batch
+            # TAR(1.0) of states with axes (time, batch, features)
             rz.Temporal(rz.L2Squared(1.0, reduce="mean", batch_axis=1), time_axis=0),
             lambda h: (h[1:] - h[:-1]).pow(2).mean(),
             lambda h: torch.linalg.vector_norm(h[1:] - h[:-1]).square() / h[1:].numel(),
@@ -78,10 +78,10 @@ def _keras(name: str) -> Any:
 
 
 def _fastai_ar(h: Tensor) -> Tensor:
-    """Return what fastai's `RNNRegularizer` adds for alpha = 1."""
+    """Return the penalty of fastai's `RNNRegularizer` for alpha = 1."""
     return 1.0 * h.float().pow(2).mean()
 
 
 def _fastai_tar(h: Tensor) -> Tensor:
-    """Return what fastai's `RNNRegularizer` adds for beta = 1; time is the second axis there."""
+    """Return the penalty of fastai's `RNNRegularizer` for beta = 1; its time axis is the second."""
     return 1.0 * (h[:, 1:] - h[:, :-1]).float().pow(2).mean()

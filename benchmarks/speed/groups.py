@@ -11,7 +11,7 @@ from benchmarks.speed.settings import Settings
 
 
 class Group(NamedTuple):
-    """A group of cases; with an environment that its process must have been started in."""
+    """A group of cases; with the environment variables its process must start with."""
 
     cases: Callable[[Settings], Iterator[Case]]
     environment: Mapping[str, str] = {}
@@ -29,5 +29,5 @@ GROUPS: dict[str, Group] = {
 
 
 def groups_of(device: str) -> list[str]:
-    """Return the groups that a device has; huge pages are of the machine's own memory."""
+    """Return the groups of a device; huge pages exist on the CPU only."""
     return [name for name in GROUPS if device == "cpu" or name != huge_pages.GROUP]

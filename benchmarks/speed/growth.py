@@ -17,7 +17,7 @@ KINDS = (hooked.WITHOUT, hooked.BY_HAND, hooked.OURS)
 
 
 class Axis(NamedTuple):
-    """What grows, and how a model and its input are made for each number of it."""
+    """A number that grows, and the model and the input for each value of it."""
 
     name: str
     numbers: tuple[int, ...]

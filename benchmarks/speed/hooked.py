@@ -52,11 +52,11 @@ def step(kind: str, model: nn.Module, x: Tensor, sites: type[nn.Module], *, back
 def _hooks(
     kind: str, model: nn.Module, x: Tensor, sites: type[nn.Module]
 ) -> tuple[Callable[[], Tensor] | None, Call]:
-    """Put the hooks in; return what collects the penalty, if there is one, and what drops it."""
+    """Register the hooks; return functions that collect the penalty, if any, and that drop it."""
     if kind in (OURS, ZERO, EVALUATION):
         strength = 0.0 if kind == ZERO else STRENGTH
         reg = rz.Regularization(model, [rz.activity(rz.L1(strength), where=sites)])
-        # without a backward pass nothing is collected, and there is no public way to drop it
+        # a forward alone collects nothing, and no public method drops records
         return reg.penalty, lambda: _drop(reg)
     if kind == BY_HAND:
         return _by_hand(model, len(x), sites)
@@ -90,7 +90,7 @@ def _of(model: nn.Module, sites: type[nn.Module]) -> list[nn.Module]:
 
 
 def chain(layers: int, width: int) -> nn.Sequential:
-    """Return linear layers in a row, whose signals neither grow nor vanish."""
+    """Return a chain of linear layers whose signals neither grow nor vanish."""
     model = nn.Sequential(*[nn.Linear(width, width) for _ in range(layers)])
     for layer in model:
         nn.init.orthogonal_(layer.weight)  # type: ignore[arg-type]

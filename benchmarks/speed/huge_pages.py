@@ -19,7 +19,7 @@ ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1"}
 
 
 def cases(settings: Settings) -> Iterator[Case]:
-    """Yield the value with its gradient of each penalty, without other libraries' lines."""
+    """Yield the value with its gradient of each penalty, without other libraries."""
     kind = Kind(10 if settings.quick else LARGE)
     for formula in formulas():
         yield gradient_case(formula._replace(others={}), kind, settings, group=GROUP)

@@ -1,4 +1,4 @@
-"""The gradient of a penalty added into one that is there already, and the value with it."""
+"""The gradient of a penalty added in place to an existing one, with the value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import regularizers as rz
 
 GROUP = "in-place"
 LIMIT = "g += x"
-"""Of float32 12 bytes an element: reads two arrays and writes one."""
+"""12 bytes an element of float32: reads two arrays and writes one."""
 
 S = 1e-3
 Line = Callable[[Any, Any], object]
@@ -66,7 +66,7 @@ BY_HAND: dict[str, dict[str, Line]] = {
 
 
 def cases(settings: Settings) -> Iterator[Case]:
-    """Yield each penalty in each library; NumPy has no other device than the processor."""
+    """Yield each penalty in each library; NumPy runs on the CPU only."""
     libraries = ["NumPy", "PyTorch"] if settings.device == "cpu" else ["PyTorch"]
     for library in libraries:
         for penalty in PENALTIES:

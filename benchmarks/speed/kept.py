@@ -1,4 +1,4 @@
-"""The rows of each group in a file of their own, so that a run goes on where it was stopped."""
+"""Stores the rows of each group in a file, so that a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.speed.machine import Machine
 
 
 class Results(NamedTuple):
-    """What was measured on one device, of those groups that were."""
+    """The stored measurements of one device."""
 
     rows: dict[str, list[Row]]
     machines: dict[str, Machine]
 
     def of(self, group: str) -> list[Row]:
-        """Return the rows of a group, none if it was not measured."""
+        """Return the rows of a group; empty if it was not measured."""
         return self.rows.get(group, [])
 
     def find(self, group: str, what: str) -> Row | None:
@@ -39,7 +39,7 @@ def keep(folder: Path, device: str, group: str, rows: Sequence[Row], machine: Ma
 
 
 def kept(folder: Path, device: str) -> Results:
-    """Return all that was kept of a device."""
+    """Return all stored rows of a device."""
     rows, machines = {}, {}
     for group in groups_of(device):
         file = _file(folder, device, group)

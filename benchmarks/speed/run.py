@@ -1,4 +1,4 @@
-"""The cases of a group timed one after the other, each printed when it is done."""
+"""Times the cases of a group one after the other, and prints each when it is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.speed.settings import Settings
 
 
 def run(name: str, settings: Settings, folder: Path, again: Sequence[str]) -> None:
-    """Time a group and keep its rows.
+    """Time a group and store its rows.
 
     Args:
         name: of the group.

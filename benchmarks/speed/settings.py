@@ -1,4 +1,4 @@
-"""How a run of the benchmark is made."""
+"""The settings of a run of the benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 @dataclass(frozen=True)
 class Settings:
-    """Where everything is timed, and for how long.
+    """The device of all timings, and their duration.
 
     Args:
         device: `"cpu"` or `"cuda"`.
@@ -31,12 +31,12 @@ class Settings:
 
     @property
     def synchronise(self) -> Callable[[], object] | None:
-        """What waits for the device; None where calls return when they are done."""
+        """The function that waits for the device; None if calls are synchronous."""
         return torch.cuda.synchronize if self.device == "cuda" else None
 
     @property
     def clock(self) -> Callable[[], float]:
-        """What tells the time.
+        """The timer.
 
         On one thread that is the time of the processor, which does not go on while the machine
         does something else; more threads wait for each other, and a GPU is waited for.
@@ -45,16 +45,16 @@ class Settings:
         return time.process_time if alone else time.perf_counter
 
     def prepare(self) -> None:
-        """Let PyTorch and NumPy use so many threads, and begin from the same random numbers."""
+        """Set the number of threads of PyTorch and NumPy, and the seeds."""
         torch.set_num_threads(self.threads)
         threadpool_limits(self.threads, user_api="blas")
         torch.manual_seed(0)
 
     def forget_compiled(self) -> None:
-        """Let nothing that was compiled count: for a second shape a compiler makes other code."""
+        """Clear compiled programs: for a second shape the compiler would generate dynamic code."""
         if not self.quick:
             torch.compiler.reset()
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function compiled for the shapes it is called with; as it is, if quick."""
+        """Return the function compiled for static shapes; uncompiled in a quick run."""
         return function if self.quick else torch.compile(function, dynamic=False)

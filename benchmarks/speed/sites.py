@@ -1,4 +1,4 @@
-"""The cost of a site where the layer itself costs next to nothing."""
+"""The cost of a site on a layer that costs almost nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contenders timed in one process, in turns: what else the machine does meets them alike."""
+"""Times contenders in turns in one process, so that other load affects all equally."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Contenders = Mapping[str, Call]
 Clock = Callable[[], float]
 
 SHORT = 5e-3
-"""Seconds: a call that takes less is repeated within its turn, most of it with a warm cache."""
+"""Seconds; a shorter call is repeated within its turn, mostly with a warm cache."""
 
 
 class Timing(NamedTuple):
@@ -32,7 +32,7 @@ def timed(
     clock: Clock = time.perf_counter,
     synchronise: Call | None = None,
 ) -> dict[str, list[float]]:
-    """Return the seconds that a call of each takes, one number for each round.
+    """Return the seconds of a call of each contender, one number for each round.
 
     In every round each contender has one turn, in an order drawn anew, so that what one leaves
     behind in caches and allocators meets the others alike.
@@ -84,4 +84,4 @@ def _turn(call: Call, repeats: int, clock: Clock, wait: Call) -> float:
 
 
 def _nothing() -> None:
-    """Wait for nothing."""
+    """Return at once, for calls that are synchronous."""

@@ -16,7 +16,7 @@ from torch import Tensor
 GROUP = "values"
 SUM = "x.sum()"
 ADD = "(x + zeros).sum()"
-"""Of float32 16 bytes an element: reads two arrays, writes one, and reads it."""
+"""16 bytes an element of float32: reads two arrays, writes one, and reads it."""
 
 
 def cases(settings: Settings) -> Iterator[Case]:
@@ -68,7 +68,7 @@ def gradient_case(formula: Formula, kind: Kind, settings: Settings, *, group: st
 def _values(
     formula: Formula, kind: Kind, settings: Settings, ours: Callable[[Tensor], Tensor]
 ) -> dict[str, Value]:
-    """Return what is compared: all of it on arrays up to `LARGE`, the rest as time allows."""
+    """Return the contenders: all of them on arrays up to `LARGE`, a few on larger ones."""
     values = {"ours": ours, "by hand": formula.by_hand}
     if _is_plain(kind) or kind.exponent == LARGE:
         settings.forget_compiled()
@@ -84,7 +84,7 @@ def _is_plain(kind: Kind) -> bool:
 
 
 def _longer(kind: Kind) -> float:
-    """Return 3 for the array that bounds are stated of."""
+    """Return 3 for the array for which bounds are stated."""
     return 3.0 if kind == Kind(LARGE) else 0.5
 
 

@@ -43,19 +43,19 @@ def _model(count: int, side: int, device: str) -> nn.Module:
 
 
 def _gradients(count: int, side: int, device: str) -> Contenders:
-    """Return ways of adding the gradient of the penalty to those that are there."""
+    """Return ways to add the gradient of the penalty to existing gradients."""
     model = _model(count, side, device)
     weights: list[Tensor] = list(model.parameters())
     optimizer = _attached(model)
 
     def add() -> None:
-        # gradients are other tensors in every step, so they are looked up
+        # looked up in each step, since zero_grad may replace the gradients
         gradients = [p.grad for p in weights if p.grad is not None]
         with torch.no_grad():
             torch._foreach_add_(gradients, weights, alpha=2 * STRENGTH)
 
     def ours() -> None:
-        # what `optimizer.step()` calls before and after its update
+        # the hooks that `optimizer.step()` calls before and after its update
         for before in optimizer._optimizer_step_pre_hooks.values():
             before(optimizer, (optimizer,), {})
         for after in optimizer._optimizer_step_post_hooks.values():

@@ -15,7 +15,7 @@ def said(quantities, scale=1.0, target=10.0):
     for step, quantity in enumerate(quantities):
         state, _ = law.update(state, quantity, target, scale)
         ends = {"at_most": law.at_most(state), "at_least": law.at_least(state)}
-        if message := diagnosis.look(quantity, target, scale, **ends):
+        if message := diagnosis.observe(quantity, target, scale, **ends):
             messages.append((step, message))
     return messages
 
@@ -56,7 +56,7 @@ def test_a_site_that_no_gradient_reaches():
 def test_a_measure_that_is_never_finite():
     diagnosis = Diagnosis()
     messages = [
-        diagnosis.look(math.nan, 10.0, 1.0, at_most=False, at_least=False) for _ in range(120)
+        diagnosis.observe(math.nan, 10.0, 1.0, at_most=False, at_least=False) for _ in range(120)
     ]
     assert messages[:49] == [None] * 49
     assert "for 50 steps in a row what is measured was NaN or infinite" in messages[49]
@@ -68,6 +68,6 @@ def test_a_measure_that_is_finite_again_is_no_fault():
     diagnosis = Diagnosis()
     for _ in range(4):
         for measured in [math.inf] * 49 + [10.0]:
-            assert not diagnosis.look(measured, 10.0, 1.0, at_most=False, at_least=False) or (
+            assert not diagnosis.observe(measured, 10.0, 1.0, at_most=False, at_least=False) or (
                 diagnosis.scales < 10
             )

@@ -361,5 +361,5 @@ def test_a_child_called_model_is_not_taken_for_the_root():
     model(torch.ones(2, 3))
     assert monitor["model/2"]["ActiveUnits"].value() == 3
     assert len(monitor.as_dict()) == 4
-    with pytest.raises(ConfigurationError, match="a site has that name too"):
+    with pytest.raises(ConfigurationError, match="a site has the same name"):
         rz.Monitor(model, "", pairs={"model": ("", "model")})

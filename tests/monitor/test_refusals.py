@@ -90,10 +90,10 @@ EV = rz.monitor.ExplainedVariance()
         (("1", rz.monitor.Norm()), {}, r"metrics: expected a list of metrics; write \[Norm\(\)\]"),
         (("1", [rz.monitor.Norm]), {}, r"metrics: expected metrics, got the class; write Norm\(\)"),
         (("1", ["norm"]), {}, r"metrics: expected metrics such as .*, got 'norm' of type str"),
-        (("1", [EV]), {}, r"metrics: ExplainedVariance\(\) is of a target and its .* say which"),
-        (("1", []), {}, r"metrics: expected one or more of single activations"),
+        (("1", [EV]), {}, r"metrics: ExplainedVariance\(\) needs a target and its .* name them"),
+        (("1", []), {}, r"metrics: expected one or more for single activations"),
         ((), {"pairs": {"r": "1"}}, r"pairs\['r'\]: expected \(target, reconstruction\), such as"),
-        (("1",), {"pairs": {"1": ("0", "1")}}, r"pairs\['1'\]: a site has that name too"),
+        (("1",), {"pairs": {"1": ("0", "1")}}, r"pairs\['1'\]: a site has the same name"),
     ],
 )
 def test_settings_of_a_monitor(arguments, options, message):

@@ -291,7 +291,7 @@ ATTACHED = [
     Mutant(
         "strengths that go on are said to begin anew",
         "attach/control/_control.py",
-        "        self._loaded.settle()\n",
+        "        self._loaded.strengths_restored()\n",
         "",
         (carried("steps_made_by_hand_that_go_on_say_nothing"),),
     ),

@@ -149,7 +149,9 @@ def test_a_count_for_each_unit_must_be_read():
             return 2 * statistic
 
     mask = np.array([[True, True], [True, False]])
-    with pytest.raises(ConfigurationError, match=r"Squares: value: expected a function that reads"):
+    with pytest.raises(
+        ConfigurationError, match=r"Squares: value: expected a function that divides"
+    ):
         Squares(1.0, 0.1)(np.ones((2, 2)), mask=mask)
 
 

@@ -1,4 +1,4 @@
-"""The page of the benchmark: its tables and plots, made of the rows that are kept."""
+"""The page of the benchmark: its tables and plots, made from the stored rows."""
 
 from benchmarks.speed.page.write import write
 

@@ -1,4 +1,4 @@
-"""What penalties cost by the number of sites, samples and layers."""
+"""The cost of penalties by the number of sites, samples and layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.speed.fit import Fit, straight_line
 
 
 def costs(rows: Sequence[Row], axis: str, kind: str) -> tuple[list[float], list[float]]:
-    """Return the numbers of an axis, and the seconds that penalties add to a step at each."""
+    """Return the numbers of an axis, and the seconds that penalties add to each step."""
     those = [row for row in rows if row.what.startswith(f"{axis}, ")]
     return (
         [row.figures["n"] for row in those],
@@ -18,5 +18,5 @@ def costs(rows: Sequence[Row], axis: str, kind: str) -> tuple[list[float], list[
 
 
 def line(rows: Sequence[Row], axis: str, kind: str) -> Fit:
-    """Return the straight line through them."""
+    """Return the line fitted to them."""
     return straight_line(*costs(rows, axis, kind))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 _OURS, _HAND, _NORM, _KERAS, _FASTAI = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
-"""Colours of Okabe and Ito, which the colour-blind tell apart."""
+"""Colours of Okabe and Ito, which colour-blind readers can distinguish."""
 
 _LINES: Mapping[str, tuple[str, str]] = {
     "ours": (_OURS, "-"),
@@ -35,7 +35,7 @@ _BARS: Mapping[str, str] = {
 
 
 def draw_sizes(rows: Sequence[Row], path: Path) -> None:
-    """Draw the ratios to the limit by size, for float32 that is contiguous in memory."""
+    """Draw the ratios to the limit by size, for contiguous float32."""
     plain = [row for row in rows if ", float32, contiguous, " in row.what]
     whats = list(dict.fromkeys(row.what.partition(", float32")[0] for row in plain))
     whats.sort(key=lambda what: what.endswith("gradient"))
@@ -70,7 +70,7 @@ def _show_sizes(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def draw_growth(rows: Sequence[Row], path: Path) -> None:
-    """Draw the costs of ours and by hand by number, with the straight line through ours."""
+    """Draw the costs of ours and by hand by number, with the line fitted to ours."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     for axes, axis in zip(figure.subplots(1, len(growth.AXES)), growth.AXES, strict=True):
         for kind, colour in ((hooked.BY_HAND, _HAND), (hooked.OURS, _OURS)):
@@ -92,7 +92,7 @@ def draw_growth(rows: Sequence[Row], path: Path) -> None:
 
 
 def draw_steps(rows: Sequence[Row], path: Path) -> None:
-    """Draw by how much penalties lengthen whole steps, with quartiles."""
+    """Draw the share by which penalties lengthen whole steps, with quartiles."""
     those = [row for row in rows if "ours" in row.ratios]
     figure = Figure(figsize=(9, 0.62 * len(those) + 1.2), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""What was promised of the speed, beside what was measured."""
+"""The promised speed beside the measured speed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 
 class Promise(NamedTuple):
-    """A bound and what it is of; `met` is None where something was not measured."""
+    """A bound on measured numbers; `met` is None if one was not measured."""
 
     line: int
     what: str
@@ -32,7 +32,7 @@ class Promise(NamedTuple):
     met: bool | None
 
     def cells(self) -> list[str]:
-        """Return it as a line of the table."""
+        """Return the promise as a line of the table."""
         word = "" if self.bound == REPORTED and self.met else WORDS[self.met]
         return [str(self.line), self.what, self.bound, self.measured, word]
 
@@ -53,24 +53,24 @@ def promises(cpu: Results, cuda: Results) -> str:
 
 
 def at_most(line: int, what: str, bound: float, numbers: Numbers, unit: str = "") -> Promise:
-    """Return a promise that numbers, as they are written, are no larger than the bound."""
+    """Return a promise that numbers, as printed, are no larger than the bound."""
     met = _all(numbers, lambda n: round(n, 2) <= bound)
     return Promise(line, what, f"at most {bound:g}{unit}", _listed(numbers, unit), met)
 
 
 def at_least(line: int, what: str, bound: float, numbers: Numbers, unit: str = "") -> Promise:
-    """Return a promise that numbers, as they are written, are no smaller than the bound."""
+    """Return a promise that numbers, as printed, are no smaller than the bound."""
     met = _all(numbers, lambda n: round(n, 2) >= bound)
     return Promise(line, what, f"at least {bound:g}{unit}", _listed(numbers, unit), met)
 
 
 def reported(line: int, what: str, numbers: Numbers, unit: str = "") -> Promise:
-    """Return a promise to say numbers, whatever they are."""
+    """Return a promise to print numbers, without a bound."""
     return Promise(line, what, REPORTED, _listed(numbers, unit), _all(numbers, lambda n: True))
 
 
 def _all(numbers: Numbers, holds: Callable[[float], bool]) -> bool | None:
-    """Return whether something holds of all numbers; None if one of them is not known."""
+    """Return whether a condition holds for all numbers; None if one was not measured."""
     known = _known(numbers)
     return all(map(holds, known)) if known and len(known) == len(numbers) else None
 
@@ -195,7 +195,7 @@ def _steps(cpu: Results) -> Iterator[Promise]:
 
 
 def _networks(cpu: Results, variant: str) -> dict[str, Row]:
-    """Return the steps of each network, trained in one way."""
+    """Return the steps of all networks in one way of training."""
     rows = [row for row in cpu.of("steps") if row.what.endswith(f", {variant}")]
     # a network's name begins with its kind: "MLP 24x512", "ResNet-26"
     return {re.split(r"[ -]", row.what)[0]: row for row in rows if "ours" in row.ratios}

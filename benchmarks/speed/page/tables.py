@@ -26,7 +26,7 @@ def ratios(rows: Sequence[Row]) -> str:
 
 
 def values(rows: Sequence[Row]) -> str:
-    """All contenders on the largest arrays that all kinds have; ours and by hand on the others."""
+    """All contenders on the largest arrays of all kinds; ours and by hand on the others."""
     exponents = [_exponent(row) for row in rows]
     everywhere = [
         e for e in set(exponents) if exponents.count(e) == max(map(exponents.count, exponents))
@@ -56,7 +56,7 @@ def _ours_and_by_hand(row: Row | None) -> str:
 
 
 def of_sites(rows: Sequence[Row]) -> str:
-    """Microseconds that a site adds to the layer it is on."""
+    """Microseconds that a site adds to its layer."""
     kinds = names(rows)
     lines = []
     for row in rows:
@@ -77,7 +77,7 @@ def _added(over: Timing, without: float) -> str:
 
 
 def of_growth(rows: Sequence[Row]) -> str:
-    """The lines through the costs, and the whole times they were taken from."""
+    """The lines fitted to the costs, and the whole times behind them."""
     lines = []
     for axis in growth.AXES:
         for kind in (hooked.OURS, hooked.BY_HAND):
@@ -107,7 +107,7 @@ def of_growth(rows: Sequence[Row]) -> str:
 
 
 def of_steps(rows: Sequence[Row]) -> str:
-    """By how much steps are longer than without, and what they hold in memory beyond it."""
+    """The extra time and memory of steps, relative to steps without penalties."""
     parts = []
     for columns in dict.fromkeys(tuple(names([row])) for row in rows):
         those = [row for row in rows if tuple(names([row])) == columns]

@@ -18,7 +18,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a time in the unit that suits it."""
+    """Return a time in a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if value >= size:
             return f"{three(value / size)} {unit}"
@@ -26,7 +26,7 @@ def seconds(value: float) -> str:
 
 
 def three(value: float) -> str:
-    """Return a number with three digits that say something, two below 1."""
+    """Return a number with three significant digits, two below 1."""
     if not math.isfinite(value):
         return "?"
     places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
@@ -34,14 +34,14 @@ def three(value: float) -> str:
 
 
 def ratio(row: Row | None, name: str) -> str:
-    """Return the ratio of a contender to the limit; nothing where it was not measured."""
+    """Return the ratio of a contender to the limit; empty if it was not measured."""
     if row is None or name not in row.ratios:
         return NOTHING
     return three(row.ratio(name))
 
 
 def percent(over: Timing) -> str:
-    """Return by how much a ratio is above 1, with its quartiles."""
+    """Return the excess of a ratio over 1, with its quartiles."""
     low, median, high = [100 * (value - 1) for value in over]
     return f"{_signed(median)}% ({_signed(low)} to {_signed(high)})"
 
@@ -55,12 +55,12 @@ def _minus(text: str) -> str:
 
 
 def names(rows: Sequence[Row]) -> list[str]:
-    """Return the names of all contenders of some rows, the limit of each left out."""
+    """Return the names of all contenders of the rows, without the limits."""
     return list(dict.fromkeys(name for row in rows for name in row.ratios if name != row.limit))
 
 
 def spread(rows: Sequence[Row]) -> str:
-    """Return how far apart the quartiles of the ratios are."""
+    """Return the interquartile range of the ratios."""
     apart = sorted(
         (of.high - of.low) / of.median
         for row in rows

@@ -1,4 +1,4 @@
-"""The tables put into the page, between what is written by hand."""
+"""Writes the tables into the page, between the texts written by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLOTS: dict[str, tuple[str, Callable[[Sequence[Row], Path], None]]] = {
 
 
 def write(page: Path, cpu: Results, cuda: Results) -> None:
-    """Write what was measured into the page, and the plots beside it.
+    """Write the measurements into the page, and the plots beside it.
 
     What was not is marked so, and its plot stays as it is.
     """
@@ -54,7 +54,7 @@ def _put(text: str, name: str, content: str) -> str:
 
 
 def _machines(results: Results) -> str:
-    """Return what the groups were measured on; usually the same for all."""
+    """Return the machines that the groups were measured on; usually the same for all."""
     if not results.machines:
         return NOT_MEASURED
     groups: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Memory that is freed and wanted again, which is not to be given back in between."""
+"""Keeps freed memory in the process, since the next step needs it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NEVER = 2**30
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep what is freed; return whether it is one that can be told.
+    """Let the C library keep freed memory; return whether it supports that.
 
     Otherwise it gives memory back, and the next step takes it again, thousands of page faults for
     a step that may fall on any contender. Other allocators keep it of themselves.

@@ -1,4 +1,4 @@
-"""The lines a user would write instead: hooks that append a number, to be summed into the loss."""
+"""The code a user would write instead: hooks append numbers, which are added to the loss."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NORMS: Lines = {
 def hooks(
     model: nn.Module, optimizer: Optimizer, subject: Subject, *, lines: Lines
 ) -> Callable[[Tensor], Tensor]:
-    """Put hooks in; return what makes the whole loss of the task's."""
+    """Register hooks; return a function from the task's loss to the whole loss."""
     recorded: list[Tensor] = []
 
     def record(line: Callable[[Tensor, int], Tensor], *of: Any) -> None:
@@ -41,7 +41,7 @@ def hooks(
 
     for module, formula in subject.penalised(model):
         module.register_forward_hook(partial(record, lines[formula]))
-    # a checkpoint runs the hooks again in the backward pass, and what they record then is stale
+    # a checkpoint runs the hooks again in the backward pass; their records are stale
     optimizer.register_step_post_hook(lambda *_: recorded.clear())
 
     def whole(loss: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def hooks(
 def squares_in_loss(
     model: nn.Module, optimizer: Optimizer, subject: Subject
 ) -> Callable[[Tensor], Tensor]:
-    """Return what adds the squares of the parameters to the loss, less biases and scales."""
+    """Return a function that adds the squares of all parameters but biases and scales."""
 
     def whole(loss: Tensor) -> Tensor:
         squares = [p.pow(2).sum() for p in model.parameters() if p.ndim > 1]
@@ -67,7 +67,7 @@ def squares_in_loss(
 def weight_decay(
     model: nn.Module, optimizer: Optimizer, subject: Subject
 ) -> Callable[[Tensor], Tensor]:
-    """Let the optimizer decay all parameters; its decay is half of the square's derivative."""
+    """Let the optimizer decay all parameters; its decay is half the derivative of the square."""
     for group in optimizer.param_groups:
         group["weight_decay"] = 2 * subject.strength
     return lambda loss: loss

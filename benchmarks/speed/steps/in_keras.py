@@ -13,7 +13,7 @@ from benchmarks.speed.settings import Settings
 
 
 def is_installed() -> bool:
-    """Return whether there is a Keras to compare with."""
+    """Return whether Keras is installed."""
     return importlib.util.find_spec("keras") is not None
 
 

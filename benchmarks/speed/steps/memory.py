@@ -1,4 +1,4 @@
-"""How much memory a call holds at most."""
+"""The peak memory of a call."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-# below this level the profiler says on the standard error that it begins and ends
+# below this level the profiler logs its start and end on standard error
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")
 
 WARM = 2
-"""Calls before the one that counts: an optimizer makes its state, a compiler its programs."""
+"""Warm-up calls: an optimizer creates its state, a compiler its programs."""
 
 
 def peak_bytes(call: Callable[[], object], device: str = "cpu") -> int:
-    """Return the most bytes of tensors that are alive at once in the last of a few calls.
+    """Return the peak bytes of live tensors in the last of a few calls.
 
     They are counted from the first call on, so what calls leave behind counts too, and what was
     there before does not. On the CPU it is exact if the calls free nothing that was there before;
@@ -30,7 +30,7 @@ def peak_bytes(call: Callable[[], object], device: str = "cpu") -> int:
 def peaks_over(
     limit: str, calls: Mapping[str, Callable[[], object]], elements: int, device: str
 ) -> dict[str, float]:
-    """Return by how many bytes an element the peak of each call is above that of one of them."""
+    """Return the extra peak bytes an element of each call, relative to one of them."""
     peaks = {name: peak_bytes(call, device) for name, call in calls.items()}
     return {
         f"peak bytes an element over {limit}: {name}": (peak - peaks[limit]) / elements

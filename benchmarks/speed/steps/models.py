@@ -1,4 +1,4 @@
-"""Four networks of PyTorch's own parts, each with 24 places whose outputs can be penalised."""
+"""Four networks of PyTorch's modules, each with 24 outputs that can be penalised."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class _Residual(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A decoder that reads text up to each place and says what comes next.
+    """A decoder that predicts the next word from the text up to each place.
 
     Sites: `attention` and `mlp`, what each block adds to its input.
     """

@@ -1,4 +1,4 @@
-"""Which steps are timed beside each other."""
+"""The steps that are timed beside each other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTES: Mapping[Variant, str] = {
 
 
 def cases(settings: Settings) -> Iterator[Case]:
-    """Yield whole steps of four networks, in three ways of training, and of Keras."""
+    """Yield whole steps of four networks in three ways of training, and steps of Keras."""
     if not settings.quick:
         keep_freed_memory()
     for subject in subjects(settings):
@@ -49,7 +49,7 @@ def _outputs(subject: Subject, variant: Variant, settings: Settings) -> Case:
         return steps
 
     what = f"{subject.name}, {variant}"
-    # bounds of a few percent are stated of plain steps
+    # bounds of a few percent are stated for plain steps
     longer = 4.0 if variant == "plain" else 1.0
     return Case(GROUP, what, "without", make, figures, NOTES[variant], longer)
 

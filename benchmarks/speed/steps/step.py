@@ -18,7 +18,7 @@ Variant = Literal["plain", "compiled", "checkpointed"]
 
 
 class Step:
-    """A network in training, of which a call is one step; all begin with the same weights."""
+    """A network in training; a call makes one step. All start with the same weights."""
 
     def __init__(
         self, subject: Subject, way: Way, settings: Settings, variant: Variant = "plain"

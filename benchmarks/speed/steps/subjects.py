@@ -1,4 +1,4 @@
-"""What is trained: networks, batches of realistic shape, and which outputs are penalised."""
+"""The trained networks, with batches of realistic shape, and their penalised outputs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Subject:
         return [(module, self.sites[leaf]) for leaf, module in leaves if leaf in self.sites]
 
     def count_penalised(self) -> int:
-        """Return how many elements the penalised outputs of one forward have together."""
+        """Return the number of elements of all penalised outputs of one forward."""
         model = self.build().to(self.inputs.device)
         counts: list[int] = []
 
@@ -92,7 +92,7 @@ def _quick() -> list[Callable[[str], Subject]]:
 
 
 def mlp(device: str, *, width: int, layers: int, batch: int) -> Subject:
-    """Return the perceptron; its inputs are as wide as it is."""
+    """Return the perceptron; its inputs have the width of its layers."""
     return Subject(
         f"MLP {layers}x{width}",
         lambda: perceptron(width=width, layers=layers, classes=10),
@@ -104,7 +104,7 @@ def mlp(device: str, *, width: int, layers: int, batch: int) -> Subject:
 
 
 def images(device: str, *, width: int, blocks: int, batch: int) -> Subject:
-    """Return the residual network, of images as large as those of CIFAR."""
+    """Return the residual network, for images of the size of CIFAR's."""
     return Subject(
         f"ResNet-{6 * blocks + 2}",
         lambda: resnet(width=width, blocks=blocks, classes=10),
@@ -118,7 +118,7 @@ def images(device: str, *, width: int, blocks: int, batch: int) -> Subject:
 def decoder(
     device: str, *, words: int, length: int, width: int, heads: int, blocks: int, batch: int
 ) -> Subject:
-    """Return the transformer, of texts of which every place is read."""
+    """Return the transformer, with a loss at every place of the text."""
     return Subject(
         f"transformer {blocks}x{width}",
         lambda: Transformer(words=words, length=length, width=width, heads=heads, blocks=blocks),
@@ -130,7 +130,7 @@ def decoder(
 
 
 def lstm(device: str, *, words: int, length: int, width: int, layers: int, batch: int) -> Subject:
-    """Return the recurrent language model, penalised as published, and by L1 between."""
+    """Return the recurrent language model, penalised as published, and by L1 between layers."""
     return Subject(
         f"LSTM {layers}x{width}",
         lambda: LanguageModel(words=words, width=width, layers=layers),

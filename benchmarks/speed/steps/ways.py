@@ -1,4 +1,4 @@
-"""How a loss comes to be penalised: by this library, by hand, or not at all."""
+"""The ways to penalise a loss: by this library, by hand, or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 import regularizers as rz
 
 Way = Callable[[nn.Module, Optimizer, Subject], Callable[[Tensor], Tensor]]
-"""Attaches itself; returns what makes the whole loss of the task's."""
+"""Attaches itself; returns a function from the task's loss to the whole loss."""
 
 
 def without(model: nn.Module, optimizer: Optimizer, subject: Subject) -> Callable[[Tensor], Tensor]:
@@ -33,7 +33,7 @@ def collected(
 def injected(
     model: nn.Module, optimizer: Optimizer, subject: Subject
 ) -> Callable[[Tensor], Tensor]:
-    """Let the gradient enter where the outputs are."""
+    """Let the gradient enter at the outputs."""
     return rz.Regularization(model, _rules(subject), delivery="inject").scale_from
 
 

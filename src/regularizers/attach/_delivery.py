@@ -19,7 +19,7 @@ from regularizers.modules import Masks
 
 @dataclass(frozen=True)
 class Attachment:
-    """What a delivery is made from: one model, its sites, and the strengths of its penalties."""
+    """The arguments of a delivery: a model, its sites, and the strengths of its penalties."""
 
     model: nn.Module
     sites: Sites
@@ -37,7 +37,7 @@ class Attachment:
 class Delivery(Protocol):
     """Reads the sites of one model, and delivers the gradient of their penalties.
 
-    A method that another delivery has and this one has not raises a `RegimeError` with the cure.
+    A method that only another delivery supports raises a `RegimeError` with the cure.
     """
 
     weights: WeightsInLoss
@@ -50,38 +50,38 @@ class Delivery(Protocol):
         """The last value of each penalty that has one; None before the first."""
 
     def attach(self, gauges: Mapping[str, Gauge], follow_hook: FollowHook) -> list[RemovableHandle]:
-        """Register the hooks; `follow_hook` lets outputs join that are added later."""
+        """Register the hooks; `follow_hook` adds sites when the model gains modules."""
 
     def add(
         self, activities: Iterable[ActivitySite], gauges: Mapping[str, Gauge]
     ) -> list[RemovableHandle]:
-        """Register hooks at new sites, and look for new weights."""
+        """Register hooks at new sites, and add new weights."""
 
     def close(self) -> None:
-        """Stop for good, also where a compiled program still holds the hooks."""
+        """Stop for good, also in hooks that a compiled program still holds."""
 
     def penalty(self) -> Tensor:
         """Return the sum of all penalties as a term of the loss."""
 
     def scale_from(self, loss: Tensor) -> Tensor:
-        """Return `loss`, from whose gradient the penalties take their scale."""
+        """Return `loss`; its gradient is the scale of the penalties."""
 
     def set_scale(self, scale: float) -> None:
-        """Use `scale` where the loss is never seen."""
+        """Use `scale` where no loss goes through `scale_from`."""
 
 
 class Closable(Protocol):
-    """What the taps write to; while it is closed they do nothing."""
+    """The object that taps write to; while it is closed they do nothing."""
 
     closed: bool
 
 
 class Pause:
-    """Closes what the taps write to: for the time of a context, or for good.
+    """Closes the object that the taps write to, within a context or for good.
 
     Args:
-        written: what they write to.
-        weights: what notes the weights of a forward.
+        written: the object that they write to.
+        weights: records the weights that a forward uses.
     """
 
     def __init__(self, written: Closable, weights: WeightsInLoss) -> None:
@@ -91,7 +91,7 @@ class Pause:
 
     @contextmanager
     def put(self) -> Iterator[None]:
-        """Let the forwards in this context not count; contexts may be nested."""
+        """Ignore the forwards in this context; contexts may be nested."""
         self._put(1)
         try:
             yield
@@ -99,7 +99,7 @@ class Pause:
             self._put(-1)
 
     def close(self) -> None:
-        """Let no forward count any more, also of hooks that a compiled program holds."""
+        """Ignore all forwards for good, also in hooks that a compiled program holds."""
         self._is_closed = self._written.closed = True
 
     def _put(self, more: int) -> None:

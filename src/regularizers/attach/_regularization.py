@@ -34,29 +34,29 @@ class Regularization:
     """The rules of one model, read by hooks and delivered as an ordinary term of the loss.
 
     Args:
-        model: any module. It is not edited: its outputs, its `state_dict` and its copies are what
-            they were, and `detach` takes the hooks away again, as does the end of this object.
-        rules: what to penalise where; made by `activity`, `kernel` and `bias`. They add up. What
-            `regularize` and `layers.ActivityPenalty` marked in the model is added to them.
-        roles: for modules of your own, what their parameters are for: a mapping from a `where` to
+        model: any module. It is not edited: its outputs, its `state_dict` and its copies stay the
+            same. `detach` removes the hooks, and so does the deletion of this object.
+        rules: penalties and their sites; made by `activity`, `kernel` and `bias`. They add up. The
+            marks of `regularize` and `layers.ActivityPenalty` in the model are added to them.
+        roles: the roles of the parameters of your own modules: a mapping from a `where` to
             `"kernel"`, `"bias"`, `"embedding"`, `"norm"` or `"other"`, or to a mapping from the
-            parameter's name to one of these. `report()` lists what was assumed without it.
-        delivery: `"collect"`, where `penalty()` is a term of the loss; or `"inject"`, where the
-            gradient enters by the data path and `scale_from(loss)` gives its scale: for reentrant
-            checkpoints, checkpoints inside `torch.compile`, stages of a pipeline, and trainers
-            that own the loss.
+            parameter's name to one of these. Without it roles are assumed; `report()` lists them.
+        delivery: `"collect"`: `penalty()` is a term of the loss. `"inject"`: the gradient enters by
+            the data path, and `scale_from(loss)` gives its scale; for reentrant checkpoints,
+            checkpoints inside `torch.compile`, stages of a pipeline, and trainers that own the
+            loss.
         process_group: the processes that share one batch: `"world"` for all of them, looked up at
-            the first collection, or a `torch.distributed.ProcessGroup`. Activities are then
-            penalised as one process would penalise the joined batch, however unequal its parts;
-            with `"inject"`, sums and means of equal parts. `"local"`: each process penalises its
-            own part. None is the same, but raises where that is not the whole batch's penalty.
-        max_uncollected: how many forwards may be recorded before one collection; of modules called
+            the first collection, or a `torch.distributed.ProcessGroup`. The penalty of activities
+            is then that of the joined batch, however unequal its parts; with `"inject"`, for sums,
+            and for means of equal parts. `"local"`: each process penalises its own part. None: the
+            same, but it raises if that differs from the penalty of the whole batch.
+        max_uncollected: how many forwards may be recorded before a collection; for modules called
             outside of the model's own forward, how many calls of each.
 
     Raises:
-        SelectionError: a rule that matches nothing, or no rule at all.
-        ConfigurationError: something else than a module or a rule.
-        RegimeError: a model in `nn.DataParallel`.
+        SelectionError: a rule matches nothing, or there is no rule.
+        ConfigurationError: the model is no module, or a rule is no rule.
+        RegimeError: the model is in `nn.DataParallel`.
 
     Example:
         >>> import regularizers as rz
@@ -108,13 +108,13 @@ class Regularization:
     def penalty(self) -> Tensor:
         """Return the sum of all penalties, a scalar to add to the loss.
 
-        Activities are those of the forwards since the last call, which are dropped with it;
-        weights are read as they are now. In evaluation, under `torch.no_grad`, activities are 0.
+        It has the activities of all forwards since the last call, and the weights as they are now.
+        In evaluation mode and under `torch.no_grad`, activities are 0.
 
         Raises:
-            CollectionError: a site that has never fired with gradients; a second call without a
-                forward between, or one within it; forwards that had to be dropped; a module that
-                was replaced; or a regularization that is detached or a copy.
+            CollectionError: a site has never fired with gradients; there was no forward since the
+                last call, or it has not ended; forwards were dropped; a module was replaced; or
+                this regularization is detached or a copy.
             RegimeError: the delivery is `"inject"`.
         """
         self._check_usable()
@@ -124,14 +124,14 @@ class Regularization:
         return self._delivery.penalty()
 
     def scale_from(self, loss: Tensor) -> Tensor:
-        """Return `loss` as it is; in its backward pass the penalties take their scale from it.
+        """Return `loss` unchanged; its backward pass sets the scale of the penalties.
 
         For `delivery="inject"`: the gradient of each penalty enters by the data path, multiplied
         by the gradient that reaches the loss, so that a loss scale, an accumulation over
         micro-batches or an average over processes scales it too.
 
         Args:
-            loss: the loss that `backward` is called on, or that a trainer owns; a scalar.
+            loss: the loss of `backward()`, or the loss that a trainer owns; a scalar.
 
         Raises:
             RegimeError: the delivery is `"collect"`.
@@ -143,14 +143,14 @@ class Regularization:
         return self._delivery.scale_from(loss)
 
     def set_scale(self, scale: float) -> None:
-        """Say the scale of the loss where it is never seen, as in a stage of a pipeline.
+        """Set the scale where no loss is at hand, as in a stage of a pipeline.
 
-        For `delivery="inject"`. It holds until it is set again; a loss that went through
-        `scale_from` goes before it.
+        For `delivery="inject"`. It holds until it is set again; the scale of a loss that went
+        through `scale_from` takes precedence.
 
         Raises:
             RegimeError: the delivery is `"collect"`.
-            StrengthError: a scale that is negative, NaN or infinite.
+            StrengthError: the scale is negative, NaN or infinite.
         """
         self._check_usable()
         self._delivery.set_scale(scale)
@@ -159,25 +159,25 @@ class Regularization:
         """Let weight penalties enter within `optimizer.step()`, as its own weight decay does.
 
         Their gradients are added to `.grad` after unscaling and clipping, once a step, by
-        multi-tensor operations; weights of proximal rules are shrunk after the update. The same
-        rules as in the loss: `penalty()` no longer contains weights, `penalties()` still reports
-        them. A weight without a gradient gets the penalty's alone, as it would from the loss; a
-        step in which the optimizer has no gradient at all changes nothing.
+        multi-tensor operations; weights of proximal rules are shrunk after the update. The rules
+        stay the same: `penalty()` no longer contains weights, `penalties()` still reports them. A
+        weight without a gradient gets that of its penalty, as it would from the loss. A step in
+        which the optimizer has no gradient at all changes nothing.
 
         The optimizers keep this regularization alive, until `detach`.
 
         Args:
-            optimizers: those that hold the penalised weights, usually one. With closures, under
-                `torch.amp.GradScaler` and with `foreach` and `fused` updates as without. Of a
-                launcher's wrapper, or an optimizer around another, the one within is meant.
+            optimizers: those that hold the penalised weights, usually one. Closures,
+                `torch.amp.GradScaler`, `foreach` and `fused` updates work. For a launcher's
+                wrapper, or an optimizer around another, the inner optimizer is used.
 
         Raises:
-            ConfigurationError: something else than an optimizer, or one without a learning rate
-                for a proximal rule.
-            SelectionError: no kernel or bias is ruled, or an optimizer does not hold one that is.
-            RegimeError: a second call; a weight that is computed from others, unless it is pruned;
-                an optimizer that would get it wrong (LBFGS; for proximal rules all but SGD, Adam
-                and AdamW); another Regularization of it that has some of the same rules. One that
+            ConfigurationError: an argument is no optimizer, or has no learning rate for a proximal
+                rule.
+            SelectionError: no rule has kernels or biases, or an optimizer holds none of them.
+            RegimeError: `attach` was called before; a weight is computed from others, unless it is
+                pruned; the optimizer would be inexact (LBFGS; for proximal rules all but SGD, Adam
+                and AdamW); or another Regularization on it has some of the same rules. One that
                 has all of them is replaced, with a warning.
 
         Example:
@@ -206,14 +206,14 @@ class Regularization:
         self._delivery.weights.leave()
 
     def step(self) -> None:
-        """Go on to the next step of every strength that is a schedule or has a target.
+        """Advance every strength that is a schedule or has a target by one step.
 
-        Call it after each `optimizer.step()`; an optimizer that this is attached to does.
+        Call it after each `optimizer.step()`; after `attach` the optimizer calls it itself.
 
         Raises:
             StrengthError: a schedule gives a strength that is negative, NaN or infinite; nothing
                 has changed then.
-            RegimeError: an optimizer does it already; or several processes have no
+            RegimeError: the optimizer calls it already; or several processes have no
                 `process_group`, so that each would find a strength of its own.
             ConfigurationError: no strength changes.
 
@@ -237,40 +237,41 @@ class Regularization:
         self._control.advance()
 
     def targets(self) -> dict[str, Reached]:
-        """Return, for each strength with a target, what is measured, what is wanted, and λ."""
+        """Return the measured value, the target and λ for each strength with a target."""
         self._check_usable()
         return self._control.targets()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the strengths stand, as plain numbers, to go on from exactly there.
+        """Return the state of all strengths, as plain numbers; training resumes exactly from it.
 
-        The model's own `state_dict` has none of it.
+        The model's own `state_dict` does not contain it.
         """
         self._check_usable()
         return self._control.state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let the strengths stand where `state_dict` said.
+        """Restore the strengths from a state that `state_dict` returned.
 
         Raises:
-            ConfigurationError: a state of other rules, or no such state; nothing has changed then.
+            ConfigurationError: the state belongs to other rules, or is no state; nothing has
+                changed.
         """
         self._check_usable()
         self._control.restore(state)
 
     def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
-        """Say for the forwards in this context which elements of some activities count.
+        """Set which elements of some activities count, for the forwards in this context.
 
-        The mask does not go through the model, whose signature stays. The backward pass may come
-        after the context, except under checkpointing, which runs the forward again: then it raises
-        unless the same mask is still there.
+        The mask does not go through the model, whose signature stays the same. The backward pass
+        may come after the context, except under checkpointing: a checkpoint runs the forward again,
+        and raises unless the same mask is still set.
 
         Args:
             mask: a boolean tensor over the leading axes of the output, True where it counts.
             where: which of the penalised modules, as in `activity`.
 
         Raises:
-            SelectionError: a `where` that matches no penalised module.
+            SelectionError: `where` matches no penalised module.
 
         Example:
             >>> import regularizers as rz
@@ -288,10 +289,10 @@ class Regularization:
         return self._delivery.masks.put(dict.fromkeys(self._sites.penalised(where), mask))
 
     def paused(self) -> AbstractContextManager[None]:
-        """Let the forwards in this context not count: nothing of them is recorded or injected.
+        """Ignore the forwards in this context: they are neither recorded nor injected into.
 
-        For a generator's pass through its critic, a teacher, a Jacobian. A forward that is run
-        again by a checkpoint needs its backward pass within the context too.
+        For a generator's pass through its critic, a teacher, a Jacobian. If a checkpoint runs the
+        forward again, its backward pass must be within the context too.
 
         Example:
             >>> import regularizers as rz
@@ -314,14 +315,15 @@ class Regularization:
         return self._strengths
 
     def penalties(self) -> dict[str, float]:
-        """Return what each site contributed to the last collection that read it, for the log.
+        """Return the last value of each penalty, for the log; empty before the first collection.
 
-        An output that was never read has 0; before the first collection there is nothing. Weights
-        are read as they are now, by every process together if they are sharded and attached.
+        The value is from the last collection that read the site; an output that was never read has
+        0. Weights are read as they are now; every process must call this if they are sharded and
+        attached.
 
         Raises:
-            RegimeError: a weight that is attached to an optimizer was changed, and no step of that
-                optimizer was seen.
+            RegimeError: a weight that is attached to an optimizer was changed without a step of
+                that optimizer.
         """
         self._check_usable()
         if self._applied is not None:
@@ -332,10 +334,10 @@ class Regularization:
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
 
     def as_dict(self) -> dict[str, float]:
-        """Return all numbers for any logger: penalties, strengths, and how far targets are reached.
+        """Return all numbers for a logger: penalties, strengths, measured values and targets.
 
-        The penalties have the keys of `penalties()`: none before the first collection. To each of
-        these keys `/strength` is added, and for a strength with a target `/measured` and `/wanted`.
+        The penalties have the keys of `penalties()`: none before the first collection. `/strength`
+        is appended to every key, and `/measured` and `/wanted` to those with a target.
 
         Raises:
             RegimeError: as `penalties()`.
@@ -358,7 +360,7 @@ class Regularization:
 
     @torch.no_grad()
     def _values(self) -> dict[str, Tensor] | None:
-        """Return the penalties as far as they are known; None before the first collection."""
+        """Return the penalties that have a value; None before the first collection."""
         last = self._delivery.last
         if self._applied is not None and self._sites.weights:
             return (last or {}) | self._applied.values()
@@ -374,7 +376,7 @@ class Regularization:
         return Report.of(self._sites.entries, self._strengths, values, zeros, notes)
 
     def detach(self) -> None:
-        """Take the hooks away: the model is as it was before. A second call does nothing."""
+        """Remove the hooks; the model is as before. A second call does nothing."""
         if self._unusable is None:
             self._detach()
             self._unusable = "was detached from its model"
@@ -393,7 +395,7 @@ class Regularization:
         return f"Regularization({printable('', self._model)}: {counts})"
 
     def __getstate__(self) -> dict[str, object]:
-        # taps belong to one regularization: the copy knows no more than that it is one
+        # hooks belong to one regularization, so a copy keeps only the reason it is unusable
         return {"_unusable": "is a copy, whose hooks stayed with the original"}
 
     def _check_usable(self) -> None:
@@ -406,7 +408,7 @@ class Regularization:
             self._follow()
 
     def _follow(self) -> None:
-        """Let modules and weights that were added to the model join, where the rules mean them."""
+        """Add new modules and weights of the model that the rules select."""
         self._sites.check_not_replaced()
         activities = self._sites.follow()
         check_suited(activities)

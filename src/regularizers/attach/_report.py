@@ -1,4 +1,4 @@
-"""What a regularization does, as a table a person reads."""
+"""The report of a regularization, as a printable table."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Row:
     reduce: str
     value: float | None
     zeros: float | None = None
-    """Of a weight that is shrunk: the share of its elements that are exactly 0."""
+    """For a proximal weight: the share of its elements that are exactly 0."""
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The sites of a regularization with what each contributed to the last collection."""
+    """The sites of a regularization, with their penalties and last values."""
 
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
@@ -39,7 +39,7 @@ class Report:
         zeros: Mapping[str, float],
         notes: Iterable[str],
     ) -> Self:
-        """Return the report of some entries, with their numbers by their keys."""
+        """Return the report of entries, with their numbers by key."""
         rows = [
             Row(
                 entry.site,

@@ -1,7 +1,7 @@
-"""Strengths that change while a model trains: by the step, or by what is to be reached.
+"""Strengths that change while a model trains: schedules by the step, and targets to be reached.
 
-A penalty takes one in the place of a number: `L1(LinearWarmup(1e-3, steps=1000))`. Where it stands
-is known to the Regularization alone.
+A penalty takes one in place of a number: `L1(LinearWarmup(1e-3, steps=1000))`. The Regularization
+keeps the current step and strength.
 """
 
 from regularizers.control._average import Average

@@ -1,4 +1,4 @@
-"""Moving averages that are right from their first value on."""
+"""Moving averages without bias from the first value on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Average:
-    r"""An exponential moving average, corrected for where it began.
+    r"""An exponential moving average, corrected for its start at 0.
 
     .. math:: m_t = \frac{\sum_{k \le t} \beta^{t-k} x_k}{\sum_{k \le t} \beta^{t-k}}, \qquad
         \beta = 1 - 1/\text{steps}
 
     Args:
-        steps: how far back it reaches.
+        steps: the time constant, in steps.
     """
 
     steps: int
@@ -22,12 +22,12 @@ class Average:
     weight: float = 0.0
 
     def add(self, x: float) -> None:
-        """Take one more value."""
+        """Add a value."""
         keep = 1 - 1 / self.steps
         self.total = keep * self.total + x
         self.weight = keep * self.weight + 1
 
     @property
     def mean(self) -> float:
-        """What it stands at; NaN before the first value."""
+        """The current average; NaN before the first value."""
         return self.total / self.weight if self.weight else math.nan

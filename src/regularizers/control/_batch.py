@@ -1,4 +1,4 @@
-"""What a target is told of the output it measures."""
+"""The samples and units of an output that a target measures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from regularizers.penalties.arrays import Array, Frame
 
 
 class Batch:
-    """Which axes of an array count samples and which units, and how many of them count.
+    """The axes of samples and of units of an array, and the number of those that count.
 
-    A sample is one index along the batch axes, a unit one along all others. With a mask only what
-    is valid counts: a sample does if any of its elements is valid. Nothing here waits for the
-    device.
+    A sample is one index along the batch axes, a unit one index along all others. With a mask only
+    valid elements count, and samples with at least one of them. No property waits for the device.
     """
 
     __slots__ = ("_frame",)
@@ -27,25 +26,25 @@ class Batch:
 
     @property
     def sample_axes(self) -> tuple[int, ...]:
-        """The axes that count samples; none of an array without dimensions."""
+        """The axes of samples; empty for an array of 0 dimensions."""
         return self._frame.batch
 
     @property
     def unit_axes(self) -> tuple[int, ...]:
-        """The axes that count units; none where each sample is one number."""
+        """The axes of units; empty if each sample is one number."""
         return self._frame.units
 
     @property
     def samples(self) -> int | Array:
-        """The number of samples that count: an int, or an array of 0 dimensions with a mask."""
+        """The number of samples that count: an int; with a mask an array of 0 dimensions."""
         return self._frame.samples
 
     @property
     def elements(self) -> int | Array:
-        """The number of elements that count: an int, or an array of 0 dimensions with a mask."""
+        """The number of elements that count: an int; with a mask an array of 0 dimensions."""
         return self._frame.elements
 
     @property
     def valid(self) -> Array | None:
-        """Which elements count, boolean and of the shape of the array; None for all."""
+        """The elements that count, boolean with the shape of the array; None for all."""
         return self._frame.mask

@@ -1,4 +1,4 @@
-"""What a controller cannot mend by itself, recognised from how it goes."""
+"""The diagnosis of faults that a controller cannot mend by itself."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ _AMPLITUDE = 0.05
 
 @dataclass
 class Diagnosis:
-    """Looks at what a law does after each step, and says each thing once."""
+    """Observes a law after each step, and warns of each fault once."""
 
     measured: Average = field(default_factory=lambda: Average(10))
     scales: int = 0
-    """Steps in which a scale was seen."""
+    """The number of steps with a finite scale."""
     lost: int = 0
-    """Steps in a row in which what was measured was not finite."""
+    """The number of consecutive steps whose measurement was not finite."""
     nearest: float = math.inf
-    """The least distance from the target since the strength came to the end where it stands."""
+    """The least distance from the target since the strength reached its bound."""
     stuck: int = 0
-    """Steps since that has come nearer."""
+    """The number of steps since that distance last shrank."""
     previous: float = 0.0
-    """How far the step before was off, relative to the target."""
+    """The relative deviation from the target in the previous step."""
     together: Average = field(default_factory=lambda: Average(_PATIENCE))
     square: Average = field(default_factory=lambda: Average(_PATIENCE))
     steps: int = 0
     said: list[str] = field(default_factory=list)
 
-    def look(
+    def observe(
         self, measured: float, wanted: float, scale: float, *, at_most: bool, at_least: bool
     ) -> str | None:
-        """Return what is to be said after a step, if anything.
+        """Return a warning after a step, or None.
 
         Args:
-            measured: what was measured in it.
-            wanted: what it is to be.
-            scale: what the law was told of it.
-            at_most: whether the law can do no more.
-            at_least: whether it can do no less.
+            measured: the measurement of the step.
+            wanted: the target.
+            scale: the scale of the step, as given to the law.
+            at_most: whether the strength is at its upper bound.
+            at_least: whether the strength is at its lower bound.
         """
         self.steps += 1
         if not math.isfinite(measured):
@@ -73,7 +73,7 @@ class Diagnosis:
         return None
 
     def _wait(self, off: float, *, at_an_end: bool) -> None:
-        """Count the steps in which the strength stood at an end and nothing came nearer."""
+        """Count the steps at a bound in which the distance from the target did not shrink."""
         if not at_an_end:
             self.nearest, self.stuck = math.inf, 0
         elif off < self.nearest * (1 - _NEARER):
@@ -83,7 +83,7 @@ class Diagnosis:
 
     @property
     def _swings(self) -> bool:
-        """Whether a step above the target follows on one below: lag-one autocorrelation < −½."""
+        """Whether steps alternate about the target: lag-one autocorrelation < −½."""
         opposed = self.together.mean < _OPPOSED * self.square.mean
         return opposed and self.square.mean > _AMPLITUDE**2
 

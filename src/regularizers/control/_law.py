@@ -1,4 +1,4 @@
-"""The base of control laws: from what a step measured to the strength of the next."""
+"""The base of control laws: from the measurement of a step to the strength of the next."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Scalar: TypeAlias = Array
 """A 0-dimensional array of float64. A law is given tensors, and may return plain numbers."""
 
 State: TypeAlias = Mapping[str, Scalar]
-"""What a law remembers between steps, by name."""
+"""The numbers that a law keeps between steps, by name."""
 
 QUIET = 1e-20
-"""The least strength of a target: too weak to matter, enough for its gradient to be measured."""
+"""The least strength of a target: it has no effect, and its gradient can still be measured."""
 
 
 class Law(ABC):
@@ -29,7 +29,7 @@ class Law(ABC):
 
     after each step of the optimizer. The Regularization keeps the state, saves it in
     `state_dict()` as plain numbers, and restores it. Before the first step the strength is 1e-20,
-    which is the least there is: a gradient of the penalty is then still measured.
+    the least possible strength, at which the gradient of the penalty can still be measured.
 
     Write a law as a frozen dataclass, so that its `repr` states its settings: a saved state is
     loaded only into the same law.
@@ -59,7 +59,7 @@ class Law(ABC):
             initial: the target's `initial`, a strength.
 
         Returns:
-            Tensors of 0 dimensions or plain numbers, by name. The names stay the same ever after.
+            Tensors of 0 dimensions or plain numbers, by name. `update` returns the same names.
         """
 
     @abstractmethod
@@ -68,30 +68,30 @@ class Law(ABC):
     ) -> tuple[State, Scalar]:
         """Return the state after a step, and the strength of the next.
 
-        It is called only after a step in which something finite was measured.
+        It is called only after a step with a finite measurement.
 
         Args:
-            state: what `init` or the last `update` returned. What `init` returned as a tensor
-                is a tensor of float64 ever after, what it returned as a number a float.
-            measured: what the target measured in this step; as all arguments a tensor of float64
-                and 0 dimensions.
-            wanted: what it is to be, above 0.
-            scale: the strength at which the penalty's gradient would have had the norm of the
-                loss's, at the output of the site. NaN where one of the two did not reach it.
+            state: the state that `init` or the last `update` returned. An entry that `init`
+                returned as a tensor is always a tensor of float64; any other is a float.
+            measured: the measurement of this step; like all arguments a tensor of float64 and 0
+                dimensions.
+            wanted: the target, above 0.
+            scale: the strength at which the gradients of penalty and loss have the same norm at
+                the output of the site. NaN if one of the two gradients did not reach it.
 
         Returns:
             The new state, and a strength that is finite and not negative.
         """
 
     def at_most(self, state: State) -> Scalar:
-        """Return whether the law knows that no larger strength can help; False by default.
+        """Return whether no larger strength can help; False by default.
 
-        The Regularization warns where it stays so and the target comes no nearer.
+        The Regularization warns if it stays True while the target comes no nearer.
         """
         return False
 
     def at_least(self, state: State) -> Scalar:
-        """Return whether the strength is as good as none; False by default. As `at_most`."""
+        """Return whether the strength has practically no effect; False by default. As `at_most`."""
         return False
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Schedules: strengths that follow the step in a known way."""
+"""Schedules: strengths that are functions of the step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Known(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Constant(_Known):
-    """One number at every step, to add to or to go on with after other schedules.
+    """One number at every step, to combine with other schedules.
 
     Args:
         value: the strength, finite and not negative.
@@ -46,18 +46,18 @@ class Constant(_Known):
 
 @dataclass(frozen=True, repr=False)
 class LinearWarmup(_Known):
-    r"""A strength that grows in a straight line, and stays where it has come.
+    r"""A strength that changes linearly, and then stays constant.
 
     .. math:: s(t) = s_0 + (s - s_0) \min(t / n,\, 1)
 
     Args:
         strength: s, from step n on.
-        steps: n, how many steps it grows; an integer of 1 or more.
-        start: s₀, at step 0. It may be the larger of the two.
+        steps: n, the number of steps; an integer of 1 or more.
+        start: s₀, at step 0; it may be larger than `strength`.
 
     Raises:
-        ConfigurationError: steps that are no integer of 1 or more.
-        StrengthError: a strength that is negative or not finite.
+        ConfigurationError: `steps` is no integer of 1 or more.
+        StrengthError: a strength is negative or not finite.
 
     Example:
         >>> import regularizers as rz
@@ -81,18 +81,18 @@ class LinearWarmup(_Known):
 
 @dataclass(frozen=True, repr=False)
 class Cosine(_Known):
-    r"""A strength that goes from one number to another along half a cosine, and stays there.
+    r"""A strength that changes along half a cosine, and then stays constant.
 
     .. math:: s(t) = s_1 + (s_0 - s_1)\,\frac{1 + \cos(\pi \min(t / n,\, 1))}{2}
 
     Args:
         start: s₀, at step 0.
-        end: s₁, from step n on. It may be the larger of the two.
-        steps: n, how many steps it takes; an integer of 1 or more.
+        end: s₁, from step n on; it may be larger than `start`.
+        steps: n, the number of steps; an integer of 1 or more.
 
     Raises:
-        ConfigurationError: steps that are no integer of 1 or more.
-        StrengthError: a strength that is negative or not finite.
+        ConfigurationError: `steps` is no integer of 1 or more.
+        StrengthError: a strength is negative or not finite.
 
     Example:
         >>> import regularizers as rz
@@ -101,7 +101,7 @@ class Cosine(_Known):
         (0.001, 0.0005, 0.0, 0.0)
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017,
-    arXiv 1608.03983, of the learning rate.
+    arXiv 1608.03983, for the learning rate.
     """
 
     start: float
@@ -125,18 +125,17 @@ class Piecewise(Schedule):
     .. math:: s(t) = s_k \quad\text{or}\quad
         s_k + (s_{k+1} - s_k)\,\frac{t - t_k}{t_{k+1} - t_k}, \qquad t_k \le t < t_{k+1}
 
-    From the last step on it is constant.
+    From the last point on it is constant.
 
     Args:
-        points: the strength at each of some steps, of which one is 0. They are kept as pairs, in
-            the order of the steps.
-        interpolate: `"constant"`, each strength up to the next step; or `"linear"`, on a line to
-            the next strength.
+        points: strengths by step; one step is 0. They are stored as pairs, sorted by step.
+        interpolate: `"constant"`: each strength holds until the next point; `"linear"`: lines
+            between the points.
 
     Raises:
-        ConfigurationError: no mapping of steps to strengths, one without 0, a step that is no
-            integer or negative, or another word for `interpolate`.
-        StrengthError: a strength that is negative or not finite.
+        ConfigurationError: `points` is no mapping of steps to strengths, has no step 0, or has a
+            step that is no integer or negative; or `interpolate` is another word.
+        StrengthError: a strength is negative or not finite.
 
     Example:
         >>> import regularizers as rz
@@ -172,7 +171,7 @@ class Piecewise(Schedule):
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """Return the number at a share of the way, at both ends exactly."""
+    """Interpolate linearly; exact at both ends."""
     return (1 - share) * start + share * end
 
 
@@ -185,7 +184,7 @@ def _check_steps(steps: object) -> None:
 
 
 def _checked(points: Any) -> Points:
-    """Return the strengths at the steps of `points` in the order of the steps."""
+    """Return `points` as pairs, sorted by step."""
     pairs = tuple(points.items()) if isinstance(points, Mapping) else points
     is_pairs = isinstance(pairs, tuple) and all(
         isinstance(pair, tuple) and len(pair) == 2 for pair in pairs

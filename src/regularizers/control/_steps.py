@@ -1,4 +1,4 @@
-"""A schedule at a step, checked."""
+"""The strength of a schedule at a step, checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def at_step(schedule: Schedule, step: int, site: str) -> float:
 
     Raises:
         StrengthError: it is negative, NaN or infinite.
-        StrengthTypeError: it is no number.
+        StrengthTypeError: it is not a number.
     """
     strength = schedule.at(step)
     try:

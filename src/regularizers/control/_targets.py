@@ -1,4 +1,4 @@
-"""Strengths that are found: what is to be reached is stated instead."""
+"""Targets: strengths that adapt until a measured quantity reaches a stated value."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from regularizers.penalties.strength import Strength, check_strength
 
 @dataclass(frozen=True, repr=False)
 class Target(Strength):
-    """A strength that adapts until what is measured of its site is what is wanted.
+    """A strength that adapts until the quantity measured at its site reaches a target.
 
-    To write one of your own, say as a frozen dataclass what is `wanted`, in which `unit`, and how
-    to `measure` it of an output. Masks, several forwards in a step, several processes, both
-    deliveries and saved states come by themselves.
+    To write your own, define a frozen dataclass with `wanted`, the target, its `unit`, and
+    `measure`, which measures an output. Masks, several forwards in a step, several processes, both
+    deliveries and saved states then work.
 
     Args:
-        initial: the strength to begin with; what it is used for is up to the law.
-        law: how the strength is found. None: `regularizers.control.ProportionalIntegral()`.
+        initial: the initial strength; each law decides how it uses it.
+        law: the law that sets the strength. None: `regularizers.control.ProportionalIntegral()`.
 
     Raises:
-        ConfigurationError: a `law` that is no `Law`.
-        StrengthError, StrengthTypeError: an `initial` that is negative, not finite, or no number.
+        ConfigurationError: `law` is no `Law`.
+        StrengthError, StrengthTypeError: `initial` is negative, not finite, or no number.
 
     Example:
         >>> import dataclasses
@@ -58,42 +58,42 @@ class Target(Strength):
             )
 
     if TYPE_CHECKING:
-        # a property here would be taken for the default of a field `wanted` of a subclass
+        # at run time a property would become the default of a subclass's field `wanted`
         @property
         def wanted(self) -> float:
-            """The target, above 0, in the units of what is measured."""
+            """The target, above 0, in the unit of the measurement."""
 
     @property
     def unit(self) -> str:
-        """What is measured, in words that follow a number."""
+        """The unit of the measurement, in words that follow a number."""
         return type(self).__name__
 
     @property
     def is_per_sample(self) -> bool:
-        """Whether it matters which axes count samples, as it does here; not for a mean."""
+        """Whether the measurement depends on the axes of samples; False for a mean."""
         return True
 
     @abstractmethod
     def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
-        """Return a sum and a count, whose ratio is what is measured.
+        """Return a sum and a count; their ratio is the measurement.
 
-        Both add up over the forwards of a step and over processes. It does not wait for the
-        device, so that neither is read here.
+        Both are summed over the forwards of a step and over processes. Do not read their values
+        here, since that would wait for the device.
 
         Args:
-            x: the output, float32 or wider, and 0 where a mask leaves it out.
-            batch: its axes and numbers of samples and elements, and its functions `batch.xp`. In
-                a Regularization PyTorch's own functions will do.
+            x: the output, float32 or wider, and 0 where the mask is False.
+            batch: the axes and the number of samples and elements, and the array functions
+                `batch.xp`. In a Regularization PyTorch's own functions work too.
 
         Returns:
-            The sum, an array of 0 dimensions; and what it is divided by: `batch.samples`,
+            The sum, an array of 0 dimensions; and its denominator: `batch.samples`,
             `batch.elements`, or another array of 0 dimensions. Neither is negative.
         """
 
     def check(self, units: int, site: str) -> None:
-        """Raise a `ConfigurationError` if a site of so many units cannot reach the target.
+        """Raise a `ConfigurationError` if a site with this many units cannot reach the target.
 
-        Nothing is known of it by default.
+        By default it never raises.
 
         Args:
             units: the number of units of a sample.
@@ -105,31 +105,30 @@ class Target(Strength):
 
     def __mul__(self, factor: float) -> Target:
         raise ConfigurationError(
-            f"{self!r} finds its strength itself, so that multiplying it by {factor!r} would "
-            f"change nothing; state another target"
+            f"{self!r} finds its strength itself, so multiplying it by {factor!r} would change "
+            f"nothing; state another target"
         )
 
 
 @dataclass(frozen=True, repr=False)
 class TargetActive(Target):
-    r"""As strong as it takes for a stated number of units to be active.
+    r"""A strength at which a stated number of units is active.
 
     .. math:: a = \frac{1}{N} \sum_i \#\{j : |x_{ij}| > \theta\}
 
-    a is counted over the samples of all forwards between two steps; a unit is every element that
-    is no batch axis, and with a mask only valid elements count.
+    a is counted over the samples of all forwards between two steps. Units are the elements of a
+    sample; with a mask only valid elements count.
 
     Args:
-        units: how many are to be active on a sample, on average; above 0. Fractions of a unit can
-            be asked for.
-        fraction: instead of `units`, which share of them, between 0 and 1.
-        threshold: θ. 0 counts what is not exactly 0, as after a ReLU.
-        initial: the strength to begin with, brought to the scale of the loss.
-        law: how the strength is found, as in `Target`.
+        units: the number of active units of a sample, on average; above 0, fractions allowed.
+        fraction: instead of `units`, the share of all units, between 0 and 1.
+        threshold: θ. 0 counts elements that are not exactly 0, as after a ReLU.
+        initial: the initial strength, brought to the scale of the loss.
+        law: the law that sets the strength, as in `Target`.
 
     Raises:
-        ConfigurationError: neither or both of `units` and `fraction`, or one that cannot be; at
-            the first forward, more units than the site has.
+        ConfigurationError: neither or both of `units` and `fraction` are given, or they are out of
+            range; at the first forward, `units` exceeds the units of the site.
 
     Example:
         >>> import regularizers as rz
@@ -195,19 +194,19 @@ class TargetActive(Target):
 
 @dataclass(frozen=True, repr=False)
 class TargetMean(Target):
-    r"""As strong as it takes for the mean activation to be as stated.
+    r"""A strength at which the mean activation has a stated value.
 
     .. math:: a = \frac{1}{NU} \sum_{ij} |x_{ij}|
 
-    Of a ReLU or a sigmoid that is the mean activation itself.
+    For a ReLU or a sigmoid a is the mean activation itself.
 
     Args:
-        mean: what a is to be, above 0.
-        initial: the strength to begin with, brought to the scale of the loss.
-        law: how the strength is found, as in `Target`.
+        mean: the target of a, above 0.
+        initial: the initial strength, brought to the scale of the loss.
+        law: the law that sets the strength, as in `Target`.
 
     Raises:
-        ConfigurationError: a mean that is not above 0.
+        ConfigurationError: the mean is not above 0.
 
     Example:
         >>> import regularizers as rz
@@ -239,17 +238,17 @@ class TargetMean(Target):
 
 @dataclass(frozen=True, repr=False)
 class TargetNorm(Target):
-    r"""As strong as it takes for a sample's activations to have the stated norm, on average.
+    r"""A strength at which the activations of a sample have a stated norm, on average.
 
     .. math:: a = \frac{1}{N} \sum_i \sqrt{\sum_j x_{ij}^2}
 
     Args:
-        norm: what a is to be, above 0.
-        initial: the strength to begin with, brought to the scale of the loss.
-        law: how the strength is found, as in `Target`.
+        norm: the target of a, above 0.
+        initial: the initial strength, brought to the scale of the loss.
+        law: the law that sets the strength, as in `Target`.
 
     Raises:
-        ConfigurationError: a norm that is not above 0.
+        ConfigurationError: the norm is not above 0.
 
     Example:
         >>> import regularizers as rz
@@ -282,7 +281,7 @@ def check_target(value: object, name: str) -> float:
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not (real and 0 < float(value) < math.inf):  # type: ignore[arg-type]
         raise ConfigurationError(
-            f"{name}: expected a finite number above 0, got {value!r}; what is to be 0 throughout "
-            f"needs no penalty, but to be left out"
+            f"{name}: expected a finite number above 0, got {value!r}; a quantity that must be 0 "
+            f"everywhere needs no penalty: leave its module out"
         )
     return float(value)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Streaming metrics of what the activations of a model do."""
+"""Streaming metrics of the activations of a model."""
 
 from regularizers.monitor._monitor import Monitor
 from regularizers.monitor._readings import Readings

@@ -1,8 +1,8 @@
-"""What a compiled program calls of a monitor, and does not look into.
+"""Custom operators by which compiled programs call a monitor; opaque to the compiler.
 
-A hook that the compiler passed by would break its program in two at every site, or not compile at
-all where the whole model must be one program; and what is counted at each call would be compiled
-anew at each. So the program holds the reading as an operation, which runs when it does.
+A hook that the compiler skips causes a graph break at every site, and an error under
+`fullgraph=True`. A counter that changes at every call would cause a recompilation at every call. As
+operators, the reads are part of the program and run with it.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from regularizers.modules import Activation, Handles
 
 
 class Observer(Protocol):
-    """The side of a monitor on which its hooks are."""
+    """The part of a monitor that its hooks call."""
 
     def begin(self) -> None:
-        """Know that a forward of the model begins."""
+        """Begin a forward of the model."""
 
     def read(self, tap: int, activation: Activation) -> None:
-        """Take what the hook of number `tap` has read."""
+        """Add the activation that tap number `tap` has read."""
 
     def end(self) -> None:
-        """Know that a forward of the model has ended."""
+        """End the forward of the model."""
 
 
 OBSERVERS: Handles[Observer] = Handles()
-"""The monitors that programs know."""
+"""The observers by handle, which compiled programs store."""
 
 
 def begin(order: Tensor, handle: int) -> None:
-    """Tell the observer, when the program runs, that a forward begins."""
+    """Begin a forward when the program runs."""
     torch.ops.regularizers.monitor_begin(order, handle)
 
 
 def read(order: Tensor, activation: Activation, handle: int, tap: int) -> None:
-    """Hand over what a tap has read, when the program runs."""
+    """Pass an activation to the observer when the program runs."""
     x, batch_axis, mask = activation[:3]
     axes = list(batch_axis) if isinstance(batch_axis, tuple) else [batch_axis]
     torch.ops.regularizers.monitor_read(order, x, axes, mask, handle, tap)
 
 
 def end(order: Tensor, handle: int) -> None:
-    """Tell the observer, when the program runs, that a forward has ended."""
+    """End the forward when the program runs."""
     torch.ops.regularizers.monitor_end(order, handle)
 
 
@@ -67,9 +67,9 @@ def _end(order: Tensor, handle: int) -> None:
         observer.end()
 
 
-# Declared rather than made by custom_op: that they change `order`, which they leave as it is, keeps
-# them in their order and in the program. custom_op would count it as a change, which a checkpoint
-# that saves `order` then takes for a fault.
+# The schema declares that the operators change `order`, which they never do, so that the compiler
+# neither removes nor reorders them. custom_op would increment the version counter of `order`, and a
+# checkpoint that saved it would raise.
 _library = torch.library.Library("regularizers", "FRAGMENT")  # type: ignore[no-untyped-call]
 _TAGS = [getattr(torch.Tag, name) for name in ("cudagraph_unsafe",) if hasattr(torch.Tag, name)]
 _READ = "Tensor(a!) order, Tensor x, int[] axes, Tensor? mask, int handle, int tap"
@@ -78,9 +78,9 @@ _READ = "Tensor(a!) order, Tensor x, int[] axes, Tensor? mask, int handle, int t
 def _declare(name: str, arguments: str, function: Callable[..., None]) -> None:
     schema = f"{name}({arguments}) -> ()"
     _library.define(schema, tags=(torch.Tag.pt2_compliant_tag, *_TAGS))  # type: ignore[no-untyped-call]
-    # it runs among what is compiled, and must not be compiled itself
-    aside = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
-    _library.impl(name, aside, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
+    # the compiled program calls it, and it must not be compiled itself
+    eager = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+    _library.impl(name, eager, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
     torch.library.register_fake(f"regularizers::{name}", lambda *_: None, lib=_library)
 
 

@@ -1,4 +1,4 @@
-"""Which forwards of a model are read."""
+"""The gate: which forwards of a model are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ During: TypeAlias = Literal["training", "evaluation", "always"]
 
 
 class Gate:
-    """Lets every N-th forward of a model through, counted among those in the mode asked for.
+    """Opens for every N-th forward of a model in the chosen mode.
 
     A module that is called outside of the model's own forward counts its own calls.
     """
@@ -40,16 +40,16 @@ class Gate:
         return f"{mode}, of which every {self.every}th forward is read" if self.every > 1 else mode
 
     def begin(self) -> None:
-        """Decide about the forward of the model that begins here."""
+        """Decide whether the forward that begins is read."""
         self._open = self._next(None)
         self.in_forward = True
 
     def end(self) -> None:
-        """Know that the forward has ended."""
+        """End the forward."""
         self.in_forward = False
 
     def lets_through(self, tap: int) -> bool:
-        """Return whether this call of a tap is to be read; ask once a call."""
+        """Return whether this call of a tap is read; call it once per call of the tap."""
         return self._open if self.in_forward else self._next(tap)
 
     def _next(self, caller: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""The hooks of one monitor, which read what passes and leave it as it is."""
+"""The hooks of one monitor; they read tensors and change nothing."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class MonitorTap(Hook):
         self._checked = False
 
     def attach(self, module: nn.Module) -> RemovableHandle:
-        """Put the hook in; one that is told all inputs only where they are asked for."""
+        """Register the hook; with keyword arguments only if they are needed."""
         if self._mask is None and self._source.kind == "output":
             return module.register_forward_hook(self)
-        return module.register_forward_hook(WithKeywords(self), with_kwargs=True)
+        return module.register_forward_hook(MonitorKeywordHook(self), with_kwargs=True)
 
     @never_compiled
     def __call__(
@@ -65,7 +65,7 @@ class MonitorTap(Hook):
         output: Any,
         keywords: Mapping[str, Any] = NO_KEYWORDS,
     ) -> None:
-        """Read `output`, or the inputs; both stay as they are."""
+        """Read `output`, or the inputs."""
         if self._observer.closed or torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
@@ -106,7 +106,7 @@ class MonitorTap(Hook):
     def _check(self, module: nn.Module) -> None:
         if getattr(module, "_is_replica", False):
             raise RegimeError(
-                f"{self._site}: nn.DataParallel runs copies of the model, whose readings meet in "
+                f"{self._site}: nn.DataParallel runs copies of the model, whose readings arrive in "
                 f"no order; use torch.nn.parallel.DistributedDataParallel"
             )
         model = self._model()
@@ -119,8 +119,8 @@ class MonitorTap(Hook):
         self._checked = True
 
 
-class WithKeywords(Hook):
-    """A hook that is told keyword arguments too."""
+class MonitorKeywordHook(Hook):
+    """The hook of a tap that also reads the keyword arguments of its module."""
 
     def __init__(self, tap: MonitorTap) -> None:
         self._tap = tap
@@ -133,15 +133,15 @@ class WithKeywords(Hook):
         self._tap(module, inputs, output, keywords)
 
 
-class ForwardBegins(Hook):
-    """Pre-hook of the model: a forward begins."""
+class MonitorForwardStart(Hook):
+    """Pre-hook of the model: begins a forward."""
 
     def __init__(self, observer: MonitorObserver) -> None:
         self._observer = observer
 
     @never_compiled
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Decide whether it is read."""
+        """Decide whether the forward is read."""
         if torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
@@ -150,15 +150,15 @@ class ForwardBegins(Hook):
             self._observer.begin()
 
 
-class ForwardEnds(Hook):
-    """Hook of the model that is always called, also if its forward raised."""
+class MonitorForwardEnd(Hook):
+    """Hook of the model that runs even if the forward raised."""
 
     def __init__(self, observer: MonitorObserver) -> None:
         self._observer = observer
 
     @never_compiled
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """Forget what a pair still waits for."""
+        """End the forward, and clear pairs that are incomplete."""
         if torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():

@@ -1,4 +1,4 @@
-"""Streaming metrics of what a model does."""
+"""The monitor: streaming metrics of the activations of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from regularizers.modules import (
     select_modules,
 )
 from regularizers.monitor._gate import During, Gate
-from regularizers.monitor._hooks import ForwardBegins, ForwardEnds, MonitorTap
+from regularizers.monitor._hooks import MonitorForwardEnd, MonitorForwardStart, MonitorTap
 from regularizers.monitor._observer import MonitorObserver
 from regularizers.monitor._places import MonitoredPlace, Pairs, resolve
 from regularizers.monitor._readings import Readings
@@ -32,36 +32,36 @@ from regularizers.penalties.arrays import Axes, check_batch_axis
 
 
 class Monitor:
-    """Metrics of what modules put out, over the forwards since the last `reset`.
+    """Metrics of the outputs of modules, over all forwards since the last `reset`.
 
-    The model is not edited: its outputs, gradients, `state_dict` and copies are what they were, and
-    `detach` takes the hooks away again, as does the end of this object. Nothing of a forward is
-    kept but sums, on the device it ran on, and no forward waits for them.
+    The model is not edited: its outputs, gradients, `state_dict` and copies stay the same. `detach`
+    removes the hooks, and so does the deletion of this object. Only sums of a forward are kept, on
+    its device, and no forward waits for them.
 
     Args:
         model: any module.
-        where: which modules' outputs, as in `activity`: a name, a glob, a type, a module, a
-            predicate (module, name), or a list of these. None: only `pairs`.
-        metrics: what to measure of each, such as `[ActiveUnits(), Saturation.of_tanh()]`; those of
-            pairs among them. By default `ActiveUnits`, `DeadUnits`, `MeanActivation` and `Norm` of
-            sites, `ExplainedVariance` and `FractionOfVarianceUnexplained` of pairs.
-        pairs: targets with their reconstructions by a name for the two, such as
+        where: the modules whose outputs are read, as in `activity`: a name, a glob, a type, a
+            module, a predicate (module, name), or a list of these. None: only `pairs`.
+        metrics: the metrics, such as `[ActiveUnits(), Saturation.of_tanh()]`, with those for pairs.
+            By default `ActiveUnits`, `DeadUnits`, `MeanActivation` and `Norm` for sites, and
+            `ExplainedVariance` and `FractionOfVarianceUnexplained` for pairs.
+        pairs: targets and reconstructions by the name of the pair, such as
             `{"reconstruction": (rz.monitor.input_of("encoder"), "decoder")}`. Each side is one
             module: `input_of(...)`, or a `where` or `output_of(...)` for its output. Both must run
             within one forward of the model.
-        select: which part of an output that is no tensor, as in `activity`.
+        select: the part of an output that is no tensor, as in `activity`.
         mask: a function of a module's inputs that returns a boolean tensor over the leading axes
-            of its output (of `input_of`, its input): True where it counts. Of a pair the mask is
-            that of the target.
-        batch_axis: which axes count samples, of tokens `(0, 1)`; units are the other axes. None:
-            axis 0, and of recurrent layers and attention the axes of sequences and of steps.
-        every: read each N-th forward of the model only, from the first on.
-        during: `"training"`, `"evaluation"` or `"always"`: the mode the model must be in.
+            of its output (for `input_of`, of its input): True where it counts. For a pair, the
+            mask of the target is used.
+        batch_axis: the axes of samples, for tokens `(0, 1)`; the other axes are units. None: axis
+            0; for recurrent layers and attention the axes of sequences and of steps.
+        every: read only every N-th forward of the model, starting with the first.
+        during: `"training"`, `"evaluation"` or `"always"`: the mode of the model in which it reads.
 
     Raises:
-        SelectionError: a `where` that matches nothing, or a side of a pair that matches several.
-        ConfigurationError: another setting that cannot be.
-        RegimeError: a model in `nn.DataParallel`.
+        SelectionError: `where` matches nothing, or a side of a pair matches several modules.
+        ConfigurationError: another setting is invalid.
+        RegimeError: the model is in `nn.DataParallel`.
 
     Example:
         >>> import regularizers as rz
@@ -108,59 +108,60 @@ class Monitor:
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
         """Return the metrics of a site or pair by their class: `monitor["act"]["DeadUnits"]`.
 
-        The model itself is `monitor["model"]`, and a second metric alike `"DeadUnits/2"`.
+        The model itself is `monitor["model"]`; a second metric of one class is `"DeadUnits/2"`.
 
         Raises:
-            SelectionError: another name.
+            SelectionError: the name is unknown.
         """
         return self._readings[name]
 
     def as_dict(self) -> dict[str, float]:
-        """Return all numbers by `site/number`, for any logger; NaN before any sample."""
+        """Return all numbers by `site/number`, for a logger; NaN before any sample."""
         return self._readings.as_dict()
 
     def report(self) -> MonitorReport:
-        """Return a table for a person, with notes on what is wrong; `print` it."""
+        """Return a printable table, with notes on faults."""
         return self._readings.report()
 
     def reset(self) -> None:
-        """Forget all samples, as at the end of an epoch."""
+        """Drop all samples, as at the end of an epoch."""
         self._readings.reset()
 
     def merge(self, other: Monitor | Readings) -> None:
-        """Add what another monitor has seen, as if its samples had come after.
+        """Add the samples of another monitor, as if they came after those of this one.
 
         Raises:
-            ConfigurationError: other sites, or other metrics of them.
-            ShapeError: another number of units.
+            ConfigurationError: the sites or their metrics differ.
+            ShapeError: the numbers of units differ.
         """
         self._readings.merge(other._readings if isinstance(other, Monitor) else other)
 
     def synced(self, group: dist.ProcessGroup | None = None) -> Readings:
         """Return the readings of all processes together: with `as_dict()` and `report()`.
 
-        Every process must call it, and gets the same numbers, on the CPU. Its own monitor stays as
-        it is, so that the next call counts no sample twice.
+        Every process must call it, and gets the same numbers, on the CPU. The monitor itself does
+        not change, so the next call counts no sample twice.
 
         Args:
             group: the processes; all of them by default. Without `torch.distributed` it is a copy.
 
         Raises:
-            ConfigurationError, ShapeError: monitors that cannot be merged, on every process.
+            ConfigurationError, ShapeError: the monitors cannot be merged; raised on every process.
         """
         return self._readings.synced(group)
 
     @contextmanager
     def mask(self, mask: Tensor, where: Wheres | None = None) -> Iterator[None]:
-        """Say for the forwards in this context which elements count.
+        """Set which elements count, for the forwards in this context.
 
         Args:
-            mask: a boolean tensor over the leading axes of what is read, True where it counts.
-            where: of which of the modules that are read; of all by default.
+            mask: a boolean tensor over the leading axes of the tensor that is read, True where it
+                counts.
+            where: the modules that it is for; by default all that are read.
 
         Raises:
-            SelectionError: a `where` that matches no module that is read.
-            CollectionError: a monitor that is detached.
+            SelectionError: `where` matches no module that is read.
+            CollectionError: the monitor is detached.
 
         Example:
             >>> import regularizers as rz
@@ -174,16 +175,16 @@ class Monitor:
         """
         if self._unusable is not None:
             raise CollectionError(f"this Monitor {self._unusable}; make a new one: Monitor(model)")
-        meant = self._numbers_of(where)
+        masked = self._numbers_of(where)
         before = self._observer.around
-        self._observer.around = [mask if n in meant else old for n, old in enumerate(before)]
+        self._observer.around = [mask if n in masked else old for n, old in enumerate(before)]
         try:
             yield
         finally:
             self._observer.around = before
 
     def detach(self) -> None:
-        """Take the hooks away: the model is as it was before. The numbers stay."""
+        """Remove the hooks; the model is as before. The numbers stay."""
         if self._unusable is None:
             self._detach()
             self._unusable = "was detached from its model"
@@ -199,7 +200,7 @@ class Monitor:
         return f"<Monitor of {', '.join(self._readings.names)}{state}>"
 
     def __getstate__(self) -> dict[str, object]:
-        # hooks belong to one monitor: the copy has the numbers
+        # hooks belong to one monitor, so a copy keeps only the numbers
         return {
             "_readings": self._readings,
             "_unusable": "is a copy, whose hooks stayed with the original",
@@ -212,27 +213,27 @@ class Monitor:
             for n, place in enumerate(self._places)
         ]
         return [
-            self._model.register_forward_pre_hook(ForwardBegins(observer), prepend=True),
+            self._model.register_forward_pre_hook(MonitorForwardStart(observer), prepend=True),
             *[tap.attach(place.module) for tap, place in zip(taps, self._places, strict=True)],
-            self._model.register_forward_hook(ForwardEnds(observer), always_call=True),
+            self._model.register_forward_hook(MonitorForwardEnd(observer), always_call=True),
         ]
 
     def _numbers_of(self, where: Wheres | None) -> set[int]:
-        """Return the numbers of the taps at the modules that `where` means."""
+        """Return the numbers of the taps at the modules that `where` matches."""
         if where is None:
             return set(range(len(self._places)))
         wanted = {module for _, module in select_modules(self._model, where, "mask")}
-        meant = {n for n, place in enumerate(self._places) if place.module in wanted}
-        if not meant:
+        numbers = {n for n, place in enumerate(self._places) if place.module in wanted}
+        if not numbers:
             raise SelectionError(
                 f"mask: {described(where)} matches no module that is read; the readings are "
                 f"{', '.join(self._readings.names)}"
             )
-        return meant
+        return numbers
 
 
 def _check(model: object, mask: object, batch_axis: object) -> None:
-    check_model(model, "Monitor", "whose readings meet in no order")
+    check_model(model, "Monitor", "whose readings arrive in no order")
     if mask is not None and not callable(mask):
         raise ConfigurationError(
             f"mask: expected a function of a module's inputs, got a {type(mask).__name__}; a mask "

@@ -1,4 +1,4 @@
-"""What the hooks of one monitor share."""
+"""The observer: the state that the hooks of one monitor share."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from regularizers.monitor._transforms import outside, unwrapped
 
 
 class MonitorObserver:
-    """Which forward is read, and where the readings go."""
+    """Decides whether a forward is read, and passes activations to the metrics."""
 
     def __init__(self, gate: Gate, sinks: Sequence[Sink]) -> None:
         self.handle = _program.OBSERVERS.add(self)
         self.order = torch.zeros(())
         self.closed = False
         self.around: list[Tensor | None] = [None] * len(sinks)
-        """The masks that a `with monitor.mask(...)` puts on taps."""
+        """The mask that `with monitor.mask(...)` sets for each tap."""
         self._gate = gate
         self._sinks = tuple(sinks)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def begin(self) -> None:
-        """Know that a forward of the model begins."""
+        """Begin a forward of the model."""
         if self._counts():
             self._gate.begin()
             self._forget()
 
     def read(self, tap: int, activation: Activation) -> None:
-        """Take what the tap of this number has read, if this forward is one that is read."""
+        """Add the activation of a tap, if this forward is read."""
         if self.wants(tap):
             self.take(tap, activation)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def end(self) -> None:
-        """Know that a forward of the model has ended."""
+        """End the forward of the model."""
         if self._counts():
             self._gate.end()
             self._forget()
 
     def wants(self, tap: int) -> bool:
-        """Return whether this call of a tap is to be read; ask once a call."""
+        """Return whether this call of a tap is read; call it once per call of the tap."""
         return self._counts() and self._gate.lets_through(tap)
 
     def take(self, tap: int, activation: Activation) -> None:
-        """Count what a tap has read; nothing of it stays in a graph, or is waited for."""
+        """Add an activation to the metrics, outside of any graph and without waiting."""
         sink, around = self._sinks[tap], self.around[tap]
         x = unwrapped(activation.x, sink.site)
         mask = activation.mask
@@ -63,7 +63,7 @@ class MonitorObserver:
                 sink.take(read)
 
     def _counts(self) -> bool:
-        # what a checkpoint repeats in the backward was read in the forward
+        # a recomputation of a checkpoint was already read in the forward
         return not self.closed and current_pass() is Pass.FORWARD
 
     def _forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Every place a monitor reads, resolved from what it was told for one model."""
+"""The places that a monitor reads, resolved from its arguments for one model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_TWO = (ExplainedVariance(), FractionOfVarianceUnexplained())
 
 @dataclass(frozen=True)
 class MonitoredPlace:
-    """One input or output of one module, and where it goes."""
+    """An input or output of one module, and the metrics it is added to."""
 
     module: nn.Module
     source: Source
@@ -49,11 +49,11 @@ def resolve(
     pairs: Pairs | None,
     select: Select | None,
 ) -> tuple[list[MonitoredPlace], list[SiteMetrics]]:
-    """Return the places in `model`, and the readings that are taken there.
+    """Return the places in `model`, and the metrics of each site or pair.
 
     Raises:
-        SelectionError: a `where` that matches nothing, or, of a pair, several modules.
-        ConfigurationError: nothing to read, no metrics for it, or two readings of one name.
+        SelectionError: a `where` matches nothing, or, in a pair, several modules.
+        ConfigurationError: there is nothing to read, or no metric for it, or a name occurs twice.
     """
     if where is None and not pairs:
         raise ConfigurationError(
@@ -71,7 +71,7 @@ def resolve(
         reading = SiteMetrics(name, name, of_two, is_pair=True)
         if name in [known.key for known in readings]:
             raise ConfigurationError(
-                f"pairs[{name!r}]: a site has that name too, and so would its numbers; choose "
+                f"pairs[{name!r}]: a site has the same name, and so would its numbers; choose "
                 f"another"
             )
         readings.append(reading)
@@ -95,7 +95,7 @@ def _sides(name: str, sides: object) -> tuple[Source, Source]:
 def _checked(
     metrics: Iterable[Streaming] | None, has_sites: bool, has_pairs: bool
 ) -> tuple[Sequence[Streaming], Sequence[Streaming]]:
-    """Return the metrics of sites and those of pairs; the default ones where none is said."""
+    """Return the metrics for sites and for pairs; the defaults if none are given."""
     if isinstance(metrics, Streaming):
         raise ConfigurationError(f"metrics: expected a list of metrics; write [{metrics!r}]")
     given = list(OF_ONE if metrics is None else metrics)
@@ -113,12 +113,12 @@ def _checked(
     of_two = [metric for metric in given if isinstance(metric, PairMetric)]
     if of_two and not has_pairs:
         raise ConfigurationError(
-            f"metrics: {of_two[0]!r} is of a target and its reconstruction; say which with "
+            f"metrics: {of_two[0]!r} needs a target and its reconstruction; name them with "
             f'pairs={{"reconstruction": (rz.monitor.input_of("encoder"), "decoder")}}'
         )
     if has_sites and not of_one:
         raise ConfigurationError(
-            "metrics: expected one or more of single activations for `where`, got none; leave "
-            "`where` out to read pairs alone"
+            "metrics: expected one or more for single activations, since `where` is given, got "
+            "none; leave `where` out to read pairs alone"
         )
     return of_one, of_two or OF_TWO

@@ -10,12 +10,12 @@ from regularizers.monitor.metrics import Metric, PairMetric, Samples, Seen, Stre
 
 
 class SiteMetrics:
-    """The metrics of one site or pair, by the name of their class; the second alike ends in `/2`.
+    """The metrics of one site or pair, by class name; the second of a class ends in `/2`.
 
     Args:
-        key: of the site or pair, which its numbers begin with.
-        name: of the site or pair, as a person reads it.
-        metrics: what to measure there.
+        key: the key of the site or pair, with which its numbers begin.
+        name: the name of the site or pair in messages and reports.
+        metrics: the metrics of the site or pair.
         is_pair: whether it is a target and its reconstruction.
     """
 
@@ -32,8 +32,8 @@ class SiteMetrics:
         }
 
     def add(self, *samples: Samples) -> None:
-        """Count samples of the site; of a pair, those of the target and the reconstruction."""
-        # part by part, so that the metrics share what each computes of one
+        """Add samples of a site, or of the target and the reconstruction of a pair."""
+        # in parts, so that metrics share the arrays cached in each part
         for parts in zip(*[each.parts() for each in samples], strict=True):
             for metric in self.metrics.values():
                 with named(f"{self.name}: {type(metric).__name__}"):
@@ -44,7 +44,7 @@ class SiteMetrics:
             self.seen.add(parts[0])
 
     def every(self) -> Iterator[Streaming]:
-        """Yield the metrics, and what counts the samples."""
+        """Yield the metric that counts samples, and then all others."""
         yield self.seen
         yield from self.metrics.values()
 
@@ -57,7 +57,7 @@ class SiteMetrics:
         }
 
     def row(self) -> ReportRow:
-        """Return what the report shows."""
+        """Return the row of the report."""
         values = {}
         for again, metric in self._numbered():
             number, value = next(iter(metric.as_dict().items()))
@@ -65,20 +65,20 @@ class SiteMetrics:
         return ReportRow(self.name, self.is_pair, self.seen.value(), self.seen.units(), values)
 
     def _numbered(self) -> Iterator[tuple[str, Streaming]]:
-        """Yield the metrics, each with what tells its numbers from those of one alike."""
+        """Yield each metric with the suffix that distinguishes two of one class."""
         for label, metric in self.metrics.items():
             yield label.removeprefix(type(metric).__name__), metric
 
     def notes(self, when: str) -> Iterator[str]:
-        """Yield what is wrong, a line each; `when` says which forwards were read."""
+        """Yield a line for each fault; `when` describes the forwards that were read."""
         yield from general_notes(self.row(), when)
         for metric in self.metrics.values():
             note = metric.note()
             if note is not None:
                 yield f"{self.name}: {note}"
 
-    def remade(self, metrics: Sequence[Streaming]) -> SiteMetrics:
-        """Return a reading of other metrics like those that `every` yields."""
+    def with_metrics(self, metrics: Sequence[Streaming]) -> SiteMetrics:
+        """Return a copy with other metrics, in the order of `every`."""
         made = SiteMetrics(self.key, self.name, (), is_pair=self.is_pair)
         assert isinstance(metrics[0], Seen)
         made.seen = metrics[0]

@@ -1,4 +1,4 @@
-"""The numbers of a monitor: metrics by the site they are of."""
+"""The readings of a monitor: metrics by site."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regularizers.monitor.metrics import Streaming, named, of_every_process
 
 
 class Readings:
-    """The numbers of a monitor at one moment, or of several processes together.
+    """The numbers of a monitor, or of the monitors of several processes together.
 
     `readings["coding"]["DeadUnits"]` is one metric of one site.
     """
@@ -24,47 +24,47 @@ class Readings:
 
     @property
     def names(self) -> list[str]:
-        """The sites and pairs."""
+        """The keys of the sites and pairs."""
         return list(self._of)
 
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
         """Return the metrics of a site or pair, by the name of their class.
 
         Raises:
-            SelectionError: another name.
+            SelectionError: the name is unknown.
         """
         if name not in self._of:
             raise SelectionError(f"expected one of {', '.join(self._of)}, got {name!r}")
         return self._of[name].metrics
 
     def as_dict(self) -> dict[str, float]:
-        """Return all numbers by `site/number`, for any logger."""
+        """Return all numbers by `site/number`, for a logger."""
         return {
             key: value for reading in self._of.values() for key, value in reading.as_dict().items()
         }
 
     def report(self) -> MonitorReport:
-        """Return a table for a person, with notes on what is wrong; `print` it."""
+        """Return a printable table, with notes on faults."""
         rows = tuple([reading.row() for reading in self._of.values()])
         notes = [note for reading in self._of.values() for note in reading.notes(self._when)]
         return MonitorReport(rows, tuple(notes))
 
     def reset(self) -> None:
-        """Forget all samples."""
+        """Drop all samples."""
         for reading in self._of.values():
             for metric in reading.every():
                 metric.reset()
 
     def merge(self, other: Readings) -> None:
-        """Add what `other` has seen, as if its samples had come after.
+        """Add the samples of `other`, as if they came after those of this one.
 
         Raises:
-            ConfigurationError: other sites, or other metrics of them.
-            ShapeError: another number of units.
+            ConfigurationError: the sites or their metrics differ.
+            ShapeError: the numbers of units differ.
         """
         both = [
             (name, *metrics)
-            for name, reading, its in self._with(other)
+            for name, reading, its in self._paired_with(other)
             for metrics in zip(reading.every(), its.every(), strict=True)
         ]
         for name, metric, another in both:
@@ -76,14 +76,14 @@ class Readings:
     def synced(self, group: dist.ProcessGroup | None = None) -> Readings:
         """Return the readings of all processes together, the same on each, on the CPU.
 
-        Every process must call it; its own readings stay as they are.
+        Every process must call it; its own readings do not change.
 
         Raises:
-            ConfigurationError, ShapeError: processes that cannot be merged.
+            ConfigurationError, ShapeError: the readings of the processes cannot be merged.
         """
         everyone = of_every_process(self._on_cpu(), group)
         for other in everyone:
-            self._with(other)
+            self._paired_with(other)
         joined = []
         for name, reading in self._of.items():
             parts = [list(other._of[name].every()) for other in everyone]
@@ -92,16 +92,18 @@ class Readings:
                     metric.together([part[i] for part in parts])
                     for i, metric in enumerate(reading.every())
                 ]
-            joined.append(reading.remade(whole))
+            joined.append(reading.with_metrics(whole))
         return Readings(joined, self._when)
 
     def _on_cpu(self) -> Readings:
-        readings = [r.remade([metric.on_cpu() for metric in r.every()]) for r in self._of.values()]
+        readings = [
+            r.with_metrics([metric.on_cpu() for metric in r.every()]) for r in self._of.values()
+        ]
         return Readings(readings, self._when)
 
-    def _with(self, other: Readings) -> list[tuple[str, SiteMetrics, SiteMetrics]]:
-        """Return the name of each reading, the reading, and that of the same site in `other`."""
-        mine, its = _kinds(self), _kinds(other)
+    def _paired_with(self, other: Readings) -> list[tuple[str, SiteMetrics, SiteMetrics]]:
+        """Return the key of each site, and its metrics here and in `other`."""
+        mine, its = _metrics_by_site(self), _metrics_by_site(other)
         if mine != its:
             raise ConfigurationError(
                 f"merge: expected a monitor of the same sites and metrics, which are {mine}, got "
@@ -110,5 +112,5 @@ class Readings:
         return [(name, reading, other._of[name]) for name, reading in self._of.items()]
 
 
-def _kinds(readings: Readings) -> dict[str, list[str]]:
+def _metrics_by_site(readings: Readings) -> dict[str, list[str]]:
     return {name: [repr(m) for m in readings[name].values()] for name in readings.names}

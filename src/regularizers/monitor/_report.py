@@ -1,4 +1,4 @@
-"""What a monitor has seen, as a table a person reads."""
+"""The report of a monitor, as a printable table."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from regularizers._text import table
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One site, or one pair of them, with the first number of each of its metrics."""
+    """One site or pair, with the first number of each metric."""
 
     site: str
     is_pair: bool
     samples: int
     units: float
-    """Of one sample, of unequal ones the mean; NaN before any."""
+    """The units of a sample, on average; NaN before any sample."""
     values: dict[str, float]
 
 
 @dataclass(frozen=True, repr=False)
 class MonitorReport:
-    """The sites of a monitor with their numbers, and notes on what is wrong."""
+    """The sites of a monitor with their numbers, and notes on faults."""
 
     rows: tuple[ReportRow, ...]
     notes: tuple[str, ...]
@@ -38,7 +38,7 @@ class MonitorReport:
 
 
 def general_notes(row: ReportRow, when: str) -> Iterator[str]:
-    """Yield what can be wrong with any site: nothing was seen, or no number came of it."""
+    """Yield the faults of any site: no sample was seen, or a number is not finite."""
     if not row.samples:
         why = (
             "do both sides run within one forward of the model?"

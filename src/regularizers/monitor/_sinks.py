@@ -1,4 +1,4 @@
-"""Where what the taps read goes: into the metrics of a site, or of a pair."""
+"""Sinks: they pass the activations of taps to the metrics of a site or pair."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from regularizers.monitor.metrics import Samples, check_same_shape, named
 
 
 class Sink(Protocol):
-    """Takes what one tap reads."""
+    """Takes the activations of one tap."""
 
     site: str
-    """What an error is to begin with."""
+    """The name with which errors begin."""
     waits: bool
-    """Whether it waits for another tap, which must be of the same forward."""
+    """Whether it needs another tap of the same forward."""
 
     def take(self, activation: Activation) -> None:
-        """Count it."""
+        """Add the activation."""
 
     def forget(self) -> None:
-        """Hold nothing any more: a forward has ended."""
+        """Drop an incomplete pair, since the forward has ended."""
 
 
 class SiteSink:
@@ -35,19 +35,19 @@ class SiteSink:
         self._reading = reading
 
     def take(self, activation: Activation) -> None:
-        """Count it."""
+        """Add the activation."""
         with named(self.site):
             self._reading.add(_samples(activation.x, activation, self.site))
 
     def forget(self) -> None:
-        """Hold nothing, as ever."""
+        """Do nothing: a site holds no activation."""
 
 
 class Pair:
-    """The metrics of a target and its reconstruction, which come one after the other.
+    """The metrics of a target and its reconstruction, which arrive one after the other.
 
-    The one that comes first is copied: what follows may change it in place, and a compiled program
-    uses its memory again. Both have the batch axes and the mask of the target.
+    The first is copied: later operations may change it in place, and a compiled program reuses its
+    memory. The batch axes and the mask of the target hold for both.
     """
 
     def __init__(self, reading: SiteMetrics) -> None:
@@ -55,7 +55,7 @@ class Pair:
         self._held: dict[bool, Activation] = {}
 
     def take(self, activation: Activation, *, is_target: bool) -> None:
-        """Hold one side until the other comes; of several the last."""
+        """Hold one side until the other arrives; a later call of one side replaces it."""
         other = self._held.pop(not is_target, None)
         if other is None:
             self._held[is_target] = activation._replace(x=activation.x.clone())
@@ -67,7 +67,7 @@ class Pair:
             self.reading.add(_samples(target.x, target, name), _samples(made.x, target, name))
 
     def forget(self) -> None:
-        """Wait no longer for the other side."""
+        """Drop the side that is held."""
         self._held = {}
 
 
@@ -81,11 +81,11 @@ class PairSink:
         self._is_target = is_target
 
     def take(self, activation: Activation) -> None:
-        """Count it, or hold it until the other side comes."""
+        """Add the pair, or hold this side until the other arrives."""
         self._pair.take(activation, is_target=self._is_target)
 
     def forget(self) -> None:
-        """Wait no longer for the other side."""
+        """Drop the side that is held."""
         self._pair.forget()
 
 

@@ -1,4 +1,4 @@
-"""What a monitor reads: the output of a module, or what it was given."""
+"""The sources that a monitor reads: inputs and outputs of modules."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Source:
         return f"{self.kind} of {described(self.where)}"
 
     def module_in(self, model: nn.Module, pair: str) -> tuple[str, nn.Module]:
-        """Return the one module that is meant, after its name.
+        """Return the name of the module, and the module.
 
         Raises:
-            SelectionError: none, or several.
+            SelectionError: no module matches, or several.
         """
         found = select_modules(model, self.where, f"pairs[{pair!r}]")
         if len(found) > 1:
@@ -57,10 +57,10 @@ class Source:
         output: Any,
         site: str,
     ) -> Activation:
-        """Return the tensor that is meant of what `module` was given or has returned.
+        """Return the selected tensor of the input or output of `module`.
 
         Raises:
-            OutputError: there is none, or it is not real floating point, or nested.
+            OutputError: there is no tensor, or it is not real floating point, or nested.
         """
         if self.kind == "output":
             activation = activation_of(module, output, self.select, site)
@@ -71,12 +71,12 @@ class Source:
 
 
 def input_of(where: Where, *, select: Select | None = None) -> Source:
-    """Name what a module is given as one side of a pair.
+    """Name the input of a module as one side of a pair.
 
     Args:
-        where: one module: its name, type, itself, or a predicate.
-        select: which argument: its place, its name if it is given by name, or a function of all
-            arguments; the first by default. Axis 0 of it counts samples.
+        where: one module: its name, its type, the module itself, or a predicate.
+        select: the argument: its place, its name if it is passed by keyword, or a function of all
+            arguments; the first by default. Its axis 0 counts samples.
 
     Returns:
         A side for `Monitor(..., pairs={name: (target, reconstruction)})`.
@@ -90,11 +90,11 @@ def input_of(where: Where, *, select: Select | None = None) -> Source:
 
 
 def output_of(where: Where, *, select: Select | None = None) -> Source:
-    """Name what a module returns as one side of a pair; a plain `where` means this too.
+    """Name the output of a module as one side of a pair; a plain `where` does the same.
 
     Args:
-        where: one module: its name, type, itself, or a predicate.
-        select: which part of an output that is no tensor, as in `activity`.
+        where: one module: its name, its type, the module itself, or a predicate.
+        select: the part of an output that is no tensor, as in `activity`.
 
     Returns:
         A side for `Monitor(..., pairs={name: (target, reconstruction)})`.

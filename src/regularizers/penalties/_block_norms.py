@@ -21,8 +21,8 @@ from regularizers.penalties.arrays import (
 class Blocks(Term):
     """A weighted sum of the norms of disjoint blocks.
 
-    Where every block lies within one sample, the statistic is the sum of the norms. Otherwise it
-    is the norms themselves, since blocks may be spread over several processes.
+    If every block lies within one sample, the statistic is the sum of the norms. Otherwise it is
+    the norms themselves, since a block may be spread over several processes.
     """
 
     @abstractmethod
@@ -35,7 +35,7 @@ class Blocks(Term):
 
     @abstractmethod
     def spans_samples(self, statistic: Array) -> bool:
-        """Return whether samples share blocks, so that squares of norms add up."""
+        """Return whether a block spans samples, so that squared norms are additive."""
 
     @abstractmethod
     def divisor(self, frame: Frame) -> Denominator:
@@ -58,7 +58,7 @@ class Blocks(Term):
         return False
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
-        # norms add up over samples; norms across samples add up as squares, which need the range
+        # blocks that span samples have additive squares, which need the range of float64
         if not self.spans_samples(statistic):
             return statistic
         return xp.astype(statistic, xp.float64) ** 2

@@ -1,4 +1,4 @@
-"""The face of every penalty: what a user calls on an array."""
+"""The public base of all penalties, and sums of them."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from regularizers.penalties.strength import is_factor, number_of
 class Penalty(ABC):
     """Array in, scalar out, with its own analytic gradient.
 
-    A penalty is a frozen value: it holds its strength and how it reduces, and no state. Penalties
+    A penalty is a frozen value: it holds its strength and its reduction, and no state. Penalties
     add (`L1(1e-3) + L2Squared(1e-4)`) and scale (`2 * L1(1e-3)`).
 
     Every method takes an array of any library of the Array API standard, of a real floating type
-    and any number of dimensions. `mask` is a boolean array over the leading axes; where it is
-    False an element counts neither in the value nor in a denominator, and its gradient is zero.
-    Half precision is accumulated in float32, before anything is squared.
+    and any number of dimensions. `mask` is a boolean array over the leading axes; elements where it
+    is False count neither in the value nor in a denominator, and have a gradient of zero. Half
+    precision is converted to float32 first.
 
     Raises:
-        ArrayTypeError: an integer, boolean or complex array, or no array at all.
-        ShapeError: a mask, a batch axis or `grads` that does not fit the array.
-        StrengthTypeError: a strength that is no number, which only a Regularization can keep.
+        ArrayTypeError: the array is integer, boolean or complex, or no array.
+        ShapeError: a mask, a batch axis or `grads` does not fit the array.
+        StrengthTypeError: the strength is no number; only a Regularization can advance it.
     """
 
-    __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * penalty asks us
+    __array_ufunc__: ClassVar[None] = None  # lets numpy.float64(2) * penalty call __rmul__
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -55,12 +55,12 @@ class Penalty(ABC):
     @property
     @abstractmethod
     def terms(self) -> tuple[Formula, ...]:
-        """The penalties of one strength each that this one is the sum of."""
+        """The elementary penalties whose sum this penalty is, each with one strength."""
 
     def __call__(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
-        """Return the penalty of `x`, a scalar of its library and at least float32.
+        """Return the penalty of `x`, a scalar of its library in float32 or wider.
 
-        It can be differentiated by the library's own means (`jax.grad`, `Tensor.backward`).
+        The library can differentiate it (`jax.grad`, `Tensor.backward`).
         """
         xp, terms = self._prepared(x, mask)
         result: ArrayT = value(terms, xp, x, mask)
@@ -71,7 +71,7 @@ class Penalty(ABC):
         return self.value_and_gradient(x, mask=mask)[1]
 
     def value_and_gradient(self, x: ArrayT, *, mask: Array | None = None) -> tuple[ArrayT, ArrayT]:
-        """Return the penalty and its gradient, which read the array together."""
+        """Return the penalty and its gradient; the array is read once for both."""
         xp, terms = self._prepared(x, mask)
         return value_and_gradient(terms, xp, x, mask)
 
@@ -82,7 +82,7 @@ class Penalty(ABC):
     def _prepared(
         self, x: Array, mask: Array | None
     ) -> tuple[Namespace, list[tuple[Formula, float]]]:
-        """Return the namespace of `x`, and the terms with their strengths, all checked."""
+        """Check the arguments; return the namespace of `x`, and the terms with strengths."""
         terms = self._with_strengths()
         xp = namespace_of(x)
         if mask is not None:
@@ -95,13 +95,13 @@ class Penalty(ABC):
         """Add the gradient of the penalty at `x` into `grads` in place; return the penalty.
 
         Args:
-            x: the array penalised. It stays as it is.
-            grads: an array of the shape of `x` that can be written; its type may be another, such
-                as float32 for an `x` in float16.
-            mask: which elements count.
+            x: the array to penalise. It is not changed.
+            grads: a writable array of the shape of `x`; its type may differ, such as float32 for an
+                `x` in float16.
+            mask: the elements that count.
 
         Raises:
-            ReadOnlyError: `grads` cannot be written. JAX arrays never can: use
+            ReadOnlyError: `grads` cannot be written. JAX arrays never can; use
                 `value_and_gradient`.
         """
         check_grads(namespace_of(x), x, grads)
@@ -110,26 +110,26 @@ class Penalty(ABC):
         return result
 
     def prox(self, x: ArrayT, step: Step) -> ArrayT:
-        r"""Return the proximal step from `x`: the array that the penalty draws it to.
+        r"""Return the proximal operator of the penalty at `x`.
 
         .. math:: \operatorname*{argmin}_w \; p(w) + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
 
-        After a step of gradient descent on a loss it minimises loss plus penalty, and makes zeros
-        that are exactly 0, as adding the gradient never does.
+        Applied after each step of gradient descent on a loss, it minimises loss plus penalty. It
+        sets elements to exactly 0, as adding the gradient never does.
 
         Args:
-            x: the array. It stays as it is.
+            x: the array. It is not changed.
             step: τ, not negative: a number, such as the learning rate, or an array that broadcasts
-                to the shape of `x`, such as the step that Adam takes in each element. Of an array
-                the numbers are not checked.
+                to the shape of `x`, such as Adam's step for each element. The values of an array
+                are not checked.
 
         Returns:
             An array of the shape and type of `x`, computed in at least float32.
 
         Raises:
-            ConfigurationError: a step that is negative or not finite, or a penalty without an
-                exact proximal step: those with one are L1, L2Squared, L1L2, L2Norm, GroupLasso,
-                ActivityRegularization, and sums of these with at most one L2Norm or GroupLasso.
+            ConfigurationError: the step is negative or not finite, or the penalty has no exact
+                proximal step. L1, L2Squared, L1L2, L2Norm, GroupLasso, ActivityRegularization have
+                one, and sums of these with at most one L2Norm or GroupLasso.
 
         Example:
             >>> import numpy as np
@@ -152,7 +152,7 @@ class Penalty(ABC):
         return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
 
     def __radd__(self, other: object) -> Penalty:
-        # sum([...]) begins with the number 0
+        # sum([...]) starts with the number 0
         return self if type(other) is int and other == 0 else NotImplemented
 
     @abstractmethod
@@ -172,7 +172,7 @@ def _parts(penalty: Penalty) -> tuple[Penalty, ...]:
 
 @dataclass(frozen=True, repr=False)
 class Reduced(Penalty):
-    """A penalty that says itself how the elements become one number."""
+    """A penalty with its own reduction."""
 
     reduce: Reduce | None = field(default=None, kw_only=True)
     batch_axis: Axes | None = field(default=None, kw_only=True)
@@ -184,7 +184,7 @@ class Reduced(Penalty):
 
 @dataclass(frozen=True, repr=False)
 class Sum(Penalty):
-    """Several penalties of the same array, added: what `L1(1e-3) + L2Squared(1e-4)` makes."""
+    """A sum of penalties of one array, as `L1(1e-3) + L2Squared(1e-4)` makes it."""
 
     parts: tuple[Penalty, ...]
 
@@ -198,7 +198,7 @@ class Sum(Penalty):
         return dataclasses.replace(self, parts=tuple([part * factor for part in self.parts]))
 
     def __add__(self, other: Penalty) -> Penalty:
-        # (a + b) + c is a + b + c, so that the order of adding does not show
+        # flattens, so that (a + b) + c equals a + b + c
         return Sum((*self.parts, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
 
     def __repr__(self) -> str:

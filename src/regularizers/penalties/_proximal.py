@@ -24,15 +24,15 @@ def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula,
     .. math:: \operatorname*{argmin}_w \sum_k s_k\, p_k(w)
         + \sum_i \frac{(w_i - x_i)^2}{2\tau_i}
 
-    Squares go first: they scale both the array and the steps of what follows. Then each element is
-    moved towards 0, and then each block (Yu, "On decomposing the proximal map", 2013); all three
-    hold for a step of each element.
+    Squares come first: they scale the array and the steps of the later stages. Then each element
+    is shrunk, and then each block (Yu, "On decomposing the proximal map", 2013). All three stages
+    are exact for elementwise steps too.
 
     Args:
         xp: the namespace of `x`.
         x: the array, of a floating type.
         step: τ, a number or an array that broadcasts to `x`.
-        terms: formulas, each with the strength to use.
+        terms: formulas with their strengths.
 
     Raises:
         ConfigurationError: as `check_proximal`.
@@ -52,10 +52,10 @@ def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula,
 
 
 def check_proximal(terms: Iterable[Formula]) -> None:
-    """Raise unless there is an exact proximal step of the sum of `terms`.
+    """Raise unless the sum of `terms` has an exact proximal step.
 
     Raises:
-        ConfigurationError: one of them has no proximal form, or two share elements in blocks.
+        ConfigurationError: a term has no proximal step, or two terms have blocks.
     """
     blocks = []
     for term in terms:
@@ -70,13 +70,13 @@ def check_proximal(terms: Iterable[Formula]) -> None:
     if len(blocks) > 1:
         raise ConfigurationError(
             f"proximal step: expected at most one of L2Norm and GroupLasso in a sum, got "
-            f"{' and '.join(map(repr, blocks))}, whose steps one after the other are not that of "
-            f"the sum; use one of them, and the gradient of the other"
+            f"{' and '.join(map(repr, blocks))}, whose successive steps are not the step of the "
+            f"sum; use one of them, and the gradient of the other"
         )
 
 
 def is_number(step: Any) -> bool:
-    """Return whether `step` is one real number."""
+    """Return whether `step` is a real number."""
     return isinstance(step, numbers.Real) and not isinstance(step, bool)
 
 

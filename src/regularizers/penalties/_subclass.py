@@ -1,8 +1,8 @@
-"""What a subclass of a penalty inherits: never half of another formula, nor its properties.
+"""Checks of subclasses: none inherits half of another formula, or its properties.
 
-A subclass that changes the formula gets the defaults of any formula back: it saves its input, has
-no proximal step, and its statistics add up as they are. Kernels are found by exact type, so that
-nothing of them is inherited at all.
+A subclass that changes the formula gets the defaults of `Formula` back: it saves its input, has no
+proximal step, and its statistics are additive. Kernels are found by exact type, so a subclass never
+inherits one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from regularizers.penalties.arrays import Array, Denominator, Namespace, divide
 _FACE = ("__call__", "gradient", "value_and_gradient", "apply", "prox")
 
 _HALVES = (("element", "element_slope"), ("statistic", "pullback"), ("value", "derivative"))
-"""A function and its derivative: neither goes with that of another formula."""
+"""Pairs of a function and its derivative, which must be of one formula."""
 
 _OF_PULLBACK = ("gathered", "weight")
-"""What a gradient of blocks is made for."""
+"""The methods that `pullback` of a penalty of blocks depends on."""
 
 _ELEMENTS = {"element", "element_slope"}
 _READING = {"statistic", "pullback"}
@@ -37,18 +37,18 @@ _PROPERTIES = {
     **dict.fromkeys(("to_sum", "from_sum"), _READING | _BLOCKS),
     **dict.fromkeys(("stage", "proximal_step"), _FORMULA),
 }
-"""Properties of a formula, each with the methods that it is a property of."""
+"""Properties of a formula, each with the methods on which it depends."""
 
 
 def settle(penalty: type) -> None:
-    """Take from a new class of penalties what it cannot inherit.
+    """Check a new class of penalties, and reset the properties that it cannot inherit.
 
     Raises:
-        ConfigurationError: a formula of which half is another's, or that only arrays would have.
+        ConfigurationError: half of its formula is inherited, or the formula works on arrays only.
     """
     _check_face(penalty)
     if not any("sums_elements" in vars(base) for base in penalty.__mro__[1:]):
-        _check_terms(penalty)  # which are its formula
+        _check_terms(penalty)  # a sum, whose formulas are its terms
         return
     _check_fields(penalty)
     for function, derivative in _HALVES:
@@ -67,8 +67,8 @@ def _check_face(penalty: type) -> None:
         if len(_declaring(penalty, name)) > 1:
             raise ConfigurationError(
                 f"{penalty.__name__}: expected a formula that holds for arrays and models alike, "
-                f"got {name}(), which no model calls; say the formula in element and "
-                f"element_slope, or in statistic and pullback"
+                f"got {name}(), which no model calls; define the formula by element and "
+                f"element_slope, or by statistic and pullback"
             )
 
 
@@ -97,7 +97,7 @@ def _check_fields(penalty: type) -> None:
 
 
 def _check_half(penalty: type, changed: str, other: str) -> None:
-    """Raise if a class changes one of two functions that belong together."""
+    """Raise if a class changes only one of two functions that belong together."""
     declaring = _declaring(penalty, changed)
     if not declaring or _depth(penalty, changed) >= _depth(penalty, other):
         return
@@ -111,14 +111,14 @@ def _check_half(penalty: type, changed: str, other: str) -> None:
 
 
 def _reset(penalty: type, name: str, methods: set[str]) -> None:
-    """Give a class the default of a property that it would inherit from another formula."""
+    """Reset a property that the class would inherit from another formula to its default."""
     depth = min(_depth(penalty, method) for method in methods)
     if depth < _depth(penalty, name) < len(penalty.__mro__):
         setattr(penalty, name, vars(_declaring(penalty, name)[-1])[name])
 
 
 def _divide(penalty: type, name: str) -> None:
-    """Let the library divide by the denominator where a class does not even read it."""
+    """Divide the result of a function by the denominator, unless the function reads it."""
     function = vars(_declaring(penalty, name)[0])[name]
     is_static = isinstance(function, staticmethod)
     plain = function.__func__ if is_static else function
@@ -137,9 +137,9 @@ def _divided(function: Callable[..., Array], *, is_static: bool) -> Callable[...
         counts = tuple(getattr(denominator, "shape", ()))
         if counts and counts != tuple(result.shape):
             raise ConfigurationError(
-                f"{type(self).__name__}: {function.__name__}: expected a function that reads its "
-                f"denominator, which here is one count for each unit, of shape {counts}, got one "
-                f"that leaves it to the library; divide by it there"
+                f"{type(self).__name__}: {function.__name__}: expected a function that divides by "
+                f"its denominator, which here is one count for each unit, of shape {counts}, got "
+                f"one that does not read it; divide by it there"
             )
         return divide(xp, result, denominator)
 
@@ -148,12 +148,12 @@ def _divided(function: Callable[..., Array], *, is_static: bool) -> Callable[...
 
 
 def _reads(function: Callable[..., Any], position: int) -> bool:
-    """Return whether a function loads the argument at `position` at all."""
+    """Return whether a function ever loads the argument at `position`."""
     code = function.__code__
-    if position >= code.co_argcount:  # among those of *arguments, if there are any
+    if position >= code.co_argcount:  # the argument is in *arguments, if the function has them
         position = code.co_argcount + code.co_kwonlyargcount
         if not code.co_flags & inspect.CO_VARARGS:
-            return True  # it is called in another way than we know
+            return True  # its calling convention is unknown
     name = code.co_varnames[position]
     return name in code.co_cellvars or any(
         "LOAD_FAST" in instruction.opname
@@ -163,7 +163,7 @@ def _reads(function: Callable[..., Any], position: int) -> bool:
 
 
 def _several(names: Any) -> tuple[Any, ...]:
-    """Return the names of an instruction that loads two."""
+    """Return the names of an instruction that loads two locals."""
     return names if isinstance(names, tuple) else ()
 
 
@@ -173,7 +173,7 @@ def _declaring(penalty: type, name: str) -> list[type]:
 
 
 def _depth(penalty: type, name: str) -> int:
-    """Return how far up an attribute is declared, beyond all bases if nowhere; 0 is the class."""
+    """Return the position in the MRO that declares an attribute; the length of the MRO if none."""
     declaring = _declaring(penalty, name)
     return penalty.__mro__.index(declaring[0]) if declaring else len(penalty.__mro__)
 
@@ -184,11 +184,11 @@ def _is_abstract(attribute: object) -> bool:
 
 @functools.cache
 def check_settings(penalty: type) -> None:
-    """Raise unless the fields of a class are its settings, and instances equal if they are.
+    """Raise unless the fields of a class are its settings, and `==` compares all of them.
 
     Raises:
-        ConfigurationError: an attribute by the name of a field, which no instance sees; or a field
-            that is not compared, by which penalties that differ would be read as one.
+        ConfigurationError: a class attribute has the name of a field, so no instance sees it; or a
+            field is not compared, so penalties that differ would be read together.
     """
     for field in dataclasses.fields(penalty):
         if field.init and not field.compare:

@@ -133,7 +133,7 @@ def test_a_schedule_that_gives_no_strength_names_the_step_and_changes_nothing(va
 
 def test_a_schedule_cannot_be_set_by_hand():
     reg = rz.Regularization(mlp(), [rz.activity(rz.L1(rz.Constant(1.0)), where="1")])
-    with pytest.raises(ConfigurationError, match="whose next step would take back"):
+    with pytest.raises(ConfigurationError, match="whose next step would overwrite"):
         reg.strengths[KEY] = 2.0
 
 
@@ -307,7 +307,7 @@ def test_a_target_is_measured_of_outputs_alone():
         lambda: rz.tar(active, where="rnn"),
         lambda: rz.activity(rz.Temporal(rz.L1(active)), where="rnn"),
     ):
-        with pytest.raises(ConfigurationError, match="measured of a module's output"):
+        with pytest.raises(ConfigurationError, match="measures a module's output"):
             rule()
 
 

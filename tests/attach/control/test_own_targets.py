@@ -303,7 +303,7 @@ def test_a_strength_that_is_none_names_the_site_and_changes_nothing(strength, er
     ("returned", "message"),
     [
         (0.5, "expected two values, the new state and the strength, got float"),
-        (({}, 0.5), r"names that init gave it, \['steps'\], got \[\]"),
+        (({}, 0.5), r"names that init returned, \['steps'\], got \[\]"),
         (({"steps": 1, "more": 2}, 0.5), r"got \['steps', 'more'\]"),
         (({"steps": torch.ones(2)}, 0.5), r"got Tensor\[2\] float32 for 'steps'"),
         (({"steps": "1"}, 0.5), "got str for 'steps'"),

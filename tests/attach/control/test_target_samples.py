@@ -173,7 +173,7 @@ def test_three_axes_are_asked_about_once():
     model, reg = three_axes()
     message = (
         r"1: TargetActive\(5.0\) measures an output of three axes; the first .*"
-        r"batch_axis=\(0,\) for what is done now, \(1,\) if .*\(0, 1\) if each token"
+        r"batch_axis=\(0,\) for the first as now, \(1,\) if .*\(0, 1\) if each token"
     )
     with pytest.warns(UserWarning, match=message):
         model(x_of(3, 6))

@@ -1,4 +1,4 @@
-"""Targets that a site cannot reach, as far as it is known before it is run."""
+"""Checks before the first forward that a site can reach its target."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def check_reachable(site: ActivitySite, term: Formula, target: Target) -> None:
     counts_zeros = isinstance(target, TargetActive) and target.threshold == 0
     if counts_zeros and isinstance(site.module, _NEVER_ZERO):
         raise ConfigurationError(
-            f"{site.name}: {target!r} counts what is not exactly 0, which the output of a {module} "
-            f"never is; use a ReLU, TargetActive(..., threshold=0.1), or TargetMean"
+            f"{site.name}: {target!r} counts elements that are not exactly 0, and the output of a "
+            f"{module} never is; use a ReLU, TargetActive(..., threshold=0.1), or TargetMean"
         )
     if not isinstance(target, TargetMean):
         return

@@ -1,4 +1,4 @@
-"""What a law returned, if it is a state and a strength."""
+"""Checks of the state and the strength that a law returns."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from regularizers.modules import describe
 from regularizers.penalties.strength import is_factor
 
 Numbers: TypeAlias = dict[str, float | Tensor]
-"""A law's state: each number a float or a 0-dimensional tensor of float64, as `init` gave it."""
+"""A law's state: floats or 0-dimensional tensors of float64, as `init` returned them."""
 
 
 def check_state(state: object, where: str) -> Numbers:
-    """Return the first state of a law; `where` is for errors.
+    """Return the initial state of a law; `where` is the site in errors.
 
     Raises:
-        ConfigurationError: it holds something else than numbers by name.
+        ConfigurationError: it is no mapping of names to numbers.
     """
     if not isinstance(state, Mapping) or not {type(name) for name in state} <= {str}:
         raise ConfigurationError(
@@ -34,15 +34,15 @@ def check_state(state: object, where: str) -> Numbers:
                 f"{where}: expected a state of real numbers or tensors of 0 dimensions, got "
                 f"{describe(value)} for {name!r}"
             )
-    return {n: v if type(v) is float else alike(v, v) for n, v in state.items()}
+    return {n: v if type(v) is float else as_type_of(v, v) for n, v in state.items()}
 
 
 def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers, float]:
-    """Return the state and the strength that a law returned after a step, of state `before`.
+    """Return the state and the strength that a law returned; `before` is its last state.
 
     Raises:
-        ConfigurationError: no pair, or a state of other names.
-        StrengthTypeError, StrengthError: a strength that is no number, negative or not finite.
+        ConfigurationError: it is no pair, or the names of the state have changed.
+        StrengthTypeError, StrengthError: the strength is no number, negative or not finite.
     """
     if not (isinstance(returned, tuple) and len(returned) == 2):
         raise ConfigurationError(
@@ -52,7 +52,7 @@ def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers
     state = check_state(returned[0], where)
     if state.keys() != before.keys():
         raise ConfigurationError(
-            f"{where}: expected a state of the names that init gave it, {list(before)}, got "
+            f"{where}: expected a state with the names that init returned, {list(before)}, got "
             f"{list(state)}"
         )
     if not is_number(returned[1]):
@@ -69,7 +69,7 @@ def check_update(returned: object, before: Numbers, where: str) -> tuple[Numbers
     after: Numbers = {}
     for name, number in before.items():
         new = state[name]
-        after[name] = new if type(new) is type(number) is float else alike(new, number)
+        after[name] = new if type(new) is type(number) is float else as_type_of(new, number)
     return after, strength
 
 
@@ -80,8 +80,8 @@ def is_number(value: object) -> bool:
     return type(value) is float or is_factor(value)
 
 
-def alike(value: Any, first: float | Tensor) -> float | Tensor:
-    """Return a number as a tensor where `first` is one, and as a float where it is not."""
+def as_type_of(value: Any, first: float | Tensor) -> float | Tensor:
+    """Return a number as a tensor if `first` is a tensor, else as a float."""
     if isinstance(first, Tensor):
         return torch.as_tensor(value, dtype=torch.float64, device=first.device).detach()
     return float(value)

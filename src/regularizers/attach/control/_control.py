@@ -1,4 +1,4 @@
-"""Where the schedules and controllers of one regularization stand, step by step."""
+"""The state of the schedules and controllers of one regularization."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from regularizers.control import Target, at_step
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.strength import Schedule, check_strength
 
-_UNSTEPPED = 100
+_MAX_WITHOUT_STEP = 100
 
 
 class Control:
-    """Advances every strength that changes, all of them or none."""
+    """Advances all changing strengths together; if one raises, none has changed."""
 
     def __init__(
         self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
@@ -42,7 +42,7 @@ class Control:
         self.add(sites.activities)
 
     def add(self, activities: Iterable[ActivitySite]) -> None:
-        """Know the strengths that have joined, of which some may be at new outputs."""
+        """Add the strengths of new sites."""
         for site in activities:
             for entry in site.entries:
                 if isinstance(entry.term.strength, Target):
@@ -54,17 +54,17 @@ class Control:
                 self._controllers[key] = Controller(key, strength)
 
     def attach(self) -> list[RemovableHandle]:
-        """Register the hook that knows of states the model is given, where strengths change."""
+        """Register the hook that detects loaded model states, if strengths change."""
         return self._loaded.attach() if self.changes else []
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to advance."""
+        """Whether a strength changes."""
         return bool(self._schedules or self._controllers)
 
     @property
     def gauges(self) -> dict[str, Gauge]:
-        """What measures the penalties with a target, by their keys."""
+        """The gauges of the penalties with a target, by key."""
         return {key: controller.gauge for key, controller in self._controllers.items()}
 
     def targets(self) -> dict[str, Reached]:
@@ -72,20 +72,20 @@ class Control:
         return {key: controller.reached() for key, controller in self._controllers.items()}
 
     def used(self) -> None:
-        """Know of a collection; warn where no step ever follows."""
+        """Count a collection; warn if no step follows."""
         if not (self._schedules or self._controllers) or not torch.is_grad_enabled():
             return
         self._unstepped += 1
-        if self._unstepped == _UNSTEPPED:
+        if self._unstepped == _MAX_WITHOUT_STEP:
             warnings.warn(
-                f"penalties were collected {_UNSTEPPED} times since the last step of their "
+                f"penalties were collected {_MAX_WITHOUT_STEP} times since the last step of their "
                 f"strengths, which stand still; call reg.step() after each optimizer.step(), or "
                 f"once reg.attach(optimizer)",
                 stacklevel=3,
             )
 
     def begin_by_hand(self) -> None:
-        """Raise if no step can be made by hand; warn where the first one begins anew.
+        """Raise if no strength changes; warn if a restored model starts at step 0.
 
         Raises:
             ConfigurationError: no strength changes.
@@ -100,17 +100,17 @@ class Control:
 
     @torch.no_grad()
     def advance(self) -> None:
-        """Go one step on.
+        """Advance all strengths by one step.
 
         Raises:
             StrengthError, StrengthTypeError, ConfigurationError: a schedule, a law or a target
-                gives none that can be; nothing has changed then.
-            RegimeError: several processes, of which it is not known which share the strength.
+                returned a bad value; nothing has changed.
+            RegimeError: several processes are running, and it is not stated which share a batch.
         """
         after = self.steps + 1
         values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
         updates = self._updates(device_of(self._model))
-        said = [
+        warned = [
             f"{key}: {message}"
             for key, update in updates.items()
             if (message := self._controllers[key].take(update))
@@ -118,11 +118,11 @@ class Control:
         values |= {key: c.strength for key, c in self._controllers.items()}
         self.steps, self._unstepped = after, 0
         self._strengths.put(values)
-        for message in said:
+        for message in warned:
             warnings.warn(message, stacklevel=3)
 
     def _updates(self, device: torch.device) -> dict[str, Update | None]:
-        """Return what the laws make of the step; here nothing changes yet."""
+        """Return the updates that the laws compute; nothing is applied yet."""
         if not self._controllers:
             return {}
         sums = torch.stack([gauge.sums(device) for gauge in self.gauges.values()])
@@ -137,7 +137,7 @@ class Control:
         return sums
 
     def state(self) -> dict[str, Any]:
-        """Return where all strengths stand, as plain numbers."""
+        """Return the state of all strengths, as plain numbers."""
         return {
             "rules": self.rules(),
             "steps": self.steps,
@@ -146,10 +146,11 @@ class Control:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state` says.
+        """Restore the strengths from what `state` returned.
 
         Raises:
-            ConfigurationError: it is of other rules, or no such state; nothing has changed then.
+            ConfigurationError: the state belongs to other rules, or is no state; nothing has
+                changed.
         """
         state = with_todays_keys(state)
         _check_same(self.rules(), state)
@@ -165,13 +166,13 @@ class Control:
                 f"{type(error).__name__}: {error}"
             ) from None
         for key, where in restored.items():
-            self._controllers[key].stand(where)
+            self._controllers[key].restore(where)
         self.steps, self._unstepped = steps, 0
         self._strengths.put(strengths)
-        self._loaded.settle()
+        self._loaded.strengths_restored()
 
     def rules(self) -> dict[str, str]:
-        """Return what kind of strength each penalty has."""
+        """Return the `repr` of each changing strength, and "number" for the others, by key."""
         changing = self._strengths.changing
         return {
             key: repr(changing[key]) if key in changing else "number" for key in self._strengths

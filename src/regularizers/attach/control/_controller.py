@@ -1,4 +1,4 @@
-"""One strength with a target: its law, and what the law is told."""
+"""The controller of one strength with a target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.attach.control._check_update import Numbers, alike, check_state, check_update
+from regularizers.attach.control._check_update import Numbers, as_type_of, check_state, check_update
 from regularizers.attach.reading import Gauge
 from regularizers.control import (
     QUIET,
@@ -27,10 +27,10 @@ DEFAULT = ProportionalIntegral()
 
 
 class Reached(NamedTuple):
-    """How far a strength with a target has come."""
+    """What a strength with a target has reached."""
 
     measured: float
-    """The moving average over 10 steps of what is measured; NaN before the first."""
+    """The moving average of the measured quantity over 10 steps; NaN before the first."""
     wanted: float
     unit: str
     strength: float
@@ -43,7 +43,7 @@ class Reached(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Where a step leaves a law, and what it was told."""
+    """The new state of a law after a step, and its arguments."""
 
     state: Numbers
     strength: float
@@ -54,7 +54,7 @@ class Update(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """Where a saved controller stood."""
+    """The state of a saved controller."""
 
     state: Numbers
     strength: float
@@ -63,7 +63,7 @@ class Restored(NamedTuple):
 
 
 class Controller:
-    """A target, the law that drives to it, and what the law is told."""
+    """A target, the law that reaches it, and the gauge that measures it."""
 
     def __init__(self, key: str, target: Target) -> None:
         self.target = target
@@ -78,17 +78,17 @@ class Controller:
         self.state = check_state(self.law.init(_scalars(target.initial)[0]), f"{where}.init")
 
     def reached(self) -> Reached:
-        """Return how far it has come."""
+        """Return what the target has reached."""
         measured = self.diagnosis.measured.mean
         return Reached(measured, self._wanted, self.target.unit, self.strength)
 
     def update(self, sums: Sequence[float]) -> Update | None:
-        """Return what the law makes of the sums of a step; None if nothing was measured.
+        """Return the law's update for the sums of a step; None if nothing was measured.
 
         Raises:
-            ConfigurationError: a target that measures less than nothing, or a law that returns
-                no state.
-            StrengthError, StrengthTypeError: a law that returns no strength.
+            ConfigurationError: the target measured a negative sum or count, or the law returned no
+                state.
+            StrengthError, StrengthTypeError: the law returned no strength.
         """
         total, count, loss, penalty = sums
         if not count:
@@ -100,7 +100,7 @@ class Controller:
                 f"negative, got {total:g} and {count:g} in a step"
             )
         scale = self.strength * math.sqrt(loss / penalty) if penalty else math.nan
-        if not math.isfinite(measured):  # an overflow: the step says nothing
+        if not math.isfinite(measured):  # overflow: the law skips this step
             return Update(self.state, self.strength, measured, scale, False, False)
         given = _scalars(measured, self._wanted, scale)
         after = self.law.update(dict(self.state), *given)
@@ -109,12 +109,12 @@ class Controller:
         return Update(state, max(strength, QUIET), measured, scale, *ends)
 
     def take(self, update: Update | None) -> str | None:
-        """Begin the next step, and return what is to be said, if anything."""
+        """Apply an update and begin the next step; return a warning, if there is one."""
         self.gauge.clear()
         if update is None:
             return None
         self.state, self.strength = update.state, update.strength
-        return self.diagnosis.look(
+        return self.diagnosis.observe(
             update.measured,
             self._wanted,
             update.scale,
@@ -123,7 +123,7 @@ class Controller:
         )
 
     def saved(self) -> dict[str, Any]:
-        """Return where it stands, as plain numbers."""
+        """Return the state of the controller, as plain numbers."""
         return {
             "law": {name: float(number) for name, number in self.state.items()},
             "strength": self.strength,
@@ -132,19 +132,19 @@ class Controller:
         }
 
     def restored(self, saved: Mapping[str, Any]) -> Restored:
-        """Return what `saved` says; here nothing changes yet."""
+        """Return the state that `saved` holds; nothing is applied yet."""
         sums = torch.tensor(saved["sums"], dtype=torch.float64)
         if sums.shape != (4,):
             raise ValueError(f"sums: {sums.tolist()}")
         law = {name: float(number) for name, number in saved["law"].items()}
         if law.keys() != self.state.keys():
             raise ValueError(f"law: {list(law)}, and not {list(self.state)}")
-        state = {name: alike(law[name], number) for name, number in self.state.items()}
+        state = {name: as_type_of(law[name], number) for name, number in self.state.items()}
         strength = check_strength(saved["strength"], self._key)
         return Restored(state, strength, _diagnosis_of(saved["diagnosis"]), sums)
 
-    def stand(self, restored: Restored) -> None:
-        """Stand where `restored` says."""
+    def restore(self, restored: Restored) -> None:
+        """Set the controller to a restored state."""
         self.state, self.strength, self.diagnosis, sums = restored
         self.gauge.restore(sums)
 
@@ -154,7 +154,7 @@ def _scalars(*numbers: float) -> tuple[Tensor, ...]:
 
 
 def _diagnosis_of(state: Mapping[str, Any]) -> Diagnosis:
-    """Return the diagnosis that `dataclasses.asdict` made plain."""
+    """Return the diagnosis whose `dataclasses.asdict` is `state`."""
     fields: dict[str, Any] = {
         name: Average(**value) if isinstance(value, Mapping) else value
         for name, value in state.items()

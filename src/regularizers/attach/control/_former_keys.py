@@ -1,4 +1,4 @@
-"""States that were saved under the keys of version 0.1."""
+"""The keys under which version 0.1 saved states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BY_KEY = ("rules", "strengths", "controllers")
 
 
 def with_todays_keys(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a state of strengths under today's keys; what is no such state as it is."""
+    """Return a state under today's keys; anything else is returned unchanged."""
     rules = state.get("rules") if isinstance(state, Mapping) else None
     if not isinstance(rules, Mapping):
         return state

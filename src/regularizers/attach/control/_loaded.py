@@ -1,4 +1,4 @@
-"""Whether a model was restored, and the strengths of its penalties were not."""
+"""Detects a model that was restored without the strengths of its penalties."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regularizers.modules import OnLoad
 
 
 class Loaded:
-    """Knows of the model's states that are loaded before the first step.
+    """Detects that the model loads a state before the first step.
 
     Args:
         model: the model.
@@ -19,24 +19,24 @@ class Loaded:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._is_waiting = False
+        self._model_only = False
 
     def attach(self) -> list[RemovableHandle]:
-        """Put the hook in."""
-        return [self._model.register_load_state_dict_post_hook(OnLoad(self.note))]  # type: ignore[no-untyped-call]
+        """Register the hook."""
+        return [self._model.register_load_state_dict_post_hook(OnLoad(self.model_loaded))]  # type: ignore[no-untyped-call]
 
-    def note(self) -> None:
-        """Know of a state of the model."""
-        self._is_waiting = True
+    def model_loaded(self) -> None:
+        """Record that the model has loaded a state."""
+        self._model_only = True
 
-    def settle(self) -> None:
-        """Know that the strengths were restored too."""
-        self._is_waiting = False
+    def strengths_restored(self) -> None:
+        """Record that the strengths were restored too."""
+        self._model_only = False
 
     def warn(self) -> None:
-        """Warn at a first step if the strengths begin anew, though the model does not."""
-        if self._is_waiting:
-            self._is_waiting = False
+        """Warn at the first step if the model was restored and the strengths were not."""
+        if self._model_only:
+            self._model_only = False
             warnings.warn(
                 "the model's state was loaded, and the strengths of this Regularization begin at "
                 "their first step; to go on with a run, save reg.state_dict() beside the model's "

@@ -1,4 +1,4 @@
-"""Rules of what modules put out."""
+"""Rules for the outputs of modules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def activity(
     optional: bool = False,
     **unknown: Never,
 ) -> Rule:
-    r"""Penalise what modules put out, in training mode, with gradients enabled.
+    r"""Penalise the outputs of modules, in training mode with gradients enabled.
 
     Args:
         penalty: the penalty of each output. Its default reduction is `"batch_mean"`: summed over
@@ -34,31 +34,32 @@ def activity(
         where: which modules: a name (`"encoder.act"`), a glob (`"encoder.*"`; `*` stays within one
             segment of a name, `**` crosses), a module type, a module, a predicate
             (module, name), or a list of these.
-        select: which part of an output that is no tensor: an index, a key or attribute, or a
-            function of the output. Recurrent layers need none: their sequence of states is meant.
+        select: the part of an output that is no tensor: an index, a key or attribute, or a
+            function of the output. Recurrent layers need none: their sequence of states is taken.
         reduce: as in the penalty; say it in one place only.
-        batch_axis: as in the penalty. None: the axis of samples is 0, and of recurrent layers
-            and attention the one they were made with. A target counts each step of their
-            sequences as a sample; of another output of (batch, tokens, width) say `(0, 1)` for
-            that, or `(0,)`.
-        copy: keep a copy of the output where the gradient needs more than its signs, so that it
-            may be changed in place after the module. Without it such a change raises.
+        batch_axis: as in the penalty. None: axis 0 counts samples; recurrent layers and attention
+            use the axis they were made with, and a target counts each step of their sequences as a
+            sample. For another output of (batch, tokens, width) write `(0, 1)` to count tokens, or
+            `(0,)` to count sequences.
+        copy: keep a copy of the output if the gradient needs more than its signs, so the output
+            may be changed in place after the module. Without a copy such a change raises.
         mask: a function of the module's inputs, of nothing else, that returns a boolean tensor over
             the leading axes of the output: True where it counts. A mask that the inputs do not
             hold goes around the forward: `with reg.mask(mask, where=...)`.
-        carry: of penalties that are temporal, let the state that a recurrent layer is given join
-            the first difference, where windows of one text go on from each other.
-        optional: let the site never fire, as an expert that is given no tokens; otherwise a
-            collection raises until it has. The processes of a `process_group` must still record
-            it equally often.
-        unknown: any other option, which raises.
+        carry: for temporal penalties: the initial state of a recurrent layer joins the first
+            difference, as for consecutive windows of one text.
+        optional: allow that the site never fires, like an expert that gets no tokens; otherwise a
+            collection raises until it has fired. The processes of a `process_group` must still
+            record it equally often.
+        unknown: any other option raises.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
-        ConfigurationError: no penalty, no `where`, two reductions that contradict, a mask that is
-            no function, `carry` for a penalty that is not temporal, or another option.
+        ConfigurationError: there is no penalty or no `where`, two reductions contradict, the mask
+            is no function, `carry` is set for a penalty that is not temporal, or an option is
+            unknown.
 
     Example:
         >>> import regularizers as rz
@@ -95,7 +96,7 @@ def ar(
 
     .. math:: \alpha\, \overline{h^2}
 
-    The published language model takes it of the output after dropout, so `where` is the dropout.
+    The published language model penalises the output after dropout, so `where` is the dropout.
 
     Args:
         alpha: α, finite and not negative; 2 in the publication.
@@ -105,7 +106,7 @@ def ar(
         copy: as in `activity`.
         mask: as in `activity`.
         optional: as in `activity`.
-        unknown: any other option, which raises.
+        unknown: any other option raises.
 
     Returns:
         A rule for `Regularization`: `activity(AR(alpha), where)`.
@@ -150,20 +151,20 @@ def tar(
 
     .. math:: \beta\, \overline{(h_{t+1} - h_t)^2}
 
-    The published language model takes it of the last recurrent layer itself, before dropout.
+    The published language model penalises the last recurrent layer itself, before dropout.
 
     Args:
         beta: β, finite and not negative; 1 in the publication.
-        where: which modules, as in `activity`. Recurrent layers and attention say themselves
-            which axis is time, and a `PackedSequence` which steps are padding.
-        time_axis: the axis of time of other modules.
+        where: which modules, as in `activity`. Recurrent layers and attention know their time
+            axis, and a `PackedSequence` its padding.
+        time_axis: the time axis of other modules.
         select: as in `activity`.
         batch_axis: as in `activity`.
         copy: as in `activity`.
         mask: as in `activity`.
         carry: as in `activity`.
         optional: as in `activity`.
-        unknown: any other option, which raises.
+        unknown: any other option raises.
 
     Returns:
         A rule for `Regularization`: `activity(TAR(beta), where)`.
@@ -180,7 +181,7 @@ def tar(
         >>> torch.isclose(reg.penalty(), (states[1:] - states[:-1]).square().mean()).item()
         True
 
-    Source: as of `ar`.
+    Source: as for `ar`.
     """
     instead = "activity(Temporal(L2Squared(beta)), where, reduce=...)"
     _refuse("tar", where, unknown, instead)
@@ -197,7 +198,7 @@ def tar(
 
 
 def _refuse(rule: str, where: Wheres, unknown: Mapping[str, object], instead: str = "") -> None:
-    """Raise on options that a rule of activities does not have."""
+    """Raise on options that a rule for activities does not have."""
     for name, value in unknown.items():
         if name == "proximal":
             cure = "is for weights, which are shrunk after a step: kernel(..., proximal=True)"

@@ -1,4 +1,4 @@
-"""Rules: a penalty, and the sites it is for."""
+"""Rules: penalties and the sites they apply to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 
 @dataclass(frozen=True)
 class Rule:
-    """A penalty and the sites it is for; made by `activity`, `kernel` and `bias`."""
+    """A penalty and the sites it applies to; made by `activity`, `kernel` and `bias`."""
 
     kind: Kind
     penalty: Penalty
@@ -43,7 +43,7 @@ class Rule:
         check_batch_axis(self.batch_axis)
         self._check_activity()
         self._check_targets()
-        terms = self.terms  # contradictions are said here, where the rule is written
+        terms = self.terms  # a contradiction raises here, where the rule is written
         if self.proximal:
             check_proximal(terms)
         if self.mask is not None and not callable(self.mask):
@@ -60,15 +60,15 @@ class Rule:
 
     @property
     def terms(self) -> tuple[Formula, ...]:
-        """The elementary penalties, each with its reduction settled for the kind of site."""
+        """The terms of the penalty, with their reductions and batch axes resolved."""
         usual: Reduce = "batch_mean" if self.kind == "activity" else "sum"
         return tuple(
             [
                 dataclasses.replace(
                     term,
-                    reduce=self._settled("reduce", term.reduce, self.reduce)
+                    reduce=self._resolved("reduce", term.reduce, self.reduce)
                     or (usual if usual in term.reductions else "sum"),
-                    batch_axis=self._settled("batch_axis", term.batch_axis, self.batch_axis),
+                    batch_axis=self._resolved("batch_axis", term.batch_axis, self.batch_axis),
                 )
                 for term in self.penalty.terms
             ]
@@ -83,21 +83,21 @@ class Rule:
                 )
             if self.kind == "activity" and term.for_weights_only:
                 raise ConfigurationError(
-                    f"activity: expected a penalty of activities, got {term!r}, which is one of "
-                    f"weights: what it is of a batch is not made up of samples; use kernel(...)"
+                    f"activity: expected a penalty of activities, got {term!r}, which is for "
+                    f"weights: it is not additive over the samples of a batch; use kernel(...)"
                 )
 
     def _check_targets(self) -> None:
         for term in self.penalty.terms:
-            of_outputs = self.kind == "activity" and not isinstance(term, Difference)
-            if isinstance(term.strength, Target) and not of_outputs:
+            is_of_output = self.kind == "activity" and not isinstance(term, Difference)
+            if isinstance(term.strength, Target) and not is_of_output:
                 raise ConfigurationError(
-                    f"{self.kind}: {term.strength!r} is measured of a module's output, so its "
-                    f"penalty must be one of the output too, got {term!r}; give this one a number "
-                    f"or a schedule"
+                    f"{self.kind}: {term.strength!r} measures a module's output, so its penalty "
+                    f"must be one of the output too, got {term!r}; give this one a number or a "
+                    f"schedule"
                 )
 
-    def _settled(self, name: str, of_penalty: Any, of_rule: Any) -> Any:
+    def _resolved(self, name: str, of_penalty: Any, of_rule: Any) -> Any:
         if of_rule is None or of_penalty in (None, of_rule):
             return of_penalty if of_rule is None else of_rule
         raise ConfigurationError(
@@ -116,7 +116,7 @@ def check_are_rules(rules: Iterable[Rule]) -> list[Rule]:
     checked: list[Any]
     try:
         checked = list(rules)
-    except TypeError:  # one thing that is no rule
+    except TypeError:  # a single object that is no rule
         checked = [rules]
     for rule in checked:
         if not isinstance(rule, Rule):

@@ -16,28 +16,28 @@ def kernel(
     batch_axis: Axes | None = None,
     proximal: bool = False,
 ) -> Rule:
-    """Penalise kernels: the weights that multiply, known by the role of the module they are in.
+    """Penalise kernels: the weights that multiply, by the role of the module that owns them.
 
     The weight of a normalization layer is no kernel; a recurrent layer's `weight_hh_l0` and an
     attention's `in_proj_weight` are. Trainable kernels count, tied ones once, in evaluation too.
 
     Args:
         penalty: the penalty of each kernel. Its default reduction is `"sum"`.
-        where: as in `activity`; here the name of a module means everything in it, and the name
-            of a parameter means that one. Every kernel by default.
+        where: as in `activity`; here the name of a module means everything in it, and the name of
+            a parameter means that parameter. Every kernel by default.
         reduce: as in the penalty; say it in one place only.
         batch_axis: as in the penalty.
-        proximal: shrink the weights by the proximal form of the penalty after each step of the
-            optimizer that `Regularization.attach` was given, instead of adding a gradient: the way
-            to weights that are exactly 0. For L1, L2Squared, L1L2, L2Norm and GroupLasso, and for
+        proximal: apply the proximal operator of the penalty after each step of the optimizer
+            attached by `Regularization.attach`, instead of adding a gradient: this gives weights
+            that are exactly 0. For L1, L2Squared, L1L2, L2Norm and GroupLasso, and for
             `torch.optim.SGD`, `Adam` and `AdamW`.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
-        ConfigurationError: no penalty, no `where`, two reductions that contradict, or a penalty
-            without a proximal form.
+        ConfigurationError: there is no penalty or no `where`, two reductions contradict, or the
+            penalty has no proximal operator.
 
     Example:
         >>> import regularizers as rz
@@ -55,7 +55,7 @@ def bias(
     batch_axis: Axes | None = None,
     proximal: bool = False,
 ) -> Rule:
-    """Penalise biases: what is added after the kernels; a normalization layer's shift is none.
+    """Penalise biases: parameters added after the kernels. The shift of a normalization is none.
 
     Args:
         penalty: the penalty of each bias. Its default reduction is `"sum"`.

@@ -14,22 +14,22 @@ from regularizers.penalties.strength import Schedule, Strength, as_strength, che
 
 
 class Strengths(Mapping[str, float]):
-    """The strength of each penalty at each site, by its key; one that is a number can be set.
+    """The strength of each penalty at each site, by key; strengths that are numbers can be set.
 
-    They are kept as numbers, and as tensors, so that a change compiles nothing anew.
+    Each is kept as a number and as a tensor; a tensor can change without recompilation.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.changing: dict[str, Strength] = {}
-        """Those that are no numbers, which stand where the steps have brought them."""
+        """The strengths that are schedules or targets, by key."""
         self._numbers: dict[str, float] = {}
         self._values: dict[str, Tensor] = {}
         self.version = 0
-        """How often one was set."""
+        """The number of changes so far."""
         self.add(entries)
 
     def add(self, entries: Iterable[Entry], step: int = 0) -> None:
-        """Know the strengths of more penalties; those that are known stand where they do."""
+        """Add strengths of new penalties; known ones keep their values."""
         for entry in entries:
             if entry.key in self._values:
                 continue
@@ -49,8 +49,8 @@ class Strengths(Mapping[str, float]):
             )
         if key in self.changing:
             raise ConfigurationError(
-                f"strengths: {key} is {self.changing[key]!r}, whose next step would take back "
-                f"what is set; to set it by hand, give the penalty a number"
+                f"strengths: {key} is {self.changing[key]!r}, whose next step would overwrite "
+                f"the value; to set it by hand, give the penalty a number"
             )
         self.put({key: check_strength(strength)})
 
@@ -61,7 +61,7 @@ class Strengths(Mapping[str, float]):
         return len(self._values)
 
     def put(self, values: Mapping[str, float]) -> None:
-        """Set several, checked before."""
+        """Set several strengths, which must be checked already."""
         for key, value in values.items():
             if self._numbers[key] != value:
                 self._numbers[key] = float(value)
@@ -69,12 +69,12 @@ class Strengths(Mapping[str, float]):
                 self.version += 1
 
     def times(self, key: str, unit: Tensor) -> Tensor:
-        """Return the penalty of the strength of `key` from that of a strength of 1."""
+        """Return the penalty from `unit`, the penalty at strength 1."""
         return unit * self._values[key].to(unit.dtype)
 
 
 def _at(strength: float | Strength, step: int, key: str) -> float:
-    """Return where a strength stands at a step; one with a target stands before its first."""
+    """Return the strength at a step; a target has its value before the first step."""
     if isinstance(strength, Schedule):
         return at_step(strength, step, key)
     if isinstance(strength, Target):
@@ -82,7 +82,7 @@ def _at(strength: float | Strength, step: int, key: str) -> float:
     if isinstance(strength, Strength):
         raise StrengthTypeError(
             f"{key}: expected a strength that is a number, a function of the step, a Schedule or "
-            f"a target such as TargetActive(10), got {type(strength).__name__}, which does not say "
-            f"where it stands; derive it from rz.Schedule, and say what it is `at` a step"
+            f"a target such as TargetActive(10), got {type(strength).__name__}, which has no value "
+            f"at a step; derive it from rz.Schedule, and define `at`"
         )
     return strength

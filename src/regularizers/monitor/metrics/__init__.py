@@ -1,4 +1,4 @@
-"""What can be measured of activations, one definition a file."""
+"""The metrics of activations, one in each file."""
 
 from regularizers.monitor.metrics._active_units import ActiveUnits
 from regularizers.monitor.metrics._dead_units import DeadUnits

@@ -1,4 +1,4 @@
-"""How many units of a sample are active."""
+"""The number of active units of a sample."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class ActiveUnits(Metric):
 
     .. math:: \frac{1}{N} \sum_{n=1}^{N} \#\{u : |x_{nu}| > \theta\}
 
-    N counts samples. With the threshold 0 it is exact: of a ReLU, what is not zero. NaN exceeds
-    nothing, so that units which became NaN count as silent.
+    N counts samples. With the threshold 0 it is exact: it counts the elements that are not zero.
+    NaN exceeds nothing, so units that became NaN count as silent.
 
     Args:
         threshold: θ, in the units of the activation; finite, 0 or more.
 
     Raises:
-        StrengthError, StrengthTypeError, ConfigurationError: a threshold that is no such number.
+        StrengthError, StrengthTypeError, ConfigurationError: the threshold is no such number.
 
     Example:
         >>> import regularizers as rz
@@ -43,7 +43,7 @@ class ActiveUnits(Metric):
         check_not_negative(self.threshold, "threshold")
 
     def fraction(self) -> float:
-        """Return the share of all elements that is active, in [0, 1]; NaN before any."""
+        """Return the share of all elements that are active, in [0, 1]; NaN before any."""
         return self.as_dict()["active_fraction"]
 
     def statistics(self, samples: Samples) -> Sums:

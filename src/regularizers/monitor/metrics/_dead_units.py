@@ -1,4 +1,4 @@
-"""Which units have fallen silent."""
+"""Units that have fallen silent."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class DeadUnits(Metric):
 
     .. math:: \#\{u : s_u \ge after\}, \quad s_u = \text{samples since } u \text{ was active}
 
-    Samples are counted in their order in the batch. Streams that are merged count one after the
-    other; processes count as if they had seen their samples in turn, so that a unit which was
-    active a moment ago in one of them is not dead.
+    Samples are counted in their order in the batch. Merged streams count one after the other.
+    Processes count as if they had seen their samples in turn, so a unit that was recently active in
+    one of them is not dead.
 
     Args:
-        after: how many samples a unit must have been silent for. None: all since the last `reset`.
+        after: the number of silent samples after which a unit is dead. None: all since `reset`.
         threshold: θ, as in `ActiveUnits`.
 
     Raises:
         ConfigurationError: `after` is no integer of 1 or more.
-        StrengthError, StrengthTypeError, ConfigurationError: a threshold below 0 or not finite.
+        StrengthError, StrengthTypeError, ConfigurationError: the threshold is below 0 or infinite.
 
     Example:
         >>> import regularizers as rz
@@ -56,7 +56,7 @@ class DeadUnits(Metric):
             )
 
     def fraction(self) -> float:
-        """Return the share of units that is dead, in [0, 1]; NaN before any sample."""
+        """Return the share of dead units, in [0, 1]; NaN before any sample."""
         return self.as_dict()["dead_fraction"]
 
     def which(self) -> Tensor:
@@ -64,7 +64,7 @@ class DeadUnits(Metric):
         return self._dead(self.sums) if self.sums else torch.zeros(0, dtype=torch.bool)
 
     def silent(self) -> Tensor:
-        """Return for how many samples each unit has been silent; (units,), int64."""
+        """Return the number of samples for which each unit has been silent; (units,), int64."""
         return self.sums.get("silent", torch.zeros(0, dtype=torch.int64))
 
     def note(self) -> str | None:

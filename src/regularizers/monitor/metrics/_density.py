@@ -1,4 +1,4 @@
-"""How often each unit is active."""
+"""The share of samples on which each unit is active."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Histogram(NamedTuple):
     edges: Tensor
     """(bins + 1,), float64: log10 densities. The last bin includes its upper edge, 0."""
     silent: int
-    """The number of units that were never active, whose logarithm there is none of."""
+    """The number of units that were never active, whose density has no logarithm."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -32,17 +32,17 @@ class DensityHistogram(Metric):
 
     .. math:: d_u = \frac{\#\{n : |x_{nu}| > \theta\}}{N} \qquad \log_{10} d_u \in [low, 0]
 
-    As of sparse autoencoders: ultra-low densities to the left, dense features at 0. The densities
-    themselves are exact, so that any other histogram can be made of them.
+    As used for sparse autoencoders: ultra-low densities at the left, dense features at 0. The
+    densities themselves are exact, so other histograms can be computed from them.
 
     Args:
-        bins: how many bins of equal width there are.
-        low: the logarithm at which the first one begins; rarer units are counted in it too.
+        bins: the number of bins, of equal width.
+        low: the lower edge of the first bin, which also counts rarer units.
         threshold: θ, as in `ActiveUnits`.
 
     Raises:
-        ConfigurationError: not a positive number of bins, or `low` not below 0.
-        StrengthError, StrengthTypeError, ConfigurationError: a threshold below 0 or not finite.
+        ConfigurationError: `bins` is not positive, or `low` is not below 0.
+        StrengthError, StrengthTypeError, ConfigurationError: the threshold is below 0 or infinite.
 
     Example:
         >>> import regularizers as rz
@@ -76,7 +76,7 @@ class DensityHistogram(Metric):
                 f"low: expected a log10 density, finite and below 0, got {self.low!r}"
             )
 
-    # a histogram is more than the one number that is the value of other metrics
+    # other metrics return one number
     def value(self) -> Histogram:  # type: ignore[override]
         """Return the histogram, on the CPU; before any sample it counts no unit."""
         edges = torch.linspace(self.low, 0.0, self.bins + 1, dtype=torch.float64)
@@ -89,7 +89,7 @@ class DensityHistogram(Metric):
     def densities(self) -> Tensor:
         """Return the density of each unit, on its device; (units,). Empty before any sample.
 
-        NaN where a mask left no sample of a unit.
+        NaN for a unit without a valid sample.
         """
         if not self.sums:
             return torch.zeros(0, dtype=torch.float64)
@@ -103,7 +103,7 @@ class DensityHistogram(Metric):
         }
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
-        """Return the mean log10 density of units that were active, and how many never were."""
+        """Return the mean log10 density of active units, and the number of silent units."""
         density = sums["active"] / sums["seen"]
         active = density > 0
         logarithm = torch.where(active, density, 1.0).log10()

@@ -1,4 +1,4 @@
-"""How much of a target its reconstruction explains, by two definitions."""
+"""The variance of a target that its reconstruction explains, by two definitions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regularizers.monitor.metrics._streaming import Sums
 
 @dataclasses.dataclass(eq=False)
 class _OfResiduals(PairMetric):
-    """The moments of the target and of what is left of it, x − x̂."""
+    """The moments of the target and of the residual, x − x̂."""
 
     def statistics(self, target: Samples, reconstruction: Samples) -> Sums:
         left = Samples(target.x - reconstruction.x, target.valid)
@@ -36,14 +36,14 @@ class ExplainedVariance(_OfResiduals):
         = 1 - \frac{\sum_u \operatorname{Var}(x_u - \hat x_u)}{\sum_u V_u}
         \qquad V_u = \operatorname{Var}(x_u)
 
-    Variances are over samples; it is the mean over units of the share of each, weighted by what
-    there is to explain, so that a unit whose target does not vary has no part in the sums. It is
-    scikit-learn's `explained_variance_score` with `multioutput="variance_weighted"`.
+    Variances are over samples. It is the mean of the shares of all units, weighted by the variance
+    of their targets, so a unit whose target does not vary has no weight. It equals scikit-learn's
+    `explained_variance_score` with `multioutput="variance_weighted"`.
 
-    What it does not see, and `FractionOfVarianceUnexplained` does: a constant by which the
-    reconstruction of a unit is off, and any error at units whose target does not vary.
+    Unlike `FractionOfVarianceUnexplained` it ignores a constant error of a unit, and any error of
+    units whose target does not vary.
 
-    Where no unit varies it is NaN; scikit-learn puts 0 or 1 there.
+    If no unit varies it is NaN; scikit-learn returns 0 or 1.
 
     Example:
         >>> import regularizers as rz
@@ -68,12 +68,12 @@ class FractionOfVarianceUnexplained(_OfResiduals):
 
     .. math:: \frac{\sum_{n,u} (x_{nu} - \hat x_{nu})^2}{\sum_{n,u} (x_{nu} - \bar x_u)^2}
 
-    Every error counts, also a constant one and one at units whose target does not vary. Where all
+    Every error counts, also a constant one, and one at units whose target does not vary. If all
     units vary it is 1 − R², scikit-learn's `r2_score` with `multioutput="variance_weighted"`, and
     1 − `ExplainedVariance` + Σ r̄² / Σ Var(x), r̄ the mean residual of each unit.
 
-    Where no unit varies it is inf, or NaN if there is no error either; scikit-learn's R² is 0 or 1
-    there.
+    If no unit varies it is inf, or NaN if there is no error either; scikit-learn's R² is then 0 or
+    1.
 
     Example:
         >>> import regularizers as rz
@@ -104,7 +104,7 @@ def _sums_of(target: Moments, left: Moments) -> Sums:
 
 
 def _moments(sums: Sums) -> tuple[Moments, Moments]:
-    """Return the moments of the target and of what is left of it."""
+    """Return the moments of the target and of the residual."""
     n: Tensor = sums["n"]
     return (
         Moments(n, sums["mean"], sums["squares"]),

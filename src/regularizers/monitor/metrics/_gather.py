@@ -1,4 +1,4 @@
-"""The same thing of every process."""
+"""Gathers an object of every process."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TypeVar
 
 import torch.distributed as dist
 
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 
 
-def of_every_process(mine: Thing, group: dist.ProcessGroup | None) -> list[Thing]:
-    """Return `mine` of each process, in their order; every process must call it.
+def of_every_process(mine: T, group: dist.ProcessGroup | None) -> list[T]:
+    """Return `mine` of each process, in order of rank; every process must call it.
 
-    What it holds must be on the CPU: a tensor of another device would arrive on that of its sender.
+    Its tensors must be on the CPU: others would arrive on the device of their sender.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return [copy.deepcopy(mine)]
-    everyone: list[Thing] = [mine] * dist.get_world_size(group)
+    everyone: list[T] = [mine] * dist.get_world_size(group)
     dist.all_gather_object(everyone, mine, group)
     return everyone

@@ -1,4 +1,4 @@
-"""How unequal the units of a sample are."""
+"""How unequal the units of a sample are, as one number."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class HoyerSparsity(Metric):
 
     .. math:: \frac{1}{N} \sum_n \frac{\sqrt{U} - \|x_n\|_1 / \|x_n\|_2}{\sqrt{U} - 1}
 
-    U counts the units of the sample; with a mask those that are valid. It does not change with the
-    scale of a sample. A sample of zeros, of which it is not defined, counts as 1: a code falls
-    silent from one active unit, whose sparsity is 1, and its last step should not look like a step
-    back. `ActiveUnits` and `DeadUnits` tell a code that fell silent from one that is sparse.
+    U counts the units of the sample; with a mask the valid ones. The scale of a sample does not
+    matter. For a sample of zeros it is not defined and counts as 1: with one active unit it is 1,
+    and when that unit falls silent too, the metric should not drop. `ActiveUnits` and `DeadUnits`
+    distinguish silent codes from sparse ones.
 
-    Of a single unit it is not defined either: that raises, and samples of which a mask leaves fewer
-    than two units do not count.
+    For a single unit it is not defined either: that raises. Samples with fewer than two valid units
+    do not count.
 
     Example:
         >>> import regularizers as rz
@@ -41,8 +41,8 @@ class HoyerSparsity(Metric):
     def statistics(self, samples: Samples) -> Sums:
         if samples.units < 2:
             raise ShapeError(
-                "expected samples of two units or more, got one, of which the sparsity is not "
-                "defined; choose another site, or say by batch_axis which axes count samples"
+                "expected samples of two units or more, got one, whose sparsity is not defined; "
+                "choose another site, or say by batch_axis which axes count samples"
             )
         defined = samples.per_sample >= 2
         each = torch.where(defined, _sparsity(samples), 0.0)

@@ -13,7 +13,7 @@ from regularizers.monitor.metrics._streaming import Sums
 
 @dataclasses.dataclass(eq=False)
 class MeanActivation(Metric):
-    r"""The mean over all elements, of samples and units alike.
+    r"""The mean over all elements, over samples and units.
 
     .. math:: \bar x = \frac{1}{NU} \sum_{n,u} x_{nu}
 

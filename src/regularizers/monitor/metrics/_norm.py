@@ -1,4 +1,4 @@
-"""How large an activation is."""
+"""The norm of an activation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of an activation lies where its function is flat."""
+"""The share of an activation where its function is flat."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Saturation(Metric):
 
     .. math:: \frac{\#\{x_{nu} < low\} + \#\{x_{nu} > high\}}{NU}
 
-    It reads what the function puts out. Flat is where its derivative, which of both functions is a
-    parabola in the output y, has less than a share s of its maximum:
+    It reads the output y of the function. The function is flat where its derivative, for both
+    functions a parabola in y, is less than a share s of its maximum:
 
     ========  ===========  ================================  =================
     function  derivative   s of its maximum is left where    at s = 0.1
@@ -31,11 +31,11 @@ class Saturation(Metric):
     ========  ===========  ================================  =================
 
     Args:
-        low: the output below which the function counts as flat; `-math.inf` for nowhere.
-        high: the output above which it does; `math.inf` for nowhere.
+        low: the output below which the function counts as flat; `-math.inf` for none.
+        high: the output above which it counts as flat; `math.inf` for none.
 
     Raises:
-        ConfigurationError: not two numbers of which `low` is smaller.
+        ConfigurationError: `low` is not smaller than `high`.
 
     Example:
         >>> import regularizers as rz
@@ -59,26 +59,26 @@ class Saturation(Metric):
 
     @classmethod
     def of_sigmoid(cls, share: float = 0.1) -> Self:
-        """Return the metric of what a sigmoid puts out.
+        """Return the metric for the output of a sigmoid.
 
         Args:
-            share: of its greatest slope, ¼, less than which counts as flat; in (0, 1).
+            share: the share of its greatest slope, ¼, below which it counts as flat; in (0, 1).
 
         Raises:
-            ConfigurationError: another share.
+            ConfigurationError: the share is not in (0, 1).
         """
         half = math.sqrt(1 - _checked(share)) / 2
         return cls(0.5 - half, 0.5 + half)
 
     @classmethod
     def of_tanh(cls, share: float = 0.1) -> Self:
-        """Return the metric of what a tanh puts out.
+        """Return the metric for the output of a tanh.
 
         Args:
-            share: of its greatest slope, 1, less than which counts as flat; in (0, 1).
+            share: the share of its greatest slope, 1, below which it counts as flat; in (0, 1).
 
         Raises:
-            ConfigurationError: another share.
+            ConfigurationError: the share is not in (0, 1).
         """
         edge = math.sqrt(1 - _checked(share))
         return cls(-edge, edge)
@@ -89,7 +89,7 @@ class Saturation(Metric):
         return f"{self.value():.1%} of the elements are where the function is flat"
 
     def statistics(self, samples: Samples) -> Sums:
-        # what does not count is 0, which may be below or above
+        # elements that do not count are 0, which may be below `low` or above `high`
         below = samples.select(samples.x < self.low)
         above = samples.select(samples.x > self.high)
         return {"below": below.sum(), "above": above.sum(), "elements": samples.elements}

@@ -1,4 +1,4 @@
-"""How much there was to see."""
+"""The number of samples and units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regularizers.monitor.metrics._streaming import Sums
 
 @dataclasses.dataclass(eq=False)
 class Seen(Metric):
-    """The number of samples that counted, and of units in each."""
+    """The number of samples that counted, and of their units."""
 
     names = ("samples", "units")
 
@@ -22,7 +22,7 @@ class Seen(Metric):
         return int(self.sums["samples"].item()) if self.sums else 0
 
     def units(self) -> float:
-        """Return the number of units of a sample, of unequal ones the mean."""
+        """Return the number of units of a sample, on average."""
         return self.as_dict()["units"]
 
     def statistics(self, samples: Samples) -> Sums:
