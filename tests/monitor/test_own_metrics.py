@@ -254,3 +254,18 @@ def test_what_is_selected_is_what_counts():
     assert samples.select(samples.x - 1).tolist() == [[0.0, 1.0], [2.0, 0.0]]
     whole = rz.monitor.Samples.of(x[:1])
     assert whole.select(x) is x
+
+
+class Writing(rz.monitor.Metric):
+    """A metric that writes into what it is given."""
+
+    def statistics(self, samples):
+        return {"total": samples.x.abs_().sum()}
+
+    def compute(self, sums):
+        return sums["total"]
+
+
+def test_a_metric_that_writes_into_its_samples_is_refused():
+    with pytest.raises(ConfigurationError, match=r"Writing: statistics: .* leaves its samples"):
+        Writing().update(torch.tensor([[1.0, -2.0]]))

@@ -245,3 +245,11 @@ def test_a_field_cannot_be_made_a_method():
 
     with pytest.raises(ConfigurationError, match="Mine: element: expected a field"):
         Mine(1.0, log_cosh)
+
+
+def test_an_infinite_slope_of_autograd_at_zero_is_refused():
+    def root(xp, x):
+        return xp.sqrt(xp.abs(x))
+
+    with pytest.raises(ConfigurationError, match=r"root: slope: autograd's .* at x = 0, .* slope="):
+        rz.Elementwise(0.3, root)

@@ -148,3 +148,13 @@ def test_what_it_says_of_itself():
     assert [p.adds_over_units for p in (RANGES, SQUARES, whole)] == [False, True, False]
     assert (whole.label, repr(whole)) == ("Largest", "FromFunction(1.0, largest, name='Largest')")
     assert pickle.loads(pickle.dumps(whole)) == copy.deepcopy(whole) == whole
+
+
+@pytest.mark.parametrize("additive", [None, "elements", "samples"])
+def test_a_function_that_writes_into_its_array_is_refused(additive):
+    def writing(xp, x):
+        x *= 2
+        return xp.sum(x)
+
+    with pytest.raises(rz.ConfigurationError, match=r"writing: expected a function that leaves"):
+        rz.FromFunction(1.0, writing, additive)

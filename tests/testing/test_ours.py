@@ -39,3 +39,21 @@ def test_only_penalties_with_numbers_are_checked():
         check_penalty(3)
     with pytest.raises(StrengthTypeError):
         check_penalty(rz.L1(rz.LinearWarmup(1.0, 10)))
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        rz.Elementwise(0.3, lambda xp, x: xp.abs(x), name="Abs"),
+        rz.Elementwise(0.3, lambda xp, x: xp.exp(x), lambda xp, x: xp.exp(x), name="Exp"),
+        rz.Lp(0.3, 20.0),
+    ],
+    ids=repr,
+)
+def test_right_penalties_of_unusual_formulas_pass(penalty):
+    check_penalty(penalty)
+
+
+def test_a_strength_of_0_shows_nothing():
+    with pytest.raises(ConfigurationError, match="expected strengths above 0"):
+        check_penalty(rz.L1(0.0))

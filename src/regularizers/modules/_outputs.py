@@ -56,7 +56,16 @@ def activation_of(module: nn.Module, output: Any, select: Select | None, site: s
     """
     x = output if select is None else _selected(output, select, site)
     if isinstance(module, nn.RNNBase):
-        return _recurrent_activation(module, output, output[0] if select is None else x, site)
+        if isinstance(output, (tuple, list)) and len(output) == 2:
+            return _recurrent_activation(module, output, output[0] if select is None else x, site)
+        if select is None:
+            raise OutputError(
+                f"{site}: expected the pair that a recurrent layer returns, its states and its "
+                f"last states, got {describe(output)}, whose axes are not known; say which part is "
+                f"meant and which axes count samples: activity(..., select=lambda y: y, "
+                f"batch_axis=0)"
+            )
+        return Activation(_checked(x, output, site), 0)
     if isinstance(module, nn.RNNCellBase):
         if select is None and isinstance(output, tuple):
             x = output[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
+import sys
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -45,9 +47,31 @@ def check_element(element: Function, slope: Function | None, label: str) -> None
     sample.check_shapes()
     if slope is not None:
         sample.check_slope()
+    else:
+        _check_autograd_at_zero(element, label)
     with contextlib.suppress(TypeError):
         reference = (lambda: None) if slope is None else weakref.ref(slope)
         _compared.setdefault(element, []).append(reference)
+
+
+def _check_autograd_at_zero(element: Function, label: str) -> None:
+    """Raise if autograd's derivative at 0, where many activations are, is no number."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    try:
+        xp = importlib.import_module("array_api_compat.torch")
+        with torch.inference_mode(False), torch.enable_grad():
+            x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+            value = element(xp, x)
+            slope = torch.autograd.grad(value.sum(), x)[0].item()
+    except Exception:  # whatever a user's function raises; it may be for another library
+        return
+    if math.isfinite(value.item()) and not math.isfinite(slope):
+        raise ConfigurationError(
+            f"{label}: slope: autograd's derivative of element at x = 0, where many activations "
+            f"are, is {slope}; give slope=, which may be 0 there: use xp.where"
+        )
 
 
 class _Sample(NamedTuple):

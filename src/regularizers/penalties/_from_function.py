@@ -15,6 +15,7 @@ from regularizers.penalties._given_functions import (
     Function,
     check_adds_up,
     check_given,
+    check_leaves_array,
     check_name,
     name_of,
 )
@@ -104,6 +105,7 @@ class FromFunction(Term):
                 f"function with additive={self.additive!r}, got {self.reduce!r}; divide the "
                 f"strength, or say over what it adds up"
             )
+        check_leaves_array(self.function, self.additive, self.label)
         if self.additive is not None:
             check_adds_up(self.function, self.additive, self.label)
 

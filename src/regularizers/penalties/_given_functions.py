@@ -71,6 +71,26 @@ def check_adds_up(function: Function, over: str, label: str) -> None:
         return
 
 
+def check_leaves_array(function: Function, over: str | None, label: str) -> None:
+    """Raise if a function writes into its array, as far as it can be tried on a made-up one."""
+    values: Sequence[Any] = [[0.3, -1.2, 2.1], [-0.7, 0.4, 1.6], [1.1, -0.2, 0.9]]
+    if over == "elements":
+        values = [x for row in values for x in row]
+    for xp in libraries():
+        x, before = array_of(xp, values), array_of(xp, values)
+        try:
+            with quiet(xp):
+                function(xp, x)
+        except Exception:  # whatever a user's function raises
+            continue
+        if not bool(xp.all(x == before)):
+            raise ConfigurationError(
+                f"{label}: expected a function that leaves its array as it is, got one that "
+                f"writes into it; make a new array"
+            )
+        return
+
+
 def libraries() -> Iterator[Namespace]:
     """Yield the array libraries that are there, those first that are quick to load."""
     for name in ("array_api_compat.numpy", "array_api_compat.torch"):

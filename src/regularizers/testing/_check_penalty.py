@@ -89,6 +89,11 @@ def check_penalty(penalty: Penalty, *, x: Any = None) -> None:
             f"check_penalty: expected a penalty such as L1(1e-3), got {penalty!r} of type "
             f"{type(penalty).__name__}"
         )
+    if any(term.strength == 0 for term in penalty.terms):
+        raise ConfigurationError(
+            f"check_penalty: expected strengths above 0, since nothing else can be seen, got "
+            f"{penalty!r}; check it for a strength of 1"
+        )
     numbers = _made_up() if x is None else np.asarray(x, dtype=np.float64)
     for library in libraries():
         if not _differentiates(library, penalty, numbers):

@@ -41,4 +41,4 @@ def _tensor(numbers: Any, dtype: str = "float64") -> Any:
 
 
 def _of_tensor(x: Any) -> Any:
-    return x.detach().double().numpy().copy()
+    return x.detach().double().numpy(force=True).copy()

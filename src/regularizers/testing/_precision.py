@@ -18,7 +18,8 @@ def check_half(case: Case) -> None:
             with np.errstate(all="ignore"):
                 value, expected = float(case.penalty(x)), case.value(case.library.numbers(x))
                 gradient = case.penalty.gradient(x)
-            if np.isfinite(expected) and not near(value, expected, rtol=1e-4):
+            fits = np.abs(expected) < 0.01 * np.finfo(np.float32).max
+            if fits and not near(value, expected, rtol=1e-4):
                 raise case.fault(
                     f"the value of an array in {half} is {value:.6g}, and in float64 "
                     f"{expected:.6g}; does the formula compute in half precision?"

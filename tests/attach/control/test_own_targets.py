@@ -385,3 +385,22 @@ def test_a_law_that_knows_its_end_is_warned_of():
     model = coder()
     reg = controlled(model, RootMeanSquare(1e-3, law=Fixed(1e-6)))
     trained(model, reg, "collect", 150)  # others know of no end
+
+
+class Writing(rz.Target):
+    """A target that writes into what it is given."""
+
+    wanted = 1.0
+
+    def measure(self, x, batch):
+        return x.abs_().sum(), batch.elements
+
+
+@both
+def test_a_target_that_writes_into_an_output_is_refused(delivery):
+    model = coder()
+    rule = rz.activity(rz.L1(Writing()), where="0")
+    reg = rz.Regularization(model, [rule], delivery=delivery)
+    with pytest.raises(ConfigurationError, match=r"0: Writing.measure: .* leaves its array as it"):
+        model(batch())
+    reg.detach()

@@ -156,3 +156,52 @@ def test_a_packed_output_of_another_module_raises_and_is_shown():
     with pytest.raises(OutputError, match=r"got PackedSequence\(Tensor\[10, 3\] float64"):
         model(pack_sequence(sequences(), enforce_sorted=False))
     assert reg.penalties() == {}
+
+
+class StatesAlone(nn.GRU):
+    """A layer that keeps its last state to itself."""
+
+    def forward(self, x, hx=None):
+        return super().forward(x, hx)[0]
+
+
+@pytest.mark.parametrize("rows", [2, 5])  # two could be taken for the pair
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+def test_a_recurrent_layer_that_returns_no_pair_is_refused(delivery, rows):
+    module = layer(StatesAlone, batch_first=True)
+    rule = rz.activity(rz.L2Squared(1.0), where="")
+    reg = rz.Regularization(module, [rule], delivery=delivery)
+    with pytest.raises(OutputError, match=r"expected the pair .* got Tensor.* select=lambda y: y"):
+        module(torch.randn(rows, 7, 3, dtype=torch.float64))
+    reg.detach()
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+def test_the_part_that_is_meant_of_another_output_can_be_said(rows):
+    module = layer(StatesAlone, batch_first=True)
+    rule = rz.activity(rz.L2Squared(1.0), where="", select=lambda y: y, batch_axis=0)
+    reg = rz.Regularization(module, [rule])
+    states = module(torch.randn(rows, 7, 3, dtype=torch.float64))
+    torch.testing.assert_close(reg.penalty(), states.square().sum() / rows)
+
+
+class Turning(nn.GRU):
+    """A layer whose `batch_first` is a property."""
+
+    @property
+    def batch_first(self):
+        return self.__dict__["_turned"]
+
+    @batch_first.setter
+    def batch_first(self, value):
+        self.__dict__["_turned"] = value
+
+
+def test_a_layer_may_be_turned_between_forwards():
+    module = layer(Turning)
+    reg = rz.Regularization(module, [rz.activity(rz.L1(1.0), where="")])
+    x = torch.randn(5, 7, 3, dtype=torch.float64)
+    for batch_first, samples in ((False, 7), (True, 5), (False, 7)):
+        module.batch_first = batch_first
+        states, _ = module(x)
+        torch.testing.assert_close(reg.penalty(), states.abs().sum() / samples)

@@ -114,7 +114,9 @@ class Tap(Hook):
         One function checks everything, and little for a known shape: after a large kernel the
         instruction cache is cold, and each Python call costs microseconds.
         """
-        x = output[0] if self._is_recurrent and type(output) is tuple else output
+        x = output
+        if self._is_recurrent:
+            x = output[0] if type(output) is tuple and len(output) == 2 else None
         if (
             type(x) is not Tensor
             or not (module.training and torch.is_grad_enabled())
@@ -127,7 +129,7 @@ class Tap(Hook):
         if self._strengths_at != self._strengths.version:
             self._update_is_zero()
         try:
-            signature = (x.shape, x.dtype, module.__dict__.get("batch_first"))
+            signature = (x.shape, x.dtype, module.batch_first if self._is_recurrent else None)
             plans = self._plain_plans.get(signature)
         except RuntimeError:  # a nested tensor may have no shape
             return None

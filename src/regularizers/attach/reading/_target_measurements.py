@@ -50,9 +50,21 @@ def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
         wide = widen(xp, x.detach())
         if batch.valid is not None:
             wide = xp.where(batch.valid, wide, xp.zeros_like(wide))
+        version = _version_of(wide)
         total, count = _checked(target.measure(wide, batch), target, site)
+        if version != _version_of(wide):
+            raise ConfigurationError(
+                f"{site}: {type(target).__name__}.measure: expected a function that leaves its "
+                f"array as it is, got one that writes into it, which may be the output of the "
+                f"module; make a new array"
+            )
         counted = count if isinstance(count, Tensor) else total.new_full((), count)
         return torch.stack([total.double(), counted.double()])
+
+
+def _version_of(x: Tensor) -> int | None:
+    """Return how often `x` was written; None where that is not counted."""
+    return None if torch.compiler.is_compiling() or x.is_inference() else x._version
 
 
 def _checked(measured: object, target: Target, site: str) -> tuple[Tensor, Tensor | int]:

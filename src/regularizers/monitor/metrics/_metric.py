@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from regularizers.errors import ShapeError
+from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Streaming, Sums, named
 from regularizers.penalties.arrays import Axes
@@ -67,7 +67,10 @@ class Metric(Streaming):
         if not samples.is_empty:
             with torch.no_grad():
                 for part in samples.parts():
-                    self._take(self.statistics(part))
+                    version = part.version
+                    statistics = self.statistics(part)
+                    _check_unwritten(version, part)
+                    self._take(statistics)
 
     @abstractmethod
     def statistics(self, samples: Samples) -> Sums:
@@ -119,7 +122,11 @@ class PairMetric(Streaming):
             with torch.no_grad():
                 parts = zip(target.parts(), reconstruction.parts(), strict=True)
                 for of_target, of_reconstruction in parts:
-                    self._take(self.statistics(of_target, of_reconstruction))
+                    versions = of_target.version, of_reconstruction.version
+                    statistics = self.statistics(of_target, of_reconstruction)
+                    _check_unwritten(versions[0], of_target)
+                    _check_unwritten(versions[1], of_reconstruction)
+                    self._take(statistics)
 
     @abstractmethod
     def statistics(self, target: Samples, reconstruction: Samples) -> Sums:
@@ -136,4 +143,13 @@ def check_same_shape(target: Tensor, reconstruction: Tensor) -> None:
         raise ShapeError(
             f"expected a reconstruction of the shape of its target, {shapes[0]}, got {shapes[1]}; "
             f"reshape one of them"
+        )
+
+
+def _check_unwritten(version: int | None, samples: Samples) -> None:
+    """Raise if a metric has written into the array that it was given."""
+    if samples.version != version:
+        raise ConfigurationError(
+            "statistics: expected a function that leaves its samples as they are, got one that "
+            "writes into them, which may be the output of a module; make a new array"
         )

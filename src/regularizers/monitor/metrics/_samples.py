@@ -100,6 +100,11 @@ class Samples:
             yield Samples(self._matrix[part], None if self.valid is None else self.valid[part])
 
     @property
+    def version(self) -> int | None:
+        """How often the array was written; None where that is not counted."""
+        return None if self._matrix.is_inference() else self._matrix._version
+
+    @property
     def units(self) -> int:
         """The number of units of one sample."""
         return self._matrix.shape[1]
