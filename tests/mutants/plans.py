@@ -40,7 +40,7 @@ PLANS = [
         "attach/inject/_tap.py",
         "return injected if x is output else replace_in(output, x, injected, self._site)",
         "return injected",
-        ("tests/attach/reading/test_temporal.py", "tests/attach/reading/test_recurrent.py"),
+        (attach("deliveries::the_states_of_a_recurrent_layer_are_replaced_in_its_output"),),
     ),
     Mutant(
         "inject reads an output that was changed though copy=True",

@@ -255,7 +255,7 @@ def test_what_is_said_either_way_is_the_same(one, other):
             lambda: Budget(L1(0.5), 1.0).prox(np.ones(2), 0.1),
             r"got Budget\(L1\(0.5\), 1.0\), which",
         ),
-        (lambda: rz.activity(Budget(Orthogonal(0.5), 1.0), where="0"), "which is one of weights"),
+        (lambda: rz.activity(Budget(Orthogonal(0.5), 1.0), where="0"), "which is for weights"),
     ],
 )
 def test_what_cannot_have_a_budget(make_it, match):
