@@ -18,7 +18,7 @@ demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a p
 
 ##@ Test
 quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.
-	$(BIN)/python -m pytest -m quick --quiet --ignore=src/regularizers/recipes
+	$(BIN)/python -m pytest -m quick --numprocesses 2 --quiet --ignore=src/regularizers/recipes
 
 test: $(VENV)/dev ## All tests, and the examples in the docs.
 	$(BIN)/python -m pytest --numprocesses 2 --quiet
