@@ -57,13 +57,7 @@ FUNCTIONS = [
         "attach/reading/_plan.py",
         'term.saves == "input" and (copy or versions_are_unknown())',
         'term.saves == "input" and versions_are_unknown()',
-        (
-            cell(
-                "ReLU in place after the site",
-                "collect, copy=True",
-                "L2Norm(0.5, reduce='batch_mean')",
-            ),
-        ),
+        (attach("function_cost::a_copy_of_a_selected_output_may_be_changed_afterwards"),),
     ),
     Mutant(
         "copy=True does not copy an output of a kind met before",

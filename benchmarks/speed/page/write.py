@@ -72,8 +72,8 @@ def _in_words(machine: Machine) -> str:
 def _on_cuda(cuda: Results) -> str:
     if not cuda.rows:
         return (
-            f"{NOT_MEASURED} There was no GPU. `torch.compile` is the way to read a large output in one "
-            "pass there."
+            f"{NOT_MEASURED} There was no GPU. `torch.compile` is the way to read a large output "
+            "in one pass there."
         )
     tables = [f"### {group}\n\n{TABLES[group](rows)}" for group, rows in cuda.rows.items()]
     return "\n\n".join([_machines(cuda), *tables])

@@ -144,3 +144,21 @@ def test_an_in_place_change_of_what_was_saved_raises_before_a_wrong_gradient(pen
     loss = model(torch.randn(6, 4)).sum() + reg.penalty()
     with pytest.raises(RegimeError, match=r"^0: the output was changed in place .*copy=True"):
         loss.backward()
+
+
+class Pair(nn.Module):
+    """Returns its input, which may then be changed in place, and something else."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x * 1.0, x.sum()
+
+
+def test_a_copy_of_a_selected_output_may_be_changed_afterwards():
+    model = nn.Sequential(Pair())
+    rule = rz.activity(rz.L2Squared(0.5, reduce="sum"), where="0", select=0, copy=True)
+    reg = rz.Regularization(model, [rule])
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    output, _ = model(x)
+    output.mul_(0)
+    reg.penalty().backward()
+    torch.testing.assert_close(x.grad, x.detach())
