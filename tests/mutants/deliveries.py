@@ -262,13 +262,6 @@ COLLECTING = [
         (zero("a_first_output_is_checked_all_the_same"),),
     ),
     Mutant(
-        "a strength is 0 for ever",
-        "attach/reading/_tap.py",
-        "            return None\n        if self._strengths_at != self._strengths.version:",
-        "            return None\n        if self._strengths_at is None:",
-        (zero("a_schedule_that_begins_at_0"),),
-    ),
-    Mutant(
         "one strength of 0 leaves the others unread",
         "attach/reading/_tap.py",
         "self._is_zero = not any(",

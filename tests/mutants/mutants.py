@@ -33,5 +33,12 @@ EQUIVALENT = {
         "compiled code breaks there, which costs time and makes the compiler warn; no gradient "
         "differs and nothing is compiled anew"
     ),
+    "a backward pass that is recorded is taken for a last one": (
+        "what a kernel computes at once is recorded as any operation is, and in pieces it does not "
+        "fit arrays of which something is recorded"
+    ),
+    "a tap keeps the strengths of its first forward while they are 0": (
+        "the closer look that follows asks for the strengths again"
+    ),
 }
 """Edits after which the library does the same, by what they would do, with the reason."""

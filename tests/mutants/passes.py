@@ -1,6 +1,6 @@
 """Wrong edits to passes that are recorded, paused, run in threads, or go through unread marks."""
 
-from mutants.mutant import L1, SEVERAL, Mutant, arrays, attach, cell
+from mutants.mutant import L1, SEVERAL, Mutant, attach, cell
 
 
 def threads(name: str) -> str:
@@ -50,13 +50,7 @@ SAVED = [
         "    if not kernel.slope_is_sign:\n",
         (attach("saved_anyway::the_gradient_is_that_of_autograd"),),
     ),
-    Mutant(
-        "a backward pass that is recorded is taken for a last one",
-        "attach/reading/_eager.py",
-        "if torch.is_grad_enabled() or torch.compiler.is_compiling() or",
-        "if torch.compiler.is_compiling() or",
-        (arrays("pieces::differentiated_twice"),),
-    ),
+
     Mutant(
         "a backward pass that is compiled is taken for one that runs",
         "attach/reading/_eager.py",

@@ -47,6 +47,6 @@ PLANS = [
         "attach/inject/_tap.py",
         "read = x.clone() if self._copies else x",
         "read = x",
-        ("tests/attach/test_deliveries.py", "tests/attach/reading/test_function_cost.py"),
+        (attach("function_cost::a_copy_of_an_output_that_its_module_keeps"),),
     ),
 ]

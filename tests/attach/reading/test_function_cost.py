@@ -162,3 +162,24 @@ def test_a_copy_of_a_selected_output_may_be_changed_afterwards():
     output.mul_(0)
     reg.penalty().backward()
     torch.testing.assert_close(x.grad, x.detach())
+
+
+class Keeping(nn.Module):
+    """Keeps its output, through which it may be changed afterwards."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.kept = x * 1.0
+        return self.kept
+
+
+@pytest.mark.parametrize("delivery", ["collect", "inject"])
+def test_a_copy_of_an_output_that_its_module_keeps(delivery):
+    model = Keeping()
+    rule = rz.activity(rz.L2Squared(0.5, reduce="sum"), where="", copy=True)
+    reg = rz.Regularization(model, [rule], delivery=delivery)
+    x = torch.randn(40, 500, dtype=torch.float64, requires_grad=True)
+    output = model(x)
+    task = output.sum()
+    model.kept.mul_(0)
+    (task + reg.penalty() if delivery == "collect" else reg.scale_from(task)).backward()
+    torch.testing.assert_close(x.grad, 1 + x.detach())
