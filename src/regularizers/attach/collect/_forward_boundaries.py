@@ -22,7 +22,7 @@ class ForwardStart(Hook):
         self._has_changed = follow_hook.inventory.has_changed
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """ForwardStart a forward in the ledger."""
+        """Start a forward in the ledger."""
         if is_recording(model) and not self._ledger.closed:
             compiling = torch.compiler.is_compiling()
             if not compiling:
@@ -42,7 +42,7 @@ class ForwardCommit(Hook):
         self._ledger = ledger
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """ForwardCommit the records of the forward."""
+        """Commit the records of the forward."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.commit()
 
@@ -54,6 +54,6 @@ class ForwardEnd(Hook):
         self._ledger = ledger
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """ForwardEnd the forward; drop its records if it raised."""
+        """End the forward; drop its records if it raised."""
         if is_recording(model) and not self._ledger.closed:
             self._ledger.end()

@@ -69,10 +69,7 @@ class Ledger:
         if thread != self._thread:
             self._several_threads = self._several_threads or self._thread is not None
             self._thread = thread
-        if self._running is not None:
-            self._running.extend(records)
-        else:
-            self._record_outside(records)
+        self._add(records)
 
     def skip(self, records: Sequence[Unread]) -> None:
         """Add the records of one tap that read nothing."""
@@ -82,12 +79,12 @@ class Ledger:
     def hold(self, records: Sequence[AnyRecord]) -> None:
         """Add the records of one tap in compiled code; their `backward_id` tells their thread."""
         self._has_compiled_records = self.has_transformed = True
+        self._add(records)
+
+    def _add(self, records: Sequence[AnyRecord]) -> None:
         if self._running is not None:
             self._running.extend(records)
-        else:
-            self._record_outside(records)
-
-    def _record_outside(self, records: Sequence[AnyRecord]) -> None:
+            return
         for record in records:
             known = self._outside.setdefault(record.key, [])
             if len(known) == self.max_uncollected:
@@ -116,7 +113,7 @@ class Ledger:
         self._running, self.backward_id = None, None
 
     def end(self) -> None:
-        """ForwardEnd the running forward; drop its records if they were not committed."""
+        """End the running forward; drop its records if they were not committed."""
         self._running, self.backward_id = None, None
         if not (self._forwards or self._outside):
             self._thread, self._several_threads = None, False

@@ -73,7 +73,7 @@ class Control:
 
     def used(self) -> None:
         """Count a collection; warn if no step follows."""
-        if not (self._schedules or self._controllers) or not torch.is_grad_enabled():
+        if not self.changes or not torch.is_grad_enabled():
             return
         self._unstepped += 1
         if self._unstepped == _MAX_WITHOUT_STEP:

@@ -27,7 +27,7 @@ class Injection:
         self._strengths = attachment.strengths
         self._processes = attachment.processes
         self._gauges: dict[str, Gauge] = {}
-        self._scale = Scale(())
+        self._scale = Scale()
         self.weights = WeightsInLoss(attachment.sites)
         self.masks = Masks()
         self.pause = Pause(self._scale, self.weights)

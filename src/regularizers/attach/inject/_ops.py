@@ -23,7 +23,7 @@ def _(gradient: Tensor, handle: int) -> Tensor:
 @torch.library.custom_op("regularizers::read_scale", mutates_args=())
 def read_scale(gradient: Tensor, handle: int, site: str) -> Tensor:
     """Return the scale, on the device of `gradient`, in float32 or wider."""
-    return _scale.scale_at(gradient, handle, site)
+    return _scale.find_scale(handle).read(site, gradient)
 
 
 @read_scale.register_fake

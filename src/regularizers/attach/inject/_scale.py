@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from threading import Lock, get_ident
 
 import torch
@@ -32,11 +32,6 @@ def find_scale(handle: int) -> Scale:
     return scale
 
 
-def scale_at(gradient: Tensor, handle: int, site: str) -> Tensor:
-    """Return the scale for `site`, on the device of `gradient`, in float32 or wider."""
-    return find_scale(handle).read(site, gradient)
-
-
 class Scale:
     """The gradient that reached the loss in the running backward pass, or a fixed number.
 
@@ -44,10 +39,10 @@ class Scale:
     at the end, so that a later pass cannot use it by mistake.
     """
 
-    def __init__(self, sites: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self.handle = _scales.add(self)
         self.closed = False
-        self._silent = set(sites)
+        self._silent: set[str] = set()
         self._current: Tensor | None = None
         self._armed_at = (-1, 0)
         """The id of the backward pass, and the thread."""
