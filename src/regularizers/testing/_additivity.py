@@ -21,8 +21,8 @@ def check_samples(case: Case) -> None:
     if near(case.value(), expected):
         return
     kind = "sum" if case.reduce == "sum" else "mean"
-    ratio = case.ratio_in_words(case.value(), expected)
-    why = "" if ratio is None else f", {ratio} that{case.why(ratio)}"
+    ratio = case.ratio(case.value(), expected)
+    why = "" if ratio is None else f", {ratio:.4g} times that{case.why(ratio)}"
     raise case.fault(
         f"the value of the batch is {case.value():.6g}, and the {kind} over its samples "
         f"{expected:.6g}{why}; if it is more than a sum over samples, let spans_samples() "

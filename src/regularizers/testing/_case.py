@@ -101,8 +101,8 @@ class Case:
             found["the strength; the library multiplies by it, the formula should not"] = strength
         return found
 
-    def ratio_in_words(self, got: Any, expected: Any) -> str | None:
-        """Return how many times as large as expected something is, and why; None if it varies."""
+    def ratio(self, got: Any, expected: Any) -> float | None:
+        """Return how many times as large as expected something is; None if it varies."""
         got, expected = np.broadcast_arrays(np.asarray(got), np.asarray(expected))
         large = np.abs(expected) > 1e-6 * np.abs(expected).max(initial=0)
         if not large.any() or not np.isfinite(got).all():
@@ -111,16 +111,16 @@ class Case:
         ratio = float(ratios.flat[0])
         if not np.allclose(ratios, ratio, rtol=1e-3) or ratio == 0:
             return None
-        return f"{ratio:.4g} times"
+        return ratio
 
-    def why(self, ratio: str) -> str:
+    def why(self, ratio: float) -> str:
         """Return the likely reason of a ratio."""
-        number = float(ratio.partition(" ")[0])
-        if np.isclose(number, -1):
+        ratio = float(f"{ratio:.4g}")  # as it is printed: it comes from differences
+        if np.isclose(ratio, -1):
             return "; is its sign wrong?"
-        if self.reduce is not None and number not in (2, 0.5):
+        if self.reduce is not None and ratio not in (2, 0.5):
             for reason, count in self.counts().items():
-                if np.isclose(number, count, rtol=1e-3) and count != 1:
+                if np.isclose(ratio, count, rtol=1e-3) and count != 1:
                     return f", {reason}"
         return "; does it forget a factor?"
 

@@ -49,8 +49,10 @@ def compare_with_differences(case: Case, valid: Any) -> None:
     got, expected = gradient[smooth], by_differences[smooth]
     if near(got, expected, rtol=1e-5):
         return
-    if ratio := case.ratio_in_words(got, expected):
-        raise case.fault(f"{where}the gradient is {ratio} the numerical one{case.why(ratio)}")
+    if (ratio := case.ratio(got, expected)) is not None:
+        raise case.fault(
+            f"{where}the gradient is {ratio:.4g} times the numerical one{case.why(ratio)}"
+        )
     worst = int(np.nanargmax(np.where(np.isfinite(got), np.abs(got - expected), np.inf)))
     raise case.fault(
         f"{where}the gradient at an element {case.x[smooth][worst]:.4g} is {got[worst]:.6g}, and "

@@ -142,9 +142,7 @@ class Tap(Hook):
             if x.numel() == 0 or self._is_off():
                 return None
             plans = self._plain_plans_of(module, output)
-            if len(self._plain_plans) == MAX_PLANS:
-                self._plain_plans.clear()
-            self._plain_plans[signature] = plans
+            _keep(self._plain_plans, signature, plans)
         return None if self._is_zero and at is Pass.FORWARD else (x, plans, at)
 
     def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
@@ -262,13 +260,8 @@ class Tap(Hook):
             self._warn_of_samples(activation, term)
             plan = plan._replace(batch=batch_of(activation, term, self._site))
         if is_kept:
-            self._keep(signature, plan)
+            _keep(self._plans, signature, plan)
         return plan
-
-    def _keep(self, signature: tuple[object, ...] | None, plan: Plan) -> None:
-        if len(self._plans) == MAX_PLANS:
-            self._plans.clear()
-        self._plans[signature] = plan
 
     def _warn_of_samples(self, activation: Activation, term: Formula) -> None:
         """Warn once if the axes of samples were assumed."""
@@ -294,6 +287,13 @@ class Tap(Hook):
             )
         gauged: Tensor = MeasureLossGradient.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
         return gauged
+
+
+def _keep(known: dict[Any, Any], signature: tuple[object, ...] | None, plan: object) -> None:
+    """Keep a plan for its signature; start again where there are too many."""
+    if len(known) == MAX_PLANS:
+        known.clear()
+    known[signature] = plan
 
 
 class KeywordHook(Hook):
