@@ -68,6 +68,7 @@ from regularizers.modules._types import (
     Mask,
     Select,
 )
+from regularizers.modules._totals import totals_of
 from regularizers.modules._unread_marks import (
     add_unread_warning,
     mark_as_read,
@@ -125,5 +126,6 @@ __all__ = [
     "saved_tensors_are_hooked",
     "select_modules",
     "simple_pass",
+    "totals_of",
     "warn_if_unread",
 ]
