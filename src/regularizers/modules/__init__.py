@@ -64,11 +64,14 @@ from regularizers.modules._select import (
     nothing_matched,
     select_modules,
 )
+from regularizers.modules._totals import (
+    Totals,
+    totals_of,
+)
 from regularizers.modules._types import (
     Mask,
     Select,
 )
-from regularizers.modules._totals import totals_of
 from regularizers.modules._unread_marks import (
     add_unread_warning,
     mark_as_read,
@@ -88,6 +91,7 @@ __all__ = [
     "OnLoad",
     "Pass",
     "Select",
+    "Totals",
     "Where",
     "Wheres",
     "activation_of",
