@@ -11,7 +11,7 @@ from monitor.helpers import sparse
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
 
 # the type of sums on a device that need not be there
-from regularizers.monitor.metrics._samples import widest
+from regularizers.monitor.metrics._block import widest
 
 
 def value(metric: rz.monitor.Metric, x: torch.Tensor, **options: object) -> object:

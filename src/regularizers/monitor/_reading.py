@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from regularizers._keys import Keys
 from regularizers.monitor._report import ReportRow, general_notes
-from regularizers.monitor.metrics import Metric, PairMetric, Samples, Seen, Streaming, named
+from regularizers.monitor.metrics import (
+    Metric,
+    PairMetric,
+    Reduction,
+    Samples,
+    Seen,
+    Streaming,
+    named,
+)
+
+
+class _Order(NamedTuple):
+    """How the metrics of a site are given samples."""
+
+    reductions: list[Reduction]
+    """What the metrics that need no arrays read, in one pass."""
+    at_once: list[tuple[str, Metric]]
+    in_parts: list[tuple[str, Callable[..., None]]]
 
 
 class SiteMetrics:
@@ -33,15 +52,33 @@ class SiteMetrics:
 
     def add(self, *samples: Samples) -> None:
         """Add samples of a site, or of the target and the reconstruction of a pair."""
-        # in parts, so that metrics share the arrays cached in each part
-        for parts in zip(*[each.parts() for each in samples], strict=True):
-            for metric in self.metrics.values():
-                with named(f"{self.name}: {type(metric).__name__}"):
-                    if isinstance(metric, Metric):
-                        metric.add(parts[0])
-                    elif isinstance(metric, PairMetric):
-                        metric.add(*parts)
-            self.seen.add(parts[0])
+        first, order = samples[0], self._order
+        if first.is_empty:
+            return
+        first.read_together(order.reductions)
+        for name, metric in order.at_once:
+            with named(name):
+                metric.add_part(first)
+        if order.in_parts:
+            # all metrics of one part before the next: they share its arrays
+            for parts in zip(*[each.parts() for each in samples], strict=True):
+                for name, add_part in order.in_parts:
+                    with named(name):
+                        add_part(*parts)
+        self.seen.add_part(first)
+
+    @functools.cached_property
+    def _order(self) -> _Order:
+        order = _Order([], [], [])
+        for metric in self.metrics.values():
+            name = f"{self.name}: {type(metric).__name__}"
+            reductions = metric.reads() if isinstance(metric, Metric) else ()
+            order.reductions.extend(reductions)
+            if isinstance(metric, Metric) and reductions:
+                order.at_once.append((name, metric))
+            elif isinstance(metric, (Metric, PairMetric)):
+                order.in_parts.append((name, metric.add_part))
+        return order
 
     def every(self) -> Iterator[Streaming]:
         """Yield the metric that counts samples, and then all others."""

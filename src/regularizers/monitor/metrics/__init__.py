@@ -12,6 +12,7 @@ from regularizers.monitor.metrics._hoyer import HoyerSparsity
 from regularizers.monitor.metrics._mean_activation import MeanActivation
 from regularizers.monitor.metrics._metric import Metric, PairMetric, check_same_shape
 from regularizers.monitor.metrics._norm import Norm
+from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._saturation import Saturation
 from regularizers.monitor.metrics._seen import Seen
@@ -29,6 +30,7 @@ __all__ = [
     "Metric",
     "Norm",
     "PairMetric",
+    "Reduction",
     "Samples",
     "Saturation",
     "Seen",

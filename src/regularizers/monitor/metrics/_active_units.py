@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reductions import Active, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
@@ -46,9 +49,12 @@ class ActiveUnits(Metric):
         """Return the share of all elements that are active, in [0, 1]; NaN before any."""
         return self.as_dict()["active_fraction"]
 
+    def reads(self) -> Sequence[Reduction]:
+        return [Active(self.threshold)]
+
     def statistics(self, samples: Samples) -> Sums:
         return {
-            "active": samples.active(self.threshold).sum(),
+            "active": samples.active_count(self.threshold).to(torch.int64),
             "samples": samples.count,
             "elements": samples.elements,
         }

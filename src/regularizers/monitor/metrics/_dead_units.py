@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
+from regularizers.monitor.metrics._last_active import LastActive
 from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
@@ -77,12 +79,11 @@ class DeadUnits(Metric):
             f"of {int(self.sums['seen'].max())} samples"
         )
 
+    def reads(self) -> Sequence[Reduction]:
+        return [LastActive(self.threshold)]
+
     def statistics(self, samples: Samples) -> Sums:
-        seen, valid = samples.per_unit, samples.valid
-        ones = torch.ones_like(samples.x[:, :1], dtype=torch.int32) if valid is None else valid
-        # the number of each sample among those that count; 0 where the unit is silent
-        number = ones.cumsum(dim=0, dtype=torch.int32)
-        last = (samples.active(self.threshold) * number).amax(dim=0)
+        seen, last = samples.per_unit, samples.last_active(self.threshold)
         return {"silent": seen - last, "seen": seen}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:

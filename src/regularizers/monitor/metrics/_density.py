@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
+from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._metric import Metric
-from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._reductions import ActivePerUnit, Reduction
+from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 from regularizers.penalties.arrays import check_not_negative
 
@@ -96,9 +99,12 @@ class DensityHistogram(Metric):
         seen = self.sums["seen"]
         return self.sums["active"].to(widest(seen.device)) / seen
 
+    def reads(self) -> Sequence[Reduction]:
+        return [ActivePerUnit(self.threshold)]
+
     def statistics(self, samples: Samples) -> Sums:
         return {
-            "active": samples.active(self.threshold).sum(dim=0),
+            "active": samples.active_per_unit(self.threshold).to(torch.int64),
             "seen": samples.per_unit,
         }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._metric import Metric
-from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._reductions import Absolute, Norms, Reduction
+from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 
 
@@ -38,6 +40,9 @@ class HoyerSparsity(Metric):
     Source: Hoyer, "Non-negative matrix factorization with sparseness constraints", 2004, section 2.
     """
 
+    def reads(self) -> Sequence[Reduction]:
+        return [Absolute(), Norms()]
+
     def statistics(self, samples: Samples) -> Sums:
         if samples.units < 2:
             raise ShapeError(
@@ -54,8 +59,6 @@ class HoyerSparsity(Metric):
 
 def _sparsity(samples: Samples) -> Tensor:
     """Return the sparsity of each sample of at least two units; (samples,)."""
-    wide = widest(samples.x.device)
-    l1 = torch.linalg.vector_norm(samples.x, 1, dim=1, dtype=wide)
-    l2 = torch.linalg.vector_norm(samples.x, 2, dim=1, dtype=wide)
-    root = samples.per_sample.clamp(min=2).to(wide).sqrt()
+    l1, l2 = samples.absolute_sums, samples.norms
+    root = samples.per_sample.clamp(min=2).to(l2.dtype).sqrt()
     return torch.where(l1 == 0, 1.0, (root - l1 / l2) / (root - 1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reductions import Reduction, Total
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 
@@ -26,8 +28,11 @@ class MeanActivation(Metric):
         1.0
     """
 
+    def reads(self) -> Sequence[Reduction]:
+        return [Total()]
+
     def statistics(self, samples: Samples) -> Sums:
-        return {"total": samples.total(samples.x), "elements": samples.elements}
+        return {"total": samples.sum, "elements": samples.elements}
 
     def compute(self, sums: Sums) -> Tensor:
         return sums["total"] / sums["elements"]

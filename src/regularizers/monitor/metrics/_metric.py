@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
+from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Streaming, Sums, named
 from regularizers.penalties.arrays import Axes
@@ -62,15 +64,28 @@ class Metric(Streaming):
         with named(name):
             self.add(Samples.of(x, batch_axis, mask, name))
 
+    def reads(self) -> Sequence[Reduction]:
+        """Return the reductions that are all that `statistics` reads: then it needs no parts.
+
+        By default none are named, and `statistics` may read anything of a part.
+        """
+        return ()
+
     def add(self, samples: Samples) -> None:
         """Count `samples`."""
         if not samples.is_empty:
             with torch.no_grad():
-                for part in samples.parts():
-                    version = part.version
-                    statistics = self.statistics(part)
-                    _check_unwritten(version, part)
-                    self._take(statistics)
+                reductions = self.reads()
+                samples.read_together(reductions)
+                for part in (samples,) if reductions else samples.parts():
+                    self.add_part(part)
+
+    def add_part(self, samples: Samples) -> None:
+        """Count `samples` at once."""
+        version = samples.version
+        statistics = self.statistics(samples)
+        _check_unwritten(version, samples)
+        self._take(statistics)
 
     @abstractmethod
     def statistics(self, samples: Samples) -> Sums:
@@ -122,11 +137,15 @@ class PairMetric(Streaming):
             with torch.no_grad():
                 parts = zip(target.parts(), reconstruction.parts(), strict=True)
                 for of_target, of_reconstruction in parts:
-                    versions = of_target.version, of_reconstruction.version
-                    statistics = self.statistics(of_target, of_reconstruction)
-                    _check_unwritten(versions[0], of_target)
-                    _check_unwritten(versions[1], of_reconstruction)
-                    self._take(statistics)
+                    self.add_part(of_target, of_reconstruction)
+
+    def add_part(self, target: Samples, reconstruction: Samples) -> None:
+        """Count both at once."""
+        versions = target.version, reconstruction.version
+        statistics = self.statistics(target, reconstruction)
+        _check_unwritten(versions[0], target)
+        _check_unwritten(versions[1], reconstruction)
+        self._take(statistics)
 
     @abstractmethod
     def statistics(self, target: Samples, reconstruction: Samples) -> Sums:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._block import widest
+from regularizers.monitor.metrics._samples import Samples
 
 
 class Moments(NamedTuple):

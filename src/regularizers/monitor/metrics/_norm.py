@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from regularizers.monitor.metrics._metric import Metric
-from regularizers.monitor.metrics._samples import Samples, widest
+from regularizers.monitor.metrics._reductions import Norms, Reduction
+from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 
 
@@ -38,8 +39,11 @@ class Norm(Metric):
         """Return the root of the mean square over all elements; NaN before any sample."""
         return self.as_dict()["root_mean_square"]
 
+    def reads(self) -> Sequence[Reduction]:
+        return [Norms()]
+
     def statistics(self, samples: Samples) -> Sums:
-        norms = torch.linalg.vector_norm(samples.x, dim=1, dtype=widest(samples.x.device))
+        norms = samples.norms
         return {
             "norms": norms.sum(),
             "squares": norms.square().sum(),

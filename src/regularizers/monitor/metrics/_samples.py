@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from regularizers.errors import ArrayTypeError
-from regularizers.modules import Activation, describe, masked
+from regularizers.modules import Activation, Totals, describe, masked
+from regularizers.monitor.metrics._block import Block, widest
+from regularizers.monitor.metrics._last_active import LastActive
+from regularizers.monitor.metrics._reductions import (
+    Absolute,
+    Active,
+    ActivePerUnit,
+    Norms,
+    Reduction,
+    Total,
+)
 from regularizers.penalties.arrays import Axes, check_batch_axis, normalise_axes
 
-
-def widest(device: torch.device) -> torch.dtype:
-    """Return the type that sums are kept in: float64, or float32 where a device has no wider."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
+_WIDE = (torch.float32, torch.float64)
 
 _AT_ONCE = {True: 2**17, False: 2**24}
 """Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
+
+_WIDE = (torch.float32, torch.float64)
 
 
 class Samples:
@@ -48,17 +57,27 @@ class Samples:
         (2, 3, 2)
     """
 
-    def __init__(self, matrix: Tensor, valid: Tensor | None = None) -> None:
+    def __init__(
+        self, matrix: Tensor, valid: Tensor | None = None, totals: Totals | None = None
+    ) -> None:
         self._matrix = matrix
         self.valid = valid
         """What counts: (samples, units), or (samples, 1) of whole samples. None: everything."""
-        self._active: dict[float, Tensor] = {}
+        self._totals = None if valid is not None else totals
+        self._read: dict[Reduction, Tensor] = {}
 
     @classmethod
     def of(
-        cls, x: Tensor, batch_axis: Axes = 0, mask: Tensor | None = None, name: str = "x"
+        cls,
+        x: Tensor,
+        batch_axis: Axes = 0,
+        mask: Tensor | None = None,
+        name: str = "x",
+        totals: Totals | None = None,
     ) -> Samples:
         """Return the samples of an array of any number of axes; `name` is for errors.
+
+        What `totals` has of the whole array is not read again, and what is read is added to it.
 
         Raises:
             ArrayTypeError: no plain tensor of a real floating type.
@@ -82,7 +101,7 @@ class Samples:
             mask = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
             over = [1 if whole and axis in units else n for axis, n in enumerate(x.shape)]
             valid = matrix(mask.expand(over), 1 if whole else width)
-        return cls(matrix(x, width), valid)
+        return cls(matrix(x, width), valid, totals)
 
     @property
     def is_empty(self) -> bool:
@@ -91,13 +110,37 @@ class Samples:
 
     def parts(self) -> Iterator[Samples]:
         """Yield the samples in parts, so that what is computed of one is small."""
-        rows = max(_AT_ONCE[self._matrix.device.type == "cpu"] // max(self.units, 1), 1)
+        rows = max(_AT_ONCE[self._matrix.is_cpu] // max(self.units, 1), 1)
         if len(self._matrix) <= rows:
             yield self
             return
-        for start in range(0, len(self._matrix), rows):
-            part = slice(start, start + rows)
-            yield Samples(self._matrix[part], None if self.valid is None else self.valid[part])
+        for number, matrix in enumerate(self._matrix.split(rows)):
+            first, valid = number * rows, self.valid
+            yield Samples(matrix, None if valid is None else valid[first : first + rows])
+
+    def read(self, reduction: Reduction) -> Tensor:
+        """Return a reduction of all samples, which is computed once."""
+        if reduction not in self._read:
+            self.read_together([reduction])
+        return self._read[reduction]
+
+    def read_together(self, reductions: Iterable[Reduction]) -> None:
+        """Compute reductions in one pass over the samples, in blocks that stay in the cache."""
+        active, totals = Active(0.0), self._totals
+        if totals is not None and "active" in totals:
+            self._read[active] = totals["active"]
+        missing = [reduction for reduction in reductions if reduction not in self._read]
+        if not missing:
+            return
+        parts: list[list[Any]] = [[] for _ in missing]
+        for samples in self.parts():
+            block = samples.block
+            for reduction, results in zip(missing, parts, strict=True):
+                results.append(reduction.of(block))
+        for reduction, results in zip(missing, parts, strict=True):
+            self._read[reduction] = reduction.joined(results)
+        if totals is not None and active in self._read:
+            totals["active"] = self._read[active]
 
     @property
     def version(self) -> int | None:
@@ -112,8 +155,33 @@ class Samples:
     @functools.cached_property
     def x(self) -> Tensor:
         """The elements, at least in float32, and 0 where they do not count; (samples, units)."""
-        wide = torch.promote_types(self._matrix.dtype, torch.float32)
-        return self.select(self._matrix.to(wide))
+        x = self._matrix
+        return self.select(x if x.dtype in _WIDE else x.to(torch.float32))
+
+    @functools.cached_property
+    def block(self) -> Block:
+        """The samples as one block."""
+        return Block(self.x, self.valid)
+
+    @property
+    def absolute(self) -> Tensor:
+        """|x|; (samples, units)."""
+        return self.block.absolute
+
+    @property
+    def sum(self) -> Tensor:
+        """Σx over all elements, in float64; float32 on a CPU is added pairwise."""
+        return self.read(Total())
+
+    @property
+    def norms(self) -> Tensor:
+        """‖x‖₂ of each sample, in float64; (samples,)."""
+        return self.read(Norms())
+
+    @property
+    def absolute_sums(self) -> Tensor:
+        """‖x‖₁ of each sample, in float64; (samples,)."""
+        return self.read(Absolute())
 
     def select(self, y: Tensor) -> Tensor:
         """Return `y` where it counts, and 0 or False elsewhere.
@@ -125,9 +193,22 @@ class Samples:
 
     def active(self, threshold: float) -> Tensor:
         """Return where |x| > `threshold`; (samples, units). What does not count is not active."""
-        if threshold not in self._active:
-            self._active[threshold] = self.x.abs() > threshold
-        return self._active[threshold]
+        return self.block.indicator(threshold) > 0
+
+    def active_count(self, threshold: float) -> Tensor:
+        """Return how many elements are active, |x| > `threshold`; of 0 dimensions."""
+        return self.read(Active(threshold))
+
+    def active_per_unit(self, threshold: float) -> Tensor:
+        """Return on how many samples each unit is active; (units,)."""
+        return self.read(ActivePerUnit(threshold))
+
+    def last_active(self, threshold: float) -> Tensor:
+        """Return the number of the last sample on which each unit is active; (units,), int64.
+
+        It counts the samples that count for the unit, from 1; 0 is none.
+        """
+        return self.read(LastActive(threshold)).expand(self.units)
 
     def total(self, x: Tensor, axis: int | None = None) -> Tensor:
         """Return the sum of `x`, or along one axis of it, added up in the widest type."""
@@ -144,6 +225,8 @@ class Samples:
     @functools.cached_property
     def elements(self) -> Tensor:
         """The number of elements that count; int64."""
+        if self.valid is None:
+            return self._whole((), self._matrix.numel())
         return self.per_sample.sum()
 
     @functools.cached_property

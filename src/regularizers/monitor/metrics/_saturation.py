@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reductions import Above, Below, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._streaming import Sums
 
@@ -88,11 +91,16 @@ class Saturation(Metric):
             return None
         return f"{self.value():.1%} of the elements are where the function is flat"
 
+    def reads(self) -> Sequence[Reduction]:
+        return [Below(self.low), Above(self.high)]
+
     def statistics(self, samples: Samples) -> Sums:
-        # elements that do not count are 0, which may be below `low` or above `high`
-        below = samples.select(samples.x < self.low)
-        above = samples.select(samples.x > self.high)
-        return {"below": below.sum(), "above": above.sum(), "elements": samples.elements}
+        below, above = [samples.read(reduction) for reduction in self.reads()]
+        return {
+            "below": below.to(torch.int64),
+            "above": above.to(torch.int64),
+            "elements": samples.elements,
+        }
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
         below, above = sums["below"] / sums["elements"], sums["above"] / sums["elements"]

@@ -6,8 +6,7 @@ import copy
 import dataclasses
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 from typing import ClassVar, Self, TypeAlias
@@ -18,8 +17,8 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
 from regularizers.modules import describe
+from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._gather import of_every_process
-from regularizers.monitor.metrics._samples import widest
 
 Sums: TypeAlias = dict[str, Tensor]
 """Sums and counts by name: float64 and int64, of shape () or (units,)."""
@@ -163,19 +162,21 @@ class Streaming(ABC):
             self._sums = sums
             return
         _check_alike(self._sums, sums)
-        mine = {name: t.to(sums[name].device) for name, t in self._sums.items()}
-        self._sums = self.join(mine, sums)
+        self._sums = self.join(_beside(self._sums, sums), sums)
 
 
-@contextmanager
-def named(name: str) -> Iterator[None]:
+class named:  # noqa: N801
     """Within it, an error of ours begins with the name of what it happened to."""
-    try:
-        yield
-    except RegularizersError as error:
-        if str(error).startswith(f"{name}: "):
-            raise
-        raise type(error)(f"{name}: {error}") from None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RegularizersError) and not str(error).startswith(f"{self._name}: "):
+            raise type(error)(f"{self._name}: {error}") from None
 
 
 _KEPT = (torch.float64, torch.int64)
@@ -194,6 +195,13 @@ def _widened(statistics: object) -> Sums:
     raise ConfigurationError(
         f"statistics: expected a dict of tensors, sums over the samples, got {describe(statistics)}"
     )
+
+
+def _beside(sums: Sums, others: Sums) -> Sums:
+    """Return `sums` on the devices of `others`."""
+    if all(x.device == others[name].device for name, x in sums.items()):
+        return sums
+    return {name: x.to(others[name].device) for name, x in sums.items()}
 
 
 def _wide(x: Tensor) -> Tensor:

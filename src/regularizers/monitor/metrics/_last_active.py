@@ -1,0 +1,100 @@
+"""The last sample on which each unit was active."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regularizers.monitor.metrics._block import Block, widest
+
+
+class _Numbers(NamedTuple):
+    """The number of the last active sample of a block by unit, or codes that hold it."""
+
+    numbers: Tensor
+    """(n, units): from 1, 0 for none; or sums of powers of 4, one for each 64 samples."""
+    are_codes: bool
+    seen: Tensor | int
+    """How many samples of the block count, for each unit."""
+
+
+@dataclass(frozen=True)
+class LastActive:
+    r"""The number of the last sample on which each unit exceeds a threshold; (units,), int64.
+
+    It counts the samples that count for the unit, from 1; 0 is none. On a CPU it is read off the
+    exponents of
+
+    .. math:: s_u = \sum_r 4^r \, [|x_{ru}| > \theta] \in [4^k, \tfrac43 \cdot 4^k)
+
+    where k is the last sample of 64 on which the unit is active. So it is one product of matrices,
+    of which no rounding changes an exponent.
+    """
+
+    threshold: float
+
+    def of(self, block: Block) -> _Numbers:
+        """Return the numbers within a block."""
+        active, valid = block.indicator(self.threshold), block.valid
+        if block.is_plain and valid is None:
+            return _Numbers(_codes(active), True, len(active))
+        if valid is None:
+            numbers = torch.arange(1, len(active) + 1, device=active.device)[:, None]
+            seen: Tensor | int = len(active)
+        else:
+            numbers = valid.cumsum(dim=0)
+            seen = numbers[-1]
+        last = (active * numbers.to(widest(active.device))).amax(dim=0, keepdim=True)
+        return _Numbers(last.to(torch.int64), False, seen)
+
+    def joined(self, parts: Sequence[_Numbers]) -> Tensor:
+        """Return the numbers among all samples."""
+        if parts[0].are_codes:
+            starts: list[int] = []
+            first = 0
+            for part in parts:
+                starts += [first + _ROWS * n for n in range(len(part.numbers))]
+                first += int(part.seen)
+            codes = torch.cat([p.numbers for p in parts]) if len(parts) > 1 else parts[0].numbers
+            # half of the exponent: 1 for the first sample, and 0 for no sample
+            numbers = codes.view(torch.int32) >> 24
+            if len(numbers) == 1:
+                return numbers[0].to(torch.int64)
+            before = torch.tensor(starts, dtype=torch.int32)[:, None]
+            return torch.where(numbers > 0, numbers + before, 0).amax(dim=0).to(torch.int64)
+        last, seen = parts[0].numbers[0], parts[0].seen
+        for part in parts[1:]:
+            last = torch.where(part.numbers[0] > 0, part.numbers[0] + seen, last)
+            seen = seen + part.seen
+        return last
+
+
+_ROWS = 64
+"""Samples whose powers of 4 are added in float32, which has 127 of them."""
+
+
+def _codes(active: Tensor) -> Tensor:
+    """Return the sums of powers of 4, one for each 64 rows; (n, units)."""
+    rows, units = active.shape
+    whole, rest = divmod(rows, _ROWS)
+    codes = torch.empty(whole + (rest > 0), 1, units)
+    # with `out` no autocast rounds them
+    if whole:
+        shaped = active[: whole * _ROWS].reshape(whole, _ROWS, units)
+        torch.bmm(_powers().expand(whole, 1, _ROWS), shaped, out=codes[:whole])
+    if rest:
+        torch.mm(_powers()[:, :rest], active[whole * _ROWS :], out=codes[whole])
+    return codes[:, 0]
+
+
+@functools.cache
+def _powers() -> Tensor:
+    """Return 4^r, scaled such that the exponents in float32 are stored as 2, 4, 6, ...; (1, 64)."""
+    with torch.inference_mode(False):
+        exponents = torch.arange(2, 2 * _ROWS + 2, 2, device="cpu") - 127
+        return torch.ldexp(torch.ones(1, _ROWS, device="cpu"), exponents)
