@@ -6,7 +6,7 @@ keeps the current step and strength.
 
 from regularizers.control._average import Average
 from regularizers.control._batch import Batch
-from regularizers.control._diagnosis import Diagnosis
+from regularizers.control._diagnosis import Block, Diagnosis
 from regularizers.control._law import QUIET, Law, Scalar, State
 from regularizers.control._proportional_integral import ProportionalIntegral
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
@@ -23,6 +23,7 @@ __all__ = [
     "QUIET",
     "Average",
     "Batch",
+    "Block",
     "Constant",
     "Cosine",
     "Diagnosis",

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from regularizers.control._average import Average
 
 _PATIENCE = 50
+"""The steps of a block, whose mean is one point of the trend."""
+_WINDOW = 6
+"""The blocks over which the trend is taken: 300 steps."""
 _SEEN = 10
-_MISSED = 0.02
-_NEARER = 0.01
+_MISSED = 0.03
+_FAR = 0.1
+_STILL = 50.0
+"""It stands still if reaching the target would take this many times the steps so far."""
+_LONG = 900
+"""The steps after which a target that is still far is worth a word."""
+_LATE = 0.5
+"""It is worth one if reaching the target would take this share of the steps so far."""
 _OPPOSED = -0.5
 _AMPLITUDE = 0.05
+_DRIFT = math.log(100.0)
+_LEAST_RATIO = 1e-4
+
+
+@dataclass
+class Block:
+    """Sums over the steps of one block."""
+
+    steps: int = 0
+    off: float = 0.0
+    """The logarithm of measurement over target."""
+    strength: float = 0.0
+    """The logarithm of the strength."""
+    at_most: int = 0
+    at_least: int = 0
 
 
 @dataclass
@@ -24,10 +50,12 @@ class Diagnosis:
     """The number of steps with a finite scale."""
     lost: int = 0
     """The number of consecutive steps whose measurement was not finite."""
-    nearest: float = math.inf
-    """The least distance from the target since the strength reached its bound."""
-    stuck: int = 0
-    """The number of steps since that distance last shrank."""
+    wanted: float = 0.0
+    block: Block = field(default_factory=Block)
+    blocks: list[Block] = field(default_factory=list)
+    """The last blocks with one target; a target that moves begins anew."""
+    met: float | None = None
+    """The logarithm of the strength when the target was first met over a whole window."""
     previous: float = 0.0
     """The relative deviation from the target in the previous step."""
     together: Average = field(default_factory=lambda: Average(_PATIENCE))
@@ -36,7 +64,15 @@ class Diagnosis:
     said: list[str] = field(default_factory=list)
 
     def observe(
-        self, measured: float, wanted: float, scale: float, *, at_most: bool, at_least: bool
+        self,
+        measured: float,
+        wanted: float,
+        scale: float,
+        *,
+        strength: float = 1.0,
+        at_most: bool,
+        at_least: bool,
+        inequality: bool = False,
     ) -> str | None:
         """Return a warning after a step, or None.
 
@@ -44,42 +80,70 @@ class Diagnosis:
             measured: the measurement of the step.
             wanted: the target.
             scale: the scale of the step, as given to the law.
+            strength: the strength that the law returned.
             at_most: whether the strength is at its upper bound.
             at_least: whether the strength is at its lower bound.
+            inequality: whether anything below the target is right.
         """
         self.steps += 1
         if not math.isfinite(measured):
             self.lost += 1
             lost = self.lost >= _PATIENCE
-            return self._once("not finite", _NOT_FINITE, wanted) if lost else None
+            return self._once("not finite", _NOT_FINITE) if lost else None
         self.lost = 0
         self.measured.add(measured)
         self.scales += 0 < scale < math.inf
+        if wanted != self.wanted:
+            self.wanted, self.block, self.blocks, self.met = wanted, Block(), [], None
         if self.scales < _SEEN:
-            unseen = self.steps >= _PATIENCE
-            return self._once("unseen", _UNSEEN, wanted) if unseen else None
-        off = self.measured.mean / wanted - 1
-        above, below = at_most and off > _MISSED, at_least and off < -_MISSED
-        self._wait(abs(off), at_an_end=above or below)
+            return self._once("unseen", _UNSEEN) if self.steps >= _PATIENCE else None
         deviation = measured / wanted - 1
         self.together.add(deviation * self.previous)
         self.square.add(deviation * deviation)
         self.previous = deviation
-        if self.stuck >= _PATIENCE:
-            what = ("at most", _AT_MOST) if above else ("at least", _AT_LEAST)
-            return self._once(*what, wanted)
-        if self.steps >= 2 * _PATIENCE and self._swings:
-            return self._once("swings", _SWINGS, wanted)
+        if self.steps >= 2 * _PATIENCE and self._swings and not inequality:
+            return self._once("swings", _SWINGS)
+        off = math.log(max(measured / wanted, _LEAST_RATIO))
+        block = self.block
+        block.steps += 1
+        block.off += (max(off, 0.0) if inequality else off) / _PATIENCE
+        block.strength += math.log(strength) / _PATIENCE
+        block.at_most += at_most
+        block.at_least += at_least
+        if block.steps < _PATIENCE:
+            return None
+        self.blocks, self.block = [*self.blocks[1 - _WINDOW :], block], Block()
+        return self._trend() if len(self.blocks) == _WINDOW else None
+
+    def _trend(self) -> str | None:
+        """Judge the last blocks."""
+        off = self.blocks[-1].off
+        if max(abs(block.off) for block in self.blocks) < _MISSED:
+            return self._drift()
+        nearer = -_slope([abs(block.off) for block in self.blocks]) / _PATIENCE
+        needed = abs(off) / nearer if nearer > 0 else math.inf
+        if needed > _STILL * self.steps:
+            if off > _MISSED and all(block.at_most == _PATIENCE for block in self.blocks):
+                return self._once("at most", _AT_MOST)
+            if off < -_MISSED and all(block.at_least == _PATIENCE for block in self.blocks):
+                return self._once("at least", _AT_LEAST)
+        elif abs(off) > _FAR and self.steps >= _LONG and needed > _LATE * self.steps:
+            return self._once(
+                "still far",
+                _STILL_FAR,
+                rate=100 * (1 - math.exp(-100 * nearer)),
+                needed=round(needed, -2),
+            )
         return None
 
-    def _wait(self, off: float, *, at_an_end: bool) -> None:
-        """Count the steps at a bound in which the distance from the target did not shrink."""
-        if not at_an_end:
-            self.nearest, self.stuck = math.inf, 0
-        elif off < self.nearest * (1 - _NEARER):
-            self.nearest, self.stuck = off, 0
-        else:
-            self.stuck += 1
+    def _drift(self) -> str | None:
+        """Judge the strength of a target that is met."""
+        strength = self.blocks[-1].strength
+        if self.met is None:
+            self.met = strength
+        if abs(strength - self.met) < _DRIFT:
+            return None
+        return self._once("drifts", _DRIFTS, factor=math.exp(strength - self.met))
 
     @property
     def _swings(self) -> bool:
@@ -87,22 +151,43 @@ class Diagnosis:
         opposed = self.together.mean < _OPPOSED * self.square.mean
         return opposed and self.square.mean > _AMPLITUDE**2
 
-    def _once(self, what: str, message: str, wanted: float) -> str | None:
+    def _once(self, what: str, message: str, **numbers: float) -> str | None:
         if what in self.said:
             return None
         self.said.append(what)
-        return message.format(measured=f"{self.measured.mean:.4g}", target=f"{wanted:.4g}")
+        known = {
+            "measured": self.measured.mean,
+            "target": self.wanted,
+            "steps": self.steps,
+            **numbers,
+        }
+        return message.format(**{name: f"{number:.4g}" for name, number in known.items()})
+
+
+def _slope(points: Sequence[float]) -> float:
+    """Return the slope of the line through points one apart."""
+    return statistics.linear_regression(range(len(points)), points).slope
 
 
 _AT_MOST = (
-    "the strength has stood at its upper end, where the penalty pulls as hard as the loss, for 50 "
+    "the strength has stood at its upper end, where the penalty pulls as hard as the loss, for 300 "
     "steps in which nothing came nearer to the target {target}: {measured} is the nearest reached. "
     "Raise the target; or, of active units, is the output ever exactly 0, as a ReLU's is"
 )
 _AT_LEAST = (
-    "the strength has stood at next to nothing for 50 steps in which nothing came nearer to the "
+    "the strength has stood at next to nothing for 300 steps in which nothing came nearer to the "
     "target {target}: {measured} is the nearest reached, without a penalty. Lower the target, or "
     "revive dead units"
+)
+_STILL_FAR = (
+    "after {steps} steps {measured} is measured, and {target} is the target. It comes nearer by "
+    "{rate} % in 100 steps; at this rate it takes about {needed} steps more. Train longer, or begin "
+    "nearer to the target: with fewer units, or with a target that is a schedule"
+)
+_DRIFTS = (
+    "the target {target} is met, and since then the strength has changed by a factor of {factor}, "
+    "orders of magnitude. Does what follows the site grow, so that small activations do the same? "
+    "Then hold its weights, by a penalty or a norm of 1; or does the loss go to 0"
 )
 _SWINGS = (
     "what is measured swings about the target {target} from each step to the next, since the "

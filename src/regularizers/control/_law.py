@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from regularizers.penalties.arrays import Array, call_of
 
@@ -51,6 +51,10 @@ class Law(ABC):
         L1(TargetActive(10.0, law=Integral(gain=0.2)))
     """
 
+    elementwise: ClassVar[bool] = False
+    """Whether `init` and `update` compute each element alone, so several targets can be updated at
+    once: they are then given arrays of one dimension in place of 0."""
+
     @abstractmethod
     def init(self, initial: Scalar) -> State:
         """Return the state before the first step.
@@ -68,16 +72,19 @@ class Law(ABC):
     ) -> tuple[State, Scalar]:
         """Return the state after a step, and the strength of the next.
 
-        It is called only after a step with a finite measurement.
+        Do not read the value of a tensor here, as by `float`: it would wait for the device. After
+        a step without a finite measurement the result is not used, and nothing changes.
 
         Args:
             state: the state that `init` or the last `update` returned. An entry that `init`
                 returned as a tensor is always a tensor of float64; any other is a float.
-            measured: the measurement of this step; like all arguments a tensor of float64 and 0
-                dimensions.
-            wanted: the target, above 0.
+            measured: the measurement of this step, finite; like all arguments a tensor of float64
+                and 0 dimensions.
+            wanted: the target of this step, above 0.
             scale: the strength at which the gradients of penalty and loss have the same norm at
-                the output of the site. NaN if one of the two gradients did not reach it.
+                the output of the site. It is measured at each of the first steps, and at every
+                tenth from then on; between two measurements it is the last. NaN before the first, and
+                not finite after a step whose gradients were not.
 
         Returns:
             The new state, and a strength that is finite and not negative.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from regularizers.control._average import Average
 from regularizers.control._law import QUIET, Law, Scalar, State
+from regularizers.errors import ConfigurationError
 from regularizers.penalties.arrays import check_not_negative
 
 _OBSERVED_STEPS = 10
+_KEEP_MEASURED = 1 - 1 / 10
+_KEEP_SCALE = 1 - 1 / 20
 _LARGEST_ERROR = 1.0
 _SOFTENING = 0.01
 _FIRST = (0.05, 0.2)  # times the scale
-_LEAST = 1e-6  # times the scale
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -33,9 +37,10 @@ class ProportionalIntegral(Law):
     Args:
         proportional: k_P, the gain of the current error on log λ.
         integral: k_I, the gain of the accumulated error on log λ.
+        least: the least integral, as a share of the scale; 1e-6 in the formula.
 
     Raises:
-        ConfigurationError: a gain is negative or not finite.
+        ConfigurationError: a gain is negative or not finite, or `least` is not between 0 and 1.
 
     Example:
         >>> import regularizers as rz
@@ -46,75 +51,91 @@ class ProportionalIntegral(Law):
 
     proportional: float = 2.0
     integral: float = 0.1
+    least: float = 1e-6
+
+    elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("proportional", "integral"):
+        for name in ("proportional", "integral", "least"):
             object.__setattr__(self, name, check_not_negative(getattr(self, name), name))
+        if not 0 < self.least < 1:
+            raise ConfigurationError(
+                f"least: expected a share of the scale, between 0 and 1, got {self.least!r}"
+            )
 
     def init(self, initial: Scalar) -> State:
+        nothing = initial * 0.0
         return {
-            "initial": float(initial),
-            "integral": 0.0,
-            "looked_on": 0.0,
-            "measured_total": 0.0,
-            "measured_weight": 0.0,
-            "scale_total": 0.0,
-            "scale_weight": 0.0,
+            "initial": initial,
+            "integral": nothing,
+            "looked_on": nothing,
+            "measured_total": nothing,
+            "measured_weight": nothing,
+            "scale_total": nothing,
+            "scale_weight": nothing,
         }
 
     def update(
         self, state: State, measured: Scalar, wanted: Scalar, scale: Scalar
     ) -> tuple[State, Scalar]:
-        now = {name: float(value) for name, value in state.items()}
-        measured, wanted, scale = float(measured), float(wanted), float(scale)
-        a, s = _averages(now)
-        a.add(measured)
+        torch = _torch()
+        if not isinstance(measured, torch.Tensor):
+            return _as_numbers(*self.update(state, *map(_tensor, (measured, wanted, scale))))
+        # few operations, since each costs more than its arithmetic
+        now = {name: _tensor(value) for name, value in state.items()}
         has_begun = now["looked_on"] >= _OBSERVED_STEPS
-        if 0 < scale < math.inf:
-            s.add(scale)
-            now["looked_on"] += 1
-        strength = QUIET
-        if now["looked_on"] >= _OBSERVED_STEPS:
-            e, integral, most = _error(a.mean / wanted), now["integral"], math.log(s.mean)
-            if not has_begun:
-                first = min(max(now["initial"], _FIRST[0] * s.mean), _FIRST[1] * s.mean)
-                integral = math.log(first)
-            elif measured > 0:  # at 0 the error does not tell how far to lower the strength
-                integral = min(integral + self.integral * e, most)
-                integral = max(integral, math.log(_LEAST * s.mean))
-            now["integral"] = integral
-            strength = math.exp(min(integral + self.proportional * e, most))
-        now["measured_total"], now["measured_weight"] = a.total, a.weight
-        now["scale_total"], now["scale_weight"] = s.total, s.weight
-        return now, strength
+        scale = scale.nan_to_num(0.0, 0.0, 0.0)
+        seen = scale.sign()
+        kept = 1 - (1 - _KEEP_SCALE) * seen
+        now["measured_total"] = measured.add(now["measured_total"], alpha=_KEEP_MEASURED)
+        now["measured_weight"] = _KEEP_MEASURED * now["measured_weight"] + 1
+        now["scale_total"] = torch.addcmul(scale, kept, now["scale_total"])
+        now["scale_weight"] = torch.addcmul(seen, kept, now["scale_weight"])
+        now["looked_on"] = now["looked_on"] + seen
+        begins = now["looked_on"] >= _OBSERVED_STEPS
+        most = (now["scale_total"] / now["scale_weight"]).log()  # NaN as long as there is no scale
+        ratio = now["measured_total"] / (now["measured_weight"] * wanted)
+        e = ((ratio + _SOFTENING) / (1 + _SOFTENING)).log()
+        e = e.clamp(-_LARGEST_ERROR, _LARGEST_ERROR)
+        first = now["initial"].log().clamp(*[most + math.log(share) for share in _FIRST])
+        # where nothing is active the error does not tell how far to lower the strength
+        moved = now["integral"].addcmul(measured.sign(), e, value=self.integral)
+        moved = moved.clamp(most + math.log(self.least), most)
+        integral = torch.where(has_begun, moved, first)
+        now["integral"] = torch.where(begins, integral, now["integral"])
+        strength = now["integral"].add(e, alpha=self.proportional).minimum(most).exp()
+        return now, torch.where(begins, strength, QUIET)
 
     def at_most(self, state: State) -> Scalar:
         """Return whether the integral is at the scale, the largest strength with an equilibrium."""
-        scale = _scale_of(state)
-        return scale is not None and float(state["integral"]) >= math.log(scale)
+        return _integral_of(state) >= _most_of(state)
 
     def at_least(self, state: State) -> Scalar:
         """Return whether the integral is at its lower bound, where the penalty has no effect."""
-        scale = _scale_of(state)
-        return scale is not None and float(state["integral"]) <= math.log(_LEAST * scale)
+        return _integral_of(state) <= _most_of(state) + math.log(self.least)
 
 
-def _averages(now: State) -> tuple[Average, Average]:
-    """Return the averages of the measurement and of the scale."""
-    return (
-        Average(10, float(now["measured_total"]), float(now["measured_weight"])),
-        Average(20, float(now["scale_total"]), float(now["scale_weight"])),
-    )
+def _most_of(state: State) -> Any:
+    """Return the logarithm of the average of the scale."""
+    return (_tensor(state["scale_total"]) / _tensor(state["scale_weight"])).log()
 
 
-def _scale_of(state: State) -> float | None:
-    """Return the average of the scale; None while the law only observes."""
-    if float(state["looked_on"]) < _OBSERVED_STEPS:
-        return None
-    return float(state["scale_total"]) / float(state["scale_weight"])
+def _integral_of(state: State) -> Any:
+    """Return the integral; NaN as long as the law only observes."""
+    observes = _tensor(state["looked_on"]) < _OBSERVED_STEPS
+    return _tensor(state["integral"]).masked_fill(observes, math.nan)
 
 
-def _error(ratio: float) -> float:
-    """Return the logarithm of measurement over target, softened near 0 and clipped."""
-    softened = (ratio + _SOFTENING) / (1 + _SOFTENING)
-    return min(max(math.log(softened), -_LARGEST_ERROR), _LARGEST_ERROR)
+def _as_numbers(state: State, strength: Scalar) -> tuple[State, Scalar]:
+    return {name: float(value) for name, value in state.items()}, float(strength)
+
+
+def _tensor(value: Scalar) -> Any:
+    torch = _torch()
+    return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
+
+
+@functools.cache
+def _torch() -> Any:
+    """Return PyTorch, which is loaded here and not with the settings of a law."""
+    return importlib.import_module("torch")

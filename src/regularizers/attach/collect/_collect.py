@@ -122,7 +122,7 @@ class Collect:
             known = units.get(record.key)
             units[record.key] = value if known is None else known + value
             if record.amount is not None:
-                self._gauges[record.key].add_amount(record.amount)
+                self._gauges[record.key].add_amount(*record.amount)
         return units | self.weights.units()
 
     def _taken(self) -> Sequence[AnyRecord]:

@@ -17,7 +17,6 @@ from regularizers.attach.reading import (
     Record,
     Tap,
     amount_of,
-    counted_of,
 )
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
@@ -30,6 +29,7 @@ from regularizers.modules import (
     is_recording,
     is_transformed,
     replace_in,
+    totals_of,
 )
 from regularizers.penalties import is_elementwise
 from regularizers.penalties.kernels import thresholds
@@ -66,7 +66,7 @@ class Collecting(Tap):
             return None
         plain = self._plain(module, output)
         if plain is not None:
-            return self._record_plain(output, *plain)
+            return self._record_plain(inputs, output, *plain)
         if not is_recording(module):
             self._refuse_first_reentrant_pass(module)
             return None
@@ -77,13 +77,15 @@ class Collecting(Tap):
         activation = self._activation(module, inputs, output, keywords)
         self._record(self._read(activation, before))
         entry = activation.entry
-        if not self._gauges or not entry.requires_grad:
+        if not self._is_measured or not entry.requires_grad:
             return None
-        gauged = self._gauged(entry, counted_of(activation))
+        gauged = self._gauged(entry, self._counted(entry, inputs, activation))
         return replace_in(output, entry, gauged, self._site)
 
     @eager_only
-    def _record_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
+    def _record_plain(
+        self, inputs: tuple[Any, ...], output: Any, x: Tensor, plans: list[Plan], at: Pass
+    ) -> Any:
         """Record a plain output of an ordinary forward by its plans."""
         records: list[AnyRecord] = []
         if self._elementwise and at is Pass.FORWARD and x.numel() <= thresholds.COPIED:
@@ -92,17 +94,18 @@ class Collecting(Tap):
                 records.append(CopiedOutput(plan.key, copy, plan.denominator))  # noqa: PERF401
         else:
             read = x.clone() if self._copies else x
+            totals = totals_of(x) if self._gauges else None
             for plan in plans:
-                amount = None
+                statistic, amount = plan.read_eagerly(read, totals=totals), None
                 if plan.batch is not None:
-                    amount = amount_of(x, self._targets[plan.key], plan.batch, self._site)
-                statistic = plan.read_eagerly(read)
+                    target = self._targets[plan.key]
+                    amount = amount_of(x, target, plan.batch, self._site, totals)
                 records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
         if at is not Pass.RECOMPUTED:  # a recomputation only has to save the same tensors
             self._ledger.record(records)
-        if not self._gauges or not x.requires_grad:
+        if not self._is_measured or not x.requires_grad:
             return None
-        gauged = self._gauged(x, x.detach() != 0)
+        gauged = self._gauged(x, self._counted(x, inputs))
         return gauged if x is output else replace_in(output, x, gauged, self._site)
 
     def _record(self, records: list[Record]) -> None:

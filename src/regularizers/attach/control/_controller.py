@@ -1,8 +1,7 @@
-"""The controller of one strength with a target."""
+"""One law, and the targets whose strengths it finds."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,153 +9,200 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.attach.control._check_update import Numbers, as_type_of, check_state, check_update
-from regularizers.attach.reading import Gauge
-from regularizers.control import (
-    QUIET,
-    Average,
-    Diagnosis,
-    ProportionalIntegral,
-    Target,
-    check_target,
-)
-from regularizers.errors import ConfigurationError
-from regularizers.penalties.strength import check_strength
-
-DEFAULT = ProportionalIntegral()
-
-
-class Reached(NamedTuple):
-    """What a strength with a target has reached."""
-
-    measured: float
-    """The moving average of the measured quantity over 10 steps; NaN before the first."""
-    wanted: float
-    unit: str
-    strength: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.measured:.4g} of {self.wanted:.4g} {self.unit}, at a strength of "
-            f"{self.strength:.3g}"
-        )
+from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
+from regularizers.attach.control._goal import Goal
+from regularizers.control import QUIET
 
 
 class Update(NamedTuple):
-    """The new state of a law after a step, and its arguments."""
+    """What a step changes; nothing is applied yet."""
 
     state: Numbers
-    strength: float
-    measured: float
-    scale: float
-    at_most: bool
-    at_least: bool
-
-
-class Restored(NamedTuple):
-    """The state of a saved controller."""
-
-    state: Numbers
-    strength: float
-    diagnosis: Diagnosis
-    sums: Tensor
+    strength: Tensor
+    scale: Tensor
+    rows: Tensor
+    """What the step measured, as in `Observed`: (targets, fields), or (fields,)."""
 
 
 class Controller:
-    """A target, the law that reaches it, and the gauge that measures it."""
+    """Holds the state of a law as tensors on the device of the model, and never reads them.
 
-    def __init__(self, key: str, target: Target) -> None:
-        self.target = target
-        self.law = DEFAULT if target.law is None else target.law
-        self.strength = QUIET
-        self.diagnosis = Diagnosis()
-        self.gauge = Gauge()
-        self._key = key
-        self._wanted = check_target(getattr(target, "wanted", None), f"{key}: {target!r}: wanted")
-        where = f"{key}: {self.law!r}"
-        self._where = f"{where}.update"
-        self.state = check_state(self.law.init(_scalars(target.initial)[0]), f"{where}.init")
+    Targets with an elementwise law share one controller, whose tensors have an element for each.
+    Any other law has a controller for each target, of 0 dimensions.
+    """
 
-    def reached(self) -> Reached:
-        """Return what the target has reached."""
-        measured = self.diagnosis.measured.mean
-        return Reached(measured, self._wanted, self.target.unit, self.strength)
+    def __init__(self, goal: Goal) -> None:
+        self.goals = [goal]
+        self._shape: tuple[int, ...] = (1,) if goal.law.elementwise else ()
+        self.strength = self._full(QUIET)
+        self.state = goal.first_state(self._full(goal.target.initial), self._shape)
+        self._scale = self._full(torch.nan)
+        self._wanted: tuple[list[float], Tensor] = ([], self.strength)
+        self._ends = [self._full(0.0), self._full(0.0)]
+        """Whether the law stood at its ends when they were last judged."""
 
-    def update(self, sums: Sequence[float]) -> Update | None:
-        """Return the law's update for the sums of a step; None if nothing was measured.
-
-        Raises:
-            ConfigurationError: the target measured a negative sum or count, or the law returned no
-                state.
-            StrengthError, StrengthTypeError: the law returned no strength.
-        """
-        total, count, loss, penalty = sums
-        if not count:
-            return None
-        measured = total / count
-        if measured < 0 or count < 0:
-            raise ConfigurationError(
-                f"{self._key}: {self.target!r}.measure: expected a sum and a count that are not "
-                f"negative, got {total:g} and {count:g} in a step"
-            )
-        scale = self.strength * math.sqrt(loss / penalty) if penalty else math.nan
-        if not math.isfinite(measured):  # overflow: the law skips this step
-            return Update(self.state, self.strength, measured, scale, False, False)
-        given = _scalars(measured, self._wanted, scale)
-        after = self.law.update(dict(self.state), *given)
-        state, strength = check_update(after, self.state, self._where)
-        ends = bool(self.law.at_most(state)), bool(self.law.at_least(state))
-        return Update(state, max(strength, QUIET), measured, scale, *ends)
-
-    def take(self, update: Update | None) -> str | None:
-        """Apply an update and begin the next step; return a warning, if there is one."""
-        self.gauge.clear()
-        if update is None:
-            return None
-        self.state, self.strength = update.state, update.strength
-        return self.diagnosis.observe(
-            update.measured,
-            self._wanted,
-            update.scale,
-            at_most=update.at_most,
-            at_least=update.at_least,
+    def takes(self, goal: Goal) -> bool:
+        """Return whether a target can join those of this controller."""
+        first = self.goals[0]
+        return (
+            goal.law.elementwise
+            and goal.law == first.law
+            and type(goal.target).as_falling is type(first.target).as_falling
         )
 
-    def saved(self) -> dict[str, Any]:
-        """Return the state of the controller, as plain numbers."""
-        return {
-            "law": {name: float(number) for name, number in self.state.items()},
-            "strength": self.strength,
-            "diagnosis": dataclasses.asdict(self.diagnosis),
-            "sums": self.gauge.sums(torch.device("cpu")).tolist(),
+    def add(self, goal: Goal) -> None:
+        """Add a target."""
+        other = Controller(goal)
+        self.goals.append(goal)
+        self._shape = (len(self.goals),)
+        self.strength = torch.cat([self.strength, other.strength.to(self.strength.device)])
+        self._scale = torch.cat([self._scale, other._scale.to(self._scale.device)])
+        self._ends = [self._full(0.0), self._full(0.0)]
+        self.state = {
+            name: torch.cat([torch.as_tensor(mine), torch.as_tensor(other.state[name]).to(mine)])
+            for name, mine in self.state.items()
+            if isinstance(mine, Tensor)
         }
 
-    def restored(self, saved: Mapping[str, Any]) -> Restored:
-        """Return the state that `saved` holds; nothing is applied yet."""
-        sums = torch.tensor(saved["sums"], dtype=torch.float64)
-        if sums.shape != (4,):
-            raise ValueError(f"sums: {sums.tolist()}")
-        law = {name: float(number) for name, number in saved["law"].items()}
-        if law.keys() != self.state.keys():
-            raise ValueError(f"law: {list(law)}, and not {list(self.state)}")
-        state = {name: as_type_of(law[name], number) for name, number in self.state.items()}
-        strength = check_strength(saved["strength"], self._key)
-        return Restored(state, strength, _diagnosis_of(saved["diagnosis"]), sums)
+    def update(self, sums: Tensor, step: int, *, has_scale: bool, has_row: bool) -> Update:
+        """Return what the law makes of the sums of a step.
 
-    def restore(self, restored: Restored) -> None:
-        """Set the controller to a restored state."""
-        self.state, self.strength, self.diagnosis, sums = restored
-        self.gauge.restore(sums)
+        Args:
+            sums: total, count, and the squared gradient norms of loss and penalty: (targets, 4).
+            step: the number of the step that ends.
+            has_scale: whether the gradients may have been measured in this step.
+            has_row: whether the ends of the law are judged after this step.
+
+        Raises:
+            ConfigurationError: the law returned no state.
+            StrengthError, StrengthTypeError: the law returned no strength.
+        """
+        self._move(sums.device)
+        goal = self.goals[0]
+        total, count, loss, penalty = sums.reshape(*self._shape, 4).unbind(-1)
+        wanted, scale, known = self._wanted_at(step), self._scale, self._scale
+        if has_scale:
+            found = self.strength * (loss / penalty).sqrt()
+            scale = torch.where(penalty == 0, scale, found)
+            known = torch.where((found > 0) & (found < torch.inf), found, known)
+        is_valid = (count > 0) & (total >= 0) & (total < torch.inf)
+        given, aim = goal.target.as_falling(torch.where(is_valid, total / count, wanted), wanted)
+        after = goal.law.update(dict(self.state), given, aim, scale)
+        state, returned = check_update(after, self.state, f"{goal.where}.update", self._shape)
+        returned = returned.to(sums.device).expand(self._shape)
+        if has_row or self._has_inequality:
+            self._ends = self._ends_of(state)
+        is_valid = is_valid & (returned >= 0) & (returned < torch.inf)
+        strength = returned.clamp(min=QUIET)
+        if self._has_inequality:
+            is_off = self._inequality() & (self._ends[1] > 0) & (given <= aim)
+            strength = torch.where(is_off, QUIET, strength)
+        return Update(
+            self._kept(is_valid, state),
+            torch.where(is_valid, strength, self.strength),
+            known,
+            torch.stack((total, count, wanted, known, returned, *self._ends), dim=-1),
+        )
+
+    def _ends_of(self, state: Numbers) -> list[Tensor]:
+        """Return whether the law stands at its ends, as numbers."""
+        law = self.goals[0].law
+        return [
+            torch.as_tensor(end, dtype=torch.float64, device=self.strength.device).expand(
+                self._shape
+            )
+            for end in (law.at_most(state), law.at_least(state))
+        ]
+
+    def take(self, update: Update) -> None:
+        """Apply an update."""
+        self.state, self.strength, self._scale = update.state, update.strength, update.scale
+
+    def strengths(self) -> list[Tensor]:
+        """Return the strength of each target, of 0 dimensions."""
+        return list(self.strength.unbind()) if self._shape else [self.strength]
+
+    def saved(self, number: int) -> dict[str, Any]:
+        """Return the state of a target, as plain numbers."""
+        return {
+            "law": {name: float(_at(value, number)) for name, value in self.state.items()},
+            "strength": float(_at(self.strength, number)),
+            "scale": _or(float(_at(self._scale, number)), 0.0),
+        }
+
+    def restore(self, number: int, saved: Mapping[str, Any]) -> None:
+        """Set the state of a target to what `saved` returned."""
+        law = {n: _with(value, number, saved["law"][n]) for n, value in self.state.items()}
+        self.state = law
+        self.strength = _with(self.strength, number, saved["strength"])
+        self._scale = _with(self._scale, number, saved["scale"] or torch.nan)
+
+    def _full(self, number: float) -> Tensor:
+        return torch.full(self._shape, number, dtype=torch.float64)
+
+    def _move(self, device: torch.device) -> None:
+        """Move the state to the device of the model."""
+        if self.strength.device != device:
+            self.strength, self._scale = self.strength.to(device), self._scale.to(device)
+            self._ends = [end.to(device) for end in self._ends]
+            self.state = {
+                name: value.to(device) if isinstance(value, Tensor) else value
+                for name, value in self.state.items()
+            }
+
+    def _wanted_at(self, step: int) -> Tensor:
+        """Return the targets at a step; the tensor is made anew only if one has changed."""
+        numbers = [goal.wanted_at(step) for goal in self.goals]
+        known, tensor = self._wanted
+        if known != numbers or tensor.device != self.strength.device:
+            tensor = torch.tensor(numbers, dtype=torch.float64, device=self.strength.device)
+            tensor = tensor.reshape(self._shape)
+            self._wanted = numbers, tensor
+        return tensor
+
+    @property
+    def _has_inequality(self) -> bool:
+        return any([goal.target.at_most for goal in self.goals])
+
+    def _inequality(self) -> Tensor:
+        flags = [goal.target.at_most for goal in self.goals]
+        return torch.tensor(flags, device=self.strength.device).reshape(self._shape)
+
+    def _kept(self, is_valid: Tensor, state: Numbers) -> Numbers:
+        """Return the new state where the step was valid, and the old elsewhere."""
+        old = [each for each in self.state.values() if isinstance(each, Tensor)]
+        if len(old) < len(state):  # a law that keeps plain numbers has read tensors itself
+            return state if bool(is_valid) else self.state
+        new = torch.stack([torch.as_tensor(each) for each in state.values()])
+        kept = torch.where(is_valid, new, torch.stack(old)).unbind()
+        return dict(zip(state, kept, strict=True))
 
 
-def _scalars(*numbers: float) -> tuple[Tensor, ...]:
-    return torch.tensor(numbers, dtype=torch.float64).unbind()
+def controllers_of(goals: Sequence[Goal], known: Sequence[Controller]) -> list[Controller]:
+    """Return `known` with the targets `goals` added."""
+    controllers = list(known)
+    for goal in goals:
+        joined = next((each for each in controllers if each.takes(goal)), None)
+        if joined is None:
+            controllers.append(Controller(goal))
+        else:
+            joined.add(goal)
+    return controllers
 
 
-def _diagnosis_of(state: Mapping[str, Any]) -> Diagnosis:
-    """Return the diagnosis whose `dataclasses.asdict` is `state`."""
-    fields: dict[str, Any] = {
-        name: Average(**value) if isinstance(value, Mapping) else value
-        for name, value in state.items()
-    }
-    return Diagnosis(**fields)
+def _or(number: float, instead: float) -> float:
+    """Return a number that a JSON file can hold."""
+    return number if math.isfinite(number) else instead
+
+
+def _at(value: float | Tensor, number: int) -> float | Tensor:
+    return value[number] if isinstance(value, Tensor) and value.ndim else value
+
+
+def _with(value: Any, number: int, new: float) -> Any:
+    """Return a value with another number for one target."""
+    if not (isinstance(value, Tensor) and value.ndim):
+        return as_type_of(new, value)
+    changed = value.clone()
+    changed[number] = new
+    return changed

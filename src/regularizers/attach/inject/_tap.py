@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regularizers.attach._processes import Processes
 from regularizers.attach.inject._functions import Inject
 from regularizers.attach.inject._scale import Scale
-from regularizers.attach.reading import Gauge, Plan, Tap, amount_of, counted_of, xp
+from regularizers.attach.reading import Amount, Gauge, Plan, Tap, amount_of, xp
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
@@ -23,6 +23,7 @@ from regularizers.modules import (
     is_vmap_batched,
     is_vmap_without_grad,
     replace_in,
+    totals_of,
 )
 from regularizers.penalties import Formula
 
@@ -60,7 +61,7 @@ class Injecting(Tap):
             return None
         plain = self._plain(module, output)
         if plain is not None:
-            return self._inject_plain(output, *plain)
+            return self._inject_plain(inputs, output, *plain)
         compiling = torch.compiler.is_compiling()
         if module.training and not compiling:
             self._scale.seen(self._site)
@@ -89,29 +90,33 @@ class Injecting(Tap):
                 self._add_amount(key, record.amount)
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        if self._gauges:
-            x = self._gauged(x, counted_of(activation))
+        if self._is_measured:
+            x = self._gauged(x, self._counted(entry, inputs, activation))
         return replace_in(output, entry, x, self._site)
 
     @eager_only
-    def _inject_plain(self, output: Any, x: Tensor, plans: list[Plan], at: Pass) -> Any:
+    def _inject_plain(
+        self, inputs: tuple[Any, ...], output: Any, x: Tensor, plans: list[Plan], at: Pass
+    ) -> Any:
         """Inject at a plain output in an ordinary forward by its plans."""
         self._scale.seen(self._site)
         if not x.requires_grad:  # frozen: it has no gradient to add to
             return None
         total = x.new_zeros((), dtype=torch.float32)
         read = x.clone() if self._copies else x
+        totals = totals_of(x) if self._gauges else None
         for plan in plans:
-            term, statistic = plan.request.term, plan.read_eagerly(read)
+            term, statistic = plan.request.term, plan.read_eagerly(read, totals=totals)
             value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
             total = total + value * self._replicas(term, statistic)
             self._latest[plan.key] = value.detach()
             if plan.batch is not None and at is not Pass.RECOMPUTED:
                 target = self._targets[plan.key]
-                self._gauges[plan.key].add_amount(amount_of(x, target, plan.batch, self._site))
+                amount = amount_of(x, target, plan.batch, self._site, totals)
+                self._gauges[plan.key].add_amount(*amount)
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        if self._gauges:
-            injected = self._gauged(injected, x.detach() != 0)
+        if self._is_measured:
+            injected = self._gauged(injected, self._counted(x, inputs))
         return injected if x is output else replace_in(output, x, injected, self._site)
 
     def _replicas(self, term: Formula, statistic: Tensor) -> int:
@@ -128,11 +133,11 @@ class Injecting(Tap):
                 )
         return self._processes.size if term.reduce in (None, "sum") else 1
 
-    def _add_amount(self, key: str, amount: Tensor) -> None:
+    def _add_amount(self, key: str, amount: Amount) -> None:
         if torch.compiler.is_compiling():
             raise RegimeError(
                 f"{self._site}: compiled code with delivery='inject' cannot return what a target "
                 f"measures; for a strength with a target use delivery='collect'"
             )
         if current_pass() is not Pass.RECOMPUTED:
-            self._gauges[key].add_amount(amount)
+            self._gauges[key].add_amount(*amount)

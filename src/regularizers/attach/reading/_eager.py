@@ -15,22 +15,31 @@ _PLAIN = (Tensor, Parameter)
 _WIDE = (torch.float32, torch.float64)
 
 
-def read(x: Tensor, kernel: Kernel, *, signs: bool) -> tuple[Tensor, Tensor | None] | None:
-    """Return the statistic of `x`, and its signs if asked for; None if the kernel cannot."""
+def read(
+    x: Tensor, kernel: Kernel, *, signs: bool, totals: dict[str, Tensor] | None = None
+) -> tuple[Tensor, Tensor | None] | None:
+    """Return the statistic of `x`, and its signs if asked for; None if the kernel cannot.
+
+    A kernel of absolute values also adds the totals of `x` to `totals`.
+    """
     size = x.numel()
     if size == 0 or type(x) not in _PLAIN:
         return None
     if size <= thresholds.PIECE:
         wide = x if x.dtype in _WIDE else x.float()
         if not signs:
-            return kernel.read_at_once(torch, wide), None
+            return _with_totals(kernel.read_at_once(torch, wide), kernel, wide, totals), None
         if kernel.slope_is_sign:
-            return sum_and_signs(wide)
+            return sum_and_signs(wide, totals)
         return kernel.read_at_once(torch, wide), signs_of(wide)
     if not kernel.fits(x):
         return None
     kept = empty_beside(x, torch.int8) if signs else None
-    return kernel.read(x, kept), kept
+    counts: list[Tensor] | None = None if totals is None or not kernel.slope_is_sign else []
+    statistic = kernel.read(x, kept, counts)
+    if totals is not None and counts is not None:
+        totals |= {"absolute": statistic.detach(), "active": torch.stack(counts).sum()}
+    return statistic, kept
 
 
 def gradient(
@@ -64,11 +73,24 @@ def gradient(
     return scaled
 
 
-def sum_and_signs(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Σ|x|, and the signs of `x` in a byte each."""
+def sum_and_signs(x: Tensor, totals: dict[str, Tensor] | None) -> tuple[Tensor, Tensor]:
+    """Return Σ|x|, and the signs of `x` in a byte each; add both totals of `x` to `totals`."""
     signs = torch.sign(x)
     kept = signs.to(torch.int8)
-    return signs.mul_(x).sum(), kept
+    sizes = signs.mul_(x)
+    statistic = sizes.sum()
+    if totals is not None:
+        totals |= {"absolute": statistic.detach(), "active": sizes.sign_().sum()}
+    return statistic, kept
+
+
+def _with_totals(
+    statistic: Tensor, kernel: Kernel, x: Tensor, totals: dict[str, Tensor] | None
+) -> Tensor:
+    """Return the statistic, after adding both totals of `x` to `totals` if it is Σ|x|."""
+    if totals is not None and kernel.slope_is_sign:
+        totals |= {"absolute": statistic.detach(), "active": x.abs().sign_().sum()}
+    return statistic
 
 
 def signs_of(x: Tensor) -> Tensor:

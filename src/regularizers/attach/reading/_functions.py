@@ -78,7 +78,13 @@ class Eager(torch.autograd.Function):
     """`Traced` without transforms and compilers, at a third of the cost of a call."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mask: Tensor | None, request: Request) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        mask: Tensor | None,
+        request: Request,
+        totals: dict[str, Tensor] | None = None,
+    ) -> Tensor:
         ctx.set_materialize_grads(False)
         ctx.request, ctx.shape, ctx.dtype, ctx.mask = request, x.shape, x.dtype, mask
         saves = request.saves
@@ -86,7 +92,7 @@ class Eager(torch.autograd.Function):
             saves = "input"
         found = None
         if mask is None and request.kernel is not None:
-            found = _eager.read(x, request.kernel, signs=saves == "sign")
+            found = _eager.read(x, request.kernel, signs=saves == "sign", totals=totals)
         if found is not None:
             statistic, signs = found
             saved: tuple[Tensor, ...] = ()
@@ -101,8 +107,8 @@ class Eager(torch.autograd.Function):
         return statistic
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor | None) -> tuple[Tensor | None, None, None]:
-        return _gradient(ctx, cotangent), None, None
+    def backward(ctx: Any, cotangent: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+        return _gradient(ctx, cotangent), None, None, None
 
 
 # skips Function.apply's functorch check; the callers did it

@@ -7,7 +7,7 @@ again. `WAYS` lists all ways to read.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +25,11 @@ from regularizers.modules import eager_only, is_saved_anyway, is_transformed
 from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Axes, Denominator, Frame
 from regularizers.penalties.kernels import kernel_of, thresholds
+
+
+Totals: TypeAlias = dict[str, Tensor]
+"""Sums over a whole tensor, by name: "active", the count of elements that are not 0, and
+"absolute", Σ|x|."""
 
 
 class Way(NamedTuple):
@@ -89,6 +94,8 @@ class Plan(NamedTuple):
     """True if autograd's own |x| may be used."""
     batch: Batch | None = None
     """The samples of a target, for an output without a mask."""
+    total: str | None = None
+    """The total that is all the target measures of an output."""
 
     def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`, in its graph."""
@@ -100,13 +107,32 @@ class Plan(NamedTuple):
         return self.read_eagerly(x, mask)
 
     @eager_only
-    def read_eagerly(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the statistic of `x`; not for compiled or transformed code."""
+    def read_eagerly(
+        self, x: Tensor, mask: Tensor | None = None, totals: Totals | None = None
+    ) -> Tensor:
+        """Return the statistic of `x`; not for compiled or transformed code.
+
+        Args:
+            x: the tensor.
+            mask: the elements that count.
+            totals: the known totals of `x`; the one that a target measures is added if it costs
+                no second pass.
+        """
+        if mask is not None or self.total is None or self.total in (totals or ()):
+            totals = None
         if self.by_autograd and mask is None and is_saved_anyway(x):
             # autograd has `x` saved already, and its backward runs no Python
-            return x.abs().sum()
-        statistic: Tensor = read_eagerly(x, mask, self.request)  # type: ignore[no-untyped-call]
-        return statistic
+            sizes = x.abs()
+            statistic = sizes.sum()
+            if totals is not None:
+                with torch.no_grad():
+                    if self.total == "active":
+                        totals["active"] = sizes.sign_().sum()  # nothing has saved the sizes
+                    else:
+                        totals["absolute"] = statistic.detach()
+            return statistic
+        read: Tensor = read_eagerly(x, mask, self.request, totals)  # type: ignore[no-untyped-call]
+        return read
 
     def divisor(self, x: Tensor, mask: Tensor | None) -> Denominator:
         """Return the denominator for `x` under a mask."""

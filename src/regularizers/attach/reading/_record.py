@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from regularizers.attach.reading._target_measurements import Amount
 from regularizers.penalties.arrays import Denominator
 
 
@@ -17,5 +18,5 @@ class Record(NamedTuple):
     denominator: Denominator
     backward_id: Tensor | None = None
     """In compiled code: the id of the running backward pass, or else the negated thread id."""
-    amount: Tensor | None = None
-    """For a penalty with a target: the total and the count that it measures; (2,)."""
+    amount: Amount | None = None
+    """For a penalty with a target: the total and the count that it measures."""

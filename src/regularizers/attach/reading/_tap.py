@@ -17,16 +17,19 @@ from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._target_measurements import (
     CHANNELS_SECOND,
+    Amount,
     MeasureLossGradient,
     amount_of,
     batch_of,
+    counted_of,
     is_ambiguous,
+    total_measured,
     warn_of_assumed_samples,
 )
 from regularizers.attach.reading._time_axis import time_difference, with_initial_state
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.control import Target
-from regularizers.errors import RegimeError
+from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.modules import (
     MODULES_SAVING_OUTPUT,
     MODULES_WITH_KNOWN_AXES,
@@ -36,6 +39,7 @@ from regularizers.modules import (
     Pass,
     activation_of,
     check_untraced,
+    describe,
     initial_state,
     is_forward_mode,
     is_plain_forward,
@@ -81,7 +85,9 @@ class Tap(Hook):
         self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
         self._is_recurrent = isinstance(site.module, nn.RNNBase)
         self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
-        self._handles = tuple([gauge.handle for gauge in self._gauges.values()])
+        self._all_gauges = tuple(dict.fromkeys(self._gauges.values()))
+        self._handles = tuple([gauge.handle for gauge in self._all_gauges])
+        self._window = getattr(site.module, "pseudo_gradient_window", None)
         self._targets = {
             key: term.strength for key, term in self._terms if isinstance(term.strength, Target)
         }
@@ -129,7 +135,8 @@ class Tap(Hook):
         if self._strengths_at != self._strengths.version:
             self._update_is_zero()
         try:
-            signature = (x.shape, x.dtype, module.batch_first if self._is_recurrent else None)
+            order = module.batch_first if self._is_recurrent else None
+            signature = (x.shape, x.dtype, order, self._is_measured)
             plans = self._plain_plans.get(signature)
         except RuntimeError:  # a nested tensor may have no shape
             return None
@@ -144,6 +151,16 @@ class Tap(Hook):
             plans = self._plain_plans_of(module, output)
             _keep(self._plain_plans, signature, plans)
         return None if self._is_zero and at is Pass.FORWARD else (x, plans, at)
+
+    @property
+    def _is_measured(self) -> bool:
+        """Whether the gradients of this forward are measured; always where code is compiled.
+
+        The compiled program decides at run time: a second program would be compiled otherwise.
+        """
+        if torch.compiler.is_compiling():
+            return bool(self._all_gauges)
+        return any([gauge.is_due for gauge in self._all_gauges])
 
     def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
         """Check an output of a new shape or dtype, and return its plans."""
@@ -161,7 +178,7 @@ class Tap(Hook):
         return self._is_zero and self._checked and is_plain_forward()
 
     def _update_is_zero(self) -> None:
-        self._is_zero = not any(self._strengths[key] for key, _ in self._terms)
+        self._is_zero = all(self._strengths.is_zero(key) for key, _ in self._terms)
         self._strengths_at = self._strengths.version
 
     def _activation(
@@ -237,7 +254,8 @@ class Tap(Hook):
         """Return the plan of a penalty for `x`, which comes from the activation."""
         _, axes, _, time_axis, _ = activation
         is_kept = not (torch.compiler.is_compiling() or is_transformed() or x.is_nested)
-        signature = (number, x.shape, x.dtype, axes, time_axis) if is_kept else None
+        measured = self._is_measured
+        signature = (number, x.shape, x.dtype, axes, time_axis, measured) if is_kept else None
         if signature in self._plans:
             return self._plans[signature]
         (key, term), timed = self._terms[number], self._time_differences[number]
@@ -253,12 +271,13 @@ class Tap(Hook):
             term,
             axes,
             site=self._site,
-            gauge=None if gauge is None else gauge.handle,
+            gauge=None if gauge is None or not measured else gauge.handle,
             saved_anyway=self._is_saved_anyway,
         )
         if gauge is not None:
             self._warn_of_samples(activation, term)
-            plan = plan._replace(batch=batch_of(activation, term, self._site))
+            wanted = total_measured(self._targets[key])
+            plan = plan._replace(batch=batch_of(activation, term, self._site), total=wanted)
         if is_kept:
             _keep(self._plans, signature, plan)
         return plan
@@ -270,13 +289,27 @@ class Tap(Hook):
             self._warned_of_samples = not torch.compiler.is_compiling()
             warn_of_assumed_samples(self._site, repr(term.strength))
 
-    def _amount(self, activation: Activation, plan: Plan, mask: Tensor | None) -> Tensor:
+    def _amount(self, activation: Activation, plan: Plan, mask: Tensor | None) -> Amount:
         """Return the total and the count that the target of a penalty measures."""
         term, batch = plan.request.term, plan.batch
         if mask is not None:
             batch = batch_of(activation, term, self._site, mask)
         assert batch is not None
         return amount_of(activation.x, self._targets[plan.key], batch, self._site)
+
+    def _counted(
+        self, x: Tensor, inputs: tuple[Any, ...], activation: Activation | None = None
+    ) -> Tensor:
+        """Return where the gradients at the output `x` are compared; 0 elsewhere."""
+        if self._window is None:
+            return counted_of(x, activation)
+        window = self._window(*inputs)
+        if not isinstance(window, Tensor) or window.shape != x.shape:
+            raise ConfigurationError(
+                f"{self._site}: pseudo_gradient_window: expected a boolean tensor of the shape of "
+                f"the output, {tuple(x.shape)}, got {describe(window)}"
+            )
+        return window.detach() * counted_of(torch.ones_like(x), activation)
 
     def _gauged(self, entry: Tensor, counted: Tensor) -> Tensor:
         """Return a tensor equal to `entry`, whose gradient the gauges measure where `counted`."""

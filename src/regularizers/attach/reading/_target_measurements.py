@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._ops import gauge_gradient
-from regularizers.control import Batch, Target
+from regularizers.control import Batch, Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Activation, describe
 from regularizers.penalties import Formula
@@ -44,8 +45,26 @@ def batch_of(activation: Activation, term: Formula, site: str, mask: Tensor | No
     return Batch(frame)
 
 
-def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
-    """Return the sum and the count that a target measures of `x`; (2,)."""
+Amount: TypeAlias = tuple[Tensor, Tensor | float]
+"""The sum and the count that a target measures."""
+
+_TOTALS = {TargetMean: "absolute", TargetActive: "active"}
+"""The total of an output that a target measures, by its exact type."""
+
+
+def total_measured(target: Target) -> str | None:
+    """Return the name of the total that is all a target measures of an output; None of others."""
+    if type(target) is TargetActive and target.threshold:
+        return None
+    return _TOTALS.get(type(target))
+
+
+def amount_of(
+    x: Tensor, target: Target, batch: Batch, site: str, totals: Mapping[str, Tensor] | None = None
+) -> Amount:
+    """Return the sum and the count that a target measures of `x`; `totals` are of all of `x`."""
+    if totals is not None and (total := totals.get(total_measured(target) or "")) is not None:
+        return total, batch.samples if target.is_per_sample else batch.elements
     with torch.no_grad():
         wide = widen(xp, x.detach())
         if batch.valid is not None:
@@ -58,8 +77,7 @@ def amount_of(x: Tensor, target: Target, batch: Batch, site: str) -> Tensor:
                 f"array as it is, got one that writes into it, which may be the output of the "
                 f"module; make a new array"
             )
-        counted = count if isinstance(count, Tensor) else total.new_full((), count)
-        return torch.stack([total.double(), counted.double()])
+        return total, count
 
 
 def _version_of(x: Tensor) -> int | None:
@@ -67,7 +85,7 @@ def _version_of(x: Tensor) -> int | None:
     return None if torch.compiler.is_compiling() or x.is_inference() else x._version
 
 
-def _checked(measured: object, target: Target, site: str) -> tuple[Tensor, Tensor | int]:
+def _checked(measured: object, target: Target, site: str) -> Amount:
     """Return the sum and the count; raise if `measured` is anything else."""
     if isinstance(measured, tuple) and len(measured) == 2:
         total, count = measured
@@ -104,14 +122,17 @@ def warn_of_assumed_samples(site: str, target: str) -> None:
     )
 
 
-def counted_of(activation: Activation) -> Tensor:
-    """Return True where a penalty can have a gradient: at valid elements that are not 0."""
-    x, mask = activation.entry.detach(), activation.mask
-    if mask is None or activation.padded_from is not None:
-        return x != 0
-    frame = Frame(xp, x.shape, x.dtype, "sum", activation.batch_axis, mask)
-    selected: Tensor = frame.select(x)
-    return selected != 0
+def counted_of(x: Tensor, activation: Activation | None = None) -> Tensor:
+    """Return 1 or −1 where a penalty can have a gradient: at valid elements of `x` that are not 0.
+
+    In a byte each, since they are kept until the backward pass.
+    """
+    signs = x.detach().sign().to(torch.int8)
+    if activation is None or activation.mask is None or activation.padded_from is not None:
+        return signs
+    frame = Frame(xp, x.shape, x.dtype, "sum", activation.batch_axis, activation.mask)
+    selected: Tensor = frame.select(signs)
+    return selected
 
 
 def measure_gradient(

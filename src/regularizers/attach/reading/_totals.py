@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 def device_of(model: nn.Module) -> torch.device:
     """Return the device of the parameters of a model; the CPU if it has none."""
-    return next(model.parameters(), torch.zeros(())).device
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def total(values: Iterable[Tensor], model: nn.Module) -> Tensor:

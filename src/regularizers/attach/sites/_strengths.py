@@ -22,7 +22,7 @@ class Strengths(Mapping[str, float]):
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.changing: dict[str, Strength] = {}
         """The strengths that are schedules or targets, by key."""
-        self._numbers: dict[str, float] = {}
+        self._numbers: dict[str, float | None] = {}
         self._values: dict[str, Tensor] = {}
         self.version = 0
         """The number of changes so far."""
@@ -36,11 +36,17 @@ class Strengths(Mapping[str, float]):
             strength = as_strength(entry.term.strength)
             if isinstance(strength, Strength):
                 self.changing[entry.key] = strength
-            now = self._numbers[entry.key] = float(_at(strength, step, entry.key))
+            now = float(_at(strength, step, entry.key))
+            self._numbers[entry.key] = now
             self._values[entry.key] = torch.tensor(now, dtype=torch.float64)
 
     def __getitem__(self, key: str) -> float:
-        return self._numbers[key]
+        number = self._numbers[key]
+        if (
+            number is None
+        ):  # a strength that is found lies on the device, and is read when asked for
+            number = self._numbers[key] = self._values[key].item()
+        return number
 
     def __setitem__(self, key: str, strength: float) -> None:
         if key not in self._values:
@@ -68,9 +74,19 @@ class Strengths(Mapping[str, float]):
                 self._values[key].fill_(value)
                 self.version += 1
 
+    def put_found(self, keys: Iterable[str], value: Tensor) -> None:
+        """Set strengths that were found, which are not read: `value` has 0 dimensions."""
+        for key in keys:
+            self._numbers[key], self._values[key] = None, value
+
+    def is_zero(self, key: str) -> bool:
+        """Return whether a strength is known to be 0; False for one that is found."""
+        return self._numbers[key] == 0
+
     def times(self, key: str, unit: Tensor) -> Tensor:
         """Return the penalty from `unit`, the penalty at strength 1."""
-        return unit * self._values[key].to(unit.dtype)
+        value = self._values[key]
+        return unit * (value.to(unit.dtype) if value.is_cpu else value.to(unit))
 
 
 def _at(strength: float | Strength, step: int, key: str) -> float:

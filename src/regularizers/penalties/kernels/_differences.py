@@ -43,7 +43,9 @@ class DifferenceKernel:
             return False  # states are written twice, and half precision would round twice
         return x.shape[axis] > 1 and all(map(lie_plainly, arrays))
 
-    def read(self, x: Array, signs: Array | None = None) -> Array:
+    def read(
+        self, x: Array, signs: Array | None = None, counts: list[Array] | None = None
+    ) -> Array:
         states = self._states(x)
         sums = []
         for block in states.blocks(states.steps - 1):

@@ -33,8 +33,14 @@ class Kernel(Protocol):
     def fits(self, x: Array, *written: Array) -> bool:
         """Return whether it can read `x`, and write arrays of the shape of `x` with it."""
 
-    def read(self, x: Array, signs: Array | None = None) -> Array:
-        """Return the statistic of `x`; write the signs of `x`, if an array for them is given."""
+    def read(
+        self, x: Array, signs: Array | None = None, counts: list[Array] | None = None
+    ) -> Array:
+        """Return the statistic of `x`; write the signs of `x`, if an array for them is given.
+
+        Only where the slope is the sign: the number of elements that are not 0 is appended to
+        `counts`, one number a piece.
+        """
 
     def read_at_once(self, library: Any, x: Array) -> Array:
         """Return the statistic of a wide array that is not large, of which nothing is recorded."""
@@ -89,12 +95,16 @@ class ElementKernel:
     def fits(self, x: Array, *written: Array) -> bool:
         return lie_plainly(x, *written)
 
-    def read(self, x: Array, signs: Array | None = None) -> Array:
+    def read(
+        self, x: Array, signs: Array | None = None, counts: list[Array] | None = None
+    ) -> Array:
         library, sums = library_of(x), []
         for piece, buffer, *into in wide_pieces(x, *([] if signs is None else [signs])):
             if into:
                 into[0][...] = library.sign(piece, out=buffer)
             sums.append(self.sum_of(library, piece, buffer))
+            if counts is not None:  # the buffer holds the sizes of a piece that is in the cache
+                counts.append(library.sum(library.sign(buffer, out=buffer)))
         return total(sums)
 
     def read_at_once(self, library: Any, x: Array) -> Array:

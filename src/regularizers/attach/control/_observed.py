@@ -1,0 +1,79 @@
+"""What the steps of the targets measured, brought to the host without waiting for the device."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regularizers.attach._host_copy import HostCopy
+
+COPIED_EVERY = 5
+"""The steps between two copies to the host."""
+
+
+class Observed(NamedTuple):
+    """What one step measured for one target, and what its law returned."""
+
+    total: float
+    number: float
+    """The count, of which the total is divided."""
+    wanted: float
+    scale: float
+    returned: float
+    """The strength that the law returned."""
+    at_most: bool
+    at_least: bool
+
+    @property
+    def measured(self) -> float:
+        """The measured quantity; NaN if nothing was measured."""
+        return self.total / self.number if self.number else math.nan
+
+
+class Journal:
+    """The rows of all steps that the host has not seen yet: one number for each field."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._rows: list[Tensor] = []
+        self._copies: deque[HostCopy] = deque()
+
+    @property
+    def sends_next(self) -> bool:
+        """Whether the step that is added next will be copied to the host at once."""
+        return self._steps == 0 or (self._steps + 1) % COPIED_EVERY == 0
+
+    def add(self, rows: Tensor) -> None:
+        """Add a step: a row for each target, (targets, fields)."""
+        sends = self.sends_next
+        self._rows.append(rows)
+        self._steps += 1
+        if sends:
+            self._send()
+
+    def _send(self) -> None:
+        self._copies.append(HostCopy(torch.stack(self._rows)))
+        self._rows = []
+
+    def arrived(self, *, wait: bool = False) -> list[list[Observed]]:
+        """Return the steps that have arrived, each once; with `wait` all of them."""
+        if wait and self._rows:
+            self._send()
+        steps: list[list[Observed]] = []
+        while self._copies and (wait or self._copies[0].has_arrived):
+            numbers = self._copies.popleft().numbers()
+            steps += [[_observed(row) for row in step] for step in numbers]
+        return steps
+
+    def clear(self) -> None:
+        """Drop all steps."""
+        self._rows, self._copies = [], deque()
+
+
+def _observed(row: list[float]) -> Observed:
+    total, number, wanted, scale, returned, at_most, at_least = row
+    return Observed(total, number, wanted, scale, returned, bool(at_most), bool(at_least))
