@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from benchmarks.speed import growth, huge_pages, in_place, sites, steps, values, weights
+from benchmarks.speed import control, growth, huge_pages, in_place, sites, steps, values, weights
 from benchmarks.speed.cases import Case
 from benchmarks.speed.settings import Settings
 
@@ -24,7 +24,8 @@ GROUPS: dict[str, Group] = {
     weights.GROUP: Group(weights.cases),
     sites.GROUP: Group(sites.cases),
     growth.GROUP: Group(growth.cases),
-    "steps": Group(steps.cases),
+    control.GROUP: Group(control.cases),
+    "steps": Group(steps.cases),  # last, since it changes how this process frees memory
 }
 
 

@@ -6,14 +6,17 @@ from benchmarks.speed.cases import Row
 from benchmarks.speed.kept import Results, keep, kept
 from benchmarks.speed.page import text
 from benchmarks.speed.page.promises import promises
-from benchmarks.speed.page.tables import of_sites, of_steps, values
+from benchmarks.speed.page.tables import of_control, of_sites, of_steps, values
 from benchmarks.speed.page.write import write
 from benchmarks.speed.timing import Timing
 from benchmarks.speed.values import ADD, SUM, gradient_name, value_name
 
 NONE = Results({}, {})
 MACHINE = {"processor": "one", "threads": "1"}
-MARKS = ("machine", "promised", "values", "huge-pages", "in-place", "weights", "sites", "growth")
+MARKS = (
+    *("machine", "promised", "values", "huge-pages", "in-place", "weights", "sites", "growth"),
+    "control",
+)
 
 
 def row(group, what, limit, ratios, figures=None, without=1e-3) -> Row:
@@ -170,6 +173,35 @@ def test_steps_with_other_contenders_have_a_table_of_their_own():
     table = of_steps(STEPS)
     assert table.count("`without`") == 2
     assert "+5.0% (+5.0 to +5.0), 1.00 B" in table
+
+
+def control(what: str, ratios: dict[str, float]) -> Row:
+    return row("control", what, "no penalty", ratios, {"steps": 10}, without=20e-3)
+
+
+STRENGTHS = {
+    **{"L1, by hand": 1.09, "L1, a number": 1.05, "L1, a target": 1.68},
+    **{"TAR, by hand": 1.02, "TAR, a number": 1.03},
+    **{"four metrics by hand": 1.08, "Monitor": 1.12},
+}
+
+
+def test_targets_are_compared_with_numbers_and_monitors_with_hooks():
+    penalties, _, metrics = of_control([control("small", STRENGTHS)]).partition("\n\n")
+    l1 = line(penalties, "small: L1")
+    assert l1[1:3] == ["2.00 ms", "+9.0% (+9.0 to +9.0)"]
+    assert [cell.partition("%")[0] for cell in l1[3:]] == ["+5.0", "+68.0", "+63.0"]
+    assert line(metrics, "small")[2:] == ["+8.0% (+8.0 to +8.0)", "+12.0% (+12.0 to +12.0)", "1.50"]
+
+
+def test_what_takes_no_target_has_an_empty_cell():
+    table = of_control([control("small", STRENGTHS)])
+    assert "small: TAR | 2.00 ms | +2.0% (+2.0 to +2.0) | +3.0% (+3.0 to +3.0) |  |  |" in table
+
+
+def test_a_hook_that_costs_nothing_has_no_multiple():
+    free = {**STRENGTHS, "four metrics by hand": 1.0}
+    assert of_control([control("small", free)]).rstrip("| ").endswith("?")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
-from benchmarks.speed import growth, hooked, sites
+from benchmarks.speed import control, growth, hooked, sites
 from benchmarks.speed.cases import Row
+from benchmarks.speed.control import ways
 from benchmarks.speed.page import growing
-from benchmarks.speed.page.text import names, percent, ratio, seconds, spread, table, three
+from benchmarks.speed.page.text import (
+    names,
+    percent,
+    points,
+    ratio,
+    seconds,
+    spread,
+    table,
+    three,
+)
 from benchmarks.speed.timing import Timing
 
 
@@ -129,6 +140,36 @@ def _step(row: Row, name: str) -> str:
     return percent(row.ratios[name]) + ("" if peak is None else f", {three(peak)} B")
 
 
+def of_control(rows: Sequence[Row]) -> str:
+    """The extra time of steps with found strengths and with metrics, over those with neither."""
+    penalties, metrics = [], []
+    for row in rows:
+        without = seconds(row.times[row.limit].median / row.figures["steps"])
+        formulas = dict.fromkeys(n.rpartition(", ")[0] for n in names([row]) if ", " in n)
+        penalties += [[f"{row.what}: {of}", without, *_strengths(row, of)] for of in formulas]
+        cells = [percent(row.ratios[name]) for name in (ways.METRICS, ways.MONITOR)]
+        metrics.append([row.what, without, *cells, _added_ratio(row, ways.MONITOR, ways.METRICS)])
+    begin, three_ways = ["", f"`{ways.NO_PENALTY}`"], [ways.BY_HAND, ways.NUMBER, ways.TARGET]
+    both = table([*begin, *three_ways, f"{ways.TARGET} − {ways.NUMBER}, points"], penalties)
+    header = [*begin, ways.METRICS, ways.MONITOR, "added by Monitor / by hand"]
+    return f"{both}\n\n{table(header, metrics)}"
+
+
+def _strengths(row: Row, formula: str) -> list[str]:
+    """Return what a penalty adds in each way, and how far a target is from a number."""
+    kinds = [ways.name_of(formula, way) for way in (ways.BY_HAND, ways.NUMBER, ways.TARGET)]
+    cells = [percent(row.ratios[name]) if name in row.ratios else "" for name in kinds]
+    _, number, target = kinds
+    apart = points(row.ratio(target) - row.ratio(number)) if target in row.ratios else ""
+    return [*cells, apart]
+
+
+def _added_ratio(row: Row, name: str, to: str) -> str:
+    """Return what one contender adds to the limit over what another adds; ? if that is nothing."""
+    added = row.ratio(to) - 1
+    return three((row.ratio(name) - 1) / added if added > 0 else math.nan)
+
+
 TABLES: dict[str, Callable[[Sequence[Row]], str]] = {
     "values": values,
     "huge-pages": ratios,
@@ -137,4 +178,5 @@ TABLES: dict[str, Callable[[Sequence[Row]], str]] = {
     sites.GROUP: of_sites,
     growth.GROUP: of_growth,
     "steps": of_steps,
+    control.GROUP: of_control,
 }

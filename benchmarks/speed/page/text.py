@@ -46,6 +46,11 @@ def percent(over: Timing) -> str:
     return f"{_signed(median)}% ({_signed(low)} to {_signed(high)})"
 
 
+def points(share: float) -> str:
+    """Return a difference of two ratios in percent points."""
+    return _signed(100 * share)
+
+
 def _signed(value: float) -> str:
     return _minus(f"{value:+.1f}")
 
