@@ -54,14 +54,37 @@ def test_the_default_metrics():
     assert {type(value) for value in monitor.as_dict().values()} == {float}
 
 
-def test_single_metrics_are_found_by_their_class():
+def test_single_metrics_are_found_by_the_names_of_their_numbers():
     model = Autoencoder()
     monitor = rz.Monitor(model, "act", [rz.monitor.DeadUnits(), rz.monitor.DeadUnits(2)])
     model(torch.zeros(3, 4, dtype=torch.float64))
     code = model.code(torch.zeros(3, 4, dtype=torch.float64))
-    assert list(monitor["act"]) == ["DeadUnits", "DeadUnits/2"]
-    assert monitor["act"]["DeadUnits"].which().tolist() == (code == 0).all(dim=0).tolist()
+    assert list(monitor["act"]) == ["dead_units", "dead_units/2"]
+    assert monitor["act"]["dead_units"].which().tolist() == (code == 0).all(dim=0).tolist()
     assert list(monitor.as_dict())[2:] == ["act/dead_units/2", "act/dead_fraction/2"]
+
+
+@pytest.mark.parametrize("again", ["", "/2"])
+def test_each_name_of_a_metric_and_its_class_find_it(again):
+    monitor = rz.Monitor(Autoencoder(), "act", [rz.monitor.DeadUnits(), rz.monitor.DeadUnits(2)])
+    found = monitor["act"]
+    metric = found[f"dead_units{again}"]
+    assert repr(metric) == repr(rz.monitor.DeadUnits(2 if again else None))
+    assert found[f"dead_fraction{again}"] is found[f"DeadUnits{again}"] is metric
+    assert found.get(f"DeadUnits{again}") is metric
+    assert f"dead_fraction{again}" in found
+    assert len(found) == 2
+
+
+def test_a_metric_that_is_not_there_raises_and_names_those_that_are():
+    found = rz.Monitor(Autoencoder(), "act", [rz.monitor.DeadUnits(), rz.monitor.Norm()])["act"]
+    with pytest.raises(
+        SelectionError, match=r"^act: expected one of 'dead_units', 'norm', got 'active_units'"
+    ):
+        found["active_units"]
+    assert found.get("active_units") is None
+    assert "active_units" not in found
+    assert repr(found).startswith("{'dead_units': DeadUnits(")
 
 
 def test_a_name_that_is_not_read_raises():
@@ -75,7 +98,7 @@ def test_metrics_given_to_a_monitor_are_settings_and_are_not_filled():
     metric.update(sparse(3, 4))
     before = metric.value()
     monitor = rz.Monitor(model, ["encoder", "act"], [metric])
-    assert monitor["act"]["ActiveUnits"].value() != before
+    assert monitor["act"]["active_units"].value() != before
     model(batches()[0])
     assert metric.value() == before
     assert monitor.as_dict()["encoder/active_units"] == 6
@@ -196,7 +219,8 @@ def test_a_merge_that_is_refused_adds_nothing():
 @pytest.mark.parametrize("packed", [True, False])
 def test_of_a_recurrent_layer_each_step_is_a_sample(batch_first, packed):
     rnn = nn.GRU(3, 4, batch_first=batch_first).double()
-    monitor = rz.Monitor(rnn, "", [rz.monitor.Norm(), rz.monitor.DeadUnits()])
+    with pytest.warns(UserWarning, match="output of GRU is hardly ever exactly 0"):
+        monitor = rz.Monitor(rnn, "", [rz.monitor.Norm(), rz.monitor.DeadUnits()])
     outputs = []
     for lengths in ([2, 5, 3], [4, 4, 1]) if packed else ([5, 5], [2, 2]):
         inputs = [torch.randn(n, 3, dtype=torch.float64) for n in lengths]
@@ -348,7 +372,7 @@ def test_the_model_itself_is_found_by_a_name_every_logger_takes():
     model = Autoencoder()
     monitor = rz.Monitor(model, ["", "act"], ACTIVE * 2)
     model(batches()[0])
-    assert list(monitor["model"]) == ["ActiveUnits", "ActiveUnits/2"]
+    assert list(monitor["model"]) == ["active_units", "active_units/2"]
     numbers = [f"{number}{again}" for again in ("", "/2") for number in ("units", "fraction")]
     assert list(monitor.as_dict()) == [f"{s}/active_{n}" for s in ("model", "act") for n in numbers]
     assert [row.site for row in monitor.report().rows] == ["(root)", "act"]
@@ -359,7 +383,7 @@ def test_a_child_called_model_is_not_taken_for_the_root():
     model.add_module("model", nn.ReLU())
     monitor = rz.Monitor(model, ["", "model"], ACTIVE)
     model(torch.ones(2, 3))
-    assert monitor["model/2"]["ActiveUnits"].value() == 3
+    assert monitor["model/2"]["active_units"].value() == 3
     assert len(monitor.as_dict()) == 4
     with pytest.raises(ConfigurationError, match="a site has the same name"):
         rz.Monitor(model, "", pairs={"model": ("", "model")})

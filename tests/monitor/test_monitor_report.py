@@ -16,7 +16,8 @@ def test_the_table_and_its_notes():
         rz.monitor.Saturation.of_tanh(),
         rz.monitor.MeanActivation(),
     ]
-    monitor = rz.Monitor(model, ["0", "1"], metrics, pairs={"squashed": ("0", "1")})
+    with pytest.warns(UserWarning, match=r"^Monitor: 0: Saturation\(.*\(and 2 more of this kind\)"):
+        monitor = rz.Monitor(model, ["0", "1"], metrics, pairs={"squashed": ("0", "1")})
     model(torch.tensor([[3.0, -1.0, 4.0], [2.0, -1.0, 0.0]]))
     assert str(monitor.report()) == (
         "site  samples  units  active_units  dead_units  saturation  mean_activation\n"
@@ -41,7 +42,10 @@ def test_what_was_not_seen_says_what_may_be_wrong():
     model = Autoencoder()
     pairs = {"r": (rz.monitor.input_of("encoder"), "decoder")}
     monitor = rz.Monitor(model, "act", [rz.monitor.Norm()], pairs=pairs, during="evaluation")
-    model(batches()[0])
+    model.eval().act.forward = lambda x: x
+    model.act.register_forward_pre_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model(batches()[0])
     assert "act         0      -     -" in str(monitor.report())
     site, pair = notes(monitor)
     assert site.startswith("act: no sample was seen in evaluation; is it called by the forward, as")

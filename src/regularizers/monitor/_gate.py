@@ -34,10 +34,27 @@ class Gate:
         self._model = weakref.ref(model)
         self._counts: Counter[int | None] = Counter()
         self._open = False
+        self._has_read = False
+        self._passed_over: Counter[int | None] = Counter()
 
     def __str__(self) -> str:
         mode = {"always": "any mode"}.get(self.during, self.during)
         return f"{mode}, of which every {self.every}th forward is read" if self.every > 1 else mode
+
+    @property
+    def missed(self) -> str | None:
+        """What to do if every forward since `forget` was in the other mode; None if none was."""
+        forwards = self._passed_over[None] or max(self._passed_over.values(), default=0)
+        if self._has_read or not forwards:
+            return None
+        other = "evaluation" if self.during == "training" else "training"
+        number = "1 forward" if forwards == 1 else f"{forwards} forwards"
+        return f'the model ran only in {other} mode ({number}); say Monitor(..., during="{other}")'
+
+    def forget(self) -> None:
+        """Forget in which mode the model has run."""
+        self._has_read = False
+        self._passed_over.clear()
 
     def begin(self) -> None:
         """Decide whether the forward that begins is read."""
@@ -54,7 +71,12 @@ class Gate:
 
     def _next(self, caller: int | None) -> bool:
         model = self._model()
-        if model is None or self.during == ("evaluation" if model.training else "training"):
+        if model is None:
             return False
+        mode = "training" if model.training else "evaluation"
+        if self.during not in (mode, "always"):
+            self._passed_over[caller] += 1
+            return False
+        self._has_read = True
         self._counts[caller] += 1
         return (self._counts[caller] - 1) % self.every == 0

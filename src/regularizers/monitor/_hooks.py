@@ -16,10 +16,12 @@ from regularizers.modules import (
     Activation,
     Hook,
     Mask,
+    eager_only,
     mask_of,
     masked,
     may_hold_a_part_of_the_units,
     never_compiled,
+    totals_of,
 )
 from regularizers.monitor import _compiled_ops as _program
 from regularizers.monitor._observer import MonitorObserver
@@ -69,12 +71,13 @@ class MonitorTap(Hook):
         if self._observer.closed or torch.compiler.is_exporting():
             return
         if torch.compiler.is_compiling():
-            read = self._activation(module, inputs, output, keywords)
+            found = self._source.read(module, inputs, keywords, output, self._site)
+            read = self._prepared(found, inputs, keywords)
             _program.read(self._observer.order, read, self._observer.handle, self._number)
         else:
             self._read(module, inputs, output, keywords)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @eager_only
     def _read(
         self,
         module: nn.Module,
@@ -85,16 +88,16 @@ class MonitorTap(Hook):
         if not self._checked:
             self._check(module)
         if self._observer.wants(self._number):
-            self._observer.take(self._number, self._activation(module, inputs, output, keywords))
+            found = self._source.read(module, inputs, keywords, output, self._site)
+            read = self._prepared(found, inputs, keywords)
+            # of the tensor itself, which the hook of a Regularization may have read
+            totals = totals_of(found.x) if read.mask is None else None
+            self._observer.take(self._number, read, totals)
 
-    def _activation(
-        self,
-        module: nn.Module,
-        inputs: tuple[Any, ...],
-        output: Any,
-        keywords: Mapping[str, Any],
+    def _prepared(
+        self, activation: Activation, inputs: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Activation:
-        activation = self._source.read(module, inputs, keywords, output, self._site)
+        """Return the activation detached, with the axes and the mask that were stated."""
         activation = activation._replace(
             x=activation.x.detach(), batch_axis=activation.sample_axes(self._batch_axis)
         )

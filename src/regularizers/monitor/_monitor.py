@@ -63,6 +63,11 @@ class Monitor:
         ConfigurationError: another setting is invalid.
         RegimeError: the model is in `nn.DataParallel`.
 
+    Warns:
+        UserWarning: a metric of `metrics` says nothing at a site, judged by the type of its module:
+            exact zeros of a GELU, the ends of a tanh at a ReLU. Of the default metrics the report
+            says so.
+
     Example:
         >>> import regularizers as rz
         >>> import torch
@@ -94,6 +99,7 @@ class Monitor:
     ) -> None:
         _check(model, mask, batch_axis)
         gate = Gate(model, every, during)
+        self._gate: Gate | None = gate
         places, readings = resolve(model, where, metrics, pairs, select)
         self._readings = Readings(readings, str(gate))
         self._places: Sequence[MonitoredPlace] = places
@@ -106,12 +112,14 @@ class Monitor:
         self._detach.atexit = False
 
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
-        """Return the metrics of a site or pair by their class: `monitor["act"]["DeadUnits"]`.
+        """Return the metrics of a site or pair by the names of their numbers in `as_dict`.
 
-        The model itself is `monitor["model"]`; a second metric of one class is `"DeadUnits/2"`.
+        `monitor["act"]["dead_units"]` and `monitor["act"]["dead_fraction"]` are one metric, the
+        `DeadUnits` of the site. The model itself is `monitor["model"]`; a second metric of one
+        class ends in `/2`, `"dead_units/2"`.
 
         Raises:
-            SelectionError: the name is unknown.
+            SelectionError: the name is unknown; here, or when a metric is looked up.
         """
         return self._readings[name]
 
@@ -121,11 +129,13 @@ class Monitor:
 
     def report(self) -> MonitorReport:
         """Return a printable table, with notes on faults."""
-        return self._readings.report()
+        return self._readings.report(None if self._gate is None else self._gate.missed)
 
     def reset(self) -> None:
         """Drop all samples, as at the end of an epoch."""
         self._readings.reset()
+        if self._gate is not None:
+            self._gate.forget()
 
     def merge(self, other: Monitor | Readings) -> None:
         """Add the samples of another monitor, as if they came after those of this one.
@@ -203,6 +213,7 @@ class Monitor:
         # hooks belong to one monitor, so a copy keeps only the numbers
         return {
             "_readings": self._readings,
+            "_gate": None,
             "_unusable": "is a copy, whose hooks stayed with the original",
         }
 

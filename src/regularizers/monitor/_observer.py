@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regularizers.modules import Activation, Pass, current_pass, masked
+from regularizers.modules import Activation, Pass, Totals, current_pass, eager_only, masked
 from regularizers.monitor import _compiled_ops as _program
 from regularizers.monitor._gate import Gate
 from regularizers.monitor._sinks import Sink
@@ -26,7 +26,7 @@ class MonitorObserver:
         self._gate = gate
         self._sinks = tuple(sinks)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @eager_only
     def begin(self) -> None:
         """Begin a forward of the model."""
         if self._counts():
@@ -38,7 +38,7 @@ class MonitorObserver:
         if self.wants(tap):
             self.take(tap, activation)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @eager_only
     def end(self) -> None:
         """End the forward of the model."""
         if self._counts():
@@ -49,8 +49,11 @@ class MonitorObserver:
         """Return whether this call of a tap is read; call it once per call of the tap."""
         return self._counts() and self._gate.lets_through(tap)
 
-    def take(self, tap: int, activation: Activation) -> None:
-        """Add an activation to the metrics, outside of any graph and without waiting."""
+    def take(self, tap: int, activation: Activation, totals: Totals | None = None) -> None:
+        """Add an activation to the metrics, outside of any graph and without waiting.
+
+        `totals` are those of the whole activation that are known, to which others are added.
+        """
         sink, around = self._sinks[tap], self.around[tap]
         x = unwrapped(activation.x, sink.site)
         mask = activation.mask
@@ -58,9 +61,9 @@ class MonitorObserver:
         with outside(), torch.no_grad():
             read = Activation(x, activation.batch_axis, mask)
             if around is not None:
-                read = masked(read, around, sink.site)
+                read, totals = masked(read, around, sink.site), None
             if self._gate.in_forward or not sink.waits:
-                sink.take(read)
+                sink.take(read, totals)
 
     def _counts(self) -> bool:
         # a recomputation of a checkpoint was already read in the forward

@@ -11,6 +11,7 @@ from torch import nn
 from regularizers._keys import Keys, key_of
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Select, Where, Wheres, printable, select_modules
+from regularizers.monitor._fit import misfit, warn_of_misfits
 from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor._sinks import Pair, PairSink, Sink, SiteSink
 from regularizers.monitor._sources import Source, output_of
@@ -63,8 +64,14 @@ def resolve(
     places: list[MonitoredPlace] = []
     readings: list[SiteMetrics] = []
     keys = Keys()
-    for name, module in [] if where is None else select_modules(model, where, "Monitor"):
-        reading = SiteMetrics(keys.add(key_of(name)), printable(name), of_one)
+    sites = [] if where is None else select_modules(model, where, "Monitor")
+    judged = [] if select is not None else sites
+    if metrics is not None:
+        warn_of_misfits(of_one, judged, stacklevel=4)
+    for name, module in sites:
+        unasked = of_one if metrics is None and judged else ()
+        misfits = [reason for one in unasked if (reason := misfit(one, module)) is not None]
+        reading = SiteMetrics(keys.add(key_of(name)), printable(name), of_one, misfits=misfits)
         readings.append(reading)
         places.append(MonitoredPlace(module, Source("output", module, select), SiteSink(reading)))
     for name, sides in (pairs or {}).items():

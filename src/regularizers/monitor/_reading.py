@@ -14,6 +14,7 @@ from regularizers.monitor.metrics import (
     Reduction,
     Samples,
     Seen,
+    SharedMetric,
     Streaming,
     named,
 )
@@ -24,7 +25,7 @@ class _Order(NamedTuple):
 
     reductions: list[Reduction]
     """What the metrics that need no arrays read, in one pass."""
-    at_once: list[tuple[str, Metric]]
+    at_once: list[tuple[str, SharedMetric]]
     in_parts: list[tuple[str, Callable[..., None]]]
 
 
@@ -36,14 +37,22 @@ class SiteMetrics:
         name: the name of the site or pair in messages and reports.
         metrics: the metrics of the site or pair.
         is_pair: whether it is a target and its reconstruction.
+        misfits: which metrics say nothing there, for the report.
     """
 
     def __init__(
-        self, key: str, name: str, metrics: Sequence[Streaming], *, is_pair: bool = False
+        self,
+        key: str,
+        name: str,
+        metrics: Sequence[Streaming],
+        *,
+        is_pair: bool = False,
+        misfits: Sequence[str] = (),
     ) -> None:
         self.key = key
         self.name = name
         self.is_pair = is_pair
+        self.misfits = tuple(misfits)
         self.seen = Seen()
         labels = Keys()
         self.metrics: dict[str, Streaming] = {
@@ -58,23 +67,22 @@ class SiteMetrics:
         first.read_together(order.reductions)
         for name, metric in order.at_once:
             with named(name):
-                metric.add_part(first)
+                metric.take(metric.numbers(first))
         if order.in_parts:
             # all metrics of one part before the next: they share its arrays
             for parts in zip(*[each.parts() for each in samples], strict=True):
                 for name, add_part in order.in_parts:
                     with named(name):
                         add_part(*parts)
-        self.seen.add_part(first)
+        self.seen.take(self.seen.numbers(first))
 
     @functools.cached_property
     def _order(self) -> _Order:
         order = _Order([], [], [])
         for metric in self.metrics.values():
             name = f"{self.name}: {type(metric).__name__}"
-            reductions = metric.reads() if isinstance(metric, Metric) else ()
-            order.reductions.extend(reductions)
-            if isinstance(metric, Metric) and reductions:
+            if isinstance(metric, SharedMetric):
+                order.reductions.extend(metric.reads())
                 order.at_once.append((name, metric))
             elif isinstance(metric, (Metric, PairMetric)):
                 order.in_parts.append((name, metric.add_part))
@@ -106,9 +114,10 @@ class SiteMetrics:
         for label, metric in self.metrics.items():
             yield label.removeprefix(type(metric).__name__), metric
 
-    def notes(self, when: str) -> Iterator[str]:
-        """Yield a line for each fault; `when` describes the forwards that were read."""
-        yield from general_notes(self.row(), when)
+    def notes(self, when: str, missed: str | None) -> Iterator[str]:
+        """Yield a line for each fault; `when` and `missed` are as in `general_notes`."""
+        yield from general_notes(self.row(), when, missed)
+        yield from [f"{self.name}: {misfit}" for misfit in self.misfits]
         for metric in self.metrics.values():
             note = metric.note()
             if note is not None:
@@ -116,7 +125,7 @@ class SiteMetrics:
 
     def with_metrics(self, metrics: Sequence[Streaming]) -> SiteMetrics:
         """Return a copy with other metrics, in the order of `every`."""
-        made = SiteMetrics(self.key, self.name, (), is_pair=self.is_pair)
+        made = SiteMetrics(self.key, self.name, (), is_pair=self.is_pair, misfits=self.misfits)
         assert isinstance(metrics[0], Seen)
         made.seen = metrics[0]
         made.metrics = dict(zip(self.metrics, metrics[1:], strict=True))

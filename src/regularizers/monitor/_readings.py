@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch.distributed as dist
 
 from regularizers.errors import ConfigurationError, SelectionError
+from regularizers.monitor._metrics_of_site import MetricsOfSite
 from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor._report import MonitorReport
 from regularizers.monitor.metrics import Streaming, named, of_every_process
@@ -15,7 +16,7 @@ from regularizers.monitor.metrics import Streaming, named, of_every_process
 class Readings:
     """The numbers of a monitor, or of the monitors of several processes together.
 
-    `readings["coding"]["DeadUnits"]` is one metric of one site.
+    `readings["coding"]["dead_units"]` is one metric of one site.
     """
 
     def __init__(self, readings: Sequence[SiteMetrics], when: str) -> None:
@@ -28,14 +29,14 @@ class Readings:
         return list(self._of)
 
     def __getitem__(self, name: str) -> Mapping[str, Streaming]:
-        """Return the metrics of a site or pair, by the name of their class.
+        """Return the metrics of a site or pair, by the names of their numbers.
 
         Raises:
             SelectionError: the name is unknown.
         """
         if name not in self._of:
             raise SelectionError(f"expected one of {', '.join(self._of)}, got {name!r}")
-        return self._of[name].metrics
+        return MetricsOfSite(self._of[name].name, self._of[name].metrics)
 
     def as_dict(self) -> dict[str, float]:
         """Return all numbers by `site/number`, for a logger."""
@@ -43,10 +44,12 @@ class Readings:
             key: value for reading in self._of.values() for key, value in reading.as_dict().items()
         }
 
-    def report(self) -> MonitorReport:
-        """Return a printable table, with notes on faults."""
+    def report(self, missed: str | None = None) -> MonitorReport:
+        """Return a printable table, with notes on faults; `missed` is why no sample was seen."""
         rows = tuple([reading.row() for reading in self._of.values()])
-        notes = [note for reading in self._of.values() for note in reading.notes(self._when)]
+        notes = [
+            note for reading in self._of.values() for note in reading.notes(self._when, missed)
+        ]
         return MonitorReport(rows, tuple(notes))
 
     def reset(self) -> None:

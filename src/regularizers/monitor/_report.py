@@ -37,8 +37,17 @@ class MonitorReport:
     __repr__ = __str__
 
 
-def general_notes(row: ReportRow, when: str) -> Iterator[str]:
-    """Yield the faults of any site: no sample was seen, or a number is not finite."""
+def general_notes(row: ReportRow, when: str, missed: str | None) -> Iterator[str]:
+    """Yield the faults of any site: no sample was seen, or a number is not finite.
+
+    Args:
+        row: the row of the site.
+        when: which forwards were to be read.
+        missed: why none was, if that is known.
+    """
+    if not row.samples and missed is not None:
+        yield f"{row.site}: no sample was seen in {when}; {missed}"
+        return
     if not row.samples:
         why = (
             "do both sides run within one forward of the model?"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from regularizers.modules import Activation
+from regularizers.modules import Activation, Totals
 from regularizers.monitor._reading import SiteMetrics
 from regularizers.monitor.metrics import Samples, check_same_shape, named
 
@@ -19,8 +19,8 @@ class Sink(Protocol):
     waits: bool
     """Whether it needs another tap of the same forward."""
 
-    def take(self, activation: Activation) -> None:
-        """Add the activation."""
+    def take(self, activation: Activation, totals: Totals | None) -> None:
+        """Add the activation, whose totals may be known."""
 
     def forget(self) -> None:
         """Drop an incomplete pair, since the forward has ended."""
@@ -34,10 +34,11 @@ class SiteSink:
         self.waits = False
         self._reading = reading
 
-    def take(self, activation: Activation) -> None:
+    def take(self, activation: Activation, totals: Totals | None) -> None:
         """Add the activation."""
         with named(self.site):
-            self._reading.add(_samples(activation.x, activation, self.site))
+            x, axis, mask = activation.x, activation.batch_axis, activation.mask
+            self._reading.add(Samples.of(x, axis, mask, self.site, totals))
 
     def forget(self) -> None:
         """Do nothing: a site holds no activation."""
@@ -80,7 +81,7 @@ class PairSink:
         self._pair = pair
         self._is_target = is_target
 
-    def take(self, activation: Activation) -> None:
+    def take(self, activation: Activation, totals: Totals | None) -> None:
         """Add the pair, or hold this side until the other arrives."""
         self._pair.take(activation, is_target=self._is_target)
 

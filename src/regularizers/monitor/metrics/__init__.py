@@ -16,6 +16,7 @@ from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._saturation import Saturation
 from regularizers.monitor.metrics._seen import Seen
+from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._streaming import Streaming, Sums, named
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Samples",
     "Saturation",
     "Seen",
+    "SharedMetric",
     "Streaming",
     "Sums",
     "check_same_shape",

@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Active, Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
 @dataclasses.dataclass(eq=False)
-class ActiveUnits(Metric):
+class ActiveUnits(SharedMetric):
     r"""Active units of a sample, the L0 of a code: how many of |x| exceed a threshold, on average.
 
     .. math:: \frac{1}{N} \sum_{n=1}^{N} \#\{u : |x_{nu}| > \theta\}
@@ -52,11 +51,11 @@ class ActiveUnits(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [Active(self.threshold)]
 
-    def statistics(self, samples: Samples) -> Sums:
+    def numbers(self, samples: Samples) -> Numbers:
         return {
-            "active": samples.active_count(self.threshold).to(torch.int64),
-            "samples": samples.count,
-            "elements": samples.elements,
+            "active": samples.read(Active(self.threshold)),
+            "samples": samples.sample_count,
+            "elements": samples.element_count,
         }
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._last_active import LastActive
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
 @dataclasses.dataclass(eq=False)
-class DeadUnits(Metric):
+class DeadUnits(SharedMetric):
     r"""Units that were active, |x| > θ, on none of the last samples.
 
     .. math:: \#\{u : s_u \ge after\}, \quad s_u = \text{samples since } u \text{ was active}
@@ -82,9 +82,9 @@ class DeadUnits(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [LastActive(self.threshold)]
 
-    def statistics(self, samples: Samples) -> Sums:
-        seen, last = samples.per_unit, samples.last_active(self.threshold)
-        return {"silent": seen - last, "seen": seen}
+    def numbers(self, samples: Samples) -> Numbers:
+        seen = samples.count_per_unit
+        return {"silent": seen - samples.last_active(self.threshold), "seen": seen}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
         dead = self._dead(sums).to(torch.float64)
@@ -92,12 +92,13 @@ class DeadUnits(Metric):
 
     def join(self, first: Sums, then: Sums) -> Sums:
         never = then["silent"] == then["seen"]
-        before = torch.where(never, first["silent"], 0)
-        return {"silent": before + then["silent"], "seen": first["seen"] + then["seen"]}
+        since = torch.where(never, first["silent"] + then["silent"], then["silent"])
+        return {"silent": since, "seen": first["seen"] + then["seen"]}
 
     def join_processes(self, parts: Sequence[Sums]) -> Sums:
         silent = torch.stack([part["silent"] for part in parts])
-        seen = torch.stack([part["seen"] for part in parts])
+        # one number for all units, where none was masked
+        seen = torch.stack([part["seen"].expand_as(part["silent"]) for part in parts])
         everywhere = seen.max(dim=0).values
         since = torch.where(silent < seen, silent, everywhere).min(dim=0).values
         return {"silent": torch.minimum(since, seen).sum(dim=0), "seen": seen.sum(dim=0)}

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._block import widest
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import ActivePerUnit, Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
 
 
@@ -30,7 +30,7 @@ class Histogram(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class DensityHistogram(Metric):
+class DensityHistogram(SharedMetric):
     r"""The share of samples on which each unit is active, as a histogram over its logarithm.
 
     .. math:: d_u = \frac{\#\{n : |x_{nu}| > \theta\}}{N} \qquad \log_{10} d_u \in [low, 0]
@@ -102,10 +102,10 @@ class DensityHistogram(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [ActivePerUnit(self.threshold)]
 
-    def statistics(self, samples: Samples) -> Sums:
+    def numbers(self, samples: Samples) -> Numbers:
         return {
-            "active": samples.active_per_unit(self.threshold).to(torch.int64),
-            "seen": samples.per_unit,
+            "active": samples.read(ActivePerUnit(self.threshold)),
+            "seen": samples.count_per_unit,
         }
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Absolute, Norms, Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)
-class HoyerSparsity(Metric):
+class HoyerSparsity(SharedMetric):
     r"""Hoyer's sparsity of a sample, from 0 (all units alike) to 1 (one unit active), on average.
 
     .. math:: \frac{1}{N} \sum_n \frac{\sqrt{U} - \|x_n\|_1 / \|x_n\|_2}{\sqrt{U} - 1}
@@ -43,7 +43,7 @@ class HoyerSparsity(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [Absolute(), Norms()]
 
-    def statistics(self, samples: Samples) -> Sums:
+    def numbers(self, samples: Samples) -> Numbers:
         if samples.units < 2:
             raise ShapeError(
                 "expected samples of two units or more, got one, whose sparsity is not defined; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class LastActive:
         """Return the numbers within a block."""
         active, valid = block.indicator(self.threshold), block.valid
         if block.is_plain and valid is None:
-            return _Numbers(_codes(active), True, len(active))
+            return _Numbers(_codes(active), True, active.shape[0])
         if valid is None:
             numbers = torch.arange(1, len(active) + 1, device=active.device)[:, None]
             seen: Tensor | int = len(active)
@@ -55,18 +56,13 @@ class LastActive:
     def joined(self, parts: Sequence[_Numbers]) -> Tensor:
         """Return the numbers among all samples."""
         if parts[0].are_codes:
-            starts: list[int] = []
-            first = 0
-            for part in parts:
-                starts += [first + _ROWS * n for n in range(len(part.numbers))]
-                first += int(part.seen)
             codes = torch.cat([p.numbers for p in parts]) if len(parts) > 1 else parts[0].numbers
             # half of the exponent: 1 for the first sample, and 0 for no sample
             numbers = codes.view(torch.int32) >> 24
-            if len(numbers) == 1:
-                return numbers[0].to(torch.int64)
-            before = torch.tensor(starts, dtype=torch.int32)[:, None]
-            return torch.where(numbers > 0, numbers + before, 0).amax(dim=0).to(torch.int64)
+            if codes.shape[0] > 1:
+                before = _starts(tuple([int(part.seen) for part in parts]))
+                numbers = torch.where(codes > 0, numbers + before, 0).amax(dim=0, keepdim=True)
+            return numbers[0].to(torch.int64)
         last, seen = parts[0].numbers[0], parts[0].seen
         for part in parts[1:]:
             last = torch.where(part.numbers[0] > 0, part.numbers[0] + seen, last)
@@ -78,18 +74,32 @@ _ROWS = 64
 """Samples whose powers of 4 are added in float32, which has 127 of them."""
 
 
+@functools.lru_cache(maxsize=16)
+def _starts(sizes: tuple[int, ...]) -> Tensor:
+    """Return how many samples come before each code, of blocks of these sizes; (n, 1)."""
+    ends = itertools.accumulate(sizes, initial=0)
+    starts = [
+        n for end, size in zip(ends, sizes, strict=False) for n in range(end, end + size, _ROWS)
+    ]
+    with torch.inference_mode(False):
+        return torch.tensor(starts, dtype=torch.int32, device="cpu")[:, None]
+
+
 def _codes(active: Tensor) -> Tensor:
     """Return the sums of powers of 4, one for each 64 rows; (n, units)."""
     rows, units = active.shape
     whole, rest = divmod(rows, _ROWS)
-    codes = torch.empty(whole + (rest > 0), 1, units)
     # with `out` no autocast rounds them
+    if not rest:
+        codes = active.new_empty(whole, 1, units)
+        shaped = active.view(whole, _ROWS, units)
+        return torch.bmm(_powers().expand(whole, 1, _ROWS), shaped, out=codes).view(whole, units)
+    codes = active.new_empty(whole + 1, 1, units)
     if whole:
-        shaped = active[: whole * _ROWS].reshape(whole, _ROWS, units)
+        shaped = active[: whole * _ROWS].view(whole, _ROWS, units)
         torch.bmm(_powers().expand(whole, 1, _ROWS), shaped, out=codes[:whole])
-    if rest:
-        torch.mm(_powers()[:, :rest], active[whole * _ROWS :], out=codes[whole])
-    return codes[:, 0]
+    torch.mm(_powers()[:, :rest], active[whole * _ROWS :], out=codes[whole])
+    return codes.view(whole + 1, units)
 
 
 @functools.cache

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Reduction, Total
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)
-class MeanActivation(Metric):
+class MeanActivation(SharedMetric):
     r"""The mean over all elements, over samples and units.
 
     .. math:: \bar x = \frac{1}{NU} \sum_{n,u} x_{nu}
@@ -31,8 +31,8 @@ class MeanActivation(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [Total()]
 
-    def statistics(self, samples: Samples) -> Sums:
-        return {"total": samples.sum, "elements": samples.elements}
+    def numbers(self, samples: Samples) -> Numbers:
+        return {"total": samples.read(Total()), "elements": samples.element_count}
 
     def compute(self, sums: Sums) -> Tensor:
         return sums["total"] / sums["elements"]

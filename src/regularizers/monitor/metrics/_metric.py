@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Streaming, Sums, named
+from regularizers.monitor.metrics._streaming import Streaming, Sums, named, widened
 from regularizers.penalties.arrays import Axes
 
 
@@ -64,20 +62,11 @@ class Metric(Streaming):
         with named(name):
             self.add(Samples.of(x, batch_axis, mask, name))
 
-    def reads(self) -> Sequence[Reduction]:
-        """Return the reductions that are all that `statistics` reads: then it needs no parts.
-
-        By default none are named, and `statistics` may read anything of a part.
-        """
-        return ()
-
     def add(self, samples: Samples) -> None:
         """Count `samples`."""
         if not samples.is_empty:
             with torch.no_grad():
-                reductions = self.reads()
-                samples.read_together(reductions)
-                for part in (samples,) if reductions else samples.parts():
+                for part in samples.parts():
                     self.add_part(part)
 
     def add_part(self, samples: Samples) -> None:
@@ -85,7 +74,7 @@ class Metric(Streaming):
         version = samples.version
         statistics = self.statistics(samples)
         _check_unwritten(version, samples)
-        self._take(statistics)
+        self.take(widened(statistics))
 
     @abstractmethod
     def statistics(self, samples: Samples) -> Sums:
@@ -145,7 +134,7 @@ class PairMetric(Streaming):
         statistics = self.statistics(target, reconstruction)
         _check_unwritten(versions[0], target)
         _check_unwritten(versions[1], reconstruction)
-        self._take(statistics)
+        self.take(widened(statistics))
 
     @abstractmethod
     def statistics(self, target: Samples, reconstruction: Samples) -> Sums:

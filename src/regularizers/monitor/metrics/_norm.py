@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from regularizers.monitor.metrics._metric import Metric
-from regularizers.monitor.metrics._reductions import Norms, Reduction
+from regularizers.monitor.metrics._reductions import NormSums, Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)
-class Norm(Metric):
+class Norm(SharedMetric):
     r"""The L2 norm over the units of a sample, on average; and the root mean square.
 
     .. math:: \frac{1}{N} \sum_n \|x_n\|_2
@@ -40,15 +40,15 @@ class Norm(Metric):
         return self.as_dict()["root_mean_square"]
 
     def reads(self) -> Sequence[Reduction]:
-        return [Norms()]
+        return [NormSums()]
 
-    def statistics(self, samples: Samples) -> Sums:
-        norms = samples.norms
+    def numbers(self, samples: Samples) -> Numbers:
+        norms, squares = samples.read(NormSums())
         return {
-            "norms": norms.sum(),
-            "squares": norms.square().sum(),
-            "samples": samples.count,
-            "elements": samples.elements,
+            "norms": norms,
+            "squares": squares,
+            "samples": samples.sample_count,
+            "elements": samples.element_count,
         }
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:

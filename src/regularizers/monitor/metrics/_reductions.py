@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from regularizers.monitor.metrics._block import Block, greater, less, widest
+from regularizers.monitor.metrics._block import Block, widest
 
 
 class Reduction(Hashable, Protocol):
@@ -23,25 +23,25 @@ class Reduction(Hashable, Protocol):
     def of(self, block: Block) -> Any:
         """Return what `joined` needs of a block."""
 
-    def joined(self, parts: Sequence[Any]) -> Tensor:
+    def joined(self, parts: Sequence[Any]) -> Any:
         """Return the reduction of all samples from those of the blocks, in their order."""
 
 
 @dataclass(frozen=True)
 class Total:
-    """Σx, of 0 dimensions, in the widest type."""
+    """Σx, in float64."""
 
-    def of(self, block: Block) -> Tensor:
+    def of(self, block: Block) -> Tensor | float:
         """Return Σx of a block."""
-        if block.in_float32:
+        if block.adds_float32:
             number = block.x.sum().item()
             if math.isfinite(number):  # else the sum has left float32, or x was not finite
-                return torch.scalar_tensor(number, dtype=torch.float64)
-        return block.x.sum(dtype=widest(block.x.device))
+                return number
+        return number_of(block.x.sum(dtype=widest(block.x.device)), block)
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+    def joined(self, parts: Sequence[Tensor | float]) -> Tensor | float:
         """Return the sum."""
-        return _sum(parts)
+        return sum(parts[1:], start=parts[0])
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class Absolute:
 
     def of(self, block: Block) -> Tensor:
         """Return the sums of the samples of a block."""
-        return block.absolute.sum(dim=1, dtype=widest(block.x.device))
+        absolute = block.absolute()
+        if block.adds_float32:
+            return absolute.sum(dim=1).double()
+        return absolute.sum(dim=1, dtype=widest(absolute.device))
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return those of all samples."""
@@ -63,34 +66,29 @@ class Norms:
 
     def of(self, block: Block) -> Tensor:
         """Return the norms of the samples of a block."""
-        if block.in_float32:
-            squares = _squares_by_short_rows(block.x)
-            if _SQUARES[0] < squares.sum().item() < _SQUARES[1]:
-                return squares.sqrt_()
-        return torch.linalg.vector_norm(block.x, dim=1, dtype=widest(block.x.device))
+        return block.norms()
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return those of all samples."""
         return _concatenated(parts)
 
 
-_SHORT = 1024
-"""The length of rows in which squares of float32 are added: longer rows lose digits."""
+@dataclass(frozen=True)
+class NormSums:
+    """Σ‖x‖₂ and Σ‖x‖₂² over samples, in float64."""
 
-_SQUARES = 1e-12, 1e36
-"""Bounds of Σx² in which no square that matters leaves float32."""
+    def of(self, block: Block) -> tuple[Tensor | float, Tensor | float]:
+        """Return both sums of a block."""
+        norms = block.norms()
+        squares = norms.square().sum()
+        return number_of(norms.sum(), block), number_of(squares, block)
 
-
-def _squares_by_short_rows(x: Tensor) -> Tensor:
-    rows, units = x.shape
-    if units <= _SHORT:
-        return torch.linalg.vector_norm(x, dim=1).double().square_()
-    whole = units - units % _SHORT
-    short = x[:, :whole].reshape(-1, _SHORT)
-    squares = torch.linalg.vector_norm(short, dim=1).double().square_().view(rows, -1).sum(dim=1)
-    if whole < units:
-        squares += torch.linalg.vector_norm(x[:, whole:], dim=1).double().square_()
-    return squares
+    def joined(
+        self, parts: Sequence[tuple[Tensor | float, Tensor | float]]
+    ) -> tuple[Tensor | float, Tensor | float]:
+        """Return both sums."""
+        norms, squares = zip(*parts, strict=True)
+        return sum(norms[1:], start=norms[0]), sum(squares[1:], start=squares[0])
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,18 @@ class Active:
 
     threshold: float
 
-    def of(self, block: Block) -> Tensor:
+    def of(self, block: Block) -> Tensor | int:
         """Return the number in a block."""
-        return _count(block.indicator(self.threshold))
+        return _count(block.indicator(self.threshold), block)
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
         """Return the sum."""
-        return _sum(parts)
+        return sum(parts[1:], start=parts[0])
 
 
 @dataclass(frozen=True)
 class ActivePerUnit:
-    """On how many samples each unit exceeds a threshold; (units,)."""
+    """On how many samples each unit exceeds a threshold; (units,), int64."""
 
     threshold: float
 
@@ -118,14 +116,14 @@ class ActivePerUnit:
         """Return the numbers in a block."""
         active = block.indicator(self.threshold)
         if not block.is_plain or len(active) > _EXACT:
-            return active.sum(dim=0, dtype=widest(active.device))
+            return active.sum(dim=0, dtype=widest(active.device)).to(torch.int64)
         # with `out` no autocast rounds it
         out = torch.empty(1, active.shape[1])
-        return torch.mm(torch.ones(1, len(active)), active, out=out)[0].double()
+        return torch.mm(torch.ones(1, len(active)), active, out=out)[0].to(torch.int64)
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the sums."""
-        return _sum(parts)
+        return sum(parts[1:], start=parts[0])
 
 
 @dataclass(frozen=True)
@@ -134,13 +132,13 @@ class Below:
 
     edge: float
 
-    def of(self, block: Block) -> Tensor:
+    def of(self, block: Block) -> Tensor | int:
         """Return the number in a block."""
-        return _count(_valid(less(block.x, self.edge), block))
+        return _count(_valid(torch.lt(block.x, self.edge, out=block.empty()), block), block)
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
         """Return the sum."""
-        return _sum(parts)
+        return sum(parts[1:], start=parts[0])
 
 
 @dataclass(frozen=True)
@@ -149,32 +147,34 @@ class Above:
 
     edge: float
 
-    def of(self, block: Block) -> Tensor:
+    def of(self, block: Block) -> Tensor | int:
         """Return the number in a block."""
-        return _count(_valid(greater(block.x, self.edge), block))
+        return _count(_valid(torch.gt(block.x, self.edge, out=block.empty()), block), block)
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
         """Return the sum."""
-        return _sum(parts)
+        return sum(parts[1:], start=parts[0])
 
 
 _EXACT = 2**24
 """Up to it a sum of ones is exact in float32."""
 
 
-def _count(ones: Tensor) -> Tensor:
-    if ones.is_cpu and ones.numel() <= _EXACT:
-        return ones.sum().double()
-    return ones.sum(dtype=widest(ones.device))
+def number_of(x: Tensor, block: Block) -> Tensor | float:
+    """Return the number in `x` if that waits for nothing, and else `x`."""
+    return x.item() if block.is_plain else x
+
+
+def _count(ones: Tensor, block: Block) -> Tensor | int:
+    if block.is_plain and ones.numel() <= _EXACT:
+        return int(ones.sum().item())
+    count = ones.sum(dtype=widest(ones.device)).to(torch.int64)
+    return int(count.item()) if block.is_plain else count
 
 
 def _valid(ones: Tensor, block: Block) -> Tensor:
     # elements that do not count are 0, which may lie beyond an edge
     return ones if block.valid is None else torch.where(block.valid, ones, 0.0)
-
-
-def _sum(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.stack(list(parts)).sum(dim=0)
 
 
 def _concatenated(parts: Sequence[Tensor]) -> Tensor:

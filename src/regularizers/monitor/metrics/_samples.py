@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,24 +13,18 @@ from torch.distributed.tensor import DTensor
 
 from regularizers.errors import ArrayTypeError
 from regularizers.modules import Activation, Totals, describe, masked
-from regularizers.monitor.metrics._block import Block, widest
+from regularizers.monitor.metrics._block import Block, in_float32, widest
 from regularizers.monitor.metrics._last_active import LastActive
 from regularizers.monitor.metrics._reductions import (
     Absolute,
     Active,
-    ActivePerUnit,
     Norms,
     Reduction,
-    Total,
 )
 from regularizers.penalties.arrays import Axes, check_batch_axis, normalise_axes
 
-_WIDE = (torch.float32, torch.float64)
-
 _AT_ONCE = {True: 2**17, False: 2**24}
 """Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
-
-_WIDE = (torch.float32, torch.float64)
 
 
 class Samples:
@@ -64,7 +58,8 @@ class Samples:
         self.valid = valid
         """What counts: (samples, units), or (samples, 1) of whole samples. None: everything."""
         self._totals = None if valid is not None else totals
-        self._read: dict[Reduction, Tensor] = {}
+        self._active: dict[float, Tensor] = {}
+        self._read: dict[Reduction, Any] = {}
 
     @classmethod
     def of(
@@ -85,6 +80,8 @@ class Samples:
             OutputError, ShapeError: a mask that is not boolean, or not over the leading axes.
         """
         _check(x)
+        if mask is None and x.ndim == 2 and _is_first(batch_axis):
+            return cls(x.detach(), None, totals)
         check_batch_axis(batch_axis)
         batch = normalise_axes(batch_axis, x.ndim)
         units = tuple([axis for axis in range(x.ndim) if axis not in batch])
@@ -110,15 +107,25 @@ class Samples:
 
     def parts(self) -> Iterator[Samples]:
         """Yield the samples in parts, so that what is computed of one is small."""
-        rows = max(_AT_ONCE[self._matrix.is_cpu] // max(self.units, 1), 1)
-        if len(self._matrix) <= rows:
+        pieces = self._pieces()
+        if len(pieces) == 1:
             yield self
             return
-        for number, matrix in enumerate(self._matrix.split(rows)):
-            first, valid = number * rows, self.valid
-            yield Samples(matrix, None if valid is None else valid[first : first + rows])
+        for matrix, valid in pieces:
+            yield Samples(matrix, valid)
 
-    def read(self, reduction: Reduction) -> Tensor:
+    def _pieces(self) -> Sequence[tuple[Tensor, Tensor | None]]:
+        matrix, valid = self._matrix, self.valid
+        samples, units = matrix.shape
+        rows = max(_AT_ONCE[matrix.is_cpu] // max(units, 1), 1)
+        if samples <= rows:
+            return [(matrix, valid)]
+        matrices = torch.split(matrix, rows)
+        if valid is None:
+            return [(part, None) for part in matrices]
+        return list(zip(matrices, torch.split(valid, rows), strict=True))
+
+    def read(self, reduction: Reduction) -> Any:
         """Return a reduction of all samples, which is computed once."""
         if reduction not in self._read:
             self.read_together([reduction])
@@ -128,19 +135,22 @@ class Samples:
         """Compute reductions in one pass over the samples, in blocks that stay in the cache."""
         active, totals = Active(0.0), self._totals
         if totals is not None and "active" in totals:
-            self._read[active] = totals["active"]
+            known = totals["active"]
+            self._read[active] = int(known.item()) if known.is_cpu else known
         missing = [reduction for reduction in reductions if reduction not in self._read]
         if not missing:
             return
         parts: list[list[Any]] = [[] for _ in missing]
-        for samples in self.parts():
-            block = samples.block
+        for matrix, valid in self._pieces():
+            block = Block(matrix, valid)
             for reduction, results in zip(missing, parts, strict=True):
                 results.append(reduction.of(block))
         for reduction, results in zip(missing, parts, strict=True):
             self._read[reduction] = reduction.joined(results)
         if totals is not None and active in self._read:
-            totals["active"] = self._read[active]
+            totals["active"] = torch.as_tensor(
+                self._read[active], dtype=widest(self._matrix.device), device=self._matrix.device
+            )
 
     @property
     def version(self) -> int | None:
@@ -155,33 +165,24 @@ class Samples:
     @functools.cached_property
     def x(self) -> Tensor:
         """The elements, at least in float32, and 0 where they do not count; (samples, units)."""
-        x = self._matrix
-        return self.select(x if x.dtype in _WIDE else x.to(torch.float32))
+        return self.select(in_float32(self._matrix))
 
     @functools.cached_property
-    def block(self) -> Block:
-        """The samples as one block."""
-        return Block(self.x, self.valid)
-
-    @property
     def absolute(self) -> Tensor:
         """|x|; (samples, units)."""
-        return self.block.absolute
-
-    @property
-    def sum(self) -> Tensor:
-        """Σx over all elements, in float64; float32 on a CPU is added pairwise."""
-        return self.read(Total())
+        return self.x.abs()
 
     @property
     def norms(self) -> Tensor:
         """‖x‖₂ of each sample, in float64; (samples,)."""
-        return self.read(Norms())
+        norms: Tensor = self.read(Norms())
+        return norms
 
     @property
     def absolute_sums(self) -> Tensor:
         """‖x‖₁ of each sample, in float64; (samples,)."""
-        return self.read(Absolute())
+        sums: Tensor = self.read(Absolute())
+        return sums
 
     def select(self, y: Tensor) -> Tensor:
         """Return `y` where it counts, and 0 or False elsewhere.
@@ -193,33 +194,43 @@ class Samples:
 
     def active(self, threshold: float) -> Tensor:
         """Return where |x| > `threshold`; (samples, units). What does not count is not active."""
-        return self.block.indicator(threshold) > 0
-
-    def active_count(self, threshold: float) -> Tensor:
-        """Return how many elements are active, |x| > `threshold`; of 0 dimensions."""
-        return self.read(Active(threshold))
-
-    def active_per_unit(self, threshold: float) -> Tensor:
-        """Return on how many samples each unit is active; (units,)."""
-        return self.read(ActivePerUnit(threshold))
+        if threshold not in self._active:
+            self._active[threshold] = self.absolute > threshold
+        return self._active[threshold]
 
     def last_active(self, threshold: float) -> Tensor:
         """Return the number of the last sample on which each unit is active; (units,), int64.
 
         It counts the samples that count for the unit, from 1; 0 is none.
         """
-        return self.read(LastActive(threshold)).expand(self.units)
+        last: Tensor = self.read(LastActive(threshold))
+        return last
 
     def total(self, x: Tensor, axis: int | None = None) -> Tensor:
         """Return the sum of `x`, or along one axis of it, added up in the widest type."""
         dtype = widest(x.device)
         return x.sum(dtype=dtype) if axis is None else x.sum(dtype=dtype, dim=axis)
 
+    @property
+    def sample_count(self) -> Tensor | int:
+        """How many samples count; an int where none is masked."""
+        return self._matrix.shape[0] if self.valid is None else self.count
+
+    @property
+    def element_count(self) -> Tensor | int:
+        """How many elements count; an int where none is masked."""
+        return self._matrix.numel() if self.valid is None else self.elements
+
+    @property
+    def count_per_unit(self) -> Tensor | int:
+        """How many samples count for each unit, (units,); an int where none is masked."""
+        return self._matrix.shape[0] if self.valid is None else self.per_unit
+
     @functools.cached_property
     def count(self) -> Tensor:
         """The number of samples that count; int64."""
         if self.valid is None:
-            return self._whole((), len(self._matrix))
+            return self._whole((), self._matrix.shape[0])
         return self.valid.any(dim=1).sum()
 
     @functools.cached_property
@@ -233,18 +244,23 @@ class Samples:
     def per_sample(self) -> Tensor:
         """The number of units that count in each sample; (samples,), int64."""
         if self.valid is None:
-            return self._whole((len(self._matrix),), self.units)
+            return self._whole((self._matrix.shape[0],), self.units)
         return self.valid.sum(dim=1) * (self.units // self.valid.shape[1])
 
     @functools.cached_property
     def per_unit(self) -> Tensor:
         """The number of samples that count for each unit; (units,), int64."""
         if self.valid is None:
-            return self._whole((self.units,), len(self._matrix))
+            return self._whole((self.units,), self._matrix.shape[0])
         return self.valid.sum(dim=0).expand(self.units)
 
     def _whole(self, shape: tuple[int, ...], number: int) -> Tensor:
         return torch.full(shape, number, dtype=torch.int64, device=self._matrix.device)
+
+
+def _is_first(batch_axis: Axes) -> bool:
+    axes = batch_axis if isinstance(batch_axis, tuple) else (batch_axis,)
+    return len(axes) == 1 and type(axes[0]) is int and axes[0] == 0
 
 
 def _extent(x: Tensor, axes: tuple[int, ...]) -> int:

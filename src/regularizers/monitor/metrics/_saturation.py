@@ -7,18 +7,17 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
-from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Above, Below, Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)
-class Saturation(Metric):
+class Saturation(SharedMetric):
     r"""The share of elements below `low` or above `high`, where a squashing function is flat.
 
     .. math:: \frac{\#\{x_{nu} < low\} + \#\{x_{nu} > high\}}{NU}
@@ -94,13 +93,9 @@ class Saturation(Metric):
     def reads(self) -> Sequence[Reduction]:
         return [Below(self.low), Above(self.high)]
 
-    def statistics(self, samples: Samples) -> Sums:
+    def numbers(self, samples: Samples) -> Numbers:
         below, above = [samples.read(reduction) for reduction in self.reads()]
-        return {
-            "below": below.to(torch.int64),
-            "above": above.to(torch.int64),
-            "elements": samples.elements,
-        }
+        return {"below": below, "above": above, "elements": samples.element_count}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
         below, above = sums["below"] / sums["elements"], sums["above"] / sums["elements"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._shared import SharedMetric
+from regularizers.monitor.metrics._streaming import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)
-class Seen(Metric):
+class Seen(SharedMetric):
     """The number of samples that counted, and of their units."""
 
     names = ("samples", "units")
@@ -25,8 +27,11 @@ class Seen(Metric):
         """Return the number of units of a sample, on average."""
         return self.as_dict()["units"]
 
-    def statistics(self, samples: Samples) -> Sums:
-        return {"samples": samples.count, "elements": samples.elements}
+    def reads(self) -> Sequence[Reduction]:
+        return ()
+
+    def numbers(self, samples: Samples) -> Numbers:
+        return {"samples": samples.sample_count, "elements": samples.element_count}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
         return sums["samples"], sums["elements"] / sums["samples"]

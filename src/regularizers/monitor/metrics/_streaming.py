@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
-from typing import ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import torch
 import torch.distributed as dist
@@ -23,6 +23,9 @@ from regularizers.monitor.metrics._gather import of_every_process
 Sums: TypeAlias = dict[str, Tensor]
 """Sums and counts by name: float64 and int64, of shape () or (units,)."""
 
+Numbers: TypeAlias = dict[str, Any]
+"""Sums of which some are Python's numbers, which a CPU adds at no cost: int and float."""
+
 
 @dataclasses.dataclass(eq=False)
 class Streaming(ABC):
@@ -35,7 +38,7 @@ class Streaming(ABC):
     names: ClassVar[tuple[str, ...]] = ()
     """The numbers that `compute` returns, for a log; by default the class in snake_case."""
 
-    _sums: Sums | None = dataclasses.field(default=None, init=False, repr=False)
+    _sums: Numbers | None = dataclasses.field(default=None, init=False, repr=False)
 
     @abstractmethod
     def compute(self, sums: Sums) -> Tensor | tuple[Tensor, ...]:
@@ -66,9 +69,14 @@ class Streaming(ABC):
         return None
 
     @property
+    def number_names(self) -> tuple[str, ...]:
+        """The names of its numbers: `names`, or the class in snake_case."""
+        return self.names or (_snake_case(type(self).__name__),)
+
+    @property
     def sums(self) -> Mapping[str, Tensor]:
         """The sums so far, on their device: float64 and int64. Empty before any sample."""
-        return MappingProxyType(self._sums or {})
+        return MappingProxyType(as_tensors(self._sums or {}))
 
     def value(self) -> float:
         """Return the first number; NaN before any sample. It waits for the device."""
@@ -80,10 +88,10 @@ class Streaming(ABC):
         Raises:
             ConfigurationError: `compute` returned something else than a number for each name.
         """
-        names = self.names or (_snake_case(type(self).__name__),)
+        names = self.number_names
         if self._sums is None:
             return dict.fromkeys(names, float("nan"))
-        computed = self.compute({name: _divisible(sum_) for name, sum_ in self._sums.items()})
+        computed = self.compute({name: _divisible(sum_) for name, sum_ in self.sums.items()})
         numbers = computed if isinstance(computed, tuple) else (computed,)
         if len(numbers) != len(names) or not all(map(_is_number, numbers)):
             raise ConfigurationError(
@@ -111,7 +119,7 @@ class Streaming(ABC):
         """
         self.check_mergeable(other)
         if other._sums is not None:
-            self._take(other._sums)
+            self.take(other._sums)
 
     def check_mergeable(self, other: Streaming) -> None:
         """Raise what `merge` raises, before anything is added."""
@@ -142,7 +150,7 @@ class Streaming(ABC):
         """Return a copy whose sums are on the CPU."""
         twin = self.fresh()
         if self._sums is not None:
-            twin._sums = {name: tensor.cpu() for name, tensor in self._sums.items()}
+            twin._sums = {name: tensor.cpu() for name, tensor in self.sums.items()}
         return twin
 
     def together(self, parts: Sequence[Self]) -> Self:
@@ -152,17 +160,17 @@ class Streaming(ABC):
         for part in parts:
             (seen[0] if seen else self).check_mergeable(part)
         if seen:
-            sums = [part._sums for part in seen if part._sums is not None]
-            result._sums = self.join_processes(sums)
+            result._sums = self.join_processes([dict(part.sums) for part in seen])
         return result
 
-    def _take(self, statistics: Sums) -> None:
-        sums = _widened(statistics)
+    def take(self, sums: Numbers) -> None:
+        """Add sums that are as wide as they are kept."""
         if self._sums is None:
             self._sums = sums
             return
-        _check_alike(self._sums, sums)
-        self._sums = self.join(_beside(self._sums, sums), sums)
+        mine = self._sums
+        _check_alike(mine, sums)
+        self._sums = self.join(_beside(mine, sums), sums)
 
 
 class named:  # noqa: N801
@@ -182,8 +190,12 @@ class named:  # noqa: N801
 _KEPT = (torch.float64, torch.int64)
 
 
-def _widened(statistics: object) -> Sums:
-    """Return sums in the types that sums are kept in."""
+def widened(statistics: object) -> Sums:
+    """Return sums in the types that sums are kept in.
+
+    Raises:
+        ConfigurationError: they are no dict of tensors.
+    """
     if isinstance(statistics, dict):
         wide = {
             name: x if x.dtype in _KEPT else _wide(x)
@@ -197,11 +209,25 @@ def _widened(statistics: object) -> Sums:
     )
 
 
-def _beside(sums: Sums, others: Sums) -> Sums:
+def as_tensors(numbers: Numbers) -> Sums:
+    """Return numbers as tensors, on the device of those that are."""
+    device = next((x.device for x in numbers.values() if isinstance(x, Tensor)), None)
+    return {
+        name: x
+        if isinstance(x, Tensor)
+        else torch.tensor(x, dtype=_KEPT[type(x) is int], device=device)
+        for name, x in numbers.items()
+    }
+
+
+def _beside(sums: Numbers, others: Numbers) -> Numbers:
     """Return `sums` on the devices of `others`."""
-    if all(x.device == others[name].device for name, x in sums.items()):
-        return sums
-    return {name: x.to(others[name].device) for name, x in sums.items()}
+    for name, x in sums.items():
+        other = others[name]
+        if type(x) is type(other) is Tensor and x.device != other.device:
+            moved = as_tensors(sums)
+            return {name: tensor.to(other.device) for name, tensor in moved.items()}
+    return sums
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -227,15 +253,21 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _check_alike(first: Sums, then: Sums) -> None:
+def _check_alike(first: Numbers, then: Numbers) -> None:
     if first.keys() != then.keys():
         raise ConfigurationError(
             f"expected the sums {', '.join(first)}, as before, got {', '.join(then)}"
         )
     for name, tensor in first.items():
-        if tensor.shape != then[name].shape:
+        other = then[name]
+        # one number for all units is beside one for each where none is masked
+        if type(tensor) is type(other) is Tensor and _differ(tensor, other):
             raise ShapeError(
-                f"expected {tensor.numel()} units, as before, got {then[name].numel()}; a unit is "
+                f"expected {tensor.numel()} units, as before, got {other.numel()}; a unit is "
                 f"one index along all axes but the batch's, so where sequences have several "
                 f"lengths say batch_axis=(0, 1), or reset() first"
             )
+
+
+def _differ(first: Tensor, then: Tensor) -> bool:
+    return first.shape != then.shape and first.ndim == then.ndim
