@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics import explained_variance_score
+from sklearn.metrics import explained_variance_score, precision_recall_fscore_support
 from torch import Tensor
 
 import regularizers as rz
@@ -51,6 +51,10 @@ def saturation(x: np.ndarray, low: float, high: float) -> dict[str, float]:
     return {"saturation": below + above, "saturation_low": below, "saturation_high": above}
 
 
+def stable_rank(x: np.ndarray) -> dict[str, float]:
+    return {"stable_rank": (x**2).sum() / np.linalg.norm(x, 2) ** 2}
+
+
 OF_ONE: dict[str, tuple[rz.monitor.Metric, Oracle]] = {
     "ActiveUnits": (rz.monitor.ActiveUnits(), active_units),
     "ActiveUnits above": (rz.monitor.ActiveUnits(0.7), lambda x: active_units(x, 0.7)),
@@ -61,6 +65,7 @@ OF_ONE: dict[str, tuple[rz.monitor.Metric, Oracle]] = {
     "DeadUnits": (rz.monitor.DeadUnits(), dead_units),
     "DeadUnits lately": (rz.monitor.DeadUnits(5), lambda x: dead_units(x, 5)),
     "DensityHistogram": (rz.monitor.DensityHistogram(), density),
+    "StableRank": (rz.monitor.StableRank(), stable_rank),
 }
 
 
@@ -74,12 +79,39 @@ def variance_unexplained(x: np.ndarray, made: np.ndarray) -> dict[str, float]:
     return {"variance_unexplained": errors / ((x - x.mean(axis=0)) ** 2).sum()}
 
 
+def cosine_similarity(x: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    each = [
+        np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(x, made, strict=True)
+    ]
+    return {"cosine_similarity": np.mean(each)}
+
+
+def norm_ratio(x: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    return {"norm_ratio": (np.linalg.norm(made, axis=1) / np.linalg.norm(x, axis=1)).mean()}
+
+
+def relative_bias(x: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    # the best scale c of the reconstruction, by least squares: γ is 1 / c
+    scale = np.linalg.lstsq(made.reshape(-1, 1), x.reshape(-1), rcond=None)[0][0]
+    return {"relative_bias": 1 / scale}
+
+
+def firing(x: np.ndarray, made: np.ndarray, threshold: float = 0.0) -> dict[str, float]:
+    true, found = (np.abs(a).ravel() > threshold for a in (x, made))
+    precision, recall, f1, _ = precision_recall_fscore_support(true, found, average="binary")
+    return {"firing_f1": f1, "firing_precision": precision, "firing_recall": recall}
+
+
 OF_TWO: dict[str, tuple[rz.monitor.PairMetric, Callable[..., dict[str, float]]]] = {
     "ExplainedVariance": (rz.monitor.ExplainedVariance(), explained_variance),
     "FractionOfVarianceUnexplained": (
         rz.monitor.FractionOfVarianceUnexplained(),
         variance_unexplained,
     ),
+    "CosineSimilarity": (rz.monitor.CosineSimilarity(), cosine_similarity),
+    "NormRatio": (rz.monitor.NormRatio(), norm_ratio),
+    "RelativeBias": (rz.monitor.RelativeBias(), relative_bias),
+    "Firing": (rz.monitor.Firing(), firing),
 }
 
 

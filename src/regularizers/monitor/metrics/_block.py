@@ -113,7 +113,7 @@ def _norms_by_short_rows(x: Tensor) -> Tensor:
     return squares.sqrt_()
 
 
-_KEPT = 2**17
+_KEPT = 2**18
 """The largest array that is kept: a block of as many elements stays in the cache."""
 
 
@@ -137,7 +137,7 @@ class _Kept(threading.local):
         return found
 
 
-_SHAPES = 16
+_SHAPES = 8
 """How many arrays are kept; of float32 they take 8 MiB at most."""
 
 _kept = _Kept()

@@ -84,7 +84,7 @@ class DeadUnits(SharedMetric):
 
     def numbers(self, samples: Samples) -> Numbers:
         seen = samples.count_per_unit
-        return {"silent": seen - samples.last_active(self.threshold), "seen": seen}
+        return {"silent": torch.rsub(samples.last_active(self.threshold), seen), "seen": seen}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:
         dead = self._dead(sums).to(torch.float64)

@@ -61,7 +61,8 @@ class LastActive:
             numbers = codes.view(torch.int32) >> 24
             if codes.shape[0] > 1:
                 before = _starts(tuple([int(part.seen) for part in parts]))
-                numbers = torch.where(codes > 0, numbers + before, 0).amax(dim=0, keepdim=True)
+                # where there is none, nothing comes before it either
+                numbers = torch.addcmul(numbers, numbers.sign(), before).amax(dim=0, keepdim=True)
             return numbers[0].to(torch.int64)
         last, seen = parts[0].numbers[0], parts[0].seen
         for part in parts[1:]:

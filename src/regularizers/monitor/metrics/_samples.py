@@ -23,7 +23,7 @@ from regularizers.monitor.metrics._reductions import (
 )
 from regularizers.penalties.arrays import Axes, check_batch_axis, normalise_axes
 
-_AT_ONCE = {True: 2**17, False: 2**24}
+_AT_ONCE = {True: 2**18, False: 2**24}
 """Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
 
 

@@ -21,7 +21,7 @@ from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._gather import of_every_process
 
 Sums: TypeAlias = dict[str, Tensor]
-"""Sums and counts by name: float64 and int64, of shape () or (units,)."""
+"""Sums and counts by name: float64 and int64, of shape (), (units,) or (units, units)."""
 
 Numbers: TypeAlias = dict[str, Any]
 """Sums of which some are Python's numbers, which a CPU adds at no cost: int and float."""
@@ -260,14 +260,15 @@ def _check_alike(first: Numbers, then: Numbers) -> None:
         )
     for name, tensor in first.items():
         other = then[name]
-        # one number for all units is beside one for each where none is masked
+        # one count for all units stands beside one for each where none is masked
         if type(tensor) is type(other) is Tensor and _differ(tensor, other):
             raise ShapeError(
-                f"expected {tensor.numel()} units, as before, got {other.numel()}; a unit is "
+                f"expected {tensor.shape[-1]} units, as before, got {other.shape[-1]}; a unit is "
                 f"one index along all axes but the batch's, so where sequences have several "
                 f"lengths say batch_axis=(0, 1), or reset() first"
             )
 
 
 def _differ(first: Tensor, then: Tensor) -> bool:
-    return first.shape != then.shape and first.ndim == then.ndim
+    is_one_count = first.ndim != then.ndim and first.dtype == then.dtype == torch.int64
+    return first.shape != then.shape and not is_one_count
