@@ -86,7 +86,8 @@ _HINTS = {
         for name in (
             *("ActiveUnits", "DeadUnits", "DensityHistogram", "ExplainedVariance"),
             *("FractionOfVarianceUnexplained", "HoyerSparsity", "MeanActivation", "Metric"),
-            *("Norm", "PairMetric", "Saturation"),
+            *("Norm", "PairMetric", "Saturation", "CosineSimilarity", "NormRatio"),
+            *("RelativeBias", "Firing", "Recovery", "StableRank"),
         )
     },
     "hoyer deadneurons": "metrics are in monitor: HoyerSparsity, DeadUnits",

@@ -39,6 +39,7 @@ def check_every_metric() -> None:
         for _ in range(2):  # a second time counts nothing twice
             assert mine.synced().as_dict() == pytest.approx(oracle(x.numpy()), rel=1e-12)
         assert mine.as_dict() == before
+    x = x + 1.0  # no sample of a pair is without a direction
     made = x + 0.3 * sparse(20, 7, seed=1) + 0.1
     for metric, oracle in OF_TWO.values():
         mine = metric.fresh()

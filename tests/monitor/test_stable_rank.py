@@ -9,7 +9,9 @@ from torch import nn
 import regularizers as rz
 from monitor.helpers import sparse
 from regularizers.errors import ShapeError
-from regularizers.monitor.metrics import _stable_rank  # the limit is set low, to save memory
+
+# the limit is set low, to save memory
+from regularizers.monitor.metrics import _stable_rank
 
 
 def value(x: torch.Tensor, **options: object) -> float:

@@ -170,14 +170,14 @@ CONTROL = [
     ),
     Mutant(
         "a metric's counts divide in single precision",
-        "monitor/metrics/_streaming.py",
+        "monitor/metrics/_sums.py",
         "    return (x.cpu() if widest(x.device) != torch.float64 else x).to(torch.float64)\n",
         "    return x\n",
         (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
     ),
     Mutant(
         "a metric's sums are kept as they come",
-        "monitor/metrics/_streaming.py",
+        "monitor/metrics/_sums.py",
         "return x.to(widest(x.device) if x.dtype.is_floating_point else torch.int64)",
         "return x",
         (metric("sums_are_kept_wide_and_counts_divide_exactly"),),

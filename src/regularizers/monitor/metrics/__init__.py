@@ -23,7 +23,8 @@ from regularizers.monitor.metrics._saturation import Saturation
 from regularizers.monitor.metrics._seen import Seen
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._stable_rank import StableRank
-from regularizers.monitor.metrics._streaming import Streaming, Sums, named
+from regularizers.monitor.metrics._streaming import Streaming
+from regularizers.monitor.metrics._sums import Sums, named
 
 __all__ = [
     "ActiveUnits",

@@ -13,7 +13,7 @@ from regularizers.monitor.metrics._last_active import LastActive
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
-from regularizers.monitor.metrics._streaming import Numbers, Sums
+from regularizers.monitor.metrics._sums import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
 
 

@@ -14,7 +14,7 @@ from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._reductions import ActivePerUnit, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
-from regularizers.monitor.metrics._streaming import Numbers, Sums
+from regularizers.monitor.metrics._sums import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from regularizers.monitor.metrics._metric import PairMetric
 from regularizers.monitor.metrics._moments import Moments
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._sums import Sums
 
 
 @dataclasses.dataclass(eq=False)

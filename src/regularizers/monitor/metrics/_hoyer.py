@@ -12,7 +12,7 @@ from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._reductions import Absolute, Norms, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
-from regularizers.monitor.metrics._streaming import Numbers, Sums
+from regularizers.monitor.metrics._sums import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)

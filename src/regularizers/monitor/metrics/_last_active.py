@@ -42,33 +42,41 @@ class LastActive:
     def of(self, block: Block) -> _Numbers:
         """Return the numbers within a block."""
         active, valid = block.indicator(self.threshold), block.valid
+        rows = active.shape[0]
         if block.is_plain and valid is None:
-            return _Numbers(_codes(active), True, active.shape[0])
-        if valid is None:
-            numbers = torch.arange(1, len(active) + 1, device=active.device)[:, None]
-            seen: Tensor | int = len(active)
+            return _Numbers(_codes(active), True, rows)
+        if block.is_plain:
+            row = _decoded([_codes(active)], (rows,))
         else:
-            numbers = valid.cumsum(dim=0)
-            seen = numbers[-1]
-        last = (active * numbers.to(widest(active.device))).amax(dim=0, keepdim=True)
-        return _Numbers(last.to(torch.int64), False, seen)
+            numbers = torch.arange(1, rows + 1, device=active.device)[:, None]
+            row = (active * numbers.to(widest(active.device))).amax(dim=0).to(torch.int64)
+        if valid is None:
+            return _Numbers(row[None], False, rows)
+        upto = valid.cumsum(dim=0)
+        number = upto.expand(active.shape).gather(0, (row - 1).clamp(min=0)[None])
+        return _Numbers(torch.where(row > 0, number, 0), False, upto[-1])
 
     def joined(self, parts: Sequence[_Numbers]) -> Tensor:
         """Return the numbers among all samples."""
         if parts[0].are_codes:
-            codes = torch.cat([p.numbers for p in parts]) if len(parts) > 1 else parts[0].numbers
-            # half of the exponent: 1 for the first sample, and 0 for no sample
-            numbers = codes.view(torch.int32) >> 24
-            if codes.shape[0] > 1:
-                before = _starts(tuple([int(part.seen) for part in parts]))
-                # where there is none, nothing comes before it either
-                numbers = torch.addcmul(numbers, numbers.sign(), before).amax(dim=0, keepdim=True)
-            return numbers[0].to(torch.int64)
+            sizes = tuple([int(part.seen) for part in parts])
+            return _decoded([part.numbers for part in parts], sizes)
         last, seen = parts[0].numbers[0], parts[0].seen
         for part in parts[1:]:
             last = torch.where(part.numbers[0] > 0, part.numbers[0] + seen, last)
             seen = seen + part.seen
         return last
+
+
+def _decoded(parts: Sequence[Tensor], sizes: tuple[int, ...]) -> Tensor:
+    """Return the number of the last row, of the codes of blocks with `sizes` rows; (units,)."""
+    codes = torch.cat(list(parts)) if len(parts) > 1 else parts[0]
+    # half of the exponent: 1 for the first row, and 0 for no row
+    numbers = codes.view(torch.int32) >> 24
+    if codes.shape[0] > 1:
+        # where there is none, nothing comes before it either
+        numbers = torch.addcmul(numbers, numbers.sign(), _starts(sizes)).amax(dim=0, keepdim=True)
+    return numbers[0].to(torch.int64)
 
 
 _ROWS = 64

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Streaming, Sums, named, widened
+from regularizers.monitor.metrics._streaming import Streaming
+from regularizers.monitor.metrics._sums import Sums, named, widened
 from regularizers.penalties.arrays import Axes
 
 
@@ -86,8 +87,8 @@ class Metric(Streaming):
             samples: never none at all; of a large batch a part.
 
         Returns:
-            Sums and counts by name, of 0 dimensions or one number a unit. They are kept in
-            float64 and int64.
+            Sums and counts by name, of 0 dimensions, one number a unit, or any shape that stays
+            the same. They are kept in float64 and int64.
         """
 
 

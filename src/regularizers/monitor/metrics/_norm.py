@@ -10,7 +10,7 @@ from torch import Tensor
 from regularizers.monitor.metrics._reductions import NormSums, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
-from regularizers.monitor.metrics._streaming import Numbers, Sums
+from regularizers.monitor.metrics._sums import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)

@@ -9,7 +9,7 @@ from torch import Tensor
 from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._metric import PairMetric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._sums import Sums
 
 
 @dataclasses.dataclass(eq=False)

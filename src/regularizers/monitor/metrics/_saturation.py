@@ -13,7 +13,7 @@ from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._reductions import Above, Below, Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
-from regularizers.monitor.metrics._streaming import Numbers, Sums
+from regularizers.monitor.metrics._sums import Numbers, Sums
 
 
 @dataclasses.dataclass(eq=False)

@@ -10,7 +10,7 @@ import torch
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Numbers, Sums, as_tensors
+from regularizers.monitor.metrics._sums import Numbers, Sums, as_tensors
 
 
 class SharedMetric(Metric):

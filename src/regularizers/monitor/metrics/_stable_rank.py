@@ -11,7 +11,7 @@ from regularizers.errors import ShapeError
 from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._metric import Metric
 from regularizers.monitor.metrics._samples import Samples
-from regularizers.monitor.metrics._streaming import Sums
+from regularizers.monitor.metrics._sums import Sums
 
 MOST_UNITS = 8192
 """Units up to which XᵀX is kept: it has their square of float64, half a GiB."""

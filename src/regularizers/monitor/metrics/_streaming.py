@@ -9,22 +9,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import ClassVar, Self
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from regularizers.errors import ConfigurationError, RegularizersError, ShapeError
+from regularizers.errors import ConfigurationError
 from regularizers.modules import describe
-from regularizers.monitor.metrics._block import widest
 from regularizers.monitor.metrics._gather import of_every_process
-
-Sums: TypeAlias = dict[str, Tensor]
-"""Sums and counts by name: float64 and int64, of shape (), (units,) or (units, units)."""
-
-Numbers: TypeAlias = dict[str, Any]
-"""Sums of which some are Python's numbers, which a CPU adds at no cost: int and float."""
+from regularizers.monitor.metrics._sums import (
+    Numbers,
+    Sums,
+    as_tensors,
+    beside,
+    check_alike,
+    divisible,
+    named,
+)
 
 
 @dataclasses.dataclass(eq=False)
@@ -91,7 +92,7 @@ class Streaming(ABC):
         names = self.number_names
         if self._sums is None:
             return dict.fromkeys(names, float("nan"))
-        computed = self.compute({name: _divisible(sum_) for name, sum_ in self.sums.items()})
+        computed = self.compute({name: divisible(sum_) for name, sum_ in self.sums.items()})
         numbers = computed if isinstance(computed, tuple) else (computed,)
         if len(numbers) != len(names) or not all(map(_is_number, numbers)):
             raise ConfigurationError(
@@ -130,7 +131,7 @@ class Streaming(ABC):
             )
         if self._sums is not None and other._sums is not None:
             with named(type(self).__name__):
-                _check_alike(self._sums, other._sums)
+                check_alike(self._sums, other._sums)
 
     def synced(self, group: dist.ProcessGroup | None = None) -> Self:
         """Return a metric of the samples of all processes, the same on each, on the CPU.
@@ -169,76 +170,8 @@ class Streaming(ABC):
             self._sums = sums
             return
         mine = self._sums
-        _check_alike(mine, sums)
-        self._sums = self.join(_beside(mine, sums), sums)
-
-
-class named:  # noqa: N801
-    """Within it, an error of ours begins with the name of what it happened to."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RegularizersError) and not str(error).startswith(f"{self._name}: "):
-            raise type(error)(f"{self._name}: {error}") from None
-
-
-_KEPT = (torch.float64, torch.int64)
-
-
-def widened(statistics: object) -> Sums:
-    """Return sums in the types that sums are kept in.
-
-    Raises:
-        ConfigurationError: they are no dict of tensors.
-    """
-    if isinstance(statistics, dict):
-        wide = {
-            name: x if x.dtype in _KEPT else _wide(x)
-            for name, x in statistics.items()
-            if isinstance(x, Tensor)
-        }
-        if wide and len(wide) == len(statistics):
-            return wide
-    raise ConfigurationError(
-        f"statistics: expected a dict of tensors, sums over the samples, got {describe(statistics)}"
-    )
-
-
-def as_tensors(numbers: Numbers) -> Sums:
-    """Return numbers as tensors, on the device of those that are."""
-    device = next((x.device for x in numbers.values() if isinstance(x, Tensor)), None)
-    return {
-        name: x
-        if isinstance(x, Tensor)
-        else torch.tensor(x, dtype=_KEPT[type(x) is int], device=device)
-        for name, x in numbers.items()
-    }
-
-
-def _beside(sums: Numbers, others: Numbers) -> Numbers:
-    """Return `sums` on the devices of `others`."""
-    for name, x in sums.items():
-        other = others[name]
-        if type(x) is type(other) is Tensor and x.device != other.device:
-            moved = as_tensors(sums)
-            return {name: tensor.to(other.device) for name, tensor in moved.items()}
-    return sums
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x.to(widest(x.device) if x.dtype.is_floating_point else torch.int64)
-
-
-def _divisible(x: Tensor) -> Tensor:
-    """Return counts in float64, since PyTorch divides integers in float32."""
-    if x.dtype.is_floating_point:
-        return x
-    return (x.cpu() if widest(x.device) != torch.float64 else x).to(torch.float64)
+        check_alike(mine, sums)
+        self._sums = self.join(beside(mine, sums), sums)
 
 
 def _is_number(x: object) -> bool:
@@ -251,24 +184,3 @@ def _settings(metric: Streaming) -> dict[str, str]:
 
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _check_alike(first: Numbers, then: Numbers) -> None:
-    if first.keys() != then.keys():
-        raise ConfigurationError(
-            f"expected the sums {', '.join(first)}, as before, got {', '.join(then)}"
-        )
-    for name, tensor in first.items():
-        other = then[name]
-        # one count for all units stands beside one for each where none is masked
-        if type(tensor) is type(other) is Tensor and _differ(tensor, other):
-            raise ShapeError(
-                f"expected {tensor.shape[-1]} units, as before, got {other.shape[-1]}; a unit is "
-                f"one index along all axes but the batch's, so where sequences have several "
-                f"lengths say batch_axis=(0, 1), or reset() first"
-            )
-
-
-def _differ(first: Tensor, then: Tensor) -> bool:
-    is_one_count = first.ndim != then.ndim and first.dtype == then.dtype == torch.int64
-    return first.shape != then.shape and not is_one_count
