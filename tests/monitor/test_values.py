@@ -258,3 +258,29 @@ def test_an_update_does_not_wait_for_the_device(metric, mask):
             metric.update(*arrays, mask=mask)
     with pytest.raises(AssertionError, match="aten"), NoWaiting():
         metric.as_dict()
+
+
+class AsElsewhere(TorchDispatchMode):
+    """Changes nothing; under a mode nothing is read at once, as on a device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+@of_one
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_a_device_computes_is_the_same(metric, oracle, dtype, masked, monkeypatch):
+    monkeypatch.setattr(_samples, "_AT_ONCE", {True: 21})
+    x, metric = sparse(20, 7, dtype=dtype), metric.fresh()
+    mask = torch.arange(20) % 4 < 3 if masked else None
+    with AsElsewhere():
+        for rows in torch.arange(20).split(SIZES):
+            metric.update(x[rows], mask=None if mask is None else mask[rows])
+    kept = x if mask is None else x[mask]
+    assert metric.as_dict() == close(oracle(as_matrix(kept)), rel=1e-6)
+    metric.update(x[:0])
+    rest = metric.fresh()
+    rest.update(x)
+    metric.merge(rest)
+    assert metric.as_dict() == close(oracle(as_matrix(torch.cat([kept, x]))), rel=1e-6)

@@ -82,7 +82,8 @@ class SiteMetrics:
         for metric in self.metrics.values():
             name = f"{self.name}: {type(metric).__name__}"
             if isinstance(metric, SharedMetric):
-                order.reductions.extend(metric.reads())
+                new = [one for one in metric.reads() if one not in order.reductions]
+                order.reductions.extend(new)
                 order.at_once.append((name, metric))
             elif isinstance(metric, (Metric, PairMetric)):
                 order.in_parts.append((name, metric.add_part))

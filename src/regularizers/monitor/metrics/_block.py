@@ -44,7 +44,7 @@ class Block:
         self.valid = valid
         self._used = 0
         self._absolute: Tensor | None = None
-        self._norms: Tensor | None = None
+        self._norms: tuple[Tensor, Tensor | float] | None = None
         self._indicators: dict[float, Tensor] = {}
         x = in_float32(matrix)
         self.x = x if valid is None else torch.where(valid, x, torch.zeros_like(x))
@@ -58,8 +58,8 @@ class Block:
             self._absolute = torch.abs(self.x, out=self.empty(self.x.dtype))
         return self._absolute
 
-    def norms(self) -> Tensor:
-        """Return ‖x‖₂ of each sample; (samples,), in the widest type."""
+    def norms(self) -> tuple[Tensor, Tensor | float]:
+        """Return ‖x‖₂ of each sample, (samples,), in the widest type; and Σx²."""
         if self._norms is None:
             self._norms = _norms(self)
         return self._norms
@@ -83,14 +83,16 @@ class Block:
         return torch.empty_like(self.x, dtype=dtype)
 
 
-def _norms(block: Block) -> Tensor:
+def _norms(block: Block) -> tuple[Tensor, Tensor | float]:
     x = block.x
     if block.adds_float32:
         short = _norms_by_short_rows(x)
-        if _SQUARES[0] < torch.dot(short, short).item() < _SQUARES[1]:
-            return short
+        squares = torch.dot(short, short).item()
+        if _SQUARES[0] < squares < _SQUARES[1]:
+            return short, squares
     norms: Tensor = torch.linalg.vector_norm(x, dim=1, dtype=widest(x.device))
-    return norms
+    squares_of_all = norms.square().sum()
+    return norms, squares_of_all.item() if block.is_plain else squares_of_all
 
 
 _SHORT = 1024

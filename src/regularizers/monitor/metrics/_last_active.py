@@ -18,7 +18,7 @@ class _Numbers(NamedTuple):
     """The number of the last active sample of a block by unit, or codes that hold it."""
 
     numbers: Tensor
-    """(n, units): from 1, 0 for none; or sums of powers of 4, one for each 64 samples."""
+    """(1, units): from 1, 0 for none; or (n, 1, units), powers of 4 added, for each 64 samples."""
     are_codes: bool
     seen: Tensor | int
     """How many samples of the block count, for each unit."""
@@ -72,11 +72,11 @@ def _decoded(parts: Sequence[Tensor], sizes: tuple[int, ...]) -> Tensor:
     """Return the number of the last row, of the codes of blocks with `sizes` rows; (units,)."""
     codes = torch.cat(list(parts)) if len(parts) > 1 else parts[0]
     # half of the exponent: 1 for the first row, and 0 for no row
-    numbers = codes.view(torch.int32) >> 24
-    if codes.shape[0] > 1:
-        # where there is none, nothing comes before it either
-        numbers = torch.addcmul(numbers, numbers.sign(), _starts(sizes)).amax(dim=0, keepdim=True)
-    return numbers[0].to(torch.int64)
+    numbers = codes.view(torch.int32).bitwise_right_shift_(24)
+    if codes.shape[0] == 1:
+        return numbers.view(-1).to(torch.int64)
+    # where there is none, nothing comes before it either
+    return torch.addcmul(numbers, numbers.sign(), _starts(sizes)).amax(dim=(0, 1)).to(torch.int64)
 
 
 _ROWS = 64
@@ -85,35 +85,37 @@ _ROWS = 64
 
 @functools.lru_cache(maxsize=16)
 def _starts(sizes: tuple[int, ...]) -> Tensor:
-    """Return how many samples come before each code, of blocks of these sizes; (n, 1)."""
+    """Return how many samples come before each code, of blocks of these sizes; (n, 1, 1)."""
     ends = itertools.accumulate(sizes, initial=0)
     starts = [
         n for end, size in zip(ends, sizes, strict=False) for n in range(end, end + size, _ROWS)
     ]
     with torch.inference_mode(False):
-        return torch.tensor(starts, dtype=torch.int32, device="cpu")[:, None]
+        return torch.tensor(starts, dtype=torch.int32, device="cpu")[:, None, None]
 
 
 def _codes(active: Tensor) -> Tensor:
-    """Return the sums of powers of 4, one for each 64 rows; (n, units)."""
+    """Return the sums of powers of 4, one for each 64 rows; (n, 1, units)."""
     rows, units = active.shape
     whole, rest = divmod(rows, _ROWS)
     # with `out` no autocast rounds them
+    codes = active.new_empty(whole + (rest > 0), 1, units)
     if not rest:
-        codes = active.new_empty(whole, 1, units)
-        shaped = active.view(whole, _ROWS, units)
-        return torch.bmm(_powers().expand(whole, 1, _ROWS), shaped, out=codes).view(whole, units)
-    codes = active.new_empty(whole + 1, 1, units)
+        return torch.bmm(_powers(whole), active.view(whole, _ROWS, units), out=codes)
     if whole:
         shaped = active[: whole * _ROWS].view(whole, _ROWS, units)
-        torch.bmm(_powers().expand(whole, 1, _ROWS), shaped, out=codes[:whole])
-    torch.mm(_powers()[:, :rest], active[whole * _ROWS :], out=codes[whole])
-    return codes.view(whole + 1, units)
+        torch.bmm(_powers(whole), shaped, out=codes[:whole])
+    torch.mm(_powers(1)[0, :, :rest], active[whole * _ROWS :], out=codes[whole])
+    return codes
 
 
-@functools.cache
-def _powers() -> Tensor:
-    """Return 4^r, scaled such that the exponents in float32 are stored as 2, 4, 6, ...; (1, 64)."""
+@functools.lru_cache(maxsize=16)
+def _powers(number: int) -> Tensor:
+    """Return 4^r, scaled such that the exponents in float32 are stored as 2, 4, 6, ...
+
+    Of shape (number, 1, 64), the same for each of `number` blocks.
+    """
     with torch.inference_mode(False):
         exponents = torch.arange(2, 2 * _ROWS + 2, 2, device="cpu") - 127
-        return torch.ldexp(torch.ones(1, _ROWS, device="cpu"), exponents)
+        powers = torch.ldexp(torch.ones(1, _ROWS, device="cpu"), exponents)
+        return powers.expand(number, 1, _ROWS)

@@ -18,7 +18,11 @@ from regularizers.monitor.metrics._block import Block, widest
 
 
 class Reduction(Hashable, Protocol):
-    """A reduction of samples; equal ones are computed once."""
+    """A reduction of samples; equal ones are computed once.
+
+    On a CPU a number comes as a number of Python, which costs nothing to add. Elsewhere it stays a
+    tensor, so that nothing waits for the device.
+    """
 
     def of(self, block: Block) -> Any:
         """Return what `joined` needs of a block."""
@@ -66,7 +70,7 @@ class Norms:
 
     def of(self, block: Block) -> Tensor:
         """Return the norms of the samples of a block."""
-        return block.norms()
+        return block.norms()[0]
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return those of all samples."""
@@ -79,9 +83,8 @@ class NormSums:
 
     def of(self, block: Block) -> tuple[Tensor | float, Tensor | float]:
         """Return both sums of a block."""
-        norms = block.norms()
-        squares = norms.square().sum()
-        return number_of(norms.sum(), block), number_of(squares, block)
+        norms, squares = block.norms()
+        return number_of(norms.sum(), block), squares
 
     def joined(
         self, parts: Sequence[tuple[Tensor | float, Tensor | float]]

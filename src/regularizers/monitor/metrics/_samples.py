@@ -128,8 +128,11 @@ class Samples:
         for reduction, results in zip(missing, parts, strict=True):
             self._read[reduction] = reduction.joined(results)
         if totals is not None and active in self._read:
-            totals["active"] = torch.as_tensor(
-                self._read[active], dtype=widest(self._matrix.device), device=self._matrix.device
+            count = self._read[active]
+            totals["active"] = (
+                count.to(widest(count.device))
+                if isinstance(count, Tensor)
+                else torch.scalar_tensor(count, dtype=torch.float64)
             )
 
     @property
