@@ -69,6 +69,10 @@ class PartlyDead(nn.Module):
 class Gate(nn.Module):
     """A step from 0 to 1, with a straight-through gradient of 2 where |x| < 1/4."""
 
+    def pseudo_gradient_window(self, x: Tensor) -> Tensor:
+        """Return where the gradient is not 0, from which the law takes its scale."""
+        return x.abs() < 0.25
+
     def forward(self, x: Tensor) -> Tensor:
         ramp = 2 * x.clamp(-0.25, 0.25)
         return (x > 0).to(x.dtype) + ramp - ramp.detach()

@@ -199,7 +199,6 @@ MET = (
     ),
     _met(name="gate, 20, classes", penalty=active(20), code=Gate, data=classes),
     _met(name="all on for 200 steps, to 10", penalty=active(10), bias=3.0, steps=1500),
-    _met(name="all on for 400 steps, to 10", penalty=active(10), bias=5.0, steps=1700),
 )
 
 MET_LATER = (
@@ -219,7 +218,7 @@ MET_LATER = (
         data=dictionary,
         units=512,
         rate=5e-4,
-        steps=600,
+        steps=700,
     ),
     _later(
         name="dictionary, 500 of 1000 to 20, Adam 3e-4",
@@ -277,7 +276,7 @@ MET_LATER = (
         data=noise,
         units=64,
         rate=3e-3,
-        steps=600,
+        steps=700,
         longer=5,
     ),
     _later(name="digits, 50 to 10, Adam 5e-5", penalty=active(10), rate=5e-5, steps=700),
@@ -294,11 +293,11 @@ MET_LATER = (
         penalty=active(10),
         optimizer=SGD,
         rate=0.02,
-        steps=600,
+        steps=700,
         longer=6,
     ),
     _later(
-        name="digits, 50 to 20, SGD 0.01", penalty=active(20), optimizer=SGD, rate=0.01, steps=600
+        name="digits, 50 to 20, SGD 0.01", penalty=active(20), optimizer=SGD, rate=0.01, steps=700
     ),
     _later(
         name="digits, 500 of 1000 to 20, Adam 1e-4",
@@ -334,7 +333,6 @@ MET_LATER = (
         steps=800,
     ),
     _later(name="digits, mean 0.02, Adam 1e-4", penalty=mean(0.02), rate=1e-4, steps=700, longer=5),
-    _later(name="all on for 400 steps, stopped early", penalty=active(10), bias=5.0, steps=700),
     _later(
         name="digits, 60 rises to 85, Adam 3e-5", penalty=active(85), rate=3e-5, steps=700, longer=5
     ),

@@ -18,8 +18,10 @@ from regularizers.control import (
     Piecewise,
     Target,
     TargetActive,
+    TargetLoss,
     TargetMean,
     TargetNorm,
+    TargetZeros,
 )
 from regularizers.errors import (
     ArrayTypeError,
@@ -118,8 +120,10 @@ __all__ = [
     "StrengthTypeError",
     "Target",
     "TargetActive",
+    "TargetLoss",
     "TargetMean",
     "TargetNorm",
+    "TargetZeros",
     "Temporal",
     "Term",
     "activity",

@@ -52,7 +52,7 @@ def by_hand(target, initial, measurements):
             integral = math.log(max(0.05 * most, min(initial, 0.2 * most)))
         else:
             integral = max(math.log(1e-6 * most), min(integral + 0.1 * e, math.log(most)))
-        yield math.exp(min(integral + 2 * e, math.log(most)))
+        yield math.exp(min(integral + 2 * e, math.log(most) + 0.4 * max(e, 0)))
 
 
 @pytest.mark.parametrize("initial", [0.0, 1e-3, 1e9])
@@ -100,7 +100,7 @@ def test_it_does_not_wind_up_where_no_strength_is_enough():
     law = driven(Driven(10.0, 1.0), 1000, lambda strength: 50.0)
     assert law.law.at_most(law.state)
     assert not law.law.at_least(law.state)
-    assert law.strength == pytest.approx(1.0)  # the scale
+    assert law.strength == pytest.approx(math.exp(0.4))  # 1.5 times the scale
     driven(law, 40, lambda strength: 5.0)
     assert law.strength < 0.2
 
@@ -148,7 +148,7 @@ def test_the_gains_are_settings():
         )
         e = math.log((20.0 / 10.0 + 0.01) / 1.01)
         assert state["integral"] == pytest.approx(min(law.state["integral"] + integral * e, 0.0))
-        expected = min(state["integral"] + proportional * e, 0.0)
+        expected = min(state["integral"] + proportional * e, 0.4 * e)
         assert strength == pytest.approx(math.exp(expected), rel=1e-12)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Self
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._delivery import Attachment, Delivery
+from regularizers.attach._last_values import LastValues
 from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report
 from regularizers.attach.collect import Collect
@@ -96,7 +96,8 @@ class Regularization:
         self._delivery = _DELIVERIES[delivery](
             Attachment(model, self._sites, self._strengths, processes, max_uncollected)
         )
-        self._applied: Apply | None = None
+        self._last_values = LastValues(self._delivery, self._strengths, self._sites)
+        self._control.values = self._last_values
         self._unusable: str | None = None
         remove_inert_hooks(model)
         follow_hook = FollowHook(self._sites.inventory, self._follow)
@@ -140,7 +141,10 @@ class Regularization:
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
-        return self._delivery.scale_from(loss)
+        scaled = self._delivery.scale_from(loss)
+        if self._control.needs_loss:
+            self._control.give_loss(loss, "scale_from")
+        return scaled
 
     def set_scale(self, scale: float) -> None:
         """Set the scale where no loss is at hand, as in a stage of a pipeline.
@@ -199,23 +203,35 @@ class Regularization:
                 "them in one call, attach(first, second), and detach() it before another"
             )
         owner = AttachedRegularization(self._sites, self.detach)
-        self._applied, handles = attach_to(
-            optimizers, self._model, owner, self._strengths, self._control, self._check_usable
+        self._last_values.applied, handles = attach_to(
+            optimizers,
+            self._model,
+            owner,
+            self._strengths,
+            self._control,
+            self._check_usable,
+            by_hand=self._steps_by_hand,
         )
         self._handles += handles
         self._delivery.weights.leave()
 
-    def step(self) -> None:
+    def step(self, *, loss: Tensor | float | None = None) -> None:
         """Advance every strength that is a schedule or has a target by one step.
 
-        Call it after each `optimizer.step()`; after `attach` the optimizer calls it itself.
+        Call it after each `optimizer.step()`; after `attach` the optimizer calls it itself, unless
+        a strength has a `TargetLoss` and the loss does not go through `scale_from`.
+
+        Args:
+            loss: the loss of the task in this step, without penalties, for a `TargetLoss`; of
+                several batches their mean.
 
         Raises:
             StrengthError: a schedule gives a strength that is negative, NaN or infinite; nothing
                 has changed then.
             RegimeError: the optimizer calls it already; or several processes have no
                 `process_group`, so that each would find a strength of its own.
-            ConfigurationError: no strength changes.
+            ConfigurationError: no strength changes; or a `TargetLoss` was given no loss, or another
+                strength one.
 
         Example:
             >>> import regularizers as rz
@@ -228,13 +244,29 @@ class Regularization:
             {'weight/kernel/L2Squared': 0.0001}
         """
         self._check_usable()
-        if self._applied is not None and self._control.changes:
+        if self._applied is not None and self._control.changes and not self._steps_by_hand:
             raise RegimeError(
                 "step: the optimizer that this Regularization is attached to makes the steps; "
                 "leave this call out"
             )
         self._control.begin_by_hand()
+        if loss is not None:
+            if not self._control.needs_loss:
+                raise ConfigurationError(
+                    "step: loss= is for a strength with a TargetLoss, and there is none; leave it "
+                    "out"
+                )
+            self._control.give_loss(loss, "step: loss")
         self._control.advance()
+
+    @property
+    def _steps_by_hand(self) -> bool:
+        """Whether the user advances the strengths though an optimizer is attached."""
+        return self._control.needs_loss and isinstance(self._delivery, Collect)
+
+    @property
+    def _applied(self) -> Apply | None:
+        return self._last_values.applied
 
     def targets(self) -> dict[str, Reached]:
         """Return the measured value, the target and λ for each strength with a target."""
@@ -328,7 +360,7 @@ class Regularization:
         self._check_usable()
         if self._applied is not None:
             self._applied.check_steps(within_step=False)
-        values = self._values()
+        values = self._last_values()
         if values is None:
             return {}
         return {key: values[key].item() if key in values else 0.0 for key in self._strengths}
@@ -357,14 +389,6 @@ class Regularization:
         for key, reached in self._control.targets().items():
             numbers |= {f"{key}/measured": reached.measured, f"{key}/wanted": reached.wanted}
         return numbers
-
-    @torch.no_grad()
-    def _values(self) -> dict[str, Tensor] | None:
-        """Return the penalties that have a value; None before the first collection."""
-        last = self._delivery.last
-        if self._applied is not None and self._sites.weights:
-            return (last or {}) | self._applied.values()
-        return None if last is None else last | self._delivery.weights.values(self._strengths)
 
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it."""

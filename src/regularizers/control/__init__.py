@@ -11,13 +11,10 @@ from regularizers.control._law import QUIET, Law, Scalar, State
 from regularizers.control._proportional_integral import ProportionalIntegral
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
 from regularizers.control._steps import at_step
-from regularizers.control._targets import (
-    Target,
-    TargetActive,
-    TargetMean,
-    TargetNorm,
-    check_target,
-)
+from regularizers.control._target import Target, check_target
+from regularizers.control._target_loss import TargetLoss
+from regularizers.control._target_zeros import TargetZeros
+from regularizers.control._targets import TargetActive, TargetMean, TargetNorm
 
 __all__ = [
     "QUIET",
@@ -35,8 +32,10 @@ __all__ = [
     "State",
     "Target",
     "TargetActive",
+    "TargetLoss",
     "TargetMean",
     "TargetNorm",
+    "TargetZeros",
     "at_step",
     "check_target",
 ]

@@ -11,17 +11,21 @@ from regularizers.control._average import Average
 
 _PATIENCE = 50
 """The steps of a block, whose mean is one point of the trend."""
-_WINDOW = 6
-"""The blocks over which the trend is taken: 300 steps."""
+_WINDOW = 8
+"""The blocks over which the trend is taken: 400 steps."""
 _SEEN = 10
 _MISSED = 0.03
+_MET = 0.08
 _FAR = 0.1
-_STILL = 50.0
+_STILL = 25.0
 """It stands still if reaching the target would take this many times the steps so far."""
-_LONG = 900
+_LONG = 650
 """The steps after which a target that is still far is worth a word."""
-_LATE = 0.5
-"""It is worth one if reaching the target would take this share of the steps so far."""
+_LATE, _TOO_LATE = 0.7, 8.0
+"""It is worth one if reaching the target would take so many times the steps so far: a fast one
+arrives by itself, and of a very slow one it is not known yet whether it arrives."""
+_SLOWING = 0.6
+"""It slows down if the second half of the window brings it less than this share of the first."""
 _OPPOSED = -0.5
 _AMPLITUDE = 0.05
 _DRIFT = math.log(100.0)
@@ -51,6 +55,8 @@ class Diagnosis:
     lost: int = 0
     """The number of consecutive steps whose measurement was not finite."""
     wanted: float = 0.0
+    rises: bool = False
+    """Whether the measurement grows with the strength."""
     block: Block = field(default_factory=Block)
     blocks: list[Block] = field(default_factory=list)
     """The last blocks with one target; a target that moves begins anew."""
@@ -69,6 +75,7 @@ class Diagnosis:
         wanted: float,
         scale: float,
         *,
+        ratio: float | None = None,
         strength: float = 1.0,
         at_most: bool,
         at_least: bool,
@@ -80,6 +87,8 @@ class Diagnosis:
             measured: the measurement of the step.
             wanted: the target.
             scale: the scale of the step, as given to the law.
+            ratio: measurement over target, of numbers that fall as the strength grows; by default
+                of the two themselves.
             strength: the strength that the law returned.
             at_most: whether the strength is at its upper bound.
             at_least: whether the strength is at its lower bound.
@@ -97,13 +106,16 @@ class Diagnosis:
             self.wanted, self.block, self.blocks, self.met = wanted, Block(), [], None
         if self.scales < _SEEN:
             return self._once("unseen", _UNSEEN) if self.steps >= _PATIENCE else None
-        deviation = measured / wanted - 1
+        rises = ratio is not None and (ratio - 1) * (measured - wanted) < 0
+        self.rises = rises if ratio != 1 else self.rises
+        ratio = measured / wanted if ratio is None else ratio
+        deviation = ratio - 1
         self.together.add(deviation * self.previous)
         self.square.add(deviation * deviation)
         self.previous = deviation
         if self.steps >= 2 * _PATIENCE and self._swings and not inequality:
             return self._once("swings", _SWINGS)
-        off = math.log(max(measured / wanted, _LEAST_RATIO))
+        off = math.log(max(ratio, _LEAST_RATIO))
         block = self.block
         block.steps += 1
         block.off += (max(off, 0.0) if inequality else off) / _PATIENCE
@@ -117,8 +129,9 @@ class Diagnosis:
 
     def _trend(self) -> str | None:
         """Judge the last blocks."""
-        off = self.blocks[-1].off
-        if max(abs(block.off) for block in self.blocks) < _MISSED:
+        offs = [block.off for block in self.blocks]
+        off = offs[-1]
+        if abs(statistics.fmean(offs)) < _MET and max(map(abs, offs)) < 2 * _MET:
             return self._drift()
         nearer = -_slope([abs(block.off) for block in self.blocks]) / _PATIENCE
         needed = abs(off) / nearer if nearer > 0 else math.inf
@@ -127,7 +140,7 @@ class Diagnosis:
                 return self._once("at most", _AT_MOST)
             if off < -_MISSED and all(block.at_least == _PATIENCE for block in self.blocks):
                 return self._once("at least", _AT_LEAST)
-        elif abs(off) > _FAR and self.steps >= _LONG and needed > _LATE * self.steps:
+        elif self._is_worth_a_word(off, needed):
             return self._once(
                 "still far",
                 _STILL_FAR,
@@ -136,11 +149,26 @@ class Diagnosis:
             )
         return None
 
+    def _is_worth_a_word(self, off: float, needed: float) -> bool:
+        """Return whether a target that comes nearer is far enough to say so."""
+        if self.steps < _LONG or abs(off) < _FAR:
+            return False
+        if off < 0 and any(block.at_least < _PATIENCE for block in self.blocks):
+            return False  # it comes nearer because the strength falls, which will end
+        half = _WINDOW // 2
+        before, after = [
+            _slope([abs(block.off) for block in part])
+            for part in (self.blocks[:half], self.blocks[half:])
+        ]
+        if after > _SLOWING * before:
+            return False  # it slows down, and may stop on the way
+        return _LATE < needed / self.steps < _TOO_LATE
+
     def _drift(self) -> str | None:
         """Judge the strength of a target that is met."""
         strength = self.blocks[-1].strength
         if self.met is None:
-            self.met = strength
+            self.met = self.blocks[0].strength
         if abs(strength - self.met) < _DRIFT:
             return None
         return self._once("drifts", _DRIFTS, factor=math.exp(strength - self.met))
@@ -161,7 +189,9 @@ class Diagnosis:
             "steps": self.steps,
             **numbers,
         }
-        return message.format(**{name: f"{number:.4g}" for name, number in known.items()})
+        raise_, lower = ("Lower", "Raise") if self.rises else ("Raise", "Lower")
+        texts = {name: f"{number:.4g}" for name, number in known.items()}
+        return message.format(raise_=raise_, lower=lower, **texts)
 
 
 def _slope(points: Sequence[float]) -> float:
@@ -170,19 +200,19 @@ def _slope(points: Sequence[float]) -> float:
 
 
 _AT_MOST = (
-    "the strength has stood at its upper end, where the penalty pulls as hard as the loss, for 300 "
+    "the strength has stood at its upper end, where the penalty pulls as hard as the loss, for 400 "
     "steps in which nothing came nearer to the target {target}: {measured} is the nearest reached. "
-    "Raise the target; or, of active units, is the output ever exactly 0, as a ReLU's is"
+    "{raise_} the target; or, of active units, is the output ever exactly 0, as a ReLU's is"
 )
 _AT_LEAST = (
-    "the strength has stood at next to nothing for 300 steps in which nothing came nearer to the "
-    "target {target}: {measured} is the nearest reached, without a penalty. Lower the target, or "
+    "the strength has stood at next to nothing for 400 steps in which nothing came nearer to the "
+    "target {target}: {measured} is the nearest reached, without a penalty. {lower} the target, or "
     "revive dead units"
 )
 _STILL_FAR = (
     "after {steps} steps {measured} is measured, and {target} is the target. It comes nearer by "
-    "{rate} % in 100 steps; at this rate it takes about {needed} steps more. Train longer, or begin "
-    "nearer to the target: with fewer units, or with a target that is a schedule"
+    "{rate} % in 100 steps; at this rate it takes about {needed} steps more. Train longer, with a "
+    "higher learning rate, or with fewer units"
 )
 _DRIFTS = (
     "the target {target} is met, and since then the strength has changed by a factor of {factor}, "

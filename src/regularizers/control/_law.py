@@ -83,8 +83,8 @@ class Law(ABC):
             wanted: the target of this step, above 0.
             scale: the strength at which the gradients of penalty and loss have the same norm at
                 the output of the site. It is measured at each of the first steps, and at every
-                tenth from then on; between two measurements it is the last. NaN before the first, and
-                not finite after a step whose gradients were not.
+                tenth from then on; between two measurements it is the last. NaN before the first,
+                and not finite after a step whose gradients were not.
 
         Returns:
             The new state, and a strength that is finite and not negative.

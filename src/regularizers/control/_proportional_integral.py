@@ -18,6 +18,7 @@ _KEEP_SCALE = 1 - 1 / 20
 _LARGEST_ERROR = 1.0
 _SOFTENING = 0.01
 _FIRST = (0.05, 0.2)  # times the scale
+_ABOVE = 0.4  # at the largest error the strength may be 1.5 times the scale
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -29,10 +30,11 @@ class ProportionalIntegral(Law):
 
     .. math:: e = \mathrm{clip}\left(\log\frac{a + 0.01\,T}{1.01\,T}, -1, 1\right), \qquad
         L \leftarrow \mathrm{clip}(L + k_I\,e,\; \log 10^{-6} s,\; \log s), \qquad
-        \lambda = e^{\min(L + k_P\,e,\; \log s)}
+        \lambda = e^{\min(L + k_P\,e,\; \log s + 0.4 \max(e, 0))}
 
     The law only observes for ten steps. It then begins at `initial`, clipped to between a twentieth
-    and a fifth of the scale. No equilibrium lies above the scale, so the integral stops there.
+    and a fifth of the scale. No equilibrium lies above the scale, so the integral stops there. On
+    the way down the strength may be up to 1.5 times the scale.
 
     Args:
         proportional: k_P, the gain of the current error on log λ.
@@ -80,9 +82,10 @@ class ProportionalIntegral(Law):
     ) -> tuple[State, Scalar]:
         torch = _torch()
         if not isinstance(measured, torch.Tensor):
-            return _as_numbers(*self.update(state, *map(_tensor, (measured, wanted, scale))))
+            given = {name: _tensor(value) for name, value in state.items()}
+            return _as_numbers(*self.update(given, *map(_tensor, (measured, wanted, scale))))
         # few operations, since each costs more than its arithmetic
-        now = {name: _tensor(value) for name, value in state.items()}
+        now = dict(state)
         has_begun = now["looked_on"] >= _OBSERVED_STEPS
         scale = scale.nan_to_num(0.0, 0.0, 0.0)
         seen = scale.sign()
@@ -103,7 +106,8 @@ class ProportionalIntegral(Law):
         moved = moved.clamp(most + math.log(self.least), most)
         integral = torch.where(has_begun, moved, first)
         now["integral"] = torch.where(begins, integral, now["integral"])
-        strength = now["integral"].add(e, alpha=self.proportional).minimum(most).exp()
+        ceiling = most.add(e.clamp(min=0.0), alpha=_ABOVE)
+        strength = now["integral"].add(e, alpha=self.proportional).minimum(ceiling).exp()
         return now, torch.where(begins, strength, QUIET)
 
     def at_most(self, state: State) -> Scalar:

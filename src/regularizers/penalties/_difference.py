@@ -117,6 +117,11 @@ class Difference(Term):
         axis = self._axis_of(frame)
         return with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)
 
+    def differences(self, x: Array, frame: Frame) -> tuple[Array, Frame]:
+        """Return the differences of `x`, 0 where either step is masked, and their frame."""
+        between = self._between(frame)
+        return between.select(self._differences(x, frame)), between
+
     def denominator(self, frame: Frame) -> Denominator:
         return self.of.denominator(self._between(frame))
 

@@ -304,8 +304,6 @@ def test_a_target_is_measured_of_outputs_alone():
     for rule in (
         lambda: rz.kernel(rz.L1(active)),
         lambda: rz.bias(rz.L1(active)),
-        lambda: rz.tar(active, where="rnn"),
-        lambda: rz.activity(rz.Temporal(rz.L1(active)), where="rnn"),
     ):
         with pytest.raises(ConfigurationError, match="measures a module's output"):
             rule()

@@ -381,10 +381,10 @@ def test_a_law_that_knows_its_end_is_warned_of():
     model = coder()
     reg = controlled(model, RootMeanSquare(1e-3, law=Ends(1e-6)))
     with pytest.warns(UserWarning, match=f"{KEY}: the strength has stood at its upper end"):
-        trained(model, reg, "collect", 400)
+        trained(model, reg, "collect", 500)
     model = coder()
     reg = controlled(model, RootMeanSquare(1e-3, law=Fixed(1e-6)))
-    trained(model, reg, "collect", 400)  # others know of no end
+    trained(model, reg, "collect", 500)  # others know of no end
 
 
 class Writing(rz.Target):

@@ -17,6 +17,7 @@ from torch import Tensor
 from regularizers.attach.collect._ledger import AnyRecord, CopiedOutput
 from regularizers.attach.reading import Record, xp
 from regularizers.attach.sites import Entry
+from regularizers.control import Target
 from regularizers.modules import is_transformed
 from regularizers.penalties import ElementwiseTerm, is_elementwise
 from regularizers.penalties.arrays import one_over
@@ -59,7 +60,8 @@ class BatchedReader:
         alike: dict[object, ElementwiseTerm] = {}
         self._terms: dict[str, ElementwiseTerm] = {}
         for entry in entries:
-            if is_elementwise(entry.term):
+            # a strength that is found lies on the device, and is multiplied there
+            if is_elementwise(entry.term) and not isinstance(entry.term.strength, Target):
                 unit = dataclasses.replace(entry.term, strength=1.0)
                 self._terms[entry.key] = alike.setdefault(unit, unit)
 
@@ -92,7 +94,6 @@ class BatchedReader:
         """Return whether the penalty is a constant times the statistic, a plain scalar."""
         return (
             record.key in self._terms
-            and record.amount is None
             and not isinstance(record.denominator, Tensor)
             and type(record.statistic) is Tensor
         )

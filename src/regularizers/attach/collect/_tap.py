@@ -16,11 +16,13 @@ from regularizers.attach.reading import (
     Plan,
     Record,
     Tap,
-    amount_of,
+    counted_of,
 )
 from regularizers.attach.sites import ActivitySite, Strengths
+from regularizers.control import Target
 from regularizers.errors import RegimeError
 from regularizers.modules import (
+    Activation,
     Masks,
     Pass,
     current_pass,
@@ -50,8 +52,9 @@ class Collecting(Tap):
         super().__init__(site, model, masks, gauges, strengths)
         self._ledger = ledger
         self._unread = [Unread(key) for key, _ in self._terms]
-        self._elementwise = not self._gauges and all(
-            is_elementwise(term) for _, term in self._terms
+        self._elementwise = all(
+            is_elementwise(term) and not isinstance(term.strength, Target)
+            for _, term in self._terms
         )
 
     def __call__(
@@ -75,11 +78,12 @@ class Collecting(Tap):
             return None
         before = self._initial_state(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
-        self._record(self._read(activation, before))
+        window = self._window_of(activation.x, inputs)
+        self._record(self._read(activation, before, window))
         entry = activation.entry
         if not self._is_measured or not entry.requires_grad:
             return None
-        gauged = self._gauged(entry, self._counted(entry, inputs, activation))
+        gauged = self._gauged(entry, counted_of(entry, activation, window))
         return replace_in(output, entry, gauged, self._site)
 
     @eager_only
@@ -88,6 +92,7 @@ class Collecting(Tap):
     ) -> Any:
         """Record a plain output of an ordinary forward by its plans."""
         records: list[AnyRecord] = []
+        window = None
         if self._elementwise and at is Pass.FORWARD and x.numel() <= thresholds.COPIED:
             copy = x.clone()
             for plan in plans:
@@ -95,17 +100,17 @@ class Collecting(Tap):
         else:
             read = x.clone() if self._copies else x
             totals = totals_of(x) if self._gauges else None
+            window = self._window_of(x, inputs)
             for plan in plans:
-                statistic, amount = plan.read_eagerly(read, totals=totals), None
+                statistic, amount = plan.read_eagerly(read, None, window, totals), None
                 if plan.batch is not None:
-                    target = self._targets[plan.key]
-                    amount = amount_of(x, target, plan.batch, self._site, totals)
+                    amount = self._amount(Activation(x, 0), plan, totals)
                 records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
         if at is not Pass.RECOMPUTED:  # a recomputation only has to save the same tensors
             self._ledger.record(records)
         if not self._is_measured or not x.requires_grad:
             return None
-        gauged = self._gauged(x, self._counted(x, inputs))
+        gauged = self._gauged(x, counted_of(x, None, window))
         return gauged if x is output else replace_in(output, x, gauged, self._site)
 
     def _record(self, records: list[Record]) -> None:

@@ -8,6 +8,7 @@ from regularizers.attach.sites import ActivitySite
 from regularizers.control import Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
 from regularizers.penalties import Formula, KLSparsity
+from regularizers.penalties.strength import Schedule
 
 _NEVER_ZERO = (nn.Sigmoid, nn.Softplus, nn.Softmax)
 _BELOW_ONE = (nn.Sigmoid, nn.Tanh, nn.Softmax)
@@ -24,13 +25,15 @@ def check_reachable(site: ActivitySite, term: Formula, target: Target) -> None:
         )
     if not isinstance(target, TargetMean):
         return
-    if target.mean >= 1 and isinstance(site.module, _BELOW_ONE):
+    mean = target.mean.at(0) if isinstance(target.mean, Schedule) else target.mean
+    assert isinstance(mean, float)
+    if mean >= 1 and isinstance(site.module, _BELOW_ONE):
         raise ConfigurationError(
             f"{site.name}: {target!r}: the mean output of a {module} is below 1; lower the target"
         )
-    if isinstance(term, KLSparsity) and target.mean <= term.target:
+    if isinstance(term, KLSparsity) and mean <= term.target:
         raise ConfigurationError(
             f"{site.name}: KLSparsity pulls means to its own target, {term.target:g}, and reaches "
             f"it only as its strength grows without bound; expected a TargetMean above it, got "
-            f"{target.mean:g}; or use L1(TargetMean({target.mean:g}))"
+            f"{mean:g}; or use L1(TargetMean({mean:g}))"
         )

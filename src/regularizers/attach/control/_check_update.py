@@ -81,7 +81,7 @@ def no_strength(where: str, strength: float) -> StrengthError:
 
 
 def is_number(value: object, shape: tuple[int, ...] = ()) -> bool:
-    """Return whether `value` is a real number, or a tensor that holds one: of 0 dimensions or of `shape`."""
+    """Return whether `value` is a real number, or a tensor of them, without axes or of `shape`."""
     if isinstance(value, Tensor):
         return value.shape in ((), shape) and not value.is_complex()
     return type(value) is float or is_factor(value)

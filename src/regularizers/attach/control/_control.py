@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,16 +13,20 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._processes import Processes
 from regularizers.attach.control._check_target import check_reachable
+from regularizers.attach.control._check_update import is_number
 from regularizers.attach.control._controller import Controller, Update, controllers_of
 from regularizers.attach.control._former_keys import with_todays_keys
 from regularizers.attach.control._goal import Goal, Reached
+from regularizers.attach.control._grouping import target_places
 from regularizers.attach.control._loaded import Loaded
 from regularizers.attach.control._observed import Journal
 from regularizers.attach.control._saved import SavedGoal, read_saved, saved_goal
+from regularizers.attach.control._step_sums import StepSums, numbers, split_sums, sums_of
 from regularizers.attach.reading import Gauge, device_of
 from regularizers.attach.sites import ActivitySite, Sites, Strengths
 from regularizers.control import Target, at_step
 from regularizers.errors import ConfigurationError
+from regularizers.modules import describe
 from regularizers.penalties.strength import Schedule, check_strength
 
 _MAX_WITHOUT_STEP = 100
@@ -35,14 +39,17 @@ class Control:
         self, model: nn.Module, sites: Sites, strengths: Strengths, processes: Processes
     ) -> None:
         self.steps = 0
+        self.values: Callable[[], Mapping[str, Tensor] | None] | None = None
+        """Returns the last values of the penalties; set by the owner of this object."""
         self._model = model
         self._loaded = Loaded(model)
         self._strengths = strengths
         self._processes = processes
         self._unstepped = 0
         self._schedules: dict[str, Schedule] = {}
-        self._goals: dict[str, Goal] = {}
-        """The targets, each under the key of its first penalty."""
+        self._sites = sites
+        self._goals: dict[object, Goal] = {}
+        """The targets by group: penalties of one group share a strength."""
         self._controllers: list[Controller] = []
         self._journal = Journal()
         self.add(sites.activities)
@@ -57,13 +64,16 @@ class Control:
         for key, strength in self._strengths.changing.items():
             if isinstance(strength, Schedule):
                 self._schedules.setdefault(key, strength)
-            elif isinstance(strength, Target) and key not in self._goals:
-                self._goals[key] = Goal(key, strength)
-                new.append(self._goals[key])
+        known = {key for goal in self._goals.values() for key in goal.keys}
+        for place in target_places(self._sites):
+            goal = self._goals.get(place.group)
+            if goal is None:
+                goal = self._goals[place.group] = Goal(place.key, place.target, place.headroom)
+                new.append(goal)
+            elif place.key not in known:
+                goal.keys.append(place.key)
         if new:
-            self._warn(
-                self._judge(wait=True)
-            )  # the rows of these steps have no place for new targets
+            self._warn(self._judge(wait=True))  # steps so far have no element for new targets
             self._controllers = controllers_of(new, self._controllers)
 
     def attach(self) -> list[RemovableHandle]:
@@ -77,8 +87,41 @@ class Control:
 
     @property
     def gauges(self) -> dict[str, Gauge]:
-        """The gauges of the penalties with a target, by key."""
-        return {key: goal.gauge for goal in self._goals.values() for key in goal.keys}
+        """The gauges of the targets that measure an output, by key."""
+        return self._gauges_of("output")
+
+    @property
+    def weight_gauges(self) -> dict[str, Gauge]:
+        """The gauges of the targets that measure weights, by key."""
+        return self._gauges_of("weights")
+
+    def _gauges_of(self, measured: str) -> dict[str, Gauge]:
+        return {
+            key: goal.gauge
+            for goal in self._goals.values()
+            if goal.target.measures == measured
+            for key in goal.keys
+        }
+
+    @property
+    def needs_loss(self) -> bool:
+        """Whether a target measures the loss."""
+        return any(goal.target.measures == "loss" for goal in self._goals.values())
+
+    def give_loss(self, loss: Tensor | float, name: str) -> None:
+        """Add the loss of one batch to the targets that measure it.
+
+        Raises:
+            ConfigurationError: it is no single real number.
+        """
+        if not is_number(loss):
+            raise ConfigurationError(
+                f"{name}: expected the loss of the task, a number or a tensor of 0 dimensions, got "
+                f"{describe(loss)}"
+            )
+        for goal in self._goals.values():
+            if goal.target.measures == "loss":
+                goal.gauge.add_amount(torch.as_tensor(loss).detach(), 1)
 
     def targets(self) -> dict[str, Reached]:
         """Return how far each strength with a target has come. It waits for the device."""
@@ -126,11 +169,11 @@ class Control:
             RegimeError: several processes are running, and it is not stated which share a batch.
         """
         after = self.steps + 1
+        self._read_losses()
         values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
         updates = self._updates(after)
         if updates:
-            rows = [update.rows.reshape(-1, update.rows.shape[-1]) for update in updates]
-            self._journal.add(rows[0] if len(rows) == 1 else torch.cat(rows))
+            self._journal.add([update.fields for update in updates])
         messages = self._judge()
         for controller, update in zip(self._controllers, updates, strict=bool(updates)):
             controller.take(update)
@@ -146,6 +189,24 @@ class Control:
         for message in messages:
             warnings.warn(message, stacklevel=4)
 
+    def _read_losses(self) -> None:
+        """Compare the loss with the values of the penalties that a target of it drives.
+
+        Raises:
+            ConfigurationError: no loss was given in this step.
+        """
+        for goal in self._goals.values():
+            if goal.target.measures != "loss":
+                continue
+            if goal.gauge.is_empty:
+                raise ConfigurationError(
+                    f"{goal.key}: {goal.target!r} needs the loss of the task in each step: "
+                    f"reg.step(loss=loss), or delivery='inject' and reg.scale_from(loss)"
+                )
+            if goal.gauge.is_due and self.values is not None:
+                values = self.values() or {}
+                goal.gauge.compare_values([values[key] for key in goal.keys if key in values])
+
     def _put_found(self) -> None:
         for controller in self._controllers:
             for goal, strength in zip(controller.goals, controller.strengths(), strict=True):
@@ -156,24 +217,18 @@ class Control:
         if not self._controllers:
             return []
         goals = [goal for controller in self._controllers for goal in controller.goals]
-        is_alone = self._processes.group is None
-        if is_alone and all(goal.gauge.is_empty for goal in goals):
+        if self._processes.group is None and all(goal.gauge.is_empty for goal in goals):
             self._check_stated()
             return []
-        device = device_of(self._model)
-        sums = self._of_all_processes(_stacked([goal.gauge.sums for goal in goals], device))
-        rest, updates = sums, []
-        for controller in self._controllers:
-            own, rest = rest[: len(controller.goals)], rest[len(controller.goals) :]
-            updates.append(
-                controller.update(
-                    own,
-                    step,
-                    has_scale=not is_alone or any(g.gauge.has_scale for g in controller.goals),
-                    has_row=self._journal.sends_next,
-                )
-            )
-        return updates
+        sums = self._of_all_processes([goal.gauge for goal in goals])
+        if len(self._controllers) == 1:
+            parts = [sums]
+        else:
+            sizes = [len(controller.goals) for controller in self._controllers]
+            parts = split_sums(sums, sizes)
+        has_row = self._journal.sends_next
+        pairs = zip(self._controllers, parts, strict=True)
+        return [controller.update(part, step, has_row=has_row) for controller, part in pairs]
 
     def _judge(self, *, wait: bool = False) -> list[str]:
         """Diagnose the steps that the host has come to know; return the warnings.
@@ -193,13 +248,18 @@ class Control:
         ]
 
     def _check_stated(self) -> None:
-        self._processes.check_stated(next(iter(self._goals)), "a strength with a target")
+        goal = next(iter(self._goals.values()))
+        self._processes.check_stated(goal.key, "a strength with a target")
 
-    def _of_all_processes(self, sums: Tensor) -> Tensor:
+    def _of_all_processes(self, gauges: Sequence[Gauge]) -> StepSums:
         self._check_stated()
-        if (group := self._processes.group) is not None:
-            dist.all_reduce(sums, group=group)
-        return sums
+        device = device_of(self._model)
+        if (group := self._processes.group) is None:
+            return sums_of(gauges, device)
+        # every process sends all sums, since another may have measured what this one has not
+        sums = torch.stack([numbers([g.sums[n] for g in gauges], device) for n in range(4)])
+        dist.all_reduce(sums, group=group)
+        return StepSums(*sums.unbind())
 
     def state(self) -> dict[str, Any]:
         """Return the state of all strengths, as plain numbers. It waits for the device."""
@@ -270,16 +330,3 @@ def _check_same(rules: Mapping[str, str], state: Mapping[str, Any]) -> None:
                 f"load_state_dict: the state is of other rules, at {key}: expected {here}, got "
                 f"{there}; nothing was loaded"
             )
-
-
-def _stacked(rows: Sequence[Sequence[Tensor | float]], device: torch.device) -> Tensor:
-    """Return rows of numbers and 0-dimensional tensors as one tensor, without reading any."""
-    flat = [each for row in rows for each in row]
-    plain = [0.0 if isinstance(each, Tensor) else float(each) for each in flat]
-    numbers = torch.tensor(plain, dtype=torch.float64, device=device)
-    places = [place for place, each in enumerate(flat) if isinstance(each, Tensor)]
-    if places:
-        tensors = [each.to(numbers) for each in flat if isinstance(each, Tensor)]
-        at = torch.tensor(places, device=device)
-        numbers = numbers.index_copy(0, at, torch.stack(tensors))
-    return numbers.reshape(len(rows), -1)

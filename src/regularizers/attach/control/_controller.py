@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
 from regularizers.attach.control._goal import Goal
-from regularizers.control import QUIET
+from regularizers.attach.control._step_sums import StepSums
+from regularizers.control import QUIET, ProportionalIntegral
 
 
 class Update(NamedTuple):
@@ -20,8 +21,8 @@ class Update(NamedTuple):
     state: Numbers
     strength: Tensor
     scale: Tensor
-    rows: Tensor
-    """What the step measured, as in `Observed`: (targets, fields), or (fields,)."""
+    fields: tuple[Tensor, ...]
+    """What the step measured: the fields of `Observed`."""
 
 
 class Controller:
@@ -38,6 +39,7 @@ class Controller:
         self.state = goal.first_state(self._full(goal.target.initial), self._shape)
         self._scale = self._full(torch.nan)
         self._wanted: tuple[list[float], Tensor] = ([], self.strength)
+        self._has_inequality = goal.target.at_most
         self._ends = [self._full(0.0), self._full(0.0)]
         """Whether the law stood at its ends when they were last judged."""
 
@@ -55,6 +57,7 @@ class Controller:
         other = Controller(goal)
         self.goals.append(goal)
         self._shape = (len(self.goals),)
+        self._has_inequality = self._has_inequality or goal.target.at_most
         self.strength = torch.cat([self.strength, other.strength.to(self.strength.device)])
         self._scale = torch.cat([self._scale, other._scale.to(self._scale.device)])
         self._ends = [self._full(0.0), self._full(0.0)]
@@ -64,45 +67,55 @@ class Controller:
             if isinstance(mine, Tensor)
         }
 
-    def update(self, sums: Tensor, step: int, *, has_scale: bool, has_row: bool) -> Update:
-        """Return what the law makes of the sums of a step.
+    def update(self, sums: StepSums, step: int, *, has_row: bool) -> Update:
+        """Return what the law makes of the sums of a step; nothing is applied yet.
 
         Args:
-            sums: total, count, and the squared gradient norms of loss and penalty: (targets, 4).
+            sums: what the targets measured in the step.
             step: the number of the step that ends.
-            has_scale: whether the gradients may have been measured in this step.
             has_row: whether the ends of the law are judged after this step.
 
         Raises:
             ConfigurationError: the law returned no state.
             StrengthError, StrengthTypeError: the law returned no strength.
         """
-        self._move(sums.device)
+        self._move(sums.total.device)
         goal = self.goals[0]
-        total, count, loss, penalty = sums.reshape(*self._shape, 4).unbind(-1)
+        if not self._shape:
+            sums = sums.part(0)
+        total, count = sums.total, sums.number
         wanted, scale, known = self._wanted_at(step), self._scale, self._scale
-        if has_scale:
-            found = self.strength * (loss / penalty).sqrt()
-            scale = torch.where(penalty == 0, scale, found)
+        if sums.loss is not None and sums.penalty is not None:
+            found = self.strength * (sums.loss / sums.penalty).sqrt()
+            scale = torch.where(sums.penalty == 0, scale, found)
             known = torch.where((found > 0) & (found < torch.inf), found, known)
-        is_valid = (count > 0) & (total >= 0) & (total < torch.inf)
-        given, aim = goal.target.as_falling(torch.where(is_valid, total / count, wanted), wanted)
-        after = goal.law.update(dict(self.state), given, aim, scale)
-        state, returned = check_update(after, self.state, f"{goal.where}.update", self._shape)
-        returned = returned.to(sums.device).expand(self._shape)
+        measured, aim = goal.target.as_falling(total / count, wanted)
+        state, returned = self._after(goal, measured, aim, scale)
         if has_row or self._has_inequality:
             self._ends = self._ends_of(state)
-        is_valid = is_valid & (returned >= 0) & (returned < torch.inf)
+        # one of them is NaN or below 0, or infinite, if the step is not valid
+        least = torch.minimum(torch.minimum(total, returned), count)
+        is_valid = (least >= 0) & (torch.maximum(total, returned) < torch.inf) & (count > 0)
         strength = returned.clamp(min=QUIET)
         if self._has_inequality:
-            is_off = self._inequality() & (self._ends[1] > 0) & (given <= aim)
+            is_off = self._inequality() & (self._ends[1] > 0) & (measured <= aim)
             strength = torch.where(is_off, QUIET, strength)
         return Update(
             self._kept(is_valid, state),
             torch.where(is_valid, strength, self.strength),
             known,
-            torch.stack((total, count, wanted, known, returned, *self._ends), dim=-1),
+            (total, count, wanted, known, returned, *self._ends),
         )
+
+    def _after(
+        self, goal: Goal, measured: Tensor, wanted: Tensor, scale: Tensor
+    ) -> tuple[Numbers, Tensor]:
+        """Return the state and the strength that the law returns, checked if it is not ours."""
+        after = goal.law.update(dict(self.state), measured, wanted, scale)
+        if type(goal.law) is ProportionalIntegral:
+            return cast(tuple[Numbers, Tensor], after)
+        state, returned = check_update(after, self.state, f"{goal.where}.update", self._shape)
+        return state, returned.to(self.strength.device).expand(self._shape)
 
     def _ends_of(self, state: Numbers) -> list[Tensor]:
         """Return whether the law stands at its ends, as numbers."""
@@ -160,10 +173,6 @@ class Controller:
             self._wanted = numbers, tensor
         return tensor
 
-    @property
-    def _has_inequality(self) -> bool:
-        return any([goal.target.at_most for goal in self.goals])
-
     def _inequality(self) -> Tensor:
         flags = [goal.target.at_most for goal in self.goals]
         return torch.tensor(flags, device=self.strength.device).reshape(self._shape)
@@ -171,10 +180,13 @@ class Controller:
     def _kept(self, is_valid: Tensor, state: Numbers) -> Numbers:
         """Return the new state where the step was valid, and the old elsewhere."""
         old = [each for each in self.state.values() if isinstance(each, Tensor)]
-        if len(old) < len(state):  # a law that keeps plain numbers has read tensors itself
+        new = [each for each in state.values() if isinstance(each, Tensor)]
+        if not len(old) == len(new) == len(state):
+            # a law that keeps plain numbers has read tensors itself
             return state if bool(is_valid) else self.state
-        new = torch.stack([torch.as_tensor(each) for each in state.values()])
-        kept = torch.where(is_valid, new, torch.stack(old)).unbind()
+        if not new:
+            return state
+        kept = torch.where(is_valid, torch.stack(new), torch.stack(old)).unbind()
         return dict(zip(state, kept, strict=True))
 
 

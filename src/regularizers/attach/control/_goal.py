@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -39,24 +39,26 @@ class Reached(NamedTuple):
 class Goal:
     """A target, the keys of the penalties whose strength it finds, and what is known of it."""
 
-    def __init__(self, key: str, target: Target) -> None:
+    def __init__(self, key: str, target: Target, headroom: float) -> None:
         self.key = key
         self.keys = [key]
         self.target = target
         self.law: Law = target.used_law
-        self.gauge = Gauge()
+        self.gauge = Gauge(headroom)
         self.diagnosis = Diagnosis()
         wanted = getattr(target, "wanted", None)
-        if not isinstance(wanted, Schedule):
-            check_target(wanted, f"{key}: {target!r}: wanted")
+        self._schedule = wanted if isinstance(wanted, Schedule) else None
+        self._wanted = 0.0
+        if self._schedule is None:
+            self._wanted = check_target(wanted, f"{key}: {target!r}: wanted")
         self.where = f"{key}: {self.law!r}"
 
     def wanted_at(self, step: int) -> float:
         """Return the target at a step of the optimizer."""
-        wanted: Any = self.target.wanted
-        if isinstance(wanted, Schedule):
-            wanted = wanted.at(step)
-        return check_target(wanted, f"{self.key}: {self.target!r}: wanted at step {step}")
+        if self._schedule is None:
+            return self._wanted
+        name = f"{self.key}: {self.target!r}: wanted at step {step}"
+        return check_target(self._schedule.at(step), name)
 
     def first_state(self, initial: Tensor, shape: tuple[int, ...]) -> Numbers:
         """Return the state of the law before the first step."""
@@ -86,10 +88,16 @@ class Goal:
 
     def observe(self, observed: Observed) -> str | None:
         """Add a step to the diagnosis; return a warning, if there is one."""
+        measured, wanted = observed.measured, observed.wanted
+        falling = measured / wanted
+        if math.isfinite(measured) and measured:
+            given, aim = self.target.as_falling(measured, wanted)
+            falling = given / aim
         return self.diagnosis.observe(
-            observed.measured,
-            observed.wanted,
+            measured,
+            wanted,
             observed.scale,
+            ratio=falling,
             strength=max(observed.returned, QUIET),
             at_most=observed.at_most,
             at_least=observed.at_least,

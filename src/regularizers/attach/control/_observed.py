@@ -35,11 +35,11 @@ class Observed(NamedTuple):
 
 
 class Journal:
-    """The rows of all steps that the host has not seen yet: one number for each field."""
+    """What the steps measured that the host has not seen yet."""
 
     def __init__(self) -> None:
         self._steps = 0
-        self._rows: list[Tensor] = []
+        self._kept: list[list[tuple[Tensor, ...]]] = []
         self._copies: deque[HostCopy] = deque()
 
     @property
@@ -47,33 +47,37 @@ class Journal:
         """Whether the step that is added next will be copied to the host at once."""
         return self._steps == 0 or (self._steps + 1) % COPIED_EVERY == 0
 
-    def add(self, rows: Tensor) -> None:
-        """Add a step: a row for each target, (targets, fields)."""
+    def add(self, fields: list[tuple[Tensor, ...]]) -> None:
+        """Add a step: the fields of each controller, with an element for each target."""
         sends = self.sends_next
-        self._rows.append(rows)
+        self._kept.append(fields)
         self._steps += 1
         if sends:
             self._send()
 
     def _send(self) -> None:
-        self._copies.append(HostCopy(torch.stack(self._rows)))
-        self._rows = []
+        steps = [
+            torch.cat([torch.stack(fields).reshape(len(fields), -1) for fields in step], dim=1)
+            for step in self._kept
+        ]
+        self._copies.append(HostCopy(torch.stack(steps)))
+        self._kept = []
 
     def arrived(self, *, wait: bool = False) -> list[list[Observed]]:
         """Return the steps that have arrived, each once; with `wait` all of them."""
-        if wait and self._rows:
+        if wait and self._kept:
             self._send()
         steps: list[list[Observed]] = []
         while self._copies and (wait or self._copies[0].has_arrived):
             numbers = self._copies.popleft().numbers()
-            steps += [[_observed(row) for row in step] for step in numbers]
+            steps += [[_observed(row) for row in zip(*step, strict=True)] for step in numbers]
         return steps
 
     def clear(self) -> None:
         """Drop all steps."""
-        self._rows, self._copies = [], deque()
+        self._kept, self._copies = [], deque()
 
 
-def _observed(row: list[float]) -> Observed:
+def _observed(row: tuple[float, ...]) -> Observed:
     total, number, wanted, scale, returned, at_most, at_least = row
     return Observed(total, number, wanted, scale, returned, bool(at_most), bool(at_least))

@@ -44,12 +44,14 @@ class Traced(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tensor, ...]:
+    def forward(
+        x: Tensor, mask: Tensor | None, request: Request, window: Tensor | None
+    ) -> tuple[Tensor, ...]:
         return statistic_of(x, mask, request)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, mask, ctx.request = inputs
+        x, mask, ctx.request, ctx.window = inputs
         saved = output[1:]
         if saved:
             ctx.mark_non_differentiable(*saved)
@@ -70,8 +72,10 @@ class Traced(torch.autograd.Function):
         ctx.save_for_backward(read, mask, *saved)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor | None, *_: None) -> tuple[Tensor | None, None, None]:
-        return _gradient(ctx, cotangent), None, None
+    def backward(
+        ctx: Any, cotangent: Tensor | None, *_: None
+    ) -> tuple[Tensor | None, None, None, None]:
+        return _gradient(ctx, cotangent), None, None, None
 
 
 class Eager(torch.autograd.Function):
@@ -83,9 +87,11 @@ class Eager(torch.autograd.Function):
         x: Tensor,
         mask: Tensor | None,
         request: Request,
+        window: Tensor | None,
         totals: dict[str, Tensor] | None = None,
     ) -> Tensor:
         ctx.set_materialize_grads(False)
+        ctx.window = window
         ctx.request, ctx.shape, ctx.dtype, ctx.mask = request, x.shape, x.dtype, mask
         saves = request.saves
         if saves == "sign" and is_saved_anyway(x):
@@ -107,8 +113,8 @@ class Eager(torch.autograd.Function):
         return statistic
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor | None) -> tuple[Tensor | None, None, None, None]:
-        return _gradient(ctx, cotangent), None, None, None
+    def backward(ctx: Any, cotangent: Tensor | None) -> tuple[Tensor | None, *tuple[None, ...]]:
+        return _gradient(ctx, cotangent), None, None, None, None
 
 
 # skips Function.apply's functorch check; the callers did it
@@ -131,7 +137,7 @@ def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
     if gradient is None:
         gradient = _gradient_by_formula(ctx, request, cotangent, read, mask, tuple(saved))
     if request.gauge is not None:
-        gradient = measure_gradient(gradient, None, "penalty", request.gauge)
+        gradient = measure_gradient(gradient, ctx.window, "penalty", request.gauge)
     return gradient.to(ctx.dtype)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from regularizers.modules import Handles
+from regularizers.penalties.kernels import lie_plainly, wide_pieces
 
 _gauges: Handles[Gauge] = Handles()
 
 GradientSource = Literal["loss", "penalty"]
+"""The gradient of the loss, or that of the penalty at its strength."""
+
+_SOURCES: tuple[GradientSource, ...] = ("loss", "penalty")
 
 _FIRST_READINGS = 30
 """The steps in which the gradients are measured before the estimate has settled."""
@@ -31,7 +35,7 @@ def add_gradient(
 
     Args:
         gradient: with respect to the output of a site.
-        counted: 1 or −1 at the elements that count, and 0 elsewhere; None for all.
+        counted: 0 at elements that do not count; None for all.
         source: the loss or the penalty, whose gradient it is.
         handle: the gauge; one that was deleted is skipped.
     """
@@ -45,10 +49,14 @@ class Gauge:
 
     The gradients of the loss and of the penalty are compared at the output of the site: a factor of
     the loss multiplies both there, and cancels. The sums stay on the device.
+
+    Args:
+        headroom: how many times the scale an equilibrium may lie at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, headroom: float = 1.0) -> None:
         self.handle = _gauges.add(self)
+        self._headroom = headroom
         self.is_due = True
         """Whether the gradients of this step are measured."""
         self._readings = 0
@@ -82,6 +90,14 @@ class Gauge:
         known = self._squares.get(source)
         self._squares[source] = square if known is None else known + square.to(known.device)
 
+    def compare_values(self, values: Sequence[Tensor]) -> None:
+        """Compare the mean loss with the sum of the penalties, in place of their gradients."""
+        if self._total is None or not values:
+            return
+        device = self._total.device
+        penalty = torch.stack([value.detach().to(device, torch.float64) for value in values]).sum()
+        self._squares = {"loss": (self._total / self._count).square(), "penalty": penalty.square()}
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was measured in this step."""
@@ -96,12 +112,15 @@ class Gauge:
     def sums(self) -> tuple[Tensor | float, Tensor | float, Tensor | float, Tensor | float]:
         """Total, count, and the squared gradient norms of loss and penalty; 0 for none."""
         total = 0.0 if self._total is None else self._total
-        return total, self._count, self._squares.get("loss", 0.0), self._squares.get("penalty", 0.0)
+        loss, penalty = [self._squares.get(source, 0.0) for source in ("loss", "penalty")]
+        return total, self._count, loss * self._headroom**2, penalty
 
     def saved(self) -> dict[str, Any]:
         """Return the sums and the readings so far, as plain numbers."""
+        total, count = self.sums[:2]
+        squares = [self._squares.get(source, 0.0) for source in _SOURCES]
         return {
-            "sums": [float(each) for each in self.sums],
+            "sums": [float(each) for each in (total, count, *squares)],
             "readings": self._readings,
             "since": self._since,
             "due": self.is_due,
@@ -123,17 +142,31 @@ class Gauge:
 
 
 def _squared_norm(gradient: Tensor, counted: Tensor | None) -> Tensor:
-    """Return the squared norm of the elements that count, a float64 scalar.
+    """Return the squared norm where `counted` is not 0, a float64 scalar.
 
     The elements are divided by the largest first: the first strength is so small that its squares
     would be 0 in float32.
     """
-    wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-    if counted is not None:
-        wide = wide * counted
-    if wide.numel() == 0:
-        return wide.new_zeros((), dtype=torch.float64)
-    largest = wide.abs().amax()
+    others = [] if counted is None else [counted]
+    if gradient.numel() == 0:
+        return gradient.new_zeros((), dtype=torch.float64)
+    if not lie_plainly(gradient, *others):
+        wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+        return _scaled(wide.clone() if counted is None else wide * counted.sign())
+    squares = []
+    for piece, buffer, *signs in wide_pieces(gradient, *others):
+        if signs:  # in pieces, whose buffer stays in the cache: fresh memory costs most
+            buffer.copy_(signs[0]).sign_().mul_(piece)
+        else:
+            buffer.copy_(piece)
+        squares.append(_scaled(buffer))
+    return squares[0] if len(squares) == 1 else torch.stack(squares).sum()
+
+
+def _scaled(x: Tensor) -> Tensor:
+    """Return the squared norm of `x`, which is written."""
+    least, most = torch.aminmax(x)
+    largest = torch.maximum(-least, most)
     largest = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
-    norm: Tensor = torch.linalg.vector_norm(wide / largest).double() * largest.double()
+    norm: Tensor = torch.linalg.vector_norm(x.div_(largest)).double() * largest.double()
     return norm.square()

@@ -26,7 +26,6 @@ from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Axes, Denominator, Frame
 from regularizers.penalties.kernels import kernel_of, thresholds
 
-
 Totals: TypeAlias = dict[str, Tensor]
 """Sums over a whole tensor, by name: "active", the count of elements that are not 0, and
 "absolute", Σ|x|."""
@@ -97,41 +96,45 @@ class Plan(NamedTuple):
     total: str | None = None
     """The total that is all the target measures of an output."""
 
-    def read(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the statistic of `x`, in its graph."""
+    def read(self, x: Tensor, mask: Tensor | None = None, window: Tensor | None = None) -> Tensor:
+        """Return the statistic of `x`, in its graph; for `window` see `read_eagerly`."""
         if torch.compiler.is_compiling() or is_transformed():
             if self.request.term.differentiated and self.request.gauge is None:
                 return statistic_of(x, mask, self.request)[0]
-            traced: Tensor = Traced.apply(x, mask, self.request)[0]  # type: ignore[no-untyped-call]
+            traced: Tensor = Traced.apply(x, mask, self.request, window)[0]  # type: ignore[no-untyped-call]
             return traced
-        return self.read_eagerly(x, mask)
+        return self.read_eagerly(x, mask, window)
 
     @eager_only
     def read_eagerly(
-        self, x: Tensor, mask: Tensor | None = None, totals: Totals | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        window: Tensor | None = None,
+        totals: Totals | None = None,
     ) -> Tensor:
         """Return the statistic of `x`; not for compiled or transformed code.
 
         Args:
             x: the tensor.
             mask: the elements that count.
+            window: where a target measures the gradient of the penalty; None for everywhere.
             totals: the known totals of `x`; the one that a target measures is added if it costs
                 no second pass.
         """
-        if mask is not None or self.total is None or self.total in (totals or ()):
+        if mask is not None or self.total is None or {self.total, "absolute"} <= set(totals or ()):
             totals = None
         if self.by_autograd and mask is None and is_saved_anyway(x):
             # autograd has `x` saved already, and its backward runs no Python
             sizes = x.abs()
             statistic = sizes.sum()
             if totals is not None:
-                with torch.no_grad():
-                    if self.total == "active":
+                totals["absolute"] = statistic.detach()
+                if self.total == "active":
+                    with torch.no_grad():
                         totals["active"] = sizes.sign_().sum()  # nothing has saved the sizes
-                    else:
-                        totals["absolute"] = statistic.detach()
             return statistic
-        read: Tensor = read_eagerly(x, mask, self.request, totals)  # type: ignore[no-untyped-call]
+        read: Tensor = read_eagerly(x, mask, self.request, window, totals)  # type: ignore[no-untyped-call]
         return read
 
     def divisor(self, x: Tensor, mask: Tensor | None) -> Denominator:

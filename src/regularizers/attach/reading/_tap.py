@@ -21,8 +21,8 @@ from regularizers.attach.reading._target_measurements import (
     MeasureLossGradient,
     amount_of,
     batch_of,
-    counted_of,
     is_ambiguous,
+    measured_part,
     total_measured,
     warn_of_assumed_samples,
 )
@@ -160,7 +160,7 @@ class Tap(Hook):
         """
         if torch.compiler.is_compiling():
             return bool(self._all_gauges)
-        return any([gauge.is_due for gauge in self._all_gauges])
+        return any(gauge.is_due for gauge in self._all_gauges)
 
     def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
         """Check an output of a new shape or dtype, and return its plans."""
@@ -235,7 +235,9 @@ class Tap(Hook):
                 )
         self._checked = True
 
-    def _read(self, activation: Activation, before: Tensor | None) -> list[Record]:
+    def _read(
+        self, activation: Activation, before: Tensor | None, window: Tensor | None
+    ) -> list[Record]:
         """Return the statistics of an activation, one for each penalty."""
         records = []
         for number, (key, term) in enumerate(self._terms):
@@ -245,8 +247,10 @@ class Tap(Hook):
             plan = self._plan(number, x, activation)
             if must_copy(term, self._rule.copy):
                 x = x.clone()
-            statistic, denominator = plan.read(x, mask), plan.divisor(x, mask)
-            amount = self._amount(activation, plan, mask) if key in self._gauges else None
+            statistic, denominator = plan.read(x, mask, window), plan.divisor(x, mask)
+            amount = None
+            if key in self._gauges:
+                amount = self._amount(activation._replace(x=x, mask=mask), plan)
             records.append(Record(key, statistic, denominator, amount=amount))
         return records
 
@@ -276,8 +280,9 @@ class Tap(Hook):
         )
         if gauge is not None:
             self._warn_of_samples(activation, term)
-            wanted = total_measured(self._targets[key])
-            plan = plan._replace(batch=batch_of(activation, term, self._site), total=wanted)
+            part = measured_part(activation._replace(x=x, mask=None), term)
+            total = total_measured(self._targets[key]) if timed is None else None
+            plan = plan._replace(batch=batch_of(part, term, self._site), total=total)
         if is_kept:
             _keep(self._plans, signature, plan)
         return plan
@@ -289,27 +294,32 @@ class Tap(Hook):
             self._warned_of_samples = not torch.compiler.is_compiling()
             warn_of_assumed_samples(self._site, repr(term.strength))
 
-    def _amount(self, activation: Activation, plan: Plan, mask: Tensor | None) -> Amount:
+    def _amount(
+        self, activation: Activation, plan: Plan, totals: dict[str, Tensor] | None = None
+    ) -> Amount:
         """Return the total and the count that the target of a penalty measures."""
         term, batch = plan.request.term, plan.batch
-        if mask is not None:
-            batch = batch_of(activation, term, self._site, mask)
+        part = measured_part(activation, term)
+        if part.mask is not None:
+            batch = batch_of(part, term, self._site, part.mask)
         assert batch is not None
-        return amount_of(activation.x, self._targets[plan.key], batch, self._site)
+        return amount_of(part.x, self._targets[plan.key], batch, self._site, totals)
 
-    def _counted(
-        self, x: Tensor, inputs: tuple[Any, ...], activation: Activation | None = None
-    ) -> Tensor:
-        """Return where the gradients at the output `x` are compared; 0 elsewhere."""
-        if self._window is None:
-            return counted_of(x, activation)
+    def _window_of(self, x: Tensor, inputs: tuple[Any, ...]) -> Tensor | None:
+        """Return where the module's pseudo-gradient is not 0, if it states a window.
+
+        Raises:
+            ConfigurationError: the window has not the shape of the output.
+        """
+        if self._window is None or not self._is_measured:
+            return None
         window = self._window(*inputs)
         if not isinstance(window, Tensor) or window.shape != x.shape:
             raise ConfigurationError(
                 f"{self._site}: pseudo_gradient_window: expected a boolean tensor of the shape of "
                 f"the output, {tuple(x.shape)}, got {describe(window)}"
             )
-        return window.detach() * counted_of(torch.ones_like(x), activation)
+        return window.detach().to(torch.int8)
 
     def _gauged(self, entry: Tensor, counted: Tensor) -> Tensor:
         """Return a tensor equal to `entry`, whose gradient the gauges measure where `counted`."""

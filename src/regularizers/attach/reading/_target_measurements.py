@@ -15,8 +15,8 @@ from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._ops import gauge_gradient
 from regularizers.control import Batch, Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
-from regularizers.modules import Activation, describe
-from regularizers.penalties import Formula
+from regularizers.modules import Activation, describe, is_saved_anyway, is_transformed
+from regularizers.penalties import Difference, Formula
 from regularizers.penalties.arrays import Frame, widen
 
 CHANNELS_SECOND = (
@@ -45,6 +45,18 @@ def batch_of(activation: Activation, term: Formula, site: str, mask: Tensor | No
     return Batch(frame)
 
 
+def measured_part(activation: Activation, term: Formula) -> Activation:
+    """Return what the target of `term` measures: the output, or its differences in time."""
+    if not isinstance(term, Difference):
+        return activation
+    x, axes, mask = activation[:3]
+    axes = axes if term.batch_axis is None else term.batch_axis
+    frame = Frame(xp, x.shape, x.dtype, "sum", axes, mask)
+    differences, between = term.differences(x.detach(), frame)
+    assert term.time_axis is not None
+    return Activation(differences, axes, between.mask, term.time_axis % x.ndim)
+
+
 Amount: TypeAlias = tuple[Tensor, Tensor | float]
 """The sum and the count that a target measures."""
 
@@ -63,7 +75,9 @@ def amount_of(
     x: Tensor, target: Target, batch: Batch, site: str, totals: Mapping[str, Tensor] | None = None
 ) -> Amount:
     """Return the sum and the count that a target measures of `x`; `totals` are of all of `x`."""
-    if totals is not None and (total := totals.get(total_measured(target) or "")) is not None:
+    wanted = total_measured(target)
+    if totals is not None and wanted is not None and {wanted, "absolute"} <= totals.keys():
+        total = totals[wanted] + 0 * totals["absolute"]  # NaN if an element is not finite
         return total, batch.samples if target.is_per_sample else batch.elements
     with torch.no_grad():
         wide = widen(xp, x.detach())
@@ -122,16 +136,29 @@ def warn_of_assumed_samples(site: str, target: str) -> None:
     )
 
 
-def counted_of(x: Tensor, activation: Activation | None = None) -> Tensor:
-    """Return 1 or −1 where a penalty can have a gradient: at valid elements of `x` that are not 0.
+def is_kept(x: Tensor) -> bool:
+    """Return whether autograd keeps `x` anyway, outside of compiled and transformed code."""
+    return not (torch.compiler.is_compiling() or is_transformed()) and is_saved_anyway(x)
 
-    In a byte each, since they are kept until the backward pass.
+
+def signs_of(x: Tensor) -> Tensor:
+    """Return the signs of `x`, in a byte each."""
+    return x.sign().to(torch.int8)
+
+
+def counted_of(x: Tensor, activation: Activation | None, window: Tensor | None) -> Tensor:
+    """Return a tensor that is 0 where a penalty has no gradient, kept until the backward pass.
+
+    It is 0 at zeros of `x`, outside of a window, and where masked. It is `x` itself if autograd
+    keeps it too, else in a byte each.
     """
-    signs = x.detach().sign().to(torch.int8)
     if activation is None or activation.mask is None or activation.padded_from is not None:
-        return signs
+        if window is not None:
+            return window
+        return x.detach() if is_kept(x) else signs_of(x.detach())
+    counted = signs_of(x.detach()) if window is None else window
     frame = Frame(xp, x.shape, x.dtype, "sum", activation.batch_axis, activation.mask)
-    selected: Tensor = frame.select(signs)
+    selected: Tensor = frame.select(counted)
     return selected
 
 

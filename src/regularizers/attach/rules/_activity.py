@@ -24,6 +24,7 @@ def activity(
     mask: Mask | None = None,
     carry: bool = False,
     optional: bool = False,
+    shared: bool = False,
     **unknown: Never,
 ) -> Rule:
     r"""Penalise the outputs of modules, in training mode with gradients enabled.
@@ -52,6 +53,7 @@ def activity(
             collection raises until it has fired. The processes of a `process_group` must still
             record it equally often.
         unknown: any other option raises.
+        shared: one strength with a target for all sites of the rule, which together reach it.
 
     Returns:
         A rule for `Regularization`.
@@ -78,6 +80,7 @@ def activity(
         mask=mask,
         carry=carry,
         optional=optional,
+        shared=shared,
     )
 
 
@@ -90,6 +93,7 @@ def ar(
     copy: bool = False,
     mask: Mask | None = None,
     optional: bool = False,
+    shared: bool = False,
     **unknown: Never,
 ) -> Rule:
     r"""Penalise the size of states, α·mean(h²): activation regularization.
@@ -106,6 +110,7 @@ def ar(
         copy: as in `activity`.
         mask: as in `activity`.
         optional: as in `activity`.
+        shared: as in `activity`.
         unknown: any other option raises.
 
     Returns:
@@ -131,6 +136,7 @@ def ar(
         copy=copy,
         mask=mask,
         optional=optional,
+        shared=shared,
     )
 
 
@@ -145,6 +151,7 @@ def tar(
     mask: Mask | None = None,
     carry: bool = False,
     optional: bool = False,
+    shared: bool = False,
     **unknown: Never,
 ) -> Rule:
     r"""Penalise how states change, β·mean((h[t+1] − h[t])²): temporal activation regularization.
@@ -164,6 +171,7 @@ def tar(
         mask: as in `activity`.
         carry: as in `activity`.
         optional: as in `activity`.
+        shared: as in `activity`.
         unknown: any other option raises.
 
     Returns:
@@ -194,6 +202,7 @@ def tar(
         mask=mask,
         carry=carry,
         optional=optional,
+        shared=shared,
     )
 
 

@@ -31,6 +31,7 @@ class Rule:
     mask: Mask | None = None
     carry: bool = False
     optional: bool = False
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.penalty, Penalty):
@@ -89,13 +90,26 @@ class Rule:
 
     def _check_targets(self) -> None:
         for term in self.penalty.terms:
-            is_of_output = self.kind == "activity" and not isinstance(term, Difference)
-            if isinstance(term.strength, Target) and not is_of_output:
+            target = term.strength
+            if not isinstance(target, Target):
+                continue
+            if target.measures == "output" and self.kind != "activity":
                 raise ConfigurationError(
-                    f"{self.kind}: {term.strength!r} measures a module's output, so its penalty "
-                    f"must be one of the output too, got {term!r}; give this one a number or a "
-                    f"schedule"
+                    f"{self.kind}: {target!r} measures a module's output, so its penalty must be "
+                    f"one of the output too, got {term!r}; give this one a number, a schedule, "
+                    f"TargetZeros or TargetLoss"
                 )
+            if target.measures == "weights" and not self.proximal:
+                raise ConfigurationError(
+                    f"{self.kind}: {target!r} measures weights that are exactly 0, which only "
+                    f"proximal rules have: kernel({self.penalty!r}, proximal=True), then "
+                    f"reg.attach(optimizer)"
+                )
+        if self.shared and not any(isinstance(t.strength, Target) for t in self.penalty.terms):
+            raise ConfigurationError(
+                f"{self.kind}: shared=True is for a strength with a target, which several sites "
+                f"then have together, got {self.penalty!r}"
+            )
 
     def _resolved(self, name: str, of_penalty: Any, of_rule: Any) -> Any:
         if of_rule is None or of_penalty in (None, of_rule):

@@ -79,6 +79,14 @@ class Strengths(Mapping[str, float]):
         for key in keys:
             self._numbers[key], self._values[key] = None, value
 
+    def is_found(self, key: str) -> bool:
+        """Return whether the strength has a target, so it lies on the device."""
+        return isinstance(self.changing.get(key), Target)
+
+    def value(self, key: str) -> float | Tensor:
+        """Return the strength: a tensor of 0 dimensions if it is found, else a number."""
+        return self._values[key] if self.is_found(key) else self[key]
+
     def is_zero(self, key: str) -> bool:
         """Return whether a strength is known to be 0; False for one that is found."""
         return self._numbers[key] == 0

@@ -13,12 +13,14 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from regularizers.attach.control import Control
 from regularizers.attach.reading import read_weights
 from regularizers.attach.sites import Strengths, WeightSite
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
 from regularizers.attach.step._ownership import Ownership
 from regularizers.attach.step._step_plan import StepPlan
 from regularizers.attach.step._unseen_steps import UnseenSteps
+from regularizers.attach.step._weight_targets import measured_weights
 
 _is_trainable = operator.attrgetter("requires_grad")
 
@@ -31,6 +33,7 @@ class Apply:
         strengths: the strength of each penalty.
         ownership: which optimizer updates which weight.
         check: raises if the regularization can no longer be used.
+        control: the strengths that change; some targets measure weights.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class Apply:
         strengths: Strengths,
         ownership: Ownership,
         check: Callable[[], None],
+        control: Control,
     ) -> None:
+        self._control = control
         self._groups = tuple(regularization.sites.weights)
         self._strengths = strengths
         self._ownership = ownership
@@ -117,12 +122,18 @@ class Apply:
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
             return  # a step without a backward pass changes nothing
         # GradScaler sets it when a fused optimizer unscales the gradients inside its step
-        plan.add(getattr(optimizer, "grad_scale", None))
+        scale = getattr(optimizer, "grad_scale", None)
+        for measured in plan.measured:
+            measured.compare_gradients(scale)
+        plan.add(scale)
 
     @torch.no_grad()
     def _after(self, optimizer: Optimizer) -> None:
         if self._shrinks:
-            self._plan(optimizer).shrink(optimizer)
+            plan = self._plan(optimizer)
+            plan.shrink(optimizer)
+            for measured in plan.measured:
+                measured.measure()
 
     def _plan(self, optimizer: Optimizer) -> StepPlan:
         now = self._plan_key()
@@ -130,7 +141,13 @@ class Apply:
             self._seen = now
             self._plans = {}
         if optimizer not in self._plans:
-            self._plans[optimizer] = StepPlan(self._held(optimizer), self._strengths)
+            held = list(self._held(optimizer))
+            plan = StepPlan(held, self._strengths)
+            gauges = self._control.weight_gauges
+            plan.measured = measured_weights(
+                [(site, weight) for site, weight, _ in held], gauges, self._strengths
+            )
+            self._plans[optimizer] = plan
         return self._plans[optimizer]
 
     def _plan_key(self) -> list[object]:

@@ -26,6 +26,8 @@ def attach_to(
     strengths: Strengths,
     control: Control,
     check: Callable[[], None],
+    *,
+    by_hand: bool,
 ) -> tuple[Apply, list[RemovableHandle]]:
     """Let the steps of `optimizers` apply the penalties of weights, and advance strengths.
 
@@ -36,6 +38,7 @@ def attach_to(
         strengths: of each penalty.
         control: advances those that change, once in each step of the first optimizer.
         check: raises when the regularization cannot be used any more.
+        by_hand: whether the user advances the strengths, since they need the loss.
 
     Returns:
         What applies the penalties, and the handles of all hooks.
@@ -54,7 +57,7 @@ def attach_to(
     ownership = Ownership(optimizers)
     ownership.check(model, owner.sites.weights)
     replaced = replaced_by(owner.sites.places, ownership.optimizers)
-    applied = Apply(owner, strengths, ownership, check)
+    applied = Apply(owner, strengths, ownership, check, control)
     for other in replaced:
         other.detach()
         warnings.warn(
@@ -64,7 +67,9 @@ def attach_to(
         )
     handles = applied.attach() if owner.sites.weights else []
     if control.changes:
-        handles += _advance_with(ownership.optimizers[0], optimizers, control, owner)
+        handles += _advance_with(
+            ownership.optimizers[0], optimizers, control, owner, by_hand=by_hand
+        )
     return applied, handles
 
 
@@ -73,9 +78,12 @@ def _advance_with(
     optimizers: Sequence[Optimizer],
     control: Control,
     owner: AttachedRegularization,
+    *,
+    by_hand: bool,
 ) -> Iterator[RemovableHandle]:
     """Let the steps of `first` advance the strengths, and the states of all carry them."""
-    yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()
+    if not by_hand:
+        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()
     carried_state = CarriedState(control)
     for optimizer in dict.fromkeys([*optimizers, first]):
         if isinstance(optimizer, Optimizer):

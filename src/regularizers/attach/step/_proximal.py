@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from regularizers.attach.reading import xp
-from regularizers.attach.sites import is_binary
+from regularizers.attach.sites import Strengths, is_binary
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.penalties import Formula, proximal
 
@@ -23,7 +23,7 @@ class ProximalWeight:
     name: str
     weight: Tensor
     group: dict[str, Any]
-    strengths: Mapping[str, float]
+    strengths: Strengths
     terms: list[tuple[Formula, str]]
     mask: Callable[[], Tensor] | None = None
     """Returns the current pruning mask; pruned elements keep their values."""
@@ -47,7 +47,7 @@ class ProximalWeight:
         if found_inf is not None:
             # a fused optimizer skips a step whose gradients overflowed, on the device
             step = step * (found_inf.to(self.weight.device) == 0)
-        terms = [(term, self.strengths[key]) for term, key in self.terms]
+        terms = [(term, self._strength(key)) for term, key in self.terms]
         if self.mask is None:
             self.weight.copy_(self._shrunk(self.weight, step, terms))
             return
@@ -55,7 +55,11 @@ class ProximalWeight:
         shrunk = self._shrunk(mask * self.weight, step, terms)
         self.weight.copy_(torch.where(mask != 0, shrunk, self.weight))
 
-    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Formula, float]]) -> Tensor:
+    def _strength(self, key: str) -> float | Tensor:
+        strength = self.strengths.value(key)
+        return strength.to(self.weight.device) if isinstance(strength, Tensor) else strength
+
+    def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Formula, Any]]) -> Tensor:
         if self.view is None:
             result: Tensor = proximal(xp, x, step, terms)
             return result
@@ -116,5 +120,5 @@ def adam_second_moment(
     second = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
     # the step count is a float32 tensor, in which the power would lose digits
     count = torch.as_tensor(state["step"])
-    exponent = count.item() if count.is_cpu else count.double()
+    exponent = count.tolist() if count.is_cpu else count.double()
     return second, 1 - group["betas"][1] ** exponent

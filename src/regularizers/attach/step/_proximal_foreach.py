@@ -36,7 +36,8 @@ def batch_proximal(weights: Iterable[ProximalWeight]) -> list[ProximalWeight | P
         weight, types = proximal.weight, [type(term) for term, _ in _ordered_terms(proximal)]
         plain = type(weight) in (Tensor, nn.Parameter) and not (proximal.mask or proximal.view)
         wide = weight.dtype in (torch.float32, torch.float64)
-        if plain and wide and {*types} <= {L1, L2Squared}:
+        numbers = not any(proximal.strengths.is_found(key) for _, key in proximal.terms)
+        if plain and wide and numbers and {*types} <= {L1, L2Squared}:
             batched[weight.device, weight.dtype, *types].append(proximal)
         else:
             single.append(proximal)

@@ -1,18 +1,19 @@
-"""Penalty gradients at pruned weights.
+"""Penalty gradients at single weights: pruned ones, and those whose strength is found.
 
-The model reads mask * parameter. The chain rule multiplies the penalty's gradient by the mask.
+A pruned model reads mask * parameter. The chain rule multiplies the penalty's gradient by the mask.
+A strength that is found lies on the device, where foreach operations take no factor from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from regularizers.attach.sites import Entry
+from regularizers.attach.sites import Entry, Strengths
 from regularizers.attach.step._weight_gradients import (
     WeightGradient,
     constant_factor,
@@ -22,40 +23,46 @@ from regularizers.attach.step._weight_gradients import (
 
 @dataclass(frozen=True)
 class PrunedGradient:
-    """The gradient of one penalty at one pruned weight.
+    """The gradient of one penalty at one weight.
 
     Args:
         key: the key of its strength.
         gradient: how to compute the gradient, up to a constant.
         constant: that constant; negative where the optimizer maximises.
         weight: the parameter.
-        mask: returns the current mask.
+        mask: returns the current mask; None if the weight is not pruned.
     """
 
     key: str
     gradient: WeightGradient
     constant: float
     weight: Tensor
-    mask: Callable[[], Tensor]
+    mask: Callable[[], Tensor] | None
 
-    def add(self, strengths: Mapping[str, float], scale: Tensor | None) -> None:
+    def add(self, strengths: Strengths, scale: Tensor | None) -> None:
         """Add it to the parameter's `.grad`, times `scale` if the gradients are scaled."""
-        factor = strengths[self.key] * self.constant
-        if not factor:
+        if strengths.is_zero(self.key):
             return
-        mask = self.mask().to(self.weight.dtype)
-        gradient = self.gradient.single(mask * self.weight) * mask
+        if self.mask is None:
+            gradient = self.gradient.single(self.weight)
+        else:
+            mask = self.mask().to(self.weight.dtype)
+            gradient = self.gradient.single(mask * self.weight) * mask
         if scale is not None:
             gradient = gradient * scale.to(gradient.device)
         if self.weight.grad is None:
             self.weight.grad = torch.zeros_like(self.weight)
-        self.weight.grad.add_(gradient, alpha=factor)
+        strength = strengths.value(self.key)
+        if isinstance(strength, Tensor):
+            self.weight.grad.add_(gradient * (strength * self.constant).to(gradient))
+        else:
+            self.weight.grad.add_(gradient, alpha=strength * self.constant)
 
 
 def pruned_gradient(
-    entry: Entry, sign: int, weight: Tensor, mask: Callable[[], Tensor]
+    entry: Entry, sign: int, weight: Tensor, mask: Callable[[], Tensor] | None
 ) -> PrunedGradient:
-    """Return the gradient of the penalty `entry` at the pruned weight `mask() * weight`."""
+    """Return the gradient of the penalty `entry` at the weight, pruned to `mask() * weight`."""
     unit = dataclasses.replace(entry.term, strength=1.0)
     constant = sign * constant_factor(weight, unit)
     return PrunedGradient(entry.key, weight_gradient(unit, entry.view), constant, weight, mask)

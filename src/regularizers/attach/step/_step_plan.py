@@ -13,6 +13,7 @@ from regularizers.attach.step._foreach_gradients import PenaltyGradients
 from regularizers.attach.step._proximal import ProximalWeight
 from regularizers.attach.step._proximal_foreach import batch_proximal
 from regularizers.attach.step._pruned import PrunedGradient, pruned_gradient
+from regularizers.attach.step._weight_targets import MeasuredWeight
 
 
 class StepPlan:
@@ -40,10 +41,12 @@ class StepPlan:
                     proximal_weight = proximal.setdefault(weight, first)
                     proximal_weight.terms.append((entry.term, entry.key))
                     proximal_weight.view = entry.view or proximal_weight.view
-                elif mask is not None:
+                elif mask is not None or strengths.is_found(entry.key):
                     self._pruned.append(pruned_gradient(entry, sign, weight, mask))
                 else:
                     added.append((entry, sign, weight))
+        self.measured: list[MeasuredWeight] = []
+        """The weights that a target measures."""
         self._strengths = strengths
         self._strengths_version: int | None = None
         self._gradients = PenaltyGradients(added)

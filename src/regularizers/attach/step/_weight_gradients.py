@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regularizers.attach.reading import xp
 from regularizers.penalties import L1, Formula, L2Squared
-from regularizers.penalties.arrays import Frame, widen
+from regularizers.penalties.arrays import Frame, one_over, widen
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,8 @@ def constant_factor(weight: Tensor, term: Formula) -> float:
     """
     if type(term) not in _CLOSED_FORMS:  # nor is any term with a view
         return 1.0
-    one = torch.ones((), dtype=torch.float64)
-    derivative = term.derivative(one, term.denominator(_frame(term, weight)), xp)
-    return float(derivative) * _CLOSED_FORMS[type(term)].constant
+    # of both the derivative of the reduction is one over its denominator, a plain number
+    return one_over(term.denominator(_frame(term, weight))) * _CLOSED_FORMS[type(term)].constant
 
 
 def _gradient(term: Formula, weight: Tensor) -> Tensor:

@@ -10,7 +10,13 @@ from regularizers.penalties.kernels._kernel import (
     element_kernel_of,
     kernel_of,
 )
-from regularizers.penalties.kernels._pieces import empty_beside, is_large, lie_plainly, pieces
+from regularizers.penalties.kernels._pieces import (
+    empty_beside,
+    is_large,
+    lie_plainly,
+    pieces,
+    wide_pieces,
+)
 from regularizers.penalties.kernels._squares import SquaresKernel
 
 __all__ = [
@@ -27,4 +33,5 @@ __all__ = [
     "lie_plainly",
     "pieces",
     "thresholds",
+    "wide_pieces",
 ]

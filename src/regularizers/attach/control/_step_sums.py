@@ -1,0 +1,56 @@
+"""What the gauges of all targets summed in one step, as tensors with an element for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regularizers.attach.reading import Gauge
+
+
+class StepSums(NamedTuple):
+    """The sums of one step."""
+
+    total: Tensor
+    number: Tensor
+    """The count, of which the total is divided."""
+    loss: Tensor | None
+    """The squared norm of the gradient of the loss; None where no gradient was measured."""
+    penalty: Tensor | None
+
+    def part(self, targets: int | slice) -> StepSums:
+        """Return the sums of some targets."""
+        loss = None if self.loss is None else self.loss[targets]
+        penalty = None if self.penalty is None else self.penalty[targets]
+        return StepSums(self.total[targets], self.number[targets], loss, penalty)
+
+
+def sums_of(gauges: Sequence[Gauge], device: torch.device) -> StepSums:
+    """Return the sums of the gauges of one process."""
+    columns = list(zip(*[gauge.sums for gauge in gauges], strict=True))
+    total, number = numbers(columns[0], device), numbers(columns[1], device)
+    if not any(gauge.has_scale for gauge in gauges):
+        return StepSums(total, number, None, None)
+    return StepSums(total, number, numbers(columns[2], device), numbers(columns[3], device))
+
+
+def split_sums(sums: StepSums, sizes: Sequence[int]) -> list[StepSums]:
+    """Return the sums in parts of consecutive targets."""
+    ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
+    return [sums.part(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+
+
+def numbers(column: Sequence[Tensor | float], device: torch.device) -> Tensor:
+    """Return numbers and tensors of 0 dimensions as one tensor of float64; none is read."""
+    if not any(isinstance(each, Tensor) for each in column):
+        return torch.tensor(column, dtype=torch.float64, device=device)
+    tensors = [
+        each.to(device, torch.float64)
+        if isinstance(each, Tensor)
+        else torch.tensor(each, dtype=torch.float64, device=device)
+        for each in column
+    ]
+    return torch.stack(tensors)
