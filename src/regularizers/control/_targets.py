@@ -182,5 +182,5 @@ class TargetNorm(Target):
 
     def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
         xp, axes = batch.xp, batch.unit_axes
-        squares = xp.sum(x * x, axis=axes) if axes else x * x
-        return xp.sum(xp.sqrt(squares)), batch.samples
+        norms = xp.linalg.vector_norm(x, axis=axes) if axes else xp.abs(x)
+        return xp.sum(norms), batch.samples

@@ -238,6 +238,10 @@ class Control:
         """
         steps = self._journal.arrived(wait=wait)
         goals = [goal for controller in self._controllers for goal in controller.goals]
+        if steps:
+            last = dict(zip(goals, steps[-1], strict=True))
+            for controller in self._controllers:
+                controller.note([last[goal] for goal in controller.goals])
         pairs = [pair for step in steps for pair in zip(goals, step, strict=True)]
         for goal, observed in pairs:
             goal.check(observed)
@@ -259,7 +263,8 @@ class Control:
         # every process sends all sums, since another may have measured what this one has not
         sums = torch.stack([numbers([g.sums[n] for g in gauges], device) for n in range(4)])
         dist.all_reduce(sums, group=group)
-        return StepSums(*sums.unbind())
+        total, number, loss, penalty = sums.unbind()
+        return StepSums(total, number, loss, penalty, all_measured=False)
 
     def state(self) -> dict[str, Any]:
         """Return the state of all strengths, as plain numbers. It waits for the device."""

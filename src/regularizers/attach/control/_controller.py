@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
 from regularizers.attach.control._goal import Goal
+from regularizers.attach.control._observed import Observed
 from regularizers.attach.control._step_sums import StepSums
 from regularizers.control import QUIET, ProportionalIntegral
 
@@ -39,6 +40,8 @@ class Controller:
         self.state = goal.first_state(self._full(goal.target.initial), self._shape)
         self._scale = self._full(torch.nan)
         self._wanted: tuple[list[float], Tensor] = ([], self.strength)
+        self.has_begun = False
+        """Whether every strength is known to have begun."""
         self._has_inequality = goal.target.at_most
         self._ends = [self._full(0.0), self._full(0.0)]
         """Whether the law stood at its ends when they were last judged."""
@@ -55,6 +58,7 @@ class Controller:
     def add(self, goal: Goal) -> None:
         """Add a target."""
         other = Controller(goal)
+        self.has_begun = False
         self.goals.append(goal)
         self._shape = (len(self.goals),)
         self._has_inequality = self._has_inequality or goal.target.at_most
@@ -93,9 +97,11 @@ class Controller:
         state, returned = self._after(goal, measured, aim, scale)
         if has_row or self._has_inequality:
             self._ends = self._ends_of(state)
-        # one of them is NaN or below 0, or infinite, if the step is not valid
-        least = torch.minimum(torch.minimum(total, returned), count)
-        is_valid = (least >= 0) & (torch.maximum(total, returned) < torch.inf) & (count > 0)
+        is_valid = (total >= 0) & (total < torch.inf)
+        if not sums.all_measured:
+            is_valid = is_valid & (count > 0)
+        if type(goal.law) is not ProportionalIntegral:
+            is_valid = is_valid & (returned >= 0) & (returned < torch.inf)
         strength = returned.clamp(min=QUIET)
         if self._has_inequality:
             is_off = self._inequality() & (self._ends[1] > 0) & (measured <= aim)
@@ -111,9 +117,11 @@ class Controller:
         self, goal: Goal, measured: Tensor, wanted: Tensor, scale: Tensor
     ) -> tuple[Numbers, Tensor]:
         """Return the state and the strength that the law returns, checked if it is not ours."""
-        after = goal.law.update(dict(self.state), measured, wanted, scale)
-        if type(goal.law) is ProportionalIntegral:
-            return cast(tuple[Numbers, Tensor], after)
+        law = goal.law
+        if type(law) is ProportionalIntegral:
+            ours = law.advance(self.state, measured, wanted, scale, has_begun=self.has_begun)
+            return cast(tuple[Numbers, Tensor], ours)
+        after = law.update(dict(self.state), measured, wanted, scale)
         state, returned = check_update(after, self.state, f"{goal.where}.update", self._shape)
         return state, returned.to(self.strength.device).expand(self._shape)
 
@@ -143,8 +151,13 @@ class Controller:
             "scale": _or(float(_at(self._scale, number)), 0.0),
         }
 
+    def note(self, observed: Sequence[Observed]) -> None:
+        """Learn from a step that the host has come to know."""
+        self.has_begun = self.has_begun or all(each.returned > QUIET for each in observed)
+
     def restore(self, number: int, saved: Mapping[str, Any]) -> None:
         """Set the state of a target to what `saved` returned."""
+        self.has_begun = False
         law = {n: _with(value, number, saved["law"][n]) for n, value in self.state.items()}
         self.state = law
         self.strength = _with(self.strength, number, saved["strength"])

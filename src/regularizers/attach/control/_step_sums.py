@@ -20,21 +20,25 @@ class StepSums(NamedTuple):
     loss: Tensor | None
     """The squared norm of the gradient of the loss; None where no gradient was measured."""
     penalty: Tensor | None
+    all_measured: bool
+    """Whether every target is known to have measured something."""
 
     def part(self, targets: int | slice) -> StepSums:
         """Return the sums of some targets."""
         loss = None if self.loss is None else self.loss[targets]
         penalty = None if self.penalty is None else self.penalty[targets]
-        return StepSums(self.total[targets], self.number[targets], loss, penalty)
+        total, number = self.total[targets], self.number[targets]
+        return StepSums(total, number, loss, penalty, self.all_measured)
 
 
 def sums_of(gauges: Sequence[Gauge], device: torch.device) -> StepSums:
     """Return the sums of the gauges of one process."""
     columns = list(zip(*[gauge.sums for gauge in gauges], strict=True))
     total, number = numbers(columns[0], device), numbers(columns[1], device)
+    known = all(not isinstance(each, Tensor) and each > 0 for each in columns[1])
     if not any(gauge.has_scale for gauge in gauges):
-        return StepSums(total, number, None, None)
-    return StepSums(total, number, numbers(columns[2], device), numbers(columns[3], device))
+        return StepSums(total, number, None, None, known)
+    return StepSums(total, number, numbers(columns[2], device), numbers(columns[3], device), known)
 
 
 def split_sums(sums: StepSums, sizes: Sequence[int]) -> list[StepSums]:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from regularizers.penalties import Saves
-from regularizers.penalties.kernels import Kernel, empty_beside, pieces, thresholds
+from regularizers.penalties import L1, Saves
+from regularizers.penalties.kernels import Kernel, empty_beside, kernel_of, pieces, thresholds
 
 _PLAIN = (Tensor, Parameter)
 _WIDE = (torch.float32, torch.float64)
+_L1 = L1(1.0)
 
 
 def read(
@@ -27,10 +28,10 @@ def read(
         return None
     if size <= thresholds.PIECE:
         wide = x if x.dtype in _WIDE else x.float()
+        if kernel.slope_is_sign and (signs or totals is not None):
+            return sum_and_signs(wide, totals, signs=signs)
         if not signs:
-            return _with_totals(kernel.read_at_once(torch, wide), kernel, wide, totals), None
-        if kernel.slope_is_sign:
-            return sum_and_signs(wide, totals)
+            return kernel.read_at_once(torch, wide), None
         return kernel.read_at_once(torch, wide), signs_of(wide)
     if not kernel.fits(x):
         return None
@@ -73,24 +74,32 @@ def gradient(
     return scaled
 
 
-def sum_and_signs(x: Tensor, totals: dict[str, Tensor] | None) -> tuple[Tensor, Tensor]:
+def sum_and_signs(
+    x: Tensor, totals: dict[str, Tensor] | None, *, signs: bool
+) -> tuple[Tensor, Tensor | None]:
     """Return Σ|x|, and the signs of `x` in a byte each; add both totals of `x` to `totals`."""
-    signs = torch.sign(x)
-    kept = signs.to(torch.int8)
-    sizes = signs.mul_(x)
+    kept = None
+    if signs:
+        sizes = torch.sign(x)
+        kept = sizes.to(torch.int8)
+        sizes.mul_(x)
+    else:
+        sizes = x.abs()
     statistic = sizes.sum()
     if totals is not None:
         totals |= {"absolute": statistic.detach(), "active": sizes.sign_().sum()}
     return statistic, kept
 
 
-def _with_totals(
-    statistic: Tensor, kernel: Kernel, x: Tensor, totals: dict[str, Tensor] | None
-) -> Tensor:
-    """Return the statistic, after adding both totals of `x` to `totals` if it is Σ|x|."""
-    if totals is not None and kernel.slope_is_sign:
-        totals |= {"absolute": statistic.detach(), "active": x.abs().sign_().sum()}
-    return statistic
+def add_totals(x: Tensor, totals: dict[str, Tensor]) -> bool:
+    """Add Σ|x| and the number of elements that are not 0, in one pass; return whether it can."""
+    kernel = kernel_of(_L1)
+    if kernel is None or type(x) is not Tensor or x.numel() == 0 or not kernel.fits(x):
+        return False
+    counts: list[Tensor] = []
+    totals["absolute"] = kernel.read(x, None, counts)
+    totals["active"] = torch.stack(counts).sum()
+    return True
 
 
 def signs_of(x: Tensor) -> Tensor:

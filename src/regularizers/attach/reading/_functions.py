@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from regularizers.attach.reading import _eager
+from regularizers.attach.reading._gauge import add_square
 from regularizers.attach.reading._request import Request
 from regularizers.attach.reading._target_measurements import measure_gradient
 from regularizers.errors import RegimeError
@@ -97,6 +98,10 @@ class Eager(torch.autograd.Function):
         if saves == "sign" and is_saved_anyway(x):
             saves = "input"
         found = None
+        counts = request.gauge is not None and request.slope_is_sign
+        counts = counts and mask is None and window is None
+        if counts and totals is None:
+            totals = {}
         if mask is None and request.kernel is not None:
             found = _eager.read(x, request.kernel, signs=saves == "sign", totals=totals)
         if found is not None:
@@ -106,6 +111,8 @@ class Eager(torch.autograd.Function):
             statistic, *rest = statistic_of(x, mask, request)
             saved = tuple(rest)
             signs = _eager.signs_of(x) if saves == "sign" else None
+        # the norm of a sign follows from the count of elements that are not 0
+        ctx.active = totals.get("active") if counts and totals is not None else None
         is_input = saves == "input"
         ctx.saves = saves
         ctx.version = x._version if is_input and not saved_tensors_are_hooked() else None
@@ -137,7 +144,11 @@ def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
     if gradient is None:
         gradient = _gradient_by_formula(ctx, request, cotangent, read, mask, tuple(saved))
     if request.gauge is not None:
-        gradient = measure_gradient(gradient, ctx.window, "penalty", request.gauge)
+        active = getattr(ctx, "active", None)
+        if active is not None and not torch.compiler.is_compiling():
+            add_square(cotangent.detach().double().square() * active, "penalty", request.gauge)
+        else:
+            gradient = measure_gradient(gradient, ctx.window, "penalty", request.gauge)
     return gradient.to(ctx.dtype)
 
 

@@ -44,6 +44,13 @@ def add_gradient(
         gauge.add_gradient(gradient, counted, source)
 
 
+def add_square(square: Tensor, source: GradientSource, handle: int) -> None:
+    """Add the squared norm of a gradient, if it follows from other numbers."""
+    gauge = _gauges.find(handle)
+    if gauge is not None and gauge.is_due:
+        gauge.add_square(square, source)
+
+
 class Gauge:
     """Sums over the forwards and backward passes since the last step.
 
@@ -86,7 +93,10 @@ class Gauge:
         self, gradient: Tensor, counted: Tensor | None, source: GradientSource
     ) -> None:
         """Add the squared norm of one gradient."""
-        square = _squared_norm(gradient.detach(), counted)
+        self.add_square(_squared_norm(gradient.detach(), counted), source)
+
+    def add_square(self, square: Tensor, source: GradientSource) -> None:
+        """Add the squared norm of one gradient, a float64 scalar."""
         known = self._squares.get(source)
         self._squares[source] = square if known is None else known + square.to(known.device)
 

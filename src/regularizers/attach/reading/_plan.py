@@ -7,7 +7,7 @@ again. `WAYS` lists all ways to read.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,14 +21,10 @@ from regularizers.attach.reading._functions import (
 )
 from regularizers.attach.reading._request import Request
 from regularizers.control import Batch
-from regularizers.modules import eager_only, is_saved_anyway, is_transformed
+from regularizers.modules import Totals, eager_only, is_saved_anyway, is_transformed
 from regularizers.penalties import Formula
 from regularizers.penalties.arrays import Axes, Denominator, Frame
 from regularizers.penalties.kernels import kernel_of, thresholds
-
-Totals: TypeAlias = dict[str, Tensor]
-"""Sums over a whole tensor, by name: "active", the count of elements that are not 0, and
-"absolute", Σ|x|."""
 
 
 class Way(NamedTuple):
@@ -122,13 +118,13 @@ class Plan(NamedTuple):
             totals: the known totals of `x`; the one that a target measures is added if it costs
                 no second pass.
         """
-        if mask is not None or self.total is None or {self.total, "absolute"} <= set(totals or ()):
+        if mask is not None or self.total is None:
             totals = None
         if self.by_autograd and mask is None and is_saved_anyway(x):
             # autograd has `x` saved already, and its backward runs no Python
             sizes = x.abs()
             statistic = sizes.sum()
-            if totals is not None:
+            if totals is not None and not {self.total, "absolute"} <= totals.keys():
                 totals["absolute"] = statistic.detach()
                 if self.total == "active":
                     with torch.no_grad():

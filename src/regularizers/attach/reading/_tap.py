@@ -303,7 +303,8 @@ class Tap(Hook):
         if part.mask is not None:
             batch = batch_of(part, term, self._site, part.mask)
         assert batch is not None
-        return amount_of(part.x, self._targets[plan.key], batch, self._site, totals)
+        known = totals if plan.total is not None else None
+        return amount_of(part.x, self._targets[plan.key], batch, self._site, known)
 
     def _window_of(self, x: Tensor, inputs: tuple[Any, ...]) -> Tensor | None:
         """Return where the module's pseudo-gradient is not 0, if it states a window.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
@@ -12,10 +11,11 @@ from torch import Tensor, nn
 
 from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
+from regularizers.attach.reading._eager import add_totals
 from regularizers.attach.reading._ops import gauge_gradient
 from regularizers.control import Batch, Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
-from regularizers.modules import Activation, describe, is_saved_anyway, is_transformed
+from regularizers.modules import Activation, Totals, describe, is_saved_anyway, is_transformed
 from regularizers.penalties import Difference, Formula
 from regularizers.penalties.arrays import Frame, widen
 
@@ -72,11 +72,15 @@ def total_measured(target: Target) -> str | None:
 
 
 def amount_of(
-    x: Tensor, target: Target, batch: Batch, site: str, totals: Mapping[str, Tensor] | None = None
+    x: Tensor, target: Target, batch: Batch, site: str, totals: Totals | None = None
 ) -> Amount:
     """Return the sum and the count that a target measures of `x`; `totals` are of all of `x`."""
     wanted = total_measured(target)
-    if totals is not None and wanted is not None and {wanted, "absolute"} <= totals.keys():
+    if (
+        totals is not None
+        and wanted is not None
+        and ({wanted, "absolute"} <= totals.keys() or add_totals(x.detach(), totals))
+    ):
         total = totals[wanted] + 0 * totals["absolute"]  # NaN if an element is not finite
         return total, batch.samples if target.is_per_sample else batch.elements
     with torch.no_grad():
