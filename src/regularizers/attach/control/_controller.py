@@ -40,6 +40,7 @@ class Controller:
         self.state = goal.first_state(self._full(goal.target.initial), self._shape)
         self._scale = self._full(torch.nan)
         self._wanted: tuple[list[float], Tensor] = ([], self.strength)
+        self._is_ours = type(goal.law) is ProportionalIntegral
         self.has_begun = False
         """Whether every strength is known to have begun."""
         self._has_inequality = goal.target.at_most
@@ -93,14 +94,17 @@ class Controller:
             found = self.strength * (sums.loss / sums.penalty).sqrt()
             scale = torch.where(sums.penalty == 0, scale, found)
             known = torch.where((found > 0) & (found < torch.inf), found, known)
-        measured, aim = goal.target.as_falling(total / count, wanted)
-        state, returned = self._after(goal, measured, aim, scale)
-        if has_row or self._has_inequality:
-            self._ends = self._ends_of(state)
         is_valid = (total >= 0) & (total < torch.inf)
         if not sums.all_measured:
             is_valid = is_valid & (count > 0)
-        if type(goal.law) is not ProportionalIntegral:
+        measured = total / count
+        if not self._is_ours:
+            measured = torch.where(is_valid, measured, wanted)
+        measured, aim = goal.target.as_falling(measured, wanted)
+        state, returned = self._after(goal, measured, aim, scale)
+        if has_row or self._has_inequality:
+            self._ends = self._ends_of(state)
+        if not self._is_ours:
             is_valid = is_valid & (returned >= 0) & (returned < torch.inf)
         strength = returned.clamp(min=QUIET)
         if self._has_inequality:
@@ -118,7 +122,7 @@ class Controller:
     ) -> tuple[Numbers, Tensor]:
         """Return the state and the strength that the law returns, checked if it is not ours."""
         law = goal.law
-        if type(law) is ProportionalIntegral:
+        if isinstance(law, ProportionalIntegral) and self._is_ours:
             ours = law.advance(self.state, measured, wanted, scale, has_begun=self.has_begun)
             return cast(tuple[Numbers, Tensor], ours)
         after = law.update(dict(self.state), measured, wanted, scale)

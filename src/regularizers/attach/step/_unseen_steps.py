@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from regularizers.attach._host_copy import HostCopy
 from regularizers.errors import RegimeError
 from regularizers.modules import OnLoad
 
@@ -98,21 +99,17 @@ class _Sample:
     def __init__(self, weight: Tensor) -> None:
         self.version = weight._version
         self._values = _some(weight)
+        self._changed: HostCopy | None = None
 
     def differs(self, weight: Tensor) -> bool:
         """Return whether the weight is known to differ; False while the device still computes."""
         if weight.is_cpu:
             return str(_some(weight).tolist()) != str(self._values.tolist())
-        if not hasattr(self, "_changed"):
-            changed = (_some(weight) != self._values).any()
-            self._changed = torch.empty((), dtype=torch.bool, pin_memory=True)
-            self._changed.copy_(changed, non_blocking=True)
-            self._copied = torch.Event(weight.device)
-            self._copied.record()
-        if not self._copied.query():
+        if self._changed is None:
+            self._changed = HostCopy((_some(weight) != self._values).any())
+        if not self._changed.has_arrived:
             return False
-        differs = self._changed.item()
-        del self._changed
+        differs, self._changed = self._changed.numbers(), None
         return bool(differs)
 
 
