@@ -97,11 +97,11 @@ class Regularization:
             Attachment(model, self._sites, self._strengths, processes, max_uncollected)
         )
         self._last_values = LastValues(self._delivery, self._strengths, self._sites)
-        self._control.values = self._last_values
+        self._control.targets.values = self._last_values
         self._unusable: str | None = None
         remove_inert_hooks(model)
         follow_hook = FollowHook(self._sites.inventory, self._follow)
-        self._handles = self._delivery.attach(self._control.gauges, follow_hook)
+        self._handles = self._delivery.attach(self._control.targets.gauges("output"), follow_hook)
         self._handles += self._control.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
@@ -142,8 +142,8 @@ class Regularization:
             self._applied.check_steps(within_step=True)
         self._control.used()
         scaled = self._delivery.scale_from(loss)
-        if self._control.needs_loss:
-            self._control.give_loss(loss, "scale_from")
+        if self._control.targets.of_loss:
+            self._control.targets.give_loss(loss, "scale_from")
         return scaled
 
     def set_scale(self, scale: float) -> None:
@@ -251,18 +251,18 @@ class Regularization:
             )
         self._control.begin_by_hand()
         if loss is not None:
-            if not self._control.needs_loss:
+            if not self._control.targets.of_loss:
                 raise ConfigurationError(
                     "step: loss= is for a strength with a TargetLoss, and there is none; leave it "
                     "out"
                 )
-            self._control.give_loss(loss, "step: loss")
+            self._control.targets.give_loss(loss, "step: loss")
         self._control.advance()
 
     @property
     def _steps_by_hand(self) -> bool:
         """Whether the user advances the strengths though an optimizer is attached."""
-        return self._control.needs_loss and isinstance(self._delivery, Collect)
+        return bool(self._control.targets.of_loss) and isinstance(self._delivery, Collect)
 
     @property
     def _applied(self) -> Apply | None:
@@ -271,7 +271,7 @@ class Regularization:
     def targets(self) -> dict[str, Reached]:
         """Return the measured value, the target and λ for each strength with a target."""
         self._check_usable()
-        return self._control.targets()
+        return self._control.reached()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of all strengths, as plain numbers; training resumes exactly from it.
@@ -386,7 +386,7 @@ class Regularization:
         """
         numbers = self.penalties()
         numbers |= {f"{key}/strength": strength for key, strength in self._strengths.items()}
-        for key, reached in self._control.targets().items():
+        for key, reached in self._control.reached().items():
             numbers |= {f"{key}/measured": reached.measured, f"{key}/wanted": reached.wanted}
         return numbers
 
@@ -395,7 +395,7 @@ class Regularization:
         self._check_usable()
         values = self.penalties()
         zeros = {} if self._applied is None else self._applied.zeros()
-        notes = [f"{key}: {reached}" for key, reached in self._control.targets().items()]
+        notes = [f"{key}: {reached}" for key, reached in self._control.reached().items()]
         notes += self._sites.notes
         return Report.of(self._sites.entries, self._strengths, values, zeros, notes)
 
@@ -438,7 +438,7 @@ class Regularization:
         check_suited(activities)
         self._strengths.add(self._sites.entries, self._control.steps)
         self._control.add(activities)
-        self._handles += self._delivery.add(activities, self._control.gauges)
+        self._handles += self._delivery.add(activities, self._control.targets.gauges("output"))
         if self._applied is not None:
             self._applied.follow()
 

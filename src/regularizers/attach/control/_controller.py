@@ -152,6 +152,7 @@ class Controller:
         return {
             "law": {name: float(_at(value, number)) for name, value in self.state.items()},
             "strength": float(_at(self.strength, number)),
+            "ends": [float(_at(end, number)) for end in self._ends],
             "scale": _or(float(_at(self._scale, number)), 0.0),
         }
 
@@ -165,6 +166,8 @@ class Controller:
         law = {n: _with(value, number, saved["law"][n]) for n, value in self.state.items()}
         self.state = law
         self.strength = _with(self.strength, number, saved["strength"])
+        ends = zip(self._ends, saved["ends"], strict=True)
+        self._ends = [_with(end, number, known) for end, known in ends]
         self._scale = _with(self._scale, number, saved["scale"] or torch.nan)
 
     def _full(self, number: float) -> Tensor:

@@ -73,9 +73,9 @@ class Journal:
             steps += [[_observed(row) for row in zip(*step, strict=True)] for step in numbers]
         return steps
 
-    def clear(self) -> None:
-        """Drop all steps."""
-        self._kept, self._copies = [], deque()
+    def restart(self, step: int) -> None:
+        """Drop all steps, and go on from one."""
+        self._kept, self._copies, self._steps = [], deque(), step
 
 
 def _observed(row: tuple[float, ...]) -> Observed:

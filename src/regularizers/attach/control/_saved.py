@@ -43,7 +43,8 @@ def read_saved(saved: Mapping[str, Any], names: Iterable[str]) -> SavedGoal:
     if law.keys() != set(names):
         raise ValueError(f"law: {list(law)}, and not {list(names)}")
     strength = check_strength(saved["strength"], "strength")
-    controller = {"law": law, "strength": strength, "scale": _scale_of(saved, law)}
+    ends = [float(end) for end in saved.get("ends", (0.0, 0.0))]
+    controller = {"law": law, "strength": strength, "scale": _scale_of(saved, law), "ends": ends}
     gauge = {name: saved[name] for name in _GAUGE if name in saved}
     return SavedGoal(controller, gauge, _diagnosis_of(saved["diagnosis"]))
 

@@ -143,7 +143,7 @@ class Apply:
         if optimizer not in self._plans:
             held = list(self._held(optimizer))
             plan = StepPlan(held, self._strengths)
-            gauges = self._control.weight_gauges
+            gauges = self._control.targets.gauges("weights")
             plan.measured = measured_weights(
                 [(site, weight) for site, weight, _ in held], gauges, self._strengths
             )
