@@ -27,13 +27,19 @@ def at_count(results: Results, data: str, target: float, seed: int, *, revive: b
     points = sorted(
         (r["validation"], r["explained"])
         for run, r in results.items()
-        if (run.data, run.seed, run.revive) == (data, seed, revive) and run.constant in CONSTANTS
+        if isinstance(run, Run)
+        and (run.data, run.seed, run.revive) == (data, seed, revive)
+        and run.constant in CONSTANTS
     )
     for (low, below), (high, above) in itertools.pairwise(points):
         if low <= target <= high:
             share = math.log(target / low) / math.log(high / low) if low > 0 else 1.0
             return below + share * (above - below)
     return math.nan
+
+
+def mean(results: Sequence[dict[str, Any]], name: str, digits: int = 3) -> str:
+    return f"{statistics.fmean([result[name] for result in results]):.{digits}f}"
 
 
 def span(results: Sequence[dict[str, Any]]) -> str:

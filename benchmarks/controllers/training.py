@@ -26,6 +26,10 @@ from regularizers.recipes.sparse_autoencoder._silence import Silence
 UNITS = 100
 STEPS = 2000
 RATE = 2e-3
+BLOCK = 50
+"""The steps over which counts and losses are averaged."""
+ANNEALED = STEPS // 2
+"""The steps over which a target falls from where it starts."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Run:
 
     data: str
     target: int | None = None
+    start: int | None = None
+    """The target before the first step, from which it falls along a cosine."""
+    at_most: bool = False
+    threshold: float = 0.0
+    loss: float | None = None
+    """The target of the loss."""
     constant: float | None = None
     initial: float = 1e-3
     seed: int = 0
@@ -45,11 +55,21 @@ class Run:
 
     @property
     def strength(self) -> Any:
-        return (
-            self.constant
-            if self.target is None
-            else rz.TargetActive(self.target, initial=self.initial)
+        if self.loss is not None:
+            return rz.TargetLoss(self.loss, initial=self.initial)
+        if self.target is None:
+            return self.constant
+        wanted = self.target if self.start is None else self.schedule
+        return rz.TargetActive(
+            wanted, threshold=self.threshold, initial=self.initial, at_most=self.at_most
         )
+
+    @property
+    def schedule(self) -> rz.Schedule:
+        """The target at each step."""
+        assert self.target is not None
+        start = self.target if self.start is None else self.start
+        return rz.Cosine(start, self.target, steps=ANNEALED)
 
 
 @cache
@@ -76,20 +96,24 @@ def train(run: Run) -> dict[str, Any]:
     batches = _batches(x, run)
     said: list[str] = []
     counts: list[float] = []
+    losses: list[float] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for step in range(1, STEPS + 1):
             batch = next(batches)
-            loss = run.times * nn.functional.mse_loss(network(batch), batch) + reg.penalty()
+            loss = run.times * nn.functional.mse_loss(network(batch), batch)
             optimizer.zero_grad()
-            loss.backward()
+            (loss + reg.penalty()).backward()
             optimizer.step()
-            if run.target is not None:
+            if run.loss is not None:
+                reg.step(loss=loss)
+            elif run.target is not None:
                 reg.step()
             rate.step()
             coding = codings.pop()
             silence.update(coding)
-            counts.append(_active(coding))
+            counts.append(_active(coding, run.threshold))
+            losses.append(loss.item())
             if run.revive and is_due(step, STEPS):
                 silence.reset(resample(network, silence.dead, x, optimizer, generator))
         said = [str(w.message) for w in caught]
@@ -97,10 +121,12 @@ def train(run: Run) -> dict[str, Any]:
     reading.remove()
     reg.detach()
     return {
-        "last_steps": statistics.fmean(counts[-50:]),
-        "last_swing": statistics.pstdev(counts[-50:]),
-        "training": _active(network.encode(x)),
-        "validation": _active(network.encode(validation)),
+        "blocks": [statistics.fmean(counts[n : n + BLOCK]) for n in range(0, STEPS, BLOCK)],
+        "loss": statistics.fmean(losses[-BLOCK:]),
+        "last_steps": statistics.fmean(counts[-BLOCK:]),
+        "last_swing": statistics.pstdev(counts[-BLOCK:]),
+        "training": _active(network.encode(x), run.threshold),
+        "validation": _active(network.encode(validation), run.threshold),
         "explained": _explained(network, validation),
         "strength": strength,
         "dead": int(silence.dead.sum()),
@@ -116,8 +142,8 @@ def _batches(x: Tensor, run: Run) -> Iterator[Tensor]:
             yield x[rows]
 
 
-def _active(coding: Tensor) -> float:
-    active = rz.monitor.ActiveUnits()
+def _active(coding: Tensor, threshold: float) -> float:
+    active = rz.monitor.ActiveUnits(threshold)
     active.update(coding)
     return active.value()
 
