@@ -16,7 +16,6 @@ from regularizers.attach.reading import (
     Plan,
     Record,
     Tap,
-    counted_of,
 )
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.control import Target
@@ -78,12 +77,12 @@ class Collecting(Tap):
             return None
         before = self._initial_state(module, inputs, keywords)
         activation = self._activation(module, inputs, output, keywords)
-        window = self._window_of(activation.x, inputs)
+        window = self._targets.window(activation.x, inputs)
         self._record(self._read(activation, before, window))
         entry = activation.entry
-        if not self._is_measured or not entry.requires_grad:
+        if not self._targets.are_due or not entry.requires_grad:
             return None
-        gauged = self._gauged(entry, counted_of(entry, activation, window))
+        gauged = self._targets.gauged(entry, entry, activation, window)
         return replace_in(output, entry, gauged, self._site)
 
     @eager_only
@@ -99,18 +98,17 @@ class Collecting(Tap):
                 records.append(CopiedOutput(plan.key, copy, plan.denominator))  # noqa: PERF401
         else:
             read = x.clone() if self._copies else x
-            totals = totals_of(x) if self._gauges else None
-            window = self._window_of(x, inputs)
+            totals = totals_of(x) if self._targets else None
+            window = self._targets.window(x, inputs)
             for plan in plans:
-                statistic, amount = plan.read_eagerly(read, None, window, totals), None
-                if plan.batch is not None:
-                    amount = self._amount(Activation(x, 0), plan, totals)
+                statistic = plan.read_eagerly(read, None, window, totals)
+                amount = self._targets.amount(Activation(x, 0), plan, totals)
                 records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
         if at is not Pass.RECOMPUTED:  # a recomputation only has to save the same tensors
             self._ledger.record(records)
-        if not self._is_measured or not x.requires_grad:
+        if not self._targets.are_due or not x.requires_grad:
             return None
-        gauged = self._gauged(x, counted_of(x, None, window))
+        gauged = self._targets.gauged(x, x, None, window)
         return gauged if x is output else replace_in(output, x, gauged, self._site)
 
     def _record(self, records: list[Record]) -> None:

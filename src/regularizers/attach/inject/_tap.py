@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regularizers.attach._processes import Processes
 from regularizers.attach.inject._functions import Inject
 from regularizers.attach.inject._scale import Scale
-from regularizers.attach.reading import Amount, Gauge, Plan, Tap, counted_of, xp
+from regularizers.attach.reading import Amount, Gauge, Plan, Tap, xp
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
@@ -81,7 +81,7 @@ class Injecting(Tap):
             self._scale.seen(self._site)
             return None
         total = activation.x.new_zeros((), dtype=torch.float32)
-        window = self._window_of(activation.x, inputs)
+        window = self._targets.window(activation.x, inputs)
         records = self._read(activation, self._initial_state(module, inputs, keywords), window)
         for (key, term), record in zip(self._terms, records, strict=True):
             value = self._strengths.times(key, term.value(record.statistic, record.denominator, xp))
@@ -92,8 +92,8 @@ class Injecting(Tap):
                 self._add_amount(key, record.amount)
         entry = activation.entry
         x = Inject.apply(entry, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        if self._is_measured:
-            x = self._gauged(x, counted_of(entry, activation, window))
+        if self._targets.are_due:
+            x = self._targets.gauged(x, entry, activation, window)
         return replace_in(output, entry, x, self._site)
 
     @eager_only
@@ -106,19 +106,19 @@ class Injecting(Tap):
             return None
         total = x.new_zeros((), dtype=torch.float32)
         read = x.clone() if self._copies else x
-        totals = totals_of(x) if self._gauges else None
-        window = self._window_of(x, inputs)
+        totals = totals_of(x) if self._targets else None
+        window = self._targets.window(x, inputs)
         for plan in plans:
             term, statistic = plan.request.term, plan.read_eagerly(read, None, window, totals)
             value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
             total = total + value * self._replicas(term, statistic)
             self._latest[plan.key] = value.detach()
-            if plan.batch is not None and at is not Pass.RECOMPUTED:
-                amount = self._amount(Activation(x, 0), plan, totals)
-                self._gauges[plan.key].add_amount(*amount)
+            amount = self._targets.amount(Activation(x, 0), plan, totals)
+            if amount is not None and at is not Pass.RECOMPUTED:
+                self._targets.gauges[plan.key].add_amount(*amount)
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]
-        if self._is_measured:
-            injected = self._gauged(injected, counted_of(x, None, window))
+        if self._targets.are_due:
+            injected = self._targets.gauged(injected, x, None, window)
         return injected if x is output else replace_in(output, x, injected, self._site)
 
     def _replicas(self, term: Formula, statistic: Tensor) -> int:
@@ -142,4 +142,4 @@ class Injecting(Tap):
                 f"measures; for a strength with a target use delivery='collect'"
             )
         if current_pass() is not Pass.RECOMPUTED:
-            self._gauges[key].add_amount(*amount)
+            self._targets.gauges[key].add_amount(*amount)

@@ -6,7 +6,7 @@ from regularizers.attach.reading._never_fired import REVERSIBLE, never_fired_mes
 from regularizers.attach.reading._plan import WAYS, Plan, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._tap import MAX_PLANS, Tap
-from regularizers.attach.reading._target_measurements import Amount, counted_of
+from regularizers.attach.reading._target_measurements import Amount
 from regularizers.attach.reading._totals import device_of, total
 from regularizers.attach.reading._weights import read_weights
 from regularizers.attach.reading._weights_in_loss import WeightsInLoss
@@ -21,7 +21,6 @@ __all__ = [
     "Record",
     "Tap",
     "WeightsInLoss",
-    "counted_of",
     "device_of",
     "never_fired_message",
     "plan_for",

@@ -15,21 +15,10 @@ from regularizers.attach.reading._check_nested import check_nested
 from regularizers.attach.reading._gauge import Gauge
 from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
-from regularizers.attach.reading._target_measurements import (
-    CHANNELS_SECOND,
-    Amount,
-    MeasureLossGradient,
-    amount_of,
-    batch_of,
-    is_ambiguous,
-    measured_part,
-    total_measured,
-    warn_of_assumed_samples,
-)
+from regularizers.attach.reading._site_targets import SiteTargets
 from regularizers.attach.reading._time_axis import time_difference, with_initial_state
 from regularizers.attach.sites import ActivitySite, Strengths
-from regularizers.control import Target
-from regularizers.errors import ConfigurationError, RegimeError
+from regularizers.errors import RegimeError
 from regularizers.modules import (
     MODULES_SAVING_OUTPUT,
     MODULES_WITH_KNOWN_AXES,
@@ -39,7 +28,6 @@ from regularizers.modules import (
     Pass,
     activation_of,
     check_untraced,
-    describe,
     initial_state,
     is_forward_mode,
     is_plain_forward,
@@ -49,7 +37,6 @@ from regularizers.modules import (
     may_hold_a_part_of_the_units,
     simple_pass,
 )
-from regularizers.penalties import Formula
 
 MAX_PLANS = 100
 """How many plans a tap keeps, since the shapes of outputs may all differ."""
@@ -71,7 +58,6 @@ class Tap(Hook):
         self._strengths_at: int | None = None
         self._is_zero = False
         self._checked = False
-        self._warned_of_samples = isinstance(site.module, CHANNELS_SECOND)
         self._rule = site.rule
         self._masks = masks
         self._site = site.name
@@ -84,13 +70,7 @@ class Tap(Hook):
         self._plans: dict[tuple[object, ...] | None, Plan] = {}
         self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
         self._is_recurrent = isinstance(site.module, nn.RNNBase)
-        self._gauges = {key: gauges[key] for key, _ in self._terms if key in gauges}
-        self._all_gauges = tuple(dict.fromkeys(self._gauges.values()))
-        self._handles = tuple([gauge.handle for gauge in self._all_gauges])
-        self._window = getattr(site.module, "pseudo_gradient_window", None)
-        self._targets = {
-            key: term.strength for key, term in self._terms if isinstance(term.strength, Target)
-        }
+        self._targets = SiteTargets(site, self._terms, gauges)
         self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
@@ -136,7 +116,7 @@ class Tap(Hook):
             self._update_is_zero()
         try:
             order = module.batch_first if self._is_recurrent else None
-            signature = (x.shape, x.dtype, order, self._is_measured)
+            signature = (x.shape, x.dtype, order, self._targets.are_due)
             plans = self._plain_plans.get(signature)
         except RuntimeError:  # a nested tensor may have no shape
             return None
@@ -151,16 +131,6 @@ class Tap(Hook):
             plans = self._plain_plans_of(module, output)
             _keep(self._plain_plans, signature, plans)
         return None if self._is_zero and at is Pass.FORWARD else (x, plans, at)
-
-    @property
-    def _is_measured(self) -> bool:
-        """Whether the gradients of this forward are measured; always where code is compiled.
-
-        The compiled program decides at run time: a second program would be compiled otherwise.
-        """
-        if torch.compiler.is_compiling():
-            return bool(self._all_gauges)
-        return any(gauge.is_due for gauge in self._all_gauges)
 
     def _plain_plans_of(self, module: nn.Module, output: Any) -> list[Plan]:
         """Check an output of a new shape or dtype, and return its plans."""
@@ -248,9 +218,7 @@ class Tap(Hook):
             if must_copy(term, self._rule.copy):
                 x = x.clone()
             statistic, denominator = plan.read(x, mask, window), plan.divisor(x, mask)
-            amount = None
-            if key in self._gauges:
-                amount = self._amount(activation._replace(x=x, mask=mask), plan)
+            amount = self._targets.amount(activation._replace(x=x, mask=mask), plan)
             records.append(Record(key, statistic, denominator, amount=amount))
         return records
 
@@ -258,79 +226,29 @@ class Tap(Hook):
         """Return the plan of a penalty for `x`, which comes from the activation."""
         _, axes, _, time_axis, _ = activation
         is_kept = not (torch.compiler.is_compiling() or is_transformed() or x.is_nested)
-        measured = self._is_measured
-        signature = (number, x.shape, x.dtype, axes, time_axis, measured) if is_kept else None
+        due = self._targets.are_due
+        signature = (number, x.shape, x.dtype, axes, time_axis, due) if is_kept else None
         if signature in self._plans:
             return self._plans[signature]
         (key, term), timed = self._terms[number], self._time_differences[number]
         if timed is not None:
             term = timed.along_time(activation)
         axes = axes if term.batch_axis is None else term.batch_axis
-        gauge = self._gauges.get(key)
         if x.is_nested:
-            check_nested(x, term, axes, gauge is not None, self._site)
+            check_nested(x, term, axes, key in self._targets.gauges, self._site)
         plan = plan_for(
             key,
             x,
             term,
             axes,
             site=self._site,
-            gauge=None if gauge is None or not measured else gauge.handle,
+            gauge=self._targets.handle_of(key),
             saved_anyway=self._is_saved_anyway,
         )
-        if gauge is not None:
-            self._warn_of_samples(activation, term)
-            part = measured_part(activation._replace(x=x, mask=None), term)
-            total = total_measured(self._targets[key]) if timed is None else None
-            plan = plan._replace(batch=batch_of(part, term, self._site), total=total)
+        plan = self._targets.planned(plan, activation._replace(x=x, mask=None), term)
         if is_kept:
             _keep(self._plans, signature, plan)
         return plan
-
-    def _warn_of_samples(self, activation: Activation, term: Formula) -> None:
-        """Warn once if the axes of samples were assumed."""
-        if not self._warned_of_samples and is_ambiguous(activation, term):
-            # changing an attribute would make the compiler compile again
-            self._warned_of_samples = not torch.compiler.is_compiling()
-            warn_of_assumed_samples(self._site, repr(term.strength))
-
-    def _amount(
-        self, activation: Activation, plan: Plan, totals: dict[str, Tensor] | None = None
-    ) -> Amount:
-        """Return the total and the count that the target of a penalty measures."""
-        term, batch = plan.request.term, plan.batch
-        part = measured_part(activation, term)
-        if part.mask is not None:
-            batch = batch_of(part, term, self._site, part.mask)
-        assert batch is not None
-        known = totals if plan.total is not None else None
-        return amount_of(part.x, self._targets[plan.key], batch, self._site, known)
-
-    def _window_of(self, x: Tensor, inputs: tuple[Any, ...]) -> Tensor | None:
-        """Return where the module's pseudo-gradient is not 0, if it states a window.
-
-        Raises:
-            ConfigurationError: the window has not the shape of the output.
-        """
-        if self._window is None or not self._is_measured:
-            return None
-        window = self._window(*inputs)
-        if not isinstance(window, Tensor) or window.shape != x.shape:
-            raise ConfigurationError(
-                f"{self._site}: pseudo_gradient_window: expected a boolean tensor of the shape of "
-                f"the output, {tuple(x.shape)}, got {describe(window)}"
-            )
-        return window.detach().to(torch.int8)
-
-    def _gauged(self, entry: Tensor, counted: Tensor) -> Tensor:
-        """Return a tensor equal to `entry`, whose gradient the gauges measure where `counted`."""
-        if not torch.compiler.is_compiling() and is_transformed():
-            raise RegimeError(
-                f"{self._site}: a transform of torch.func hides the gradients from which a target "
-                f"sets the strength; within it give the penalty a number as its strength"
-            )
-        gauged: Tensor = MeasureLossGradient.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
-        return gauged
 
 
 def _keep(known: dict[Any, Any], signature: tuple[object, ...] | None, plan: object) -> None:
