@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 import regularizers as rz
 
 LAST = 50
+TREND = 400
 
 
 @dataclass
@@ -48,6 +50,23 @@ class Trace:
         while first and met[first - 1]:
             first -= 1
         return None if first == len(met) else first + LAST
+
+    @property
+    def reached_at(self) -> int | None:
+        """The first step at which the mean of 50 measurements is within 5% of the target."""
+        means = torch.tensor(self.measured, dtype=torch.float64).unfold(0, LAST, 1).mean(dim=1)
+        reached = ((means / self.wanted - 1).abs() <= 0.05).nonzero()
+        return int(reached[0]) + LAST if len(reached) else None
+
+    def foretold(self, after: int) -> float | None:
+        """The steps more to the target if the last 400 go on as a line; None if they lead away.
+
+        The line is that through the logarithms of measurement over target.
+        """
+        ratios = [m / self.wanted for m in self.measured[after - TREND : after]]
+        slope = statistics.linear_regression(range(TREND), [math.log(r) for r in ratios]).slope
+        off = math.log(statistics.fmean(ratios[-LAST:]))
+        return -off / slope if off * slope < 0 else None
 
     @property
     def swing(self) -> tuple[float, float]:

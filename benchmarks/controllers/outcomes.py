@@ -37,6 +37,7 @@ class Outcome(Enum):
 
     MET = "met"
     MET_LATER = "met later"
+    SLOWING = "met later, slowing down"
     TOO_HIGH = "cannot be met: stays above"
     TOO_LOW = "cannot be met: stays below"
     SWINGS = "swings"
@@ -131,7 +132,8 @@ def norm(value: float) -> Any:
 
 
 _met = partial(Scenario, outcome=Outcome.MET)
-_later = partial(Scenario, outcome=Outcome.MET_LATER)
+_later = partial(Scenario, outcome=Outcome.MET_LATER, steps=750)
+_slowing = partial(_later, outcome=Outcome.SLOWING)
 _above = partial(Scenario, outcome=Outcome.TOO_HIGH, longer=3)
 _below = partial(Scenario, outcome=Outcome.TOO_LOW, longer=3, steps=1500)
 _swings = partial(Scenario, outcome=Outcome.SWINGS, optimizer=NAdam, rate=2e-3, orthogonal=True)
@@ -199,61 +201,77 @@ MET = (
     ),
     _met(name="gate, 20, classes", penalty=active(20), code=Gate, data=classes),
     _met(name="all on for 200 steps, to 10", penalty=active(10), bias=3.0, steps=1500),
-)
-
-MET_LATER = (
-    _later(name="dictionary, 128 of 256 to 2.8", penalty=active(2.8), data=dictionary, units=256),
-    _later(
-        name="dictionary, 128 of 256 to 7, Adam 3e-4",
-        penalty=active(7),
-        data=dictionary,
-        units=256,
-        rate=3e-4,
-        steps=800,
-        longer=5,
-    ),
-    _later(
+    # these are on their way for some 700 steps
+    _met(
         name="dictionary, 256 of 512 to 12.8, Adam 5e-4",
         penalty=active(12.8),
         data=dictionary,
         units=512,
         rate=5e-4,
-        steps=700,
+        steps=1200,
     ),
-    _later(
-        name="dictionary, 500 of 1000 to 20, Adam 3e-4",
-        penalty=active(20),
-        data=dictionary,
-        units=1000,
-        orthogonal=True,
-        rate=3e-4,
-        steps=700,
-        longer=5,
-    ),
-    _later(
+    _met(
         name="dictionary, 500 of 1000 to 20, Adam 5e-4",
         penalty=active(20),
         data=dictionary,
         units=1000,
         rate=5e-4,
-        steps=800,
+    ),
+    _met(name="digits, 50 to 10, Adam 5e-5", penalty=active(10), rate=5e-5, steps=1600),
+    _met(
+        name="digits, 50 to 5, Adam 3e-5, deep",
+        penalty=active(5),
+        rate=3e-5,
+        hidden=(64, 64),
+        steps=1200,
+    ),
+    _met(
+        name="digits, 50 to 20, SGD 0.01", penalty=active(20), optimizer=SGD, rate=0.01, steps=1600
+    ),
+    _met(name="digits, mean 0.01, Adam 2e-4, batch 16", penalty=mean(0.01), rate=2e-4, batch=16),
+    _met(name="digits, mean 0.02, Adam 1e-4", penalty=mean(0.02), rate=1e-4, steps=1600),
+    _met(
+        name="classes, 32 of 64 to 3, deep",
+        penalty=active(3),
+        data=classes,
+        units=64,
+        hidden=(64,),
+        rate=2e-5,
+        steps=2000,
+    ),
+)
+
+MET_LATER = (
+    _later(
+        name="dictionary, 128 of 256 to 2.8, Adam 2e-4",
+        penalty=active(2.8),
+        data=dictionary,
+        units=256,
+        rate=2e-4,
+    ),
+    _later(
+        name="dictionary, 128 of 256 to 7, Adam 1e-4",
+        penalty=active(7),
+        data=dictionary,
+        units=256,
+        rate=1e-4,
+        longer=6,
+    ),
+    _later(
+        name="dictionary, 256 of 512 to 12.8, Adam 1e-4",
+        penalty=active(12.8),
+        data=dictionary,
+        units=512,
+        rate=1e-4,
+        longer=5,
+    ),
+    _later(
+        name="dictionary, 500 of 1000 to 20, Adam 2e-4",
+        penalty=active(20),
+        data=dictionary,
+        units=1000,
+        rate=2e-4,
         longer=3,
-    ),
-    _later(
-        name="dictionary, 50 to 5, NAdam",
-        penalty=active(5),
-        data=dictionary,
-        optimizer=NAdam,
-        rate=2e-3,
-        orthogonal=True,
-    ),
-    _later(
-        name="dictionary, 50 to 5, NAdam annealed",
-        penalty=active(5),
-        data=dictionary,
-        optimizer=NAdam,
-        rate=2e-3,
-        anneal=True,
     ),
     _later(
         name="dictionary, 50 to 10, deep",
@@ -261,51 +279,28 @@ MET_LATER = (
         data=dictionary,
         hidden=(64,),
         rate=3e-5,
-        steps=700,
     ),
     _later(
-        name="dictionary, 50 to 20, Adam 1e-4",
-        penalty=active(20),
-        data=dictionary,
-        rate=1e-4,
-        steps=800,
-    ),
-    _later(
-        name="noise, 32 of 64 to 4, Adam 3e-3",
-        penalty=active(4),
-        data=noise,
-        units=64,
-        rate=3e-3,
-        steps=700,
-        longer=5,
-    ),
-    _later(name="digits, 50 to 10, Adam 5e-5", penalty=active(10), rate=5e-5, steps=700),
-    _later(name="digits, 50 to 20, Adam 2e-5", penalty=active(20), rate=2e-5, steps=700),
-    _later(
-        name="digits, 50 to 5, Adam 3e-5, deep",
-        penalty=active(5),
-        rate=3e-5,
-        steps=700,
-        hidden=(64, 64),
-    ),
-    _later(
-        name="digits, 50 to 10, SGD 0.02",
+        name="dictionary, 50 to 10, SGD 0.1",
         penalty=active(10),
+        data=dictionary,
+        optimizer=SGD,
+        rate=0.1,
+    ),
+    _later(
+        name="noise, 32 of 64 to 4, Adam 2e-4", penalty=active(4), data=noise, units=64, rate=2e-4
+    ),
+    _later(name="digits, 50 to 10, Adam 2e-5", penalty=active(10), rate=2e-5, longer=3),
+    _later(name="digits, 50 to 20, Adam 2e-5", penalty=active(20), rate=2e-5, longer=3),
+    _later(name="digits, 50 to 5, Adam 1e-5, deep", penalty=active(5), rate=1e-5, hidden=(64, 64)),
+    _later(name="digits, 50 to 10, SGD 0.007", penalty=active(10), optimizer=SGD, rate=0.007),
+    _later(name="digits, 50 to 20, SGD 0.004", penalty=active(20), optimizer=SGD, rate=0.004),
+    _later(
+        name="digits, 128 of 256 to 5%, SGD 0.02",
+        penalty=share(0.05),
+        units=256,
         optimizer=SGD,
         rate=0.02,
-        steps=700,
-        longer=6,
-    ),
-    _later(
-        name="digits, 50 to 20, SGD 0.01", penalty=active(20), optimizer=SGD, rate=0.01, steps=700
-    ),
-    _later(
-        name="digits, 500 of 1000 to 20, Adam 1e-4",
-        penalty=active(20),
-        units=1000,
-        orthogonal=True,
-        rate=1e-4,
-        steps=700,
     ),
     _later(
         name="digits, 500 of 1000 to 100, SGD 0.05",
@@ -313,44 +308,76 @@ MET_LATER = (
         units=1000,
         optimizer=SGD,
         rate=0.05,
-        steps=700,
+        longer=3,
     ),
     _later(
-        name="classes, 50 to 5, Adam 3e-5", penalty=active(5), data=classes, rate=3e-5, steps=700
+        name="classes, 50 to 5, Adam 3e-5", penalty=active(5), data=classes, rate=3e-5, longer=3
+    ),
+    _later(
+        name="classes, 50 to 5, deep, NAdam annealed",
+        penalty=active(5),
+        data=classes,
+        hidden=(64,),
+        optimizer=NAdam,
+        rate=1e-5,
+        anneal=True,
     ),
     _later(
         name="digits, 50 to 10, Adam 3e-5, batch 8",
         penalty=active(10),
         rate=3e-5,
         batch=8,
-        steps=800,
+        longer=3,
     ),
-    _later(
-        name="digits, mean 0.01, Adam 2e-4, batch 16",
-        penalty=mean(0.01),
-        rate=2e-4,
-        batch=16,
-        steps=800,
-    ),
-    _later(name="digits, mean 0.02, Adam 1e-4", penalty=mean(0.02), rate=1e-4, steps=700, longer=5),
-    _later(
-        name="digits, 60 rises to 85, Adam 3e-5", penalty=active(85), rate=3e-5, steps=700, longer=5
-    ),
+    _later(name="digits, mean 0.02, Adam 4e-5", penalty=mean(0.02), rate=4e-5, longer=5),
+    _later(name="digits, 60 rises to 85, Adam 3e-5", penalty=active(85), rate=3e-5, steps=850),
     _later(
         name="digits, 50 rises to 70, SGD 0.1",
         penalty=active(70),
         optimizer=SGD,
         rate=0.1,
-        steps=700,
-        longer=5,
+        steps=850,
     ),
     _later(
         name="dictionary, 50 rises to 85, Adam 5e-5",
         penalty=active(85),
         data=dictionary,
         rate=5e-5,
-        steps=700,
         longer=5,
+    ),
+)
+
+SLOWING = (
+    _slowing(
+        name="dictionary, 500 of 1000 to 20, Adam 7e-5",
+        penalty=active(20),
+        data=dictionary,
+        units=1000,
+        orthogonal=True,
+        rate=7e-5,
+    ),
+    _slowing(
+        name="dictionary, 50 to 10, NAdam annealed",
+        penalty=active(10),
+        data=dictionary,
+        optimizer=NAdam,
+        rate=2e-4,
+        anneal=True,
+    ),
+    _slowing(
+        name="dictionary, 50 to 20, Adam 1e-4", penalty=active(20), data=dictionary, rate=1e-4
+    ),
+    _slowing(
+        name="noise, 32 of 64 to 4, Adam 5e-4", penalty=active(4), data=noise, units=64, rate=5e-4
+    ),
+    _slowing(name="digits, norm 0.3, Adam 1e-4", penalty=norm(0.3), rate=1e-4),
+    _slowing(
+        name="digits, mean 0.01, Adam 5e-5, batch 16",
+        penalty=mean(0.01),
+        rate=5e-5,
+        batch=16,
+        steps=2000,
+        longer=2,
     ),
 )
 
@@ -502,4 +529,4 @@ SHORT = (
     ),
 )
 
-SCENARIOS = (*MET, *MET_LATER, *CANNOT, *FAULTS, *SHORT)
+SCENARIOS = (*MET, *MET_LATER, *SLOWING, *CANNOT, *FAULTS, *SHORT)

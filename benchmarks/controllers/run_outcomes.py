@@ -35,6 +35,7 @@ PHRASES = {
 RIGHT: dict[Outcome, set[str]] = {
     Outcome.MET: set(),
     Outcome.MET_LATER: {"still far"},
+    Outcome.SLOWING: set(),
     Outcome.TOO_HIGH: {"at most"},
     Outcome.TOO_LOW: {"at least"},
     Outcome.SWINGS: {"swings"},
@@ -47,12 +48,19 @@ RIGHT: dict[Outcome, set[str]] = {
 """The kinds that must be said."""
 
 ALLOWED: dict[Outcome, set[str]] = {
+    Outcome.SLOWING: {"still far"},
     Outcome.SWINGS_UNTIL_ANNEALED: {"swings"},
     Outcome.STOPS_SHORT: {"still far"},
 }
-"""The kinds that may be said besides: no step shows that the rate will fall."""
+"""The kinds that may be said besides: no step shows that the rate will fall, or how far it goes."""
 
-CONFIRMED = (Outcome.MET_LATER, Outcome.TOO_HIGH, Outcome.TOO_LOW, Outcome.STOPS_SHORT)
+CONFIRMED = (
+    Outcome.MET_LATER,
+    Outcome.SLOWING,
+    Outcome.TOO_HIGH,
+    Outcome.TOO_LOW,
+    Outcome.STOPS_SHORT,
+)
 """The outcomes that another run confirms: a longer one, or one with a larger strength."""
 
 Result = dict[str, Any]
@@ -76,10 +84,11 @@ def is_true(outcome: Outcome, steps: int, short: Result, long: Result | None) ->
     match outcome:
         case Outcome.MET | Outcome.SWINGS_UNTIL_ANNEALED:
             return abs(end - 1) <= 0.05 and not (size > 0.05 and together < -0.5)
-        case Outcome.MET_LATER:
+        case Outcome.MET_LATER | Outcome.SLOWING:
             assert long is not None
-            far, late = abs(end - 1) > 0.1, (long["met_at"] or 0) >= 1.5 * steps
-            return far and late and abs(long["end"] - 1) <= 0.05
+            far, late = abs(end - 1) > 0.1, (long["reached_at"] or 0) >= 1.5 * steps
+            met = far and late and abs(long["end"] - 1) <= 0.05
+            return met and _slows_down(steps, long) == (outcome is Outcome.SLOWING)
         case Outcome.TOO_HIGH:
             assert long is not None
             return min(end, long["end"]) > 1.1
@@ -97,11 +106,18 @@ def is_true(outcome: Outcome, steps: int, short: Result, long: Result | None) ->
             return True
 
 
+def _slows_down(steps: int, long: Result) -> bool:
+    """Return whether the target took over 3 times the steps foretold where the short run ends."""
+    foretold: float | None = long["foretold"]
+    return foretold is None or long["reached_at"] - steps > 3 * foretold
+
+
 def result_of(trace: Trace) -> Result:
     """Return what is kept of a run."""
     return {
         "end": trace.end,
         "met_at": trace.met_at,
+        "reached_at": trace.reached_at,
         "swing": trace.swing,
         "fall": trace.fall,
         "steps": len(trace.measured),
@@ -160,6 +176,8 @@ def evidence(results: dict[str, Result], longer: dict[str, Result], *, all_runs:
         if right and true and not all_runs:
             continue
         at = "" if long is None else f"{long['end']:.2f} after {long['steps']}, {_met_at(long)}"
+        if long is not None and long.get("foretold") is not None:
+            at += f", foretold at {s.steps + long['foretold']:.0f}"
         warned = ", ".join([f"{kind} ({step})" for step, kind, _ in short["warned"]])
         rows.append(
             [
@@ -181,7 +199,10 @@ def evidence(results: dict[str, Result], longer: dict[str, Result], *, all_runs:
 
 
 def _met_at(result: Result) -> str:
-    return "not met" if result["met_at"] is None else f"met from {result['met_at']}"
+    if result["reached_at"] is None:
+        return "not reached"
+    met = "not met" if result["met_at"] is None else f"met from {result['met_at']}"
+    return f"reached at {result['reached_at']}, {met}"
 
 
 def kinds_of(result: Result) -> set[str]:
@@ -234,7 +255,8 @@ def _confirm(scenario: Scenario, traces: Path | None) -> Result:
     trace = train(scenario, times=scenario.longer, with_law=traces is not None)
     if traces is not None:
         save(trace, scenario, _file(scenario, traces, "-longer"))
-    return result_of(trace)
+    later = scenario.outcome in (Outcome.MET_LATER, Outcome.SLOWING)
+    return result_of(trace) | {"foretold": trace.foretold(scenario.steps) if later else None}
 
 
 def _file(scenario: Scenario, traces: Path, which: str) -> Path:
