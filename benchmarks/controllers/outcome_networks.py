@@ -8,6 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+# the pictures that the recipes train on
 from regularizers.recipes._tables import load_digits
 
 

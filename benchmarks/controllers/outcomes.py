@@ -329,7 +329,9 @@ MET_LATER = (
         batch=8,
         longer=3,
     ),
-    _later(name="digits, mean 0.02, Adam 4e-5", penalty=mean(0.02), rate=4e-5, longer=5),
+    _later(
+        name="digits, mean 0.02, Adam 4e-5", penalty=mean(0.02), rate=4e-5, steps=1000, longer=4
+    ),
     _later(name="digits, 60 rises to 85, Adam 3e-5", penalty=active(85), rate=3e-5, steps=850),
     _later(
         name="digits, 50 rises to 70, SGD 0.1",
@@ -460,7 +462,7 @@ CANNOT = (
         code=partial(PartlyDead, 40),
         data=classes,
     ),
-    _below(name="99 of 100", penalty=active(99)),
+    _below(name="99 of 100", penalty=active(99), steps=2000),
     _below(name="62 of 64, deep", penalty=active(62), units=64, hidden=(32, 32)),
     _below(name="sigmoid, mean 0.9", penalty=mean(0.9), code=nn.Sigmoid),
     _below(name="tanh, mean 0.9", penalty=mean(0.9), code=Bent),
@@ -474,13 +476,6 @@ FAULTS = (
     _swings(name="digits, 20 of 200, NAdam 2e-3", penalty=active(20), units=200),
     _swings(name="digits, 10 of 256, batch 512", penalty=active(10), units=256, batch=512),
     _swings(name="digits, 10, NAdam 4e-3", penalty=active(10), rate=4e-3, orthogonal=False),
-    _swings(
-        name="digits, 10, deep, NAdam 4e-3",
-        penalty=active(10),
-        rate=4e-3,
-        hidden=(64,),
-        orthogonal=False,
-    ),
     _calmed(name="digits, 10, NAdam 2e-3 annealed", penalty=active(10)),
     _calmed(name="digits, 10, NAdam 2e-3 annealed, batch 512", penalty=active(10), batch=512),
     _unseen(name="penalty left out", penalty=active(10), wrong="penalty left out"),

@@ -3,7 +3,8 @@
 `python -m benchmarks.controllers.run_outcomes` trains all (about 3 minutes), keeps the results in
 benchmarks/results/outcomes.json and prints a table of outcomes and warnings. The longer runs that
 confirm the outcomes (about 6 minutes) are kept too, and not repeated. `--traces FOLDER` saves what
-every step showed; a name or a part of one selects scenarios.
+every step showed; a name or a part of one selects scenarios. `--seed N` trains them with other
+seeds, on which nothing was tuned. The tables are written into docs/controllers.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from benchmarks.controllers.outcome_training import Trace, train
 from benchmarks.controllers.outcomes import SCENARIOS, Outcome, Scenario
 from benchmarks.controllers.tables import table
 
+# what is kept is written as recipes write it
 from regularizers.recipes._run_folder import RunFolder
 
 PHRASES = {
@@ -148,12 +151,23 @@ def save(trace: Trace, scenario: Scenario, file: Path) -> None:
     )
 
 
-def confusion(results: dict[str, Result], scenarios: Sequence[Scenario]) -> str:
-    """Return the table of outcomes and kinds of warnings; a run may be in several columns."""
+def confusion(
+    results: dict[str, Result], longer: dict[str, Result], scenarios: Sequence[Scenario]
+) -> str:
+    """Return the table of outcomes and kinds of warnings; a run may be in several columns.
+
+    Runs that do not end as known, by themselves or their confirming run, are left out.
+    """
     kinds = [*PHRASES.values(), "other"]
     rows = []
     for outcome in Outcome:
-        names = [s.name for s in scenarios if s.outcome is outcome and s.name in results]
+        names = [
+            s.name
+            for s in scenarios
+            if s.outcome is outcome
+            and s.name in results
+            and is_true(outcome, s.steps, results[s.name], longer.get(s.settings))
+        ]
         said = [kinds_of(results[name]) for name in names]
         if names:
             counts = [sum([not k for k in said]), *[sum([of in k for k in said]) for of in kinds]]
@@ -164,10 +178,23 @@ def confusion(results: dict[str, Result], scenarios: Sequence[Scenario]) -> str:
     return table(f"outcome | runs | nothing | {' | '.join(kinds)} | right", rows)
 
 
-def evidence(results: dict[str, Result], longer: dict[str, Result], *, all_runs: bool) -> str:
+def write(text: str, marks: str) -> None:
+    """Write a table between its marks in docs/controllers.md."""
+    page, begin, end = Path("docs/controllers.md"), f"<!-- {marks} -->", f"<!-- /{marks} -->"
+    before, _, rest = page.read_text().partition(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
+
+
+def evidence(
+    results: dict[str, Result],
+    longer: dict[str, Result],
+    scenarios: Sequence[Scenario],
+    *,
+    all_runs: bool,
+) -> str:
     """Return a table of the runs that were wrongly warned of or did not end as known; or of all."""
     rows = []
-    for s in SCENARIOS:
+    for s in scenarios:
         if (short := results.get(s.name)) is None:
             continue
         long = longer.get(s.settings)
@@ -217,9 +244,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--traces", type=Path, help="a folder for what every step showed")
     parser.add_argument("--kept", action="store_true", help="train nothing, print what is kept")
     parser.add_argument("--all", action="store_true", help="print every run, not only wrong ones")
+    parser.add_argument("--seed", type=int, default=0, help="added to the seed of every run")
     given = parser.parse_args(arguments)
-    chosen = [s for s in SCENARIOS if not given.only or any(o in s.name for o in given.only)]
-    kept = Path("benchmarks/results/outcomes.json")
+    chosen = [
+        replace(s, seed=s.seed + given.seed)
+        for s in SCENARIOS
+        if not given.only or any(o in s.name for o in given.only)
+    ]
+    kept = Path(f"benchmarks/results/outcomes{given.seed or ''}.json")
     kept.parent.mkdir(exist_ok=True)
     folder = RunFolder(kept.parent)
     before = folder.read_json(kept.name)
@@ -237,8 +269,11 @@ def main(arguments: Sequence[str]) -> None:
         together = before.get("results", {}) | results
         folder.write_json(kept.name, {"results": together, "longer": longer})
     print(file=sys.stderr)
-    print(confusion(results, chosen))
-    print(f"\n{evidence(results, longer, all_runs=given.all)}")
+    outcomes = confusion(results, longer, chosen)
+    print(outcomes)
+    print(f"\n{evidence(results, longer, chosen, all_runs=given.all)}")
+    if not given.only:
+        write(outcomes, "outcomes" if given.seed == 0 else "outcomes of other seeds")
 
 
 def _run(scenario: Scenario, traces: Path | None) -> Result:

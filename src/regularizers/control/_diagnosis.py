@@ -17,18 +17,22 @@ _SEEN = 10
 _MISSED = 0.03
 _MET = 0.08
 _FAR = 0.1
-_STILL = 25.0
+_MOST_BLOCKS = 40
+"""At an end the trend is that of a third of the steps so far, up to 2000."""
+_STILL = 15.0
 """It stands still if reaching the target would take this many times the steps so far."""
 _LONG = 650
 """The steps after which a target that is still far is worth a word."""
-_LATE, _TOO_LATE = 0.7, 8.0
+_LATE, _TOO_LATE = 0.6, 8.0
 """It is worth one if reaching the target would take so many times the steps so far: a fast one
 arrives by itself, and of a very slow one it is not known yet whether it arrives."""
+_FAST = 1e-4
+"""And if it comes nearer by this share in a step: 1% in 100 steps."""
 _SLOWING = 0.6
 """It slows down if the second half of the window brings it less than this share of the first."""
 _OPPOSED = -0.5
 _AMPLITUDE = 0.05
-_DRIFT = math.log(100.0)
+_DRIFT, _DRIFT_OF_SCALE = math.log(100.0), math.log(5.0)
 _LEAST_RATIO = 1e-4
 
 
@@ -41,6 +45,8 @@ class Block:
     """The logarithm of measurement over target."""
     strength: float = 0.0
     """The logarithm of the strength."""
+    scale: float = 0.0
+    """The logarithm of the scale."""
     at_most: int = 0
     at_least: int = 0
 
@@ -60,8 +66,8 @@ class Diagnosis:
     block: Block = field(default_factory=Block)
     blocks: list[Block] = field(default_factory=list)
     """The last blocks with one target; a target that moves begins anew."""
-    met: float | None = None
-    """The logarithm of the strength when the target was first met over a whole window."""
+    met: Block | None = None
+    """The first block of the window over which the target was first met."""
     previous: float = 0.0
     """The relative deviation from the target in the previous step."""
     together: Average = field(default_factory=lambda: Average(_PATIENCE))
@@ -120,58 +126,62 @@ class Diagnosis:
         block.steps += 1
         block.off += (max(off, 0.0) if inequality else off) / _PATIENCE
         block.strength += math.log(strength) / _PATIENCE
+        block.scale += math.log(scale) / _PATIENCE if 0 < scale < math.inf else 0.0
         block.at_most += at_most
         block.at_least += at_least
         if block.steps < _PATIENCE:
             return None
-        self.blocks, self.block = [*self.blocks[1 - _WINDOW :], block], Block()
-        return self._trend() if len(self.blocks) == _WINDOW else None
+        self.blocks, self.block = [*self.blocks[1 - _MOST_BLOCKS :], block], Block()
+        return self._trend() if len(self.blocks) >= _WINDOW else None
 
     def _trend(self) -> str | None:
         """Judge the last blocks."""
-        offs = [block.off for block in self.blocks]
-        off = offs[-1]
+        window = self.blocks[-_WINDOW:]
+        offs = [block.off for block in window]
         if abs(statistics.fmean(offs)) < _MET and max(map(abs, offs)) < 2 * _MET:
-            return self._drift()
-        nearer = -_slope([abs(block.off) for block in self.blocks]) / _PATIENCE
-        needed = abs(off) / nearer if nearer > 0 else math.inf
-        if needed > _STILL * self.steps:
-            if off > _MISSED and all(block.at_most == _PATIENCE for block in self.blocks):
+            return self._drift(window)
+        third = self.blocks[-max(_WINDOW, self.steps // (3 * _PATIENCE)) :]
+        off = offs[-1]
+        if self._needed(third) > _STILL * self.steps:
+            if off > _MISSED and all(block.at_most == _PATIENCE for block in third):
                 return self._once("at most", _AT_MOST)
-            if off < -_MISSED and all(block.at_least == _PATIENCE for block in self.blocks):
+            if off < -_MISSED and all(block.at_least == _PATIENCE for block in third):
                 return self._once("at least", _AT_LEAST)
-        elif self._is_worth_a_word(off, needed):
-            return self._once(
-                "still far",
-                _STILL_FAR,
-                rate=100 * (1 - math.exp(-100 * nearer)),
-                needed=round(needed, -2),
-            )
+        needed = self._needed(window)
+        if self._is_worth_a_word(window, needed):
+            rate = 1 - math.exp(-100 * abs(off) / needed)
+            return self._once("still far", _STILL_FAR, rate=100 * rate, needed=round(needed, -2))
         return None
 
-    def _is_worth_a_word(self, off: float, needed: float) -> bool:
+    def _needed(self, window: Sequence[Block]) -> float:
+        """Return how many steps the target would take at the rate of a window."""
+        nearer = -_slope([abs(block.off) for block in window]) / _PATIENCE
+        return abs(window[-1].off) / nearer if nearer > 0 else math.inf
+
+    def _is_worth_a_word(self, window: Sequence[Block], needed: float) -> bool:
         """Return whether a target that comes nearer is far enough to say so."""
-        if self.steps < _LONG or abs(off) < _FAR:
+        off = window[-1].off
+        if self.steps < _LONG or abs(off) < _FAR or abs(off) < _FAST * needed:
             return False
-        if off < 0 and any(block.at_least < _PATIENCE for block in self.blocks):
+        if off < 0 and any(block.at_least < _PATIENCE for block in window):
             return False  # it comes nearer because the strength falls, which will end
         half = _WINDOW // 2
         before, after = [
-            _slope([abs(block.off) for block in part])
-            for part in (self.blocks[:half], self.blocks[half:])
+            _slope([abs(block.off) for block in part]) for part in (window[:half], window[half:])
         ]
         if after > _SLOWING * before:
             return False  # it slows down, and may stop on the way
         return _LATE < needed / self.steps < _TOO_LATE
 
-    def _drift(self) -> str | None:
+    def _drift(self, window: Sequence[Block]) -> str | None:
         """Judge the strength of a target that is met."""
-        strength = self.blocks[-1].strength
+        now = window[-1]
         if self.met is None:
-            self.met = self.blocks[0].strength
-        if abs(strength - self.met) < _DRIFT:
+            self.met = window[0]
+        change = now.strength - self.met.strength
+        if abs(change) < _DRIFT or abs(now.scale - self.met.scale) < _DRIFT_OF_SCALE:
             return None
-        return self._once("drifts", _DRIFTS, factor=math.exp(strength - self.met))
+        return self._once("drifts", _DRIFTS, factor=math.exp(change))
 
     @property
     def _swings(self) -> bool:
@@ -211,8 +221,8 @@ _AT_LEAST = (
 )
 _STILL_FAR = (
     "after {steps} steps {measured} is measured, and {target} is the target. It comes nearer by "
-    "{rate} % in 100 steps; at this rate it takes about {needed} steps more. Train longer, with a "
-    "higher learning rate, or with fewer units"
+    "{rate} % in 100 steps; at this rate it takes {needed} steps more or longer. Train longer, with "
+    "a higher learning rate, or with fewer units"
 )
 _DRIFTS = (
     "the target {target} is met, and since then the strength has changed by a factor of {factor}, "

@@ -69,4 +69,5 @@ def _diagnosis_of(state: Mapping[str, Any]) -> Diagnosis:
     if "blocks" in fields:
         fields["block"] = Block(**fields["block"])
         fields["blocks"] = [Block(**block) for block in fields["blocks"]]
+        fields["met"] = fields["met"] and Block(**fields["met"])
     return Diagnosis(**fields)

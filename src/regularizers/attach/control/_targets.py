@@ -91,7 +91,7 @@ class Targets:
                 f"{describe(loss)}"
             )
         for goal in self.of_loss:
-            goal.gauge.add_amount(torch.as_tensor(loss).detach(), 1)
+            goal.gauge.add_amount(torch.as_tensor(loss, dtype=torch.float64).detach(), 1)
 
     def reached(self, step: int) -> dict[str, Reached]:
         """Return how far each strength with a target has come. It waits for the device."""
