@@ -121,6 +121,8 @@ def _is_real(x: object) -> bool:
 
 def is_ambiguous(activation: Activation, term: Formula) -> bool:
     """Return whether three axes may be (batch, tokens, width), and the target depends on it."""
+    if isinstance(term, Difference):  # its time axis is known
+        return False
     if isinstance(term.strength, Target) and not term.strength.is_per_sample:
         return False
     x, axes, _, time = activation[:4]
