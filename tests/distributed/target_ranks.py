@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -27,6 +28,8 @@ PENALTIES = {
     "L1, mean activation": rz.L1(rz.TargetMean(0.1), reduce="batch_mean"),
     "L2Squared, norm": rz.L2Squared(rz.TargetNorm(0.4)),
     "KLSparsity, mean": rz.KLSparsity(rz.TargetMean(0.2), 0.05),
+    "L1, fewer and fewer": rz.L1(rz.TargetActive(rz.Cosine(8, 3, steps=40))),
+    "L1, at most": rz.L1(rz.TargetActive(5, at_most=True)),
 }
 
 
@@ -76,11 +79,63 @@ def strengths(model: Coder, forward: nn.Module, penalty: rz.Penalty, group) -> l
     return found
 
 
-def apart(make: Callable[[], tuple[Coder, nn.Module]], penalty: rz.Penalty) -> float:
+@dataclass(frozen=True)
+class Follows(rz.Law):
+    """A strength of what was measured, so that the measurements are compared."""
+
+    def init(self, initial):
+        return {}
+
+    def update(self, state, measured, wanted, scale):
+        return {}, 0.1 * measured
+
+
+def of_loss(model: Coder, forward: nn.Module, delivery: str, group) -> list[float]:
+    """Train to a loss, of which each process knows its own; return the strength after each step."""
+    target = rz.TargetLoss(0.5, law=Follows())
+    rules = [rz.activity(rz.L1(target), where="coding"), rz.kernel(rz.L2Squared(target))]
+    reg = rz.Regularization(model, rules, delivery=delivery, process_group=group)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    found = []
+    for step in range(STEPS):
+        x = batch(step) if group == "local" else own_part(batch(step), equal=True)
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(forward(x), x)
+        (loss + reg.penalty() if delivery == "collect" else reg.scale_from(loss)).backward()
+        optimizer.step()
+        reg.step(loss=loss) if delivery == "collect" else reg.step()
+        found.append(reg.strengths["coding/activity/L1"])
+    return found
+
+
+def of_zeros(model: Coder, forward: nn.Module, over: str, group) -> list[float]:
+    """Train to a share of zeros, and return the strengths after each step."""
+    rules = [rz.kernel(rz.L1(rz.TargetZeros(0.5, over=over)), proximal=True)]
+    reg = rz.Regularization(model, rules, process_group=group)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    reg.attach(optimizer)
+    found = []
+    for step in range(STEPS):
+        x = batch(step) if group == "local" else own_part(batch(step), equal=True)
+        optimizer.zero_grad()
+        nn.functional.mse_loss(forward(x), x).backward()
+        optimizer.step()
+        found += dict(reg.strengths).values()
+    return found
+
+
+Strengths = Callable[[Coder, nn.Module, rz.Penalty | str, object], list[float]]
+
+
+def apart(
+    make: Callable[[], tuple[Coder, nn.Module]],
+    given: rz.Penalty | str,
+    strengths: Strengths = strengths,
+) -> float:
     """Return by how much the strengths of two processes are off, relative to those of one."""
     alone = coder()
-    expected = torch.tensor(strengths(alone, alone, penalty, "local"))
-    actual = strengths(*make(), penalty, dist.group.WORLD)
+    expected = torch.tensor(strengths(alone, alone, given, "local"))
+    actual = strengths(*make(), given, dist.group.WORLD)
     others: list[list[float]] = [[], []]
     dist.all_gather_object(others, actual)
     if others[0] != others[1] or len(set(actual)) < STEPS // 2:
@@ -98,6 +153,10 @@ def cells() -> Iterator[tuple[str, str, dict[str, Callable[[], float]]]]:
     for parallel, make in {"DDP": in_ddp, "FSDP2": in_fsdp}.items():
         for name, penalty in PENALTIES.items():
             yield parallel, name, {"ours": partial(apart, make, penalty)}
+    for delivery in ("collect", "inject"):
+        yield "DDP", f"the loss, {delivery}", {"ours": partial(apart, in_ddp, delivery, of_loss)}
+    for over in ("rule", "weight"):
+        yield "DDP", f"zeros of a {over}", {"ours": partial(apart, in_ddp, over, of_zeros)}
     yield "no group", "L1, active units", {"ours": without_a_group}
 
 

@@ -7,4 +7,4 @@ def test_every_strength_is_that_of_one_process():
     measured = {(row["regime"], row["penalty"]): row["ours"] for row in rows("target_ranks.py")}
     assert measured.pop(("no group", "L1, active units")) == "raises"
     assert {cell: outcome for cell, outcome in measured.items() if outcome != "exact"} == {}
-    assert len(measured) == 10
+    assert len(measured) == 18
