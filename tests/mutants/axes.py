@@ -66,7 +66,7 @@ AXES = [
     ),
     Mutant(
         "axes are asked about in every forward",
-        "attach/reading/_tap.py",
+        "attach/reading/_site_targets.py",
         "self._warned_of_samples = not torch.compiler.is_compiling()",
         "self._warned_of_samples = False",
         (samples("three_axes_are_asked_about_once"),),

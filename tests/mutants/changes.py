@@ -154,8 +154,8 @@ CHANGES = [
     Mutant(
         "outputs that are added are not injected",
         "attach/_regularization.py",
-        "        self._handles += self._delivery.add(activities, self._control.gauges)\n",
-        "        self._delivery.add([], self._control.gauges)\n",
+        "        self._handles += self._delivery.add(activities, ",
+        "        self._delivery.add([], ",
         (changed("injected_outputs_that_are_added_later_join"),),
     ),
     Mutant(

@@ -15,6 +15,10 @@ def own(name: str) -> str:
     return attach(f"own_targets::{name}")
 
 
+def scale(name: str) -> str:
+    return attach(f"target_scale::{name}")
+
+
 def metric(name: str) -> str:
     return f"tests/monitor/test_own_metrics.py::test_{name}"
 
@@ -30,43 +34,43 @@ CONTROL = [
     Mutant(
         "the integral winds up",
         "control/_proportional_integral.py",
-        "min(integral + self.integral * e, most)",
-        "integral + self.integral * e",
+        "moved.clamp(most + math.log(self.least), most)",
+        "moved.clamp(min=most + math.log(self.least))",
         (law("it_does_not_wind_up_where_no_strength_is_enough"),),
     ),
     Mutant(
         "the integral winds down",
         "control/_proportional_integral.py",
-        "                integral = max(integral, math.log(_LEAST * s.mean))\n",
-        "",
+        "moved.clamp(most + math.log(self.least), most)",
+        "moved.clamp(max=most)",
         (law("it_does_not_wind_down_where_there_is_too_little_without_a_penalty"),),
     ),
     Mutant(
         "the strength has no upper end",
         "control/_proportional_integral.py",
-        "math.exp(min(integral + self.proportional * e, most))",
-        "math.exp(integral + self.proportional * e)",
+        ".minimum(ceiling).exp()",
+        ".exp()",
         (FORMULAS,),
     ),
     Mutant(
         "the first strength is not brought to the scale",
         "control/_proportional_integral.py",
-        "math.log(first)",
-        'math.log(max(now["initial"], 1e-9))',
+        "now[\"initial\"].log().clamp(*[most + math.log(share) for share in _FIRST])",
+        "now[\"initial\"].log().clamp(min=-20.0)",
         (law("it_begins_between_a_twentieth_and_a_fifth_of_the_scale"),),
     ),
     Mutant(
         "the integral falls while nothing is active",
         "control/_proportional_integral.py",
-        "elif measured > 0:",
-        "else:",
+        "addcmul(measured.sign(), e, value=self.integral)",
+        "add(e, alpha=self.integral)",
         (law("where_nothing_is_active_the_integral_stands"),),
     ),
     Mutant(
         "an overflow is averaged in",
         "attach/control/_controller.py",
-        "if not math.isfinite(measured):",
-        "if False:",
+        "is_valid = (total >= 0) & (total < torch.inf)",
+        "is_valid = total == total",
         (own("a_measure_that_is_not_finite_leaves_the_strength"),),
     ),
     Mutant(
@@ -78,17 +82,17 @@ CONTROL = [
     ),
     Mutant(
         "sums of one step go on into the next",
-        "attach/control/_controller.py",
-        "        self.gauge.clear()\n",
-        "",
+        "attach/reading/_gauge.py",
+        "self._since >= _EVERY - 1\n        self._clear()\n",
+        "self._since >= _EVERY - 1\n",
         (reached("an_interrupted_run_goes_on_as_if_it_had_not_been"), FORMULAS, SCALE,
-         reached("the_target_is_reached")),
+         reached("the_target_is_reached"),),
     ),
     Mutant(
         "the strength of the penalty's pull is not taken out",
         "attach/control/_controller.py",
-        "self.strength * math.sqrt(loss / penalty)",
-        "math.sqrt(loss / penalty)",
+        "self.strength * (sums.loss / sums.penalty).sqrt()",
+        "(sums.loss / sums.penalty).sqrt()",
         (SCALE,),
     ),
     Mutant(
@@ -101,9 +105,9 @@ CONTROL = [
     Mutant(
         "the gradient of the penalty is not measured",
         "attach/reading/_functions.py",
-        "gradient = measure_gradient(gradient, None, \"penalty\", request.gauge)",
+        'gradient = measure_gradient(gradient, ctx.window, "penalty", request.gauge)',
         "pass",
-        (SCALE,),
+        (scale("it_is_that_of_the_formula"),),
     ),
     Mutant(
         "the gradient of the penalty is measured in half precision",
@@ -122,8 +126,8 @@ CONTROL = [
     Mutant(
         "masked elements count in a gradient",
         "attach/reading/_target_measurements.py",
-        "    selected: Tensor = frame.select(x)\n",
-        "    selected: Tensor = x\n",
+        "    selected: Tensor = frame.select(counted)\n",
+        "    selected: Tensor = counted\n",
         (reached("masked_elements_are_not_counted"),),
     ),
     Mutant(
@@ -135,30 +139,30 @@ CONTROL = [
     ),
     Mutant(
         "processes do not add up what they measure",
-        "attach/control/_control.py",
-        "            dist.all_reduce(sums, group=group)\n",
-        "            pass\n",
+        "attach/control/_targets.py",
+        "        dist.all_reduce(sums, group=group)\n",
+        "        pass\n",
         ("tests/distributed/test_targets.py",),
     ),
     Mutant(
         "a law's strength is not checked",
         "attach/control/_check_update.py",
-        "if not (math.isfinite(strength) and strength >= 0):",
-        "if False:",
+        "not (math.isfinite(strength) and strength >= 0):",
+        "False:",
         (own("a_strength_that_is_none_names_the_site_and_changes_nothing"),),
     ),
     Mutant(
         "a law turns its penalty off, which is then measured no more",
         "attach/control/_controller.py",
-        "max(strength, QUIET)",
-        "strength",
+        "strength = returned.clamp(min=QUIET)",
+        "strength = returned",
         (own("a_strength_of_0_is_still_measured"),),
     ),
     Mutant(
         "a law is given the state of the step before last",
         "attach/control/_controller.py",
-        "self.state, self.strength = update.state, update.strength",
-        "self.strength = update.strength",
+        "self.state, self.strength, self._scale = update.state, update.strength, update.scale",
+        "self.strength, self._scale = update.strength, update.scale",
         (own("a_law_returns_a_number_or_a_tensor"),),
     ),
     Mutant(
@@ -213,15 +217,15 @@ CONTROL = [
     Mutant(
         "every optimizer makes a step",
         "attach/step/_attach.py",
-        "    yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
-        "    for o in dict.fromkeys([*optimizers, first]):\n"
-        "        yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "        for o in dict.fromkeys([*optimizers, first]):\n"
+        "            yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(
         "a state forgets the sums of a step that was begun",
         "attach/reading/_gauge.py",
-        "        if sums[1]:\n",
+        "        if count:\n",
         "        if False:\n",
         (reached("an_interrupted_run_goes_on_as_if_it_had_not_been"),),
     ),

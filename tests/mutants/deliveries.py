@@ -107,8 +107,8 @@ COLLECTING = [
     Mutant(
         "a forward is recorded twice",
         "attach/collect/_tap.py",
-        "            self._ledger.record(records)\n        if not self._gauges",
-        "            self._ledger.record(records + records)\n        if not self._gauges",
+        "            self._ledger.record(records)\n        if not self._targets",
+        "            self._ledger.record(records + records)\n        if not self._targets",
         (attach("collection::the_graph_is_released_with_the_collection"),),
     ),
     Mutant(
@@ -264,8 +264,8 @@ COLLECTING = [
     Mutant(
         "one strength of 0 leaves the others unread",
         "attach/reading/_tap.py",
-        "self._is_zero = not any(",
-        "self._is_zero = not all(",
+        "self._is_zero = all(",
+        "self._is_zero = any(",
         (zero("one_of_two_strengths_is_0"),),
     ),
     Mutant(

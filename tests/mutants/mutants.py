@@ -18,13 +18,14 @@ from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
 from mutants.steps import STEPS
+from mutants.targets import TARGET_MUTANTS
 from mutants.temporal import TIME
 
 # the slow ones first, so that none is left to the end alone
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
-    *(*CONTROL, *BORDERS, *PLANS, *GIVEN),
+    *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
 ]
 

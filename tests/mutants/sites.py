@@ -69,15 +69,15 @@ SITES = [
     Mutant(
         "strengths are ignored",
         "attach/sites/_strengths.py",
-        "return unit * self._values[key].to(unit.dtype)",
+        "return unit * (value.to(unit.dtype) if value.is_cpu else value.to(unit))",
         "return unit",
         (attach("gradients::mlp"),),
     ),
     Mutant(
         "strengths are applied twice",
         "attach/sites/_strengths.py",
-        "return unit * self._values[key].to(unit.dtype)",
-        "return unit * self._values[key].to(unit.dtype) ** 2",
+        "return unit * (value.to(unit.dtype) if value.is_cpu else value.to(unit))",
+        "return unit * value.to(unit) ** 2",
         (attach("gradients::mlp"),),
     ),
     Mutant(

@@ -43,7 +43,7 @@ STEPS = [
     Mutant(
         "the scale of a fused optimizer is ignored",
         "attach/step/_apply.py",
-        'plan.add(getattr(optimizer, "grad_scale", None))',
+        "plan.add(scale)",
         "plan.add(None)",
         (optimizer("under_a_grad_scaler_it_is_as_without"),),
     ),
@@ -120,7 +120,7 @@ STEPS = [
     Mutant(
         "a mean over elements is added as a sum",
         "attach/step/_weight_gradients.py",
-        "return float(derivative) * _CLOSED_FORMS[type(term)].constant",
+        "return one_over(term.denominator(_frame(term, weight))) * _CLOSED_FORMS[type(term)].constant",
         "return _CLOSED_FORMS[type(term)].constant",
         (optimizer("the_update_is_that_of_the_penalty_in_the_loss"),),
     ),
