@@ -147,7 +147,21 @@ def check_flat_shards_raise_unless_they_add_up() -> None:
                 reg.penalty()
 
 
+def check_zeros_of_a_sharded_weight_are_not_counted() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 6)
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    rules = [rz.kernel(rz.L1(rz.TargetZeros(0.5)), proximal=True)]
+    reg = rz.Regularization(model, rules, process_group="world")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    reg.attach(optimizer)
+    model(torch.ones(2, 4)).sum().backward()
+    with pytest.raises(RegimeError, match=r"weight/kernel/L1: TargetZeros.* sharded; give the ru"):
+        optimizer.step()
+
+
 CHECKS = [
+    check_zeros_of_a_sharded_weight_are_not_counted,
     check_penalties_of_the_whole_batch_ask_which_processes_share_it,
     check_the_world_is_looked_up_when_it_is_needed,
     check_local_is_each_process_by_itself,

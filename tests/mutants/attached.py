@@ -228,8 +228,8 @@ ATTACHED = [
         "attach/_regularization.py",
         "            self._applied.check_steps(within_step=True)\n"
         "        self._control.used()\n"
-        "        scaled = self._delivery.scale_from",
-        "            pass\n        self._control.used()\n        scaled = self._delivery.scale_from",
+        "        scaled = self._delivery",
+        "            pass\n        self._control.used()\n        scaled = self._delivery",
         (unseen("an_injected_loss_says_so_too"),),
     ),
     Mutant(

@@ -217,9 +217,9 @@ CONTROL = [
     Mutant(
         "every optimizer makes a step",
         "attach/step/_attach.py",
-        "        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner)",
         "        for o in dict.fromkeys([*optimizers, first]):\n"
-        "            yield from StepHooks(o, _nothing, lambda _: control.advance(), owner).attach()\n",
+        "            yield from StepHooks(o, _nothing, lambda _: control.advance(), owner)",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

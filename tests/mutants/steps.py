@@ -120,8 +120,8 @@ STEPS = [
     Mutant(
         "a mean over elements is added as a sum",
         "attach/step/_weight_gradients.py",
-        "return one_over(term.denominator(_frame(term, weight))) * _CLOSED_FORMS[type(term)].constant",
-        "return _CLOSED_FORMS[type(term)].constant",
+        "return one_over(term.denominator(_frame(term, weight))) * _CLOSED",
+        "return _CLOSED",
         (optimizer("the_update_is_that_of_the_penalty_in_the_loss"),),
     ),
     Mutant(

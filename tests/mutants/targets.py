@@ -77,7 +77,7 @@ TARGET_MUTANTS = [
         CONTROLLER,
         "(found > 0) & (found < torch.inf), found, known)",
         "(found > 0) & (found < torch.inf), found, torch.nan)",
-        (HELD, scale("where_nothing_is_active_there_is_none"), resumed("a_former_state_goes_on")),
+        (scale("a_gradient_that_overflows_leaves_the_last"),),
     ),
     Mutant(
         "the count of readings begins anew after a restart",
@@ -135,13 +135,6 @@ TARGET_MUTANTS = [
         "counts = counts and mask is None and window is None",
         "counts = counts and mask is None",
         (gate("the_scale_is_three_times_that_of_the_window"),),
-    ),
-    Mutant(
-        "the norm of a sign is taken from the count under a mask",
-        "attach/reading/_functions.py",
-        "counts = counts and mask is None and window is None",
-        "counts = counts and window is None",
-        (scale("what_is_masked_pulls_at_nothing"),),
     ),
     Mutant(
         "the loss is measured outside of the window too",
@@ -243,6 +236,20 @@ TARGET_MUTANTS = [
         "            and type(goal.target).as_falling is type(first.target).as_falling\n",
         "",
         (zeros("a_rule_and_a_target_of_an_output_stand_side_by_side"),),
+    ),
+    Mutant(
+        "a pruned weight pulls where it is pruned",
+        "attach/step/_weight_targets.py",
+        "slope = slope if mask is None else slope * mask()",
+        "pass",
+        (zeros("a_pruned_weight_pulls_where_it_is_read"),),
+    ),
+    Mutant(
+        "the gradient of a weight of half precision is lost",
+        "attach/step/_weight_targets.py",
+        "slope = slope.to(torch.promote_types(slope.dtype, torch.float32))",
+        "pass",
+        (zeros("a_weight_of_half_precision_has_a_scale"),),
     ),
     Mutant(
         "each weight of a rule has a strength of its own",

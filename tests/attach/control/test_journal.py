@@ -16,7 +16,7 @@ from regularizers.errors import StrengthError
 def fields(step, targets=1):
     """Return the fields of a step, told apart by its number; the law has ends that are reached."""
     each = torch.arange(targets, dtype=torch.float64)
-    return tuple(100 * step + 10 * n + each for n in range(5)) + (each > 0, each == 0)
+    return *[100 * step + 10 * n + each for n in range(5)], each > 0, each == 0
 
 
 def added(journal, steps, first=1):
@@ -61,9 +61,7 @@ def test_a_step_is_what_each_target_measured():
     assert tuple(b) == (101, 111, 121, 131, 141, True, False)
     assert c == a
     assert a.measured == 100 / 110
-    assert a._replace(number=0.0).measured is math.nan or math.isnan(
-        a._replace(number=0.0).measured
-    )
+    assert math.isnan(a._replace(number=0.0).measured)
 
 
 def test_laws_of_0_dimensions_and_of_one_are_told_together():

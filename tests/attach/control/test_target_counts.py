@@ -9,7 +9,6 @@ from torch import nn
 import regularizers as rz
 from attach.control.driving import Shifted, deliver, numbers, saved
 
-KEY = "site/activity/L1"
 deliveries = pytest.mark.parametrize("delivery", ["collect", "inject"])
 TARGETS = {
     "active": rz.TargetActive(3),
@@ -63,9 +62,7 @@ class Same(nn.Module):
 
 
 def regularized(model, target, delivery, penalty=rz.L1):
-    return rz.Regularization(
-        model, [rz.activity(penalty(target), where="site")], delivery=delivery
-    )
+    return rz.Regularization(model, [rz.activity(penalty(target), where="site")], delivery=delivery)
 
 
 def measured(model, x, target, delivery="collect", penalty=rz.L1):
@@ -181,26 +178,33 @@ def test_a_monitor_beside_it_counts_the_same(name, shape, site, first, delivery)
 
 
 @deliveries
+@pytest.mark.parametrize("first", ["target", "monitor"])
 @pytest.mark.parametrize("shape", [(64, 32), (600, 1000)], ids=str)
-def test_a_change_in_place_between_two_hooks_is_seen(shape, delivery):
-    """The first target counts the output as it was, the second as it is."""
+def test_a_change_in_place_between_two_hooks_is_seen(shape, first, delivery):
+    """What comes first counts the output as it was, the second as it is."""
     model = Named(Same())
 
     def halve(module, inputs, output):
         with torch.no_grad():
             output[:, ::2] = 0
 
+    def watched():
+        return rz.Monitor(model, "site", [rz.monitor.ActiveUnits()])
+
     x = numbers(*shape)
-    first = regularized(model, rz.TargetActive(3), delivery)
-    model.site.register_forward_hook(halve)
-    second = regularized(model, rz.TargetActive(3), delivery)
+    if first == "monitor":
+        monitor = watched()
+        model.site.register_forward_hook(halve)
+        reg = regularized(model, rz.TargetActive(3), delivery)
+    else:
+        reg = regularized(model, rz.TargetActive(3), delivery)
+        model.site.register_forward_hook(halve)
+        monitor = watched()
     model(x)
-    counts = [reg.state_dict()["controllers"] for reg in (first, second)]
-    if delivery == "collect":  # recorded, and counted when collected
-        first.penalty()
-        second.penalty()
-        counts = [reg.state_dict()["controllers"] for reg in (first, second)]
-    active = [by_hand("active", x), (x[:, 1::2] != 0).sum().item() / len(x)]
-    for each, expected in zip(counts, active, strict=True):
-        total, count = each[KEY]["sums"][:2]
-        assert total / count == pytest.approx(expected, rel=1e-12)
+    if delivery == "collect":
+        reg.penalty()
+    total, count = saved(reg)["sums"][:2]
+    counted = [total / count, monitor.as_dict()["site/active_units"]]
+    was, is_ = by_hand("active", x), (x[:, 1::2] != 0).sum().item() / len(x)
+    expected = [is_, was] if first == "monitor" else [was, is_]
+    assert counted == pytest.approx(expected, rel=1e-6)

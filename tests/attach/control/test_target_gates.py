@@ -54,9 +54,7 @@ def measured(gate, penalty, delivery="collect", shape=(64, 32), keep=None):
 @pytest.mark.parametrize("shape", [(64, 32), (200, 100), (600, 1000)], ids=str)
 @pytest.mark.parametrize("penalty", ["L1", "L2Squared"])
 def test_the_scale_is_three_times_that_of_the_window(penalty, shape, delivery):
-    state, x, pull = measured(
-        Windowed(), getattr(rz, penalty)(rz.TargetActive(3)), delivery, shape
-    )
+    state, x, pull = measured(Windowed(), getattr(rz, penalty)(rz.TargetActive(3)), delivery, shape)
     inside = x.abs() < 0.5
     open_ = (x > 0).double()
     slope = (open_ if penalty == "L1" else 2 * open_) / len(x)

@@ -25,9 +25,7 @@ RULES = {
 
 def made(name, delivery):
     model = coder()
-    return model, rz.Regularization(
-        model, [rz.activity(RULES[name], where="1")], delivery=delivery
-    )
+    return model, rz.Regularization(model, [rz.activity(RULES[name], where="1")], delivery=delivery)
 
 
 @deliveries

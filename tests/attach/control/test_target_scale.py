@@ -22,8 +22,9 @@ HAND = {
     "L2Norm": (rz.L2Norm(ACTIVE, reduce="sum"), lambda y: y.square().sum().sqrt()),
     "Huber": (
         rz.Huber(rz.TargetNorm(1.0), delta=0.5),
-        lambda y: nn.functional.huber_loss(y, torch.zeros_like(y), reduction="sum", delta=0.5)
-        / len(y),
+        lambda y: (
+            nn.functional.huber_loss(y, torch.zeros_like(y), reduction="sum", delta=0.5) / len(y)
+        ),
     ),
     "GroupLasso": (
         rz.GroupLasso(ACTIVE, axis=1, reduce="sum"),
@@ -137,11 +138,26 @@ def test_each_of_several_penalties_of_a_site_has_its_own(delivery):
 
 
 @deliveries
-def test_the_gradient_of_a_tiny_strength_is_not_lost(delivery):
+@pytest.mark.parametrize("name", ["L1", "L2Squared", "Huber"])
+def test_the_gradient_of_a_tiny_strength_is_not_lost(name, delivery):
     """At 1e-20, whose square float32 does not hold, and at an output of half precision."""
+    penalty, formula = HAND[name]
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
-        scale, y, pull = scale_of(HAND["L1"][0], (64, 32), delivery=delivery, dtype=dtype)
-        assert scale == pytest.approx(by_hand(y, pull, HAND["L1"][1]), rel=1e-5)
+        scale, y, pull = scale_of(penalty, (64, 32), delivery=delivery, dtype=dtype)
+        assert scale == pytest.approx(by_hand(y, pull, formula), rel=1e-5)
+
+
+@deliveries
+@pytest.mark.parametrize("nothing", [torch.inf, torch.nan, 0.0])
+def test_a_gradient_that_overflows_leaves_the_last(nothing, delivery):
+    model, x = Shifted(), numbers(64, 32)
+    reg = rz.Regularization(model, [rz.activity(rz.L1(ACTIVE), where="")], delivery=delivery)
+    for times in (1.0, nothing):
+        deliver(reg, times * model(x).sum(), delivery)
+        reg.step()
+        assert saved(reg)["scale"] == pytest.approx(64, rel=1e-12)
+    assert saved(reg)["law"]["looked_on"] == 1
+    assert saved(reg)["law"]["measured_weight"] == pytest.approx(1.9)
 
 
 @deliveries

@@ -90,7 +90,9 @@ def test_a_target_that_becomes_none_names_the_step_and_changes_nothing(value):
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
 def test_a_schedule_of_targets_is_checked_at_its_beginning(value):
-    with pytest.raises(RegularizersError, match="TargetMean.* at step 0: expected a finite number"):
+    with pytest.raises(
+        RegularizersError, match=r"TargetMean.* at step 0: expected a finite number"
+    ):
         rz.TargetMean(lambda step: value)
 
 

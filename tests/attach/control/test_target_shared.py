@@ -81,12 +81,11 @@ def test_it_is_reached_together(delivery):
     first, second = reg.targets().values()
     assert first == second
     assert first.measured == pytest.approx(3, rel=0.1)
-    active = []
     with torch.no_grad():
         x = batch(999, rows=1024)
         hidden = model.first(model.a(x))
-        for y in (hidden, model.second(model.b(hidden))):
-            active.append((y > 0).double().sum(1).mean().item())
+        codings = [hidden, model.second(model.b(hidden))]
+    active = [(y > 0).double().sum(1).mean().item() for y in codings]
     assert sum(active) / 2 == pytest.approx(3, rel=0.15)
     assert active[0] != pytest.approx(active[1], rel=0.02)
 

@@ -1,6 +1,7 @@
 """A strength at which a stated share of the weights of a proximal rule is exactly 0."""
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -24,7 +25,7 @@ optimizers = pytest.mark.parametrize("optimizer", OPTIMIZERS)
 
 def network(*widths):
     torch.manual_seed(0)
-    layers = [nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    layers = [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
     return nn.Sequential(*layers).double()
 
 
@@ -119,17 +120,19 @@ def test_what_is_measured_is_the_share_after_the_step():
     model = network(20, 12, 6)
     with torch.no_grad():
         for layer in model:
-            layer.weight[::2] = 0
+            layer.weight[::4] = 0
     reg, made = attached(model, [rule(over="rule")])
     task(model, 0).backward()
     for layer in model:
-        layer.weight.grad[::2] = 0
+        layer.weight.grad[::4] = 0
     made.step()
     (state,) = reg.state_dict()["controllers"].values()
     # 1 − a is given to the law, as it falls
     given = state["law"]["measured_total"] / state["law"]["measured_weight"]
-    assert 1 - given == pytest.approx(zeros(*[layer.weight for layer in model]), rel=1e-12)
-    assert next(iter(reg.targets().values())).measured == pytest.approx(0.5, rel=1e-12)
+    share = zeros(*[layer.weight for layer in model])
+    assert share == (3 * 20 + 2 * 12) / (12 * 20 + 6 * 12)
+    assert 1 - given == pytest.approx(share, rel=1e-12)
+    assert next(iter(reg.targets().values())).measured == pytest.approx(share, rel=1e-12)
 
 
 @pytest.mark.parametrize("over", ["rule", "weight"])
@@ -196,6 +199,29 @@ def test_a_pruned_weight_counts_what_the_model_reads():
     trained(model, made, 600, first=1)
     model[0](torch.zeros(1, 20, dtype=torch.float64))  # the mask is applied in a forward
     assert zeros(model[0].weight) == pytest.approx(0.6, abs=0.1)
+
+
+def test_a_pruned_weight_pulls_where_it_is_read():
+    model = network(20, 10)
+    prune.random_unstructured(model[0], "weight", amount=0.75)
+    reg, made = attached(model, rule(0.9), "SGD")
+    task(model, 0).backward()
+    pull, mask = model[0].weight_orig.grad.clone(), model[0].weight_mask.clone()
+    slope = model[0].weight_orig.detach().sign() * mask
+    made.step()
+    assert saved(reg)["scale"] == pytest.approx((pull.norm() / slope.norm()).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_a_weight_of_half_precision_has_a_scale(dtype):
+    model = network(20, 10).to(dtype)
+    reg, made = attached(model, rule(), "SGD")
+    pull = torch.randn(10, 20, generator=torch.Generator().manual_seed(1)).to(dtype)
+    slope = model[0].weight.detach().sign().double()
+    model[0].weight.grad = pull.clone()
+    made.step()
+    expected = (pull.double().norm() / slope.norm()).item()
+    assert saved(reg)["scale"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_bias_has_one_too():

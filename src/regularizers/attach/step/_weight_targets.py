@@ -37,7 +37,12 @@ class MeasuredWeight(NamedTuple):
         if gradient is None or not self.gauge.is_due:
             return
         unit = dataclasses.replace(self.entry.term, strength=1.0)
-        slope = weight_gradient(unit, self.entry.view).single(weight)
+        mask = self.site.parameter.mask
+        read = weight if mask is None else mask() * weight
+        slope = weight_gradient(unit, self.entry.view).single(read)
+        slope = slope if mask is None else slope * mask()
+        # a first strength is tiny; half precision would round it to 0
+        slope = slope.to(torch.promote_types(slope.dtype, torch.float32))
         factor = constant_factor(weight, unit) * self.strengths.value(self.entry.key)
         slope = slope * torch.as_tensor(factor).to(slope)
         if scale is not None:
