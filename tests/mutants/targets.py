@@ -32,6 +32,10 @@ def zeros(name: str) -> str:
     return attach(f"target_zeros::{name}")
 
 
+def weights(name: str) -> str:
+    return attach(f"target_zeros_measured::{name}")
+
+
 def loss(name: str) -> str:
     return attach(f"target_loss::{name}")
 
@@ -221,14 +225,14 @@ TARGET_MUTANTS = [
         "control/_target_zeros.py",
         "return batch.elements - xp.sum(xp.sign(xp.abs(x))), batch.elements",
         "return xp.sum(xp.sign(xp.abs(x))), batch.elements",
-        (zeros("what_is_measured_is_the_share_after_the_step"),),
+        (weights("what_is_measured_is_the_share_after_the_step"),),
     ),
     Mutant(
         "a share of zeros is given to the law as it is",
         "control/_target_zeros.py",
         "return 1 - measured, 1 - wanted",
         "return measured, wanted",
-        (zeros("what_is_measured_is_the_share_after_the_step"),),
+        (weights("what_is_measured_is_the_share_after_the_step"),),
     ),
     Mutant(
         "targets that rise and targets that fall share a law",
@@ -242,14 +246,14 @@ TARGET_MUTANTS = [
         "attach/step/_weight_targets.py",
         "slope = slope if mask is None else slope * mask()",
         "pass",
-        (zeros("a_pruned_weight_pulls_where_it_is_read"),),
+        (weights("a_pruned_weight_pulls_where_it_is_read"),),
     ),
     Mutant(
         "the gradient of a weight of half precision is lost",
         "attach/step/_weight_targets.py",
         "slope = slope.to(torch.promote_types(slope.dtype, torch.float32))",
         "pass",
-        (zeros("a_weight_of_half_precision_has_a_scale"),),
+        (weights("a_weight_of_half_precision_has_a_scale"),),
     ),
     Mutant(
         "each weight of a rule has a strength of its own",
@@ -263,7 +267,7 @@ TARGET_MUTANTS = [
         "attach/step/_weight_targets.py",
         "weight = self.site.parameter.read().detach()",
         "weight = self.weight.detach()",
-        (zeros("a_pruned_weight_counts_what_the_model_reads"),),
+        (weights("a_pruned_weight_counts_what_the_model_reads"),),
     ),
     # the loss
     Mutant(

@@ -8,9 +8,11 @@ import torch
 
 import regularizers as rz
 from attach.control.driving import Shifted, deliver, numbers, saved
-from regularizers.attach._host_copy import HostCopy
-from regularizers.attach.control._observed import Journal
 from regularizers.errors import StrengthError
+
+# a step of training shows nothing of when its numbers come to the host
+from regularizers.attach import _host_copy  # isort: skip
+from regularizers.attach.control import _observed  # isort: skip
 
 
 def fields(step, targets=1):
@@ -30,7 +32,7 @@ def totals(arrived):
 
 
 def test_the_first_step_and_then_each_fifth_are_sent():
-    journal, seen = Journal(), []
+    journal, seen = _observed.Journal(), []
     for step in range(1, 23):
         sends = journal.sends_next
         added(journal, 1, first=step)
@@ -41,7 +43,7 @@ def test_the_first_step_and_then_each_fifth_are_sent():
 
 
 def test_all_arrive_once_and_in_order_if_they_are_waited_for():
-    journal = Journal()
+    journal = _observed.Journal()
     added(journal, 13)
     assert totals(journal.arrived(wait=True)) == [*range(1, 14)]
     assert journal.arrived(wait=True) == []
@@ -53,7 +55,7 @@ def test_all_arrive_once_and_in_order_if_they_are_waited_for():
 
 
 def test_a_step_is_what_each_target_measured():
-    journal = Journal()
+    journal = _observed.Journal()
     one, two = fields(1, targets=2), fields(1)
     journal.add([tuple(field.double() for field in part) for part in (one, two)])
     ((a, b, c),) = journal.arrived()
@@ -65,7 +67,7 @@ def test_a_step_is_what_each_target_measured():
 
 
 def test_laws_of_0_dimensions_and_of_one_are_told_together():
-    journal = Journal()
+    journal = _observed.Journal()
     plain = tuple(field.double()[0] for field in fields(1))
     several = tuple(field.double() for field in fields(1, targets=2))
     journal.add([plain, several])
@@ -75,7 +77,7 @@ def test_laws_of_0_dimensions_and_of_one_are_told_together():
 
 def test_a_copy_of_the_host_is_there_at_once():
     x = torch.tensor([[1.0, math.nan], [2.5, -math.inf]], dtype=torch.float64)
-    copy = HostCopy(x)
+    copy = _host_copy.HostCopy(x)
     assert copy.has_arrived
     (one, nothing), (two, least) = copy.numbers()
     assert (one, two, least) == (1.0, 2.5, -math.inf)
@@ -88,13 +90,13 @@ def test_a_copy_of_a_device_is_of_what_it_was_when_it_was_asked_for():
     busy = torch.randn(2000, 2000, device="cuda")
     for _ in range(20):
         busy = busy @ busy / 2000
-    copy = HostCopy(x)
+    copy = _host_copy.HostCopy(x)
     x.fill_(-1)
     assert copy.numbers() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     assert copy.has_arrived
 
 
-class Delayed(HostCopy):
+class Delayed(_host_copy.HostCopy):
     """A copy that arrives when a test says so."""
 
     arrives = False
@@ -105,9 +107,9 @@ class Delayed(HostCopy):
 
 
 def test_a_copy_that_has_not_arrived_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("regularizers.attach.control._observed.HostCopy", Delayed)
+    monkeypatch.setattr(_observed, "HostCopy", Delayed)
     monkeypatch.setattr(Delayed, "arrives", False)
-    journal = Journal()
+    journal = _observed.Journal()
     added(journal, 11)
     assert journal.arrived() == []
     monkeypatch.setattr(Delayed, "arrives", True)

@@ -178,6 +178,7 @@ def test_three_axes_are_asked_about_once():
     with pytest.warns(UserWarning, match=message):
         model(x_of(3, 6))
     assert warned(model, x_of(3, 6)) == []
+    assert warned(model, x_of(3, 7)) == []  # another shape has a plan of its own
     reg.detach()
 
 
