@@ -36,10 +36,13 @@ def read(
     if not kernel.fits(x):
         return None
     kept = empty_beside(x, torch.int8) if signs else None
-    counts: list[Tensor] | None = None if totals is None or not kernel.slope_is_sign else []
+    known = totals if kernel.slope_is_sign else None
+    counts: list[Tensor] | None = None if known is None or "active" in known else []
     statistic = kernel.read(x, kept, counts)
-    if totals is not None and counts is not None:
-        totals |= {"absolute": statistic.detach(), "active": torch.stack(counts).sum()}
+    if known is not None:
+        known["absolute"] = statistic.detach()
+        if counts is not None:
+            known["active"] = torch.stack(counts).sum()
     return statistic, kept
 
 
@@ -87,7 +90,9 @@ def sum_and_signs(
         sizes = x.abs()
     statistic = sizes.sum()
     if totals is not None:
-        totals |= {"absolute": statistic.detach(), "active": sizes.sign_().sum()}
+        totals["absolute"] = statistic.detach()
+        if "active" not in totals:
+            totals["active"] = sizes.sign_().sum()
     return statistic, kept
 
 

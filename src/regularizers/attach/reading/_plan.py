@@ -124,9 +124,9 @@ class Plan(NamedTuple):
             # autograd has `x` saved already, and its backward runs no Python
             sizes = x.abs()
             statistic = sizes.sum()
-            if totals is not None and not {self.total, "absolute"} <= totals.keys():
+            if totals is not None:
                 totals["absolute"] = statistic.detach()
-                if self.total == "active":
+                if self.total == "active" and "active" not in totals:  # a Monitor may have it
                     with torch.no_grad():
                         totals["active"] = sizes.sign_().sum()  # nothing has saved the sizes
             return statistic
