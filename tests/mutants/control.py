@@ -121,7 +121,7 @@ CONTROL = [
         "attach/reading/_target_measurements.py",
         "        return gradient, None, None\n",
         "        return 0 * gradient, None, None\n",
-        (reached("the_gradient_is_that_of_the_strength_it_stands_at"),),
+        (attach("target_readings::a_penalty_beside_it_is_whole_where_nothing_is_measured"),),
     ),
     Mutant(
         "masked elements count in a gradient",
@@ -133,8 +133,8 @@ CONTROL = [
     Mutant(
         "what a checkpoint repeats is measured twice",
         "attach/inject/_tap.py",
-        "if current_pass() is not Pass.RECOMPUTED:",
-        "if True:",
+        "if amount is not None and at is not Pass.RECOMPUTED:",
+        "if amount is not None:",
         (regime("what_a_checkpoint_repeats_counts_once"),),
     ),
     Mutant(
@@ -149,7 +149,7 @@ CONTROL = [
         "attach/control/_check_update.py",
         "not (math.isfinite(strength) and strength >= 0):",
         "False:",
-        (own("a_strength_that_is_none_names_the_site_and_changes_nothing"),),
+        (attach("journal::a_bad_number_is_raised_at_once"),),
     ),
     Mutant(
         "a law turns its penalty off, which is then measured no more",

@@ -170,13 +170,6 @@ TARGET_MUTANTS = [
         (EVERY_SIZE,),
     ),
     Mutant(
-        "totals of an output hold after a change in place",
-        "modules/_totals.py",
-        " or _slot.version != x._version",
-        "",
-        (counted("a_change_in_place_between_two_hooks_is_seen"),),
-    ),
-    Mutant(
         "a share is counted per sample",
         MEASURED,
         "batch.samples if target.is_per_sample else batch.elements",
@@ -244,8 +237,8 @@ TARGET_MUTANTS = [
     Mutant(
         "a pruned weight pulls where it is pruned",
         "attach/step/_weight_targets.py",
-        "slope = slope if mask is None else slope * mask()",
-        "pass",
+        "mask = self.site.parameter.mask",
+        "mask = None",
         (weights("a_pruned_weight_pulls_where_it_is_read"),),
     ),
     Mutant(

@@ -165,6 +165,29 @@ def test_a_bad_strength_is_raised_when_it_is_known(strength):
     assert saved(reg)["law"]["steps"] == 6
 
 
+@dataclasses.dataclass(frozen=True)
+class BadNumber(rz.Law):
+    """Returns a plain number that is no strength in its third step."""
+
+    def init(self, initial):
+        return {"steps": 0}
+
+    def update(self, state, measured, wanted, scale):
+        steps = state["steps"] + 1
+        return {"steps": steps}, -1.0 if steps == 3 else 0.25
+
+
+def test_a_bad_number_is_raised_at_once():
+    model, reg = made(BadNumber())
+    for _ in range(2):
+        forward(model, reg)
+        reg.step()
+    forward(model, reg)
+    with pytest.raises(StrengthError, match=r"got -1\.0; clip it in the law"):
+        reg.step()
+    assert saved(reg)["law"]["steps"] == 2
+
+
 def test_a_bad_strength_of_the_first_step_is_raised_there():
     model, reg = made(Bad(1, -1.0))
     forward(model, reg)
