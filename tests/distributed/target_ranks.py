@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -79,20 +78,9 @@ def strengths(model: Coder, forward: nn.Module, penalty: rz.Penalty, group) -> l
     return found
 
 
-@dataclass(frozen=True)
-class Follows(rz.Law):
-    """A strength of what was measured, so that the measurements are compared."""
-
-    def init(self, initial):
-        return {}
-
-    def update(self, state, measured, wanted, scale):
-        return {}, 0.1 * measured
-
-
 def of_loss(model: Coder, forward: nn.Module, delivery: str, group) -> list[float]:
     """Train to a loss, of which each process knows its own; return the strength after each step."""
-    target = rz.TargetLoss(0.5, law=Follows())
+    target = rz.TargetLoss(0.5)
     rules = [rz.activity(rz.L1(target), where="coding"), rz.kernel(rz.L2Squared(target))]
     reg = rz.Regularization(model, rules, delivery=delivery, process_group=group)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)

@@ -86,6 +86,7 @@ class Diagnosis:
         at_most: bool,
         at_least: bool,
         inequality: bool = False,
+        may_drift: bool = True,
     ) -> str | None:
         """Return a warning after a step, or None.
 
@@ -99,6 +100,7 @@ class Diagnosis:
             at_most: whether the strength is at its upper bound.
             at_least: whether the strength is at its lower bound.
             inequality: whether anything below the target is right.
+            may_drift: whether the strength should stay where it is once the target is met.
         """
         self.steps += 1
         if not math.isfinite(measured):
@@ -132,14 +134,14 @@ class Diagnosis:
         if block.steps < _PATIENCE:
             return None
         self.blocks, self.block = [*self.blocks[1 - _MOST_BLOCKS :], block], Block()
-        return self._trend() if len(self.blocks) >= _WINDOW else None
+        return self._trend(may_drift=may_drift) if len(self.blocks) >= _WINDOW else None
 
-    def _trend(self) -> str | None:
+    def _trend(self, *, may_drift: bool) -> str | None:
         """Judge the last blocks."""
         window = self.blocks[-_WINDOW:]
         offs = [block.off for block in window]
         if abs(statistics.fmean(offs)) < _MET and max(map(abs, offs)) < 2 * _MET:
-            return self._drift(window)
+            return self._drift(window) if may_drift else None
         third = self.blocks[-max(_WINDOW, self.steps // (3 * _PATIENCE)) :]
         off = offs[-1]
         if self._needed(third) > _STILL * self.steps:
@@ -221,8 +223,8 @@ _AT_LEAST = (
 )
 _STILL_FAR = (
     "after {steps} steps {measured} is measured, and {target} is the target. It comes nearer by "
-    "{rate} % in 100 steps; at this rate it takes {needed} steps more or longer. Train longer, with "
-    "a higher learning rate, or with fewer units"
+    "{rate} % in 100 steps; at this rate it takes {needed} steps more or longer. Train longer, "
+    "with a higher learning rate, or with fewer units"
 )
 _DRIFTS = (
     "the target {target} is met, and since then the strength has changed by a factor of {factor}, "

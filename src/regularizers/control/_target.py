@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from regularizers.control._batch import Batch
 from regularizers.control._law import Law
 from regularizers.control._proportional_integral import ProportionalIntegral
-from regularizers.errors import ConfigurationError
+from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 from regularizers.penalties.arrays import Array, call_of
 from regularizers.penalties.strength import (
     Schedule,
@@ -81,6 +81,9 @@ class Target(Strength):
 
     headroom: ClassVar[float] = 1.0
     """How many times the scale an equilibrium may lie at."""
+
+    limit: ClassVar[float] = math.inf
+    """The largest value that a target may have."""
 
     if TYPE_CHECKING:
         # at run time a property would become the default of a subclass's field `wanted`
@@ -165,7 +168,12 @@ def check_wanted(value: StrengthLike, name: str) -> float | Schedule:
     is_changing = isinstance(value, Strength) or callable(value)
     if not is_changing:
         return check_target(value, name)
-    schedule = as_strength(value, name)
+    try:
+        schedule = as_strength(value, name)
+    except (StrengthError, StrengthTypeError) as error:
+        raise ConfigurationError(
+            f"{name}: expected a schedule of numbers above 0, got {value!r}: {error}"
+        ) from None
     if not isinstance(schedule, Schedule):
         raise ConfigurationError(
             f"{name}: expected a number or a schedule, such as Cosine(80, 20, steps=2000), got "

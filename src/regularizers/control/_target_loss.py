@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from regularizers.control._batch import Batch
+from regularizers.control._law import Law
+from regularizers.control._proportional_integral import ProportionalIntegral
 from regularizers.control._target import Target, check_wanted
 from regularizers.penalties.arrays import Array
 from regularizers.penalties.strength import Schedule, StrengthLike
+
+_LEAST = 0.02
+LAW = ProportionalIntegral(proportional=0.5, integral=0.02, least=1e-3)
+"""The default law. A loss answers later than a count: with the usual gains it swings under Adam."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,8 +27,9 @@ class TargetLoss(Target):
     `delivery="inject"`, read by `reg.scale_from(loss)`. The losses of a step are averaged, over
     accumulated batches and over processes.
 
-    The law is given 1 over the loss and 1 over the target, which fall as the strength grows. Its
-    scale is the strength at which the penalties weigh ten times the loss.
+    The law is given 2 − loss / target, at least 0.02, and 1, which fall as the strength grows. Its
+    scale is the strength at which the penalties weigh ten times the loss. The default law has the
+    gains 0.5 and 0.02.
 
     Args:
         value: the target of the loss, above 0; or a schedule of it. The loss must be above 0.
@@ -69,11 +76,17 @@ class TargetLoss(Target):
         return self.value  # type: ignore[return-value]
 
     @property
+    def used_law(self) -> Law:
+        return LAW if self.law is None else self.law
+
+    @property
     def is_per_sample(self) -> bool:
         return False
 
     def as_falling(self, measured: Array, wanted: Array) -> tuple[Array, Array]:
-        return 1 / measured, 1 / wanted
+        # a mirror image and no reciprocal, whose mean over noisy batches would be too large
+        excess = 2 - _LEAST - measured / wanted
+        return _LEAST + (excess + abs(excess)) / 2, wanted / wanted
 
     def measure(self, x: Array, batch: Batch) -> tuple[Array, int | Array]:
         return batch.xp.sum(x), batch.elements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
@@ -55,6 +56,7 @@ class TargetZeros(Target):
     fraction: StrengthLike
     over: Over = field(default="rule", kw_only=True)
 
+    limit: ClassVar[float] = math.nextafter(1.0, 0.0)
     measures: ClassVar[Literal["output", "weights", "loss"]] = "weights"
     unit: ClassVar[str] = "of the weights exactly 0"
 

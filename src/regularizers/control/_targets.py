@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from regularizers.control._batch import Batch
@@ -72,6 +73,10 @@ class TargetActive(Target):
     @property
     def wanted(self) -> float | Schedule:
         return self.fraction if self.units is None else self.units  # type: ignore[return-value]
+
+    @property
+    def limit(self) -> float:  # type: ignore[override]
+        return 1.0 if self.units is None else math.inf
 
     @property
     def unit(self) -> str:

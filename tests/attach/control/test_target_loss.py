@@ -38,8 +38,9 @@ def test_what_is_measured_is_the_loss_without_penalties(delivery):
 
 @deliveries
 def test_the_law_is_given_what_falls_and_ten_times_the_value(delivery):
-    """1 over the loss; and the strength at which the penalties weigh ten times the loss."""
-    model, reg = made([outputs(), kernels()], delivery)
+    """2 − loss / target; and the strength at which the penalties weigh ten times the loss."""
+    target = rz.TargetLoss(2.0)
+    model, reg = made([outputs(target), kernels(target)], delivery)
     x = batch(0)
     loss = error_of(model, x)
     weights = model[0].weight.detach().clone()
@@ -53,7 +54,13 @@ def test_the_law_is_given_what_falls_and_ten_times_the_value(delivery):
         reg.step()
     state = saved(reg)
     assert state["scale"] == pytest.approx(10 * loss.item() / unit, rel=1e-9)
-    assert state["law"]["measured_total"] == pytest.approx(1 / loss.item(), rel=1e-12)
+    assert state["law"]["measured_total"] == pytest.approx(2 - loss.item() / 2.0, rel=1e-12)
+
+
+def test_a_loss_far_above_its_target_is_not_below_nothing():
+    falling = rz.TargetLoss(0.5).as_falling
+    given = [falling(loss, 0.5)[0] for loss in (0.0, 0.25, 0.5, 0.99, 5.0)]
+    assert given == pytest.approx([2.0, 1.5, 1.0, 0.02, 0.02])
 
 
 def test_several_rules_have_one_strength():

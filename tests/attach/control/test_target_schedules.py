@@ -8,6 +8,9 @@ import pytest
 
 import regularizers as rz
 from attach.control.driving import Shifted, coder, deliver, numbers, saved, trained
+
+# the limits of schedules are asked for one by one
+from regularizers.attach.control._goal import Goal
 from regularizers.control import QUIET, ProportionalIntegral
 from regularizers.errors import ConfigurationError, RegularizersError
 
@@ -188,3 +191,29 @@ def test_a_moving_target_is_saved_as_its_rule():
     other = controlled(other_model, rz.TargetActive(rz.Cosine(8, 3, steps=30)))
     with pytest.raises(ConfigurationError, match=r"the state is of other rules"):
         other.load_state_dict(json.loads(json.dumps(reg.state_dict())))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda: rz.TargetMean(lambda step: -1.0),
+        lambda: rz.TargetNorm(lambda step: math.nan),
+        lambda: rz.TargetZeros(lambda step: "0.5"),
+    ],
+)
+def test_a_function_that_is_no_target_is_told_so(target):
+    with pytest.raises(ConfigurationError, match="schedule of numbers above 0"):
+        target()
+
+
+@pytest.mark.parametrize(
+    ("target", "limit"),
+    [(rz.TargetZeros(lambda s: 0.5 + s), "1"), (rz.TargetActive(fraction=lambda s: 1 + s), "1")],
+)
+def test_a_share_stays_below_all(target, limit):
+    goal = Goal("site", target, 1.0)
+    assert goal.wanted_at(0) <= 1
+    with pytest.raises(
+        ConfigurationError, match=f"at step 1: expected a number of at most {limit}"
+    ):
+        goal.wanted_at(1)

@@ -72,13 +72,14 @@ class Controller:
             if isinstance(mine, Tensor)
         }
 
-    def update(self, sums: StepSums, step: int, *, has_row: bool) -> Update:
+    def update(self, sums: StepSums, step: int, *, has_row: bool, processes: int = 1) -> Update:
         """Return what the law makes of the sums of a step; nothing is applied yet.
 
         Args:
             sums: what the targets measured in the step.
             step: the number of the step that ends.
             has_row: whether the ends of the law are judged after this step.
+            processes: how many processes the sums are of.
 
         Raises:
             ConfigurationError: the law returned no state.
@@ -91,8 +92,12 @@ class Controller:
         total, count = sums.total, sums.number
         wanted, scale, known = self._wanted_at(step), self._scale, self._scale
         if sums.loss is not None and sums.penalty is not None:
-            found = self.strength * (sums.loss / sums.penalty).sqrt()
-            scale = torch.where(sums.penalty == 0, scale, found)
+            loss, penalty = sums.loss, sums.penalty
+            if goal.target.measures == "loss":
+                loss = (goal.gauge.headroom * total / count).square()
+                penalty = penalty / processes  # each has the penalty of the whole batch
+            found = self.strength * (loss / penalty).sqrt()
+            scale = torch.where(penalty == 0, scale, found)
             known = torch.where((found > 0) & (found < torch.inf), found, known)
         is_valid = (total >= 0) & (total < torch.inf)
         if not sums.all_measured:

@@ -58,7 +58,13 @@ class Goal:
         if self._schedule is None:
             return self._wanted
         name = f"{self.key}: {self.target!r}: wanted at step {step}"
-        return check_target(self._schedule.at(step), name)
+        wanted = check_target(self._schedule.at(step), name)
+        if wanted > self.target.limit:
+            raise ConfigurationError(
+                f"{name}: expected a number of at most {self.target.limit:g}, got {wanted:g}; mend "
+                f"the schedule"
+            )
+        return wanted
 
     def first_state(self, initial: Tensor, shape: tuple[int, ...]) -> Numbers:
         """Return the state of the law before the first step."""
@@ -102,4 +108,5 @@ class Goal:
             at_most=observed.at_most,
             at_least=observed.at_least,
             inequality=self.target.at_most,
+            may_drift=self.target.measures == "output" and not self.target.at_most,
         )

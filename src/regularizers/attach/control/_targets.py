@@ -112,7 +112,7 @@ class Targets:
         """
         if not self._goals:
             return []
-        self._compare_losses()
+        self._read_penalties_of_losses()
         first = next(iter(self._goals.values()))
         self._processes.check_stated(first.key, "a strength with a target")
         goals = [goal for goal, *_ in self._each()]
@@ -123,7 +123,10 @@ class Targets:
         parts = [sums] if len(sizes) == 1 else split_sums(sums, sizes)
         has_row = self._journal.sends_next
         pairs = zip(self._controllers, parts, strict=True)
-        updates = [controller.update(part, step, has_row=has_row) for controller, part in pairs]
+        updates = [
+            controller.update(part, step, has_row=has_row, processes=self._processes.size)
+            for controller, part in pairs
+        ]
         self._journal.add([update.fields for update in updates])
         return updates
 
@@ -196,8 +199,8 @@ class Targets:
             for goal, strength in zip(controller.goals, controller.strengths(), strict=True):
                 self._strengths.put_found(goal.keys, strength)
 
-    def _compare_losses(self) -> None:
-        """Compare the loss with the values of the penalties that a target of it drives."""
+    def _read_penalties_of_losses(self) -> None:
+        """Read the values of the penalties that a target of the loss drives."""
         for goal in self.of_loss:
             if goal.gauge.is_empty:
                 raise ConfigurationError(
@@ -206,7 +209,7 @@ class Targets:
                 )
             if goal.gauge.is_due and self.values is not None:
                 values = self.values() or {}
-                goal.gauge.compare_values([values[key] for key in goal.keys if key in values])
+                goal.gauge.add_values([values[key] for key in goal.keys if key in values])
 
     def _of_all_processes(self, gauges: Sequence[Gauge]) -> StepSums:
         device = device_of(self._model)

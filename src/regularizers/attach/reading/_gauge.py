@@ -63,7 +63,7 @@ class Gauge:
 
     def __init__(self, headroom: float = 1.0) -> None:
         self.handle = _gauges.add(self)
-        self._headroom = headroom
+        self.headroom = headroom
         self.is_due = True
         """Whether the gradients of this step are measured."""
         self._readings = 0
@@ -100,13 +100,14 @@ class Gauge:
         known = self._squares.get(source)
         self._squares[source] = square if known is None else known + square.to(known.device)
 
-    def compare_values(self, values: Sequence[Tensor]) -> None:
-        """Compare the mean loss with the sum of the penalties, in place of their gradients."""
+    def add_values(self, values: Sequence[Tensor]) -> None:
+        """Add the sum of penalties, which is compared with the mean loss in place of gradients."""
         if self._total is None or not values:
             return
         device = self._total.device
         penalty = torch.stack([value.detach().to(device, torch.float64) for value in values]).sum()
-        self._squares = {"loss": (self._total / self._count).square(), "penalty": penalty.square()}
+        # the loss of all processes is known only later
+        self._squares = {"loss": penalty.new_zeros(()), "penalty": penalty.square()}
 
     @property
     def is_empty(self) -> bool:
@@ -123,7 +124,7 @@ class Gauge:
         """Total, count, and the squared gradient norms of loss and penalty; 0 for none."""
         total = 0.0 if self._total is None else self._total
         loss, penalty = [self._squares.get(source, 0.0) for source in ("loss", "penalty")]
-        return total, self._count, loss * self._headroom**2, penalty
+        return total, self._count, loss * self.headroom**2, penalty
 
     def saved(self) -> dict[str, Any]:
         """Return the sums and the readings so far, as plain numbers."""
@@ -142,7 +143,7 @@ class Gauge:
         total, count, loss, penalty = [float(each) for each in saved["sums"]]
         if count:
             self._total, self._count = torch.tensor(total, dtype=torch.float64), count
-        if loss and penalty:
+        if penalty:
             self._squares = {
                 "loss": torch.tensor(loss, dtype=torch.float64),
                 "penalty": torch.tensor(penalty, dtype=torch.float64),

@@ -51,7 +51,9 @@ class MeasuredWeight(NamedTuple):
         self.gauge.add_gradient(slope, None, "penalty")
 
     def measure(self) -> None:
-        """Measure the weight after the update."""
+        """Measure the weight after the update, unless there was none."""
+        if self.weight.grad is None:
+            return
         target = self.entry.term.strength
         assert isinstance(target, Target)
         weight = self.site.parameter.read().detach()
