@@ -91,8 +91,8 @@ CONTROL = [
     Mutant(
         "the strength of the penalty's pull is not taken out",
         "attach/control/_controller.py",
-        "self.strength * (sums.loss / sums.penalty).sqrt()",
-        "(sums.loss / sums.penalty).sqrt()",
+        "self.strength * (loss / penalty).sqrt()",
+        "(loss / penalty).sqrt()",
         (SCALE,),
     ),
     Mutant(

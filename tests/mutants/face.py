@@ -60,7 +60,9 @@ FACE = [
         "monitor/_reading.py",
         'f"{self.key}/{number}{again}": value',
         'f"{self.key}/{number}": value',
-        ("tests/monitor/test_monitor.py::test_single_metrics_are_found_by_the_names_of_their_numbers",),
+        (
+            "tests/monitor/test_monitor.py::test_single_metrics_are_found_by_the_names_of_their_numbers",
+        ),
     ),
     Mutant(
         "a name in other letters is not known",

@@ -122,8 +122,8 @@ TARGET_MUTANTS = [
     Mutant(
         "the headroom of a gate is added once",
         GAUGE,
-        "loss * self._headroom**2",
-        "loss * self._headroom",
+        "loss * self.headroom**2",
+        "loss * self.headroom",
         (gate("the_scale_is_three_times_that_of_the_window"),),
     ),
     Mutant(
@@ -180,8 +180,8 @@ TARGET_MUTANTS = [
     Mutant(
         "a target stays where it began",
         "attach/control/_goal.py",
-        "return check_target(self._schedule.at(step), name)",
-        "return check_target(self._schedule.at(0), name)",
+        "wanted = check_target(self._schedule.at(step), name)",
+        "wanted = check_target(self._schedule.at(0), name)",
         (moving("the_law_is_given_the_target_of_its_step"),),
     ),
     Mutant(
@@ -287,7 +287,7 @@ TARGET_MUTANTS = [
     Mutant(
         "a loss is given to the law as it is",
         "control/_target_loss.py",
-        "return 1 / measured, 1 / wanted",
+        "return _LEAST + (excess + abs(excess)) / 2, wanted / wanted",
         "return measured, wanted",
         (loss("the_law_is_given_what_falls_and_ten_times_the_value"),),
     ),
