@@ -12,7 +12,7 @@ from benchmarks.speed.settings import Settings
 
 QUICK = Settings(quick=True, seconds=0.0, rounds=1)
 NETWORKS = networks(QUICK)
-WITH_TARGETS = [(n, formula) for n in NETWORKS for formula in n.formulas if formula != "TAR"]
+WITH_TARGETS = [(n, formula) for n in NETWORKS for formula in n.formulas]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_network = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)

@@ -23,10 +23,7 @@ ACTIVE = 0.05
 """The target of L1: the share of the units that are active for a sample."""
 
 LESS = 0.5
-"""The target of L2Norm and AR: this share of the norm that is measured before training."""
-
-WITHOUT_TARGET = ("TAR",)
-"""A target measures an output, and this is a penalty of differences of outputs."""
+"""The target of the others: this share of the norm that is measured before training."""
 
 
 class Made(NamedTuple):
@@ -49,8 +46,7 @@ def ways_of(network: Network) -> dict[str, Way]:
     for formula in network.formulas:
         ways[name_of(formula, BY_HAND)] = partial(penalised_by_hand, formula=formula)
         ways[name_of(formula, NUMBER)] = partial(number, formula=formula)
-        if formula not in WITHOUT_TARGET:
-            ways[name_of(formula, TARGET)] = partial(target, formula=formula)
+        ways[name_of(formula, TARGET)] = partial(target, formula=formula)
     return {**ways, METRICS: measured_by_hand, MONITOR: monitored}
 
 
@@ -115,5 +111,7 @@ RULES: Mapping[str, Callable[[Any, str], rz.Rule]] = {
 def _target(formula: str, sample_axes: int, first: Tensor) -> rz.Target:
     if formula == "L1":
         return rz.TargetActive(fraction=ACTIVE)
+    if formula == "TAR":
+        first = first[1:] - first[:-1]
     norms = torch.linalg.vector_norm(first.flatten(0, sample_axes - 1), dim=1)
     return rz.TargetNorm(LESS * norms.mean().item())
