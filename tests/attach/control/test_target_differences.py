@@ -122,7 +122,7 @@ def test_the_first_difference_may_be_to_the_initial_state(delivery):
         (rz.TargetActive(2, threshold=0.1), lambda d: (d.abs() > 0.1).double().sum(-1).mean()),
         (rz.TargetActive(fraction=0.5, threshold=0.1), lambda d: (d.abs() > 0.1).double().mean()),
     ],
-    ids=repr,
+    ids=["mean", "active", "share"],
 )
 def test_every_target_measures_differences(target, measure, delivery):
     module, x = rnn(batch_first=True), inputs(3, 6, 4)
