@@ -13,7 +13,7 @@ from regularizers.penalties.arrays import Array
 from regularizers.penalties.strength import Schedule, StrengthLike
 
 _LEAST = 0.02
-LAW = ProportionalIntegral(proportional=0.5, integral=0.02, least=1e-3)
+LAW = ProportionalIntegral(proportional=1.0, integral=0.07, least=1e-3)
 """The default law. A loss answers later than a count: with the usual gains it swings under Adam."""
 
 
@@ -29,7 +29,7 @@ class TargetLoss(Target):
 
     The law is given 2 − loss / target, at least 0.02, and 1, which fall as the strength grows. Its
     scale is the strength at which the penalties weigh ten times the loss. The default law has the
-    gains 0.5 and 0.02.
+    gains 1 and 0.07.
 
     Args:
         value: the target of the loss, above 0; or a schedule of it. The loss must be above 0.
