@@ -21,13 +21,13 @@ quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a m
 	$(BIN)/python -m pytest -m quick --numprocesses 2 --quiet --ignore=src/regularizers/recipes
 
 test: $(VENV)/dev ## All tests, and the examples in the docs.
-	$(BIN)/python -m pytest --numprocesses 2 --quiet
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
 
 check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses 2 --quiet
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
 
 architecture: $(VENV)/dev ## Circles, private imports, rooms and floors; SRC=FOLDER for another state.
 	$(BIN)/python tests/architecture/run.py $(SRC)

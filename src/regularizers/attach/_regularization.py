@@ -376,8 +376,8 @@ class Regularization:
 
         Example:
             >>> import regularizers as rz
-            >>> from torch import nn
-            >>> layer = nn.ReLU()
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
             >>> with rz.Regularization(layer, [rz.activity(rz.L1(0.5), where="")]) as reg:
             ...     _ = layer(torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
             ...     _ = reg.penalty()

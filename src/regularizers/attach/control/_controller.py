@@ -95,7 +95,7 @@ class Controller:
             loss, penalty = sums.loss, sums.penalty
             if goal.target.measures == "loss":
                 loss = (goal.gauge.headroom * total / count).square()
-                penalty = penalty / processes  # each has the penalty of the whole batch
+                penalty = (penalty / processes).square()
             found = self.strength * (loss / penalty).sqrt()
             scale = torch.where(penalty == 0, scale, found)
             known = torch.where((found > 0) & (found < torch.inf), found, known)

@@ -106,8 +106,8 @@ class Gauge:
             return
         device = self._total.device
         penalty = torch.stack([value.detach().to(device, torch.float64) for value in values]).sum()
-        # the loss of all processes is known only later
-        self._squares = {"loss": penalty.new_zeros(()), "penalty": penalty.square()}
+        # both are squared once they are known of all processes
+        self._squares = {"loss": penalty.new_zeros(()), "penalty": penalty}
 
     @property
     def is_empty(self) -> bool:
