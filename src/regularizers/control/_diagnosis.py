@@ -38,7 +38,7 @@ _LEAST_RATIO = 1e-4
 
 @dataclass
 class Block:
-    """Sums over the steps of one block."""
+    """Means and counts over the steps of one block."""
 
     steps: int = 0
     off: float = 0.0

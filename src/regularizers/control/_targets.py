@@ -91,9 +91,8 @@ class TargetActive(Target):
         if self.threshold:
             size = xp.clip(size - self.threshold, min=0.0)
         # on a CPU comparing takes ten times as long as the sign, which of NaN is 0; the sum is NaN
-        return xp.sum(xp.sign(size)) + 0 * xp.sum(
-            size
-        ), batch.elements if self.units is None else batch.samples
+        active = xp.sum(xp.sign(size)) + 0 * xp.sum(size)
+        return active, batch.elements if self.units is None else batch.samples
 
     def check(self, units: int, site: str) -> None:
         if self.units is None:

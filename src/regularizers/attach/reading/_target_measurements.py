@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
-from regularizers.attach.reading._eager import add_totals
+from regularizers.attach.reading._eager import add_totals, signs_of
 from regularizers.attach.reading._ops import gauge_gradient
 from regularizers.control import Batch, Target, TargetActive, TargetMean
 from regularizers.errors import ConfigurationError
@@ -145,11 +145,6 @@ def warn_of_assumed_samples(site: str, target: str) -> None:
 def is_kept(x: Tensor) -> bool:
     """Return whether autograd keeps `x` anyway, outside of compiled and transformed code."""
     return not (torch.compiler.is_compiling() or is_transformed()) and is_saved_anyway(x)
-
-
-def signs_of(x: Tensor) -> Tensor:
-    """Return the signs of `x`, in a byte each."""
-    return x.sign().to(torch.int8)
 
 
 def counted_of(x: Tensor, activation: Activation | None, window: Tensor | None) -> Tensor:
