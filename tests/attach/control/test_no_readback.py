@@ -3,6 +3,10 @@
 What is read is told by its caller: the nearest frame outside of PyTorch. So an optimizer that reads
 its own step count is not charged to the hooks that run around it, and a function of PyTorch that a
 hook calls is.
+
+Of a Monitor this shows only what runs on a device: on ordinary tensors of a CPU it reads the memory
+of the host, 8 numbers a forward with its default metrics, and not while a dispatch mode is active,
+as it is here.
 """
 
 import itertools
