@@ -11,7 +11,13 @@ import regularizers as rz
 from regularizers.monitor.metrics import _samples
 from regularizers.monitor.metrics._block import Block
 from regularizers.monitor.metrics._last_active import LastActive
-from regularizers.monitor.metrics._reductions import ActivePerUnit, Norms, NormSums, Total
+from regularizers.monitor.metrics._reductions import (
+    ActivePerUnit,
+    Norms,
+    NormTotal,
+    SquareTotal,
+    Total,
+)
 
 METRICS = [
     rz.monitor.ActiveUnits(),
@@ -127,7 +133,9 @@ def test_small_and_large_samples_beside_each_other():
 
 
 @pytest.mark.parametrize(
-    "reduction", [Total(), Norms(), NormSums(), LastActive(0.0), ActivePerUnit(0.0)], ids=repr
+    "reduction",
+    [Total(), Norms(), NormTotal(), SquareTotal(), LastActive(0.0), ActivePerUnit(0.0)],
+    ids=repr,
 )
 def test_kept_memory_is_not_that_of_a_result(reduction):
     first, then = (rz.monitor.Samples.of(rare(70, 9, seed)) for seed in (0, 1))
@@ -138,7 +146,7 @@ def test_kept_memory_is_not_that_of_a_result(reduction):
 
 
 def test_indicators_of_one_block_are_apart():
-    block = Block(torch.tensor([[0.1, 0.5, 2.0]]), None)
+    block = Block(torch.tensor([[0.1, 0.5, 2.0]]), None, is_plain=True)
     shown = [block.indicator(threshold) for threshold in (0.0, 0.2, 1.0)]
     assert [x.sum().item() for x in shown] == [3, 2, 1]
     assert block.absolute().sum().item() == pytest.approx(2.6)

@@ -187,6 +187,27 @@ CONTROL = [
         (metric("sums_are_kept_wide_and_counts_divide_exactly"),),
     ),
     Mutant(
+        "a metric is read without the batches that wait",
+        "monitor/metrics/_streaming.py",
+        "        if self._waiting is not None:\n",
+        "        if False:\n",
+        ("tests/monitor/test_pending.py::test_a_metric_that_is_held_is_current_in_every_step",),
+    ),
+    Mutant(
+        "batches with a mask wait as if all of them counted",
+        "monitor/_pending.py",
+        "return samples.valid is None and _kind_of(samples) == self._kind",
+        "return _kind_of(samples) == self._kind",
+        ("tests/monitor/test_pending.py::test_a_mask_and_another_layout_come_in_their_turn",),
+    ),
+    Mutant(
+        "batches of any number of units wait together",
+        "monitor/_pending.py",
+        "return samples.valid is None and _kind_of(samples) == self._kind",
+        "return samples.valid is None and self._kind is not None",
+        ("tests/monitor/test_pending.py::test_another_number_of_units_raises_in_its_own_forward",),
+    ),
+    Mutant(
         "metrics of other settings merge",
         "monitor/metrics/_streaming.py",
         "or _settings(other) != _settings(self)",

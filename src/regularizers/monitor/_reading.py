@@ -6,11 +6,15 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import torch
+
 from regularizers._keys import Keys
+from regularizers.monitor._pending import Pending
 from regularizers.monitor._report import ReportRow, general_notes
 from regularizers.monitor.metrics import (
     Metric,
     PairMetric,
+    Reduced,
     Reduction,
     Samples,
     Seen,
@@ -61,20 +65,46 @@ class SiteMetrics:
 
     def add(self, *samples: Samples) -> None:
         """Add samples of a site, or of the target and the reconstruction of a pair."""
-        first, order = samples[0], self._order
+        first = samples[0]
         if first.is_empty:
             return
-        first.read_together(order.reductions)
-        for name, metric in order.at_once:
-            with named(name):
-                metric.take(metric.numbers(first))
-        if order.in_parts:
+        if self._pending.fits(first):
+            self._pending.add(first)
+            if self._pending.is_full:
+                self._join()
+            return
+        self._join()
+        first.read_together(self._order.reductions)
+        self._take(first)
+        if self._order.in_parts:
             # all metrics of one part before the next: they share its arrays
             for parts in zip(*[each.parts() for each in samples], strict=True):
-                for name, add_part in order.in_parts:
+                for name, add_part in self._order.in_parts:
                     with named(name):
                         add_part(*parts)
+        else:
+            self._pending.expect(first)
         self.seen.take(self.seen.numbers(first))
+
+    def _join(self) -> None:
+        """Give the metrics the batches that were read and wait."""
+        with torch.no_grad():
+            waiting = self._pending.take()
+            if waiting is not None:
+                self._take(waiting)
+                self.seen.take(self.seen.numbers(waiting))
+
+    def _take(self, samples: Reduced) -> None:
+        for name, metric in self._order.at_once:
+            with named(name):
+                metric.take(metric.numbers(samples))
+
+    @functools.cached_property
+    def _pending(self) -> Pending:
+        pending = Pending(self._order.reductions)
+        for metric in self.every():
+            metric.joins_first(self._join)
+        return pending
 
     @functools.cached_property
     def _order(self) -> _Order:

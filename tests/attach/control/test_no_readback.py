@@ -4,9 +4,8 @@ What is read is told by its caller: the nearest frame outside of PyTorch. So an 
 its own step count is not charged to the hooks that run around it, and a function of PyTorch that a
 hook calls is.
 
-Of a Monitor this shows only what runs on a device: on ordinary tensors of a CPU it reads the memory
-of the host, 8 numbers a forward with its default metrics, and not while a dispatch mode is active,
-as it is here.
+Operations are counted by a dispatch mode, methods such as `item` by patches. The methods are
+counted without a mode, too, so that nothing can behave otherwise while it is watched.
 """
 
 import itertools
@@ -285,6 +284,26 @@ def test_no_step_reads(name, optimizer, scaled, device, monkeypatch):
         train(seen, CASES[name], optimizer, scaled=scaled, device=device)
     assert told(but_seldom_of_the_host(seen.ours)) == {}
     assert seen.ops == alone
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CASES)
+def test_no_step_reads_where_no_mode_watches(name, device, monkeypatch):
+    seen = Reads()
+    seen.watch_methods(monkeypatch)
+    train(seen, CASES[name], "Adam", scaled=False, device=device)
+    assert told(but_seldom_of_the_host(seen.ours)) == {}
+
+
+def test_a_method_is_found_without_a_mode(monkeypatch):
+    model = nn.Sequential(nn.Linear(4, 12), nn.ReLU())
+    monitored = rz.Monitor(model, where="1")
+    model(torch.randn(3, 4))
+    seen = Reads()
+    seen.watch_methods(monkeypatch)
+    seen.step = 1
+    monitored.as_dict()
+    assert "item" in {read.name for read in seen.ours}
 
 
 def test_what_the_library_reads_is_found(monkeypatch):

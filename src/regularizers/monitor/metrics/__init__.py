@@ -16,6 +16,7 @@ from regularizers.monitor.metrics._metric import Metric, PairMetric, check_same_
 from regularizers.monitor.metrics._norm import Norm
 from regularizers.monitor.metrics._norm_ratio import NormRatio
 from regularizers.monitor.metrics._recovery import Recovery, recovery
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._relative_bias import RelativeBias
 from regularizers.monitor.metrics._samples import Samples
@@ -42,6 +43,7 @@ __all__ = [
     "NormRatio",
     "PairMetric",
     "Recovery",
+    "Reduced",
     "Reduction",
     "RelativeBias",
     "Samples",

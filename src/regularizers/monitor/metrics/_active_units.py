@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Active, Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
@@ -51,7 +51,7 @@ class ActiveUnits(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [Active(self.threshold)]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         return {
             "active": samples.read(Active(self.threshold)),
             "samples": samples.sample_count,

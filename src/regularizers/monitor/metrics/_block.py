@@ -20,37 +20,41 @@ def in_float32(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float32)
 
 
+def is_plain(x: Tensor) -> bool:
+    """Return whether `x` is an ordinary tensor of a CPU."""
+    return (
+        x.is_cpu
+        and type(x) is Tensor
+        and not torch.compiler.is_compiling()
+        and not is_transformed()
+    )
+
+
 class Block:
     """Some samples: what all reductions of them read, and nothing that outlives them.
 
-    On a CPU PyTorch reduces booleans, and float32 in float64, five to ten times slower than
-    float32. So which elements are active is kept as the floats 0 and 1. Its arrays are written to
-    memory that the thread keeps, since fresh memory costs more than arithmetic.
+    On a CPU PyTorch reduces booleans five to ten times slower than float32, so which elements are
+    active is kept as the floats 0 and 1. It reduces float32 in float64 half as fast as float64, so
+    one copy in float64 serves all sums. Its arrays are written to memory that the thread keeps,
+    since fresh memory costs more than arithmetic.
 
     Args:
         matrix: (samples, units), real floating.
         valid: what counts, (samples, units) or (samples, 1), boolean; None: everything.
+        is_plain: whether its arrays are written to kept memory.
     """
 
-    def __init__(self, matrix: Tensor, valid: Tensor | None) -> None:
-        self.is_plain = (
-            matrix.is_cpu
-            and type(matrix) is Tensor
-            and not torch.compiler.is_compiling()
-            and not is_transformed()
-            and not torch._C._len_torch_dispatch_stack()
-        )
-        """Whether it is an ordinary tensor of a CPU, of which a number can be read at once."""
+    def __init__(self, matrix: Tensor, valid: Tensor | None, *, is_plain: bool) -> None:
+        self.is_plain = is_plain
         self.valid = valid
         self._used = 0
         self._absolute: Tensor | None = None
-        self._norms: tuple[Tensor, Tensor | float] | None = None
+        self._wide: Tensor | None = None
+        self._norms: Tensor | None = None
         self._indicators: dict[float, Tensor] = {}
         x = in_float32(matrix)
         self.x = x if valid is None else torch.where(valid, x, torch.zeros_like(x))
         """The elements, float32 or float64, 0 where they do not count; (samples, units)."""
-        self.adds_float32 = self.is_plain and x.dtype == torch.float32
-        """Whether it is summed as float32, since reading in float64 is slow."""
 
     def absolute(self) -> Tensor:
         """Return |x|; (samples, units)."""
@@ -58,10 +62,18 @@ class Block:
             self._absolute = torch.abs(self.x, out=self.empty(self.x.dtype))
         return self._absolute
 
-    def norms(self) -> tuple[Tensor, Tensor | float]:
-        """Return ‖x‖₂ of each sample, (samples,), in the widest type; and Σx²."""
+    def wide(self) -> Tensor:
+        """Return x in the widest type, in which sums leave no range; (samples, units)."""
+        if self._wide is None:
+            dtype = widest(self.x.device)
+            same = self.x.dtype == dtype
+            self._wide = self.x if same else self.empty(dtype).copy_(self.x)
+        return self._wide
+
+    def norms(self) -> Tensor:
+        """Return ‖x‖₂ of each sample, in the widest type; (samples,)."""
         if self._norms is None:
-            self._norms = _norms(self)
+            self._norms = torch.linalg.vector_norm(self.wide(), dim=1)
         return self._norms
 
     def indicator(self, threshold: float) -> Tensor:
@@ -83,39 +95,7 @@ class Block:
         return torch.empty_like(self.x, dtype=dtype)
 
 
-def _norms(block: Block) -> tuple[Tensor, Tensor | float]:
-    x = block.x
-    if block.adds_float32:
-        short = _norms_by_short_rows(x)
-        squares = torch.dot(short, short).item()
-        if _SQUARES[0] < squares < _SQUARES[1]:
-            return short, squares
-    norms: Tensor = torch.linalg.vector_norm(x, dim=1, dtype=widest(x.device))
-    squares_of_all = norms.square().sum()
-    return norms, squares_of_all.item() if block.is_plain else squares_of_all
-
-
-_SHORT = 1024
-"""The length of rows in which squares of float32 are added: longer rows lose digits."""
-
-_SQUARES = 1e-12, 1e36
-"""Bounds of Σx² in which no square that matters leaves float32."""
-
-
-def _norms_by_short_rows(x: Tensor) -> Tensor:
-    rows, units = x.shape
-    if units <= _SHORT:
-        norms: Tensor = torch.linalg.vector_norm(x, dim=1)
-        return norms.double()
-    whole = units - units % _SHORT
-    short = torch.linalg.vector_norm(x[:, :whole].reshape(-1, _SHORT), dim=1).double()
-    squares: Tensor = short.square_().view(rows, -1).sum(dim=1)
-    if whole < units:
-        squares += torch.linalg.vector_norm(x[:, whole:], dim=1).double().square_()
-    return squares.sqrt_()
-
-
-_KEPT = 2**18
+_KEPT = 2**19
 """The largest array that is kept: a block of as many elements stays in the cache."""
 
 
@@ -140,6 +120,6 @@ class _Kept(threading.local):
 
 
 _SHAPES = 8
-"""How many arrays are kept; of float32 they take 8 MiB at most."""
+"""How many arrays are kept; in float64 they take 32 MiB at most."""
 
 _kept = _Kept()

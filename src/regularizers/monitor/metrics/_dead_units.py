@@ -10,8 +10,8 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._last_active import LastActive
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
@@ -82,7 +82,7 @@ class DeadUnits(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [LastActive(self.threshold)]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         seen = samples.count_per_unit
         return {"silent": torch.rsub(samples.last_active(self.threshold), seen), "seen": seen}
 

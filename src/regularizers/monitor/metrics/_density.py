@@ -11,8 +11,8 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.monitor.metrics._block import widest
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import ActivePerUnit, Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 from regularizers.penalties.arrays import check_not_negative
@@ -102,7 +102,7 @@ class DensityHistogram(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [ActivePerUnit(self.threshold)]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         return {
             "active": samples.read(ActivePerUnit(self.threshold)),
             "seen": samples.count_per_unit,

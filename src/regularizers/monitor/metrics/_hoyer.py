@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Absolute, Norms, Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 
@@ -43,7 +43,7 @@ class HoyerSparsity(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [Absolute(), Norms()]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         if samples.units < 2:
             raise ShapeError(
                 "expected samples of two units or more, got one, whose sparsity is not defined; "
@@ -57,7 +57,7 @@ class HoyerSparsity(SharedMetric):
         return sums["total"] / sums["samples"]
 
 
-def _sparsity(samples: Samples) -> Tensor:
+def _sparsity(samples: Reduced) -> Tensor:
     """Return the sparsity of each sample of at least two units; (samples,)."""
     l1, l2 = samples.absolute_sums, samples.norms
     root = samples.per_sample.clamp(min=2).to(l2.dtype).sqrt()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regularizers.monitor.metrics._block import Block, widest
+from regularizers.monitor.metrics._reductions import Reduction
 
 
 class _Numbers(NamedTuple):
@@ -25,7 +26,7 @@ class _Numbers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LastActive:
+class LastActive(Reduction):
     r"""The number of the last sample on which each unit exceeds a threshold; (units,), int64.
 
     It counts the samples that count for the unit, from 1; 0 is none. On a CPU it is read off the
@@ -72,7 +73,7 @@ def _decoded(parts: Sequence[Tensor], sizes: tuple[int, ...]) -> Tensor:
     """Return the number of the last row, of the codes of blocks with `sizes` rows; (units,)."""
     codes = torch.cat(list(parts)) if len(parts) > 1 else parts[0]
     # half of the exponent: 1 for the first row, and 0 for no row
-    numbers = codes.view(torch.int32).bitwise_right_shift_(24)
+    numbers = torch.bitwise_right_shift(codes.view(torch.int32), 24)
     if codes.shape[0] == 1:
         return numbers.view(-1).to(torch.int64)
     # where there is none, nothing comes before it either

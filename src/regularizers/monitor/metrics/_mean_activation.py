@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction, Total
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 
@@ -31,7 +31,7 @@ class MeanActivation(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [Total()]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         return {"total": samples.read(Total()), "elements": samples.element_count}
 
     def compute(self, sums: Sums) -> Tensor:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from regularizers.monitor.metrics._reductions import NormSums, Reduction
-from regularizers.monitor.metrics._samples import Samples
+from regularizers.monitor.metrics._reduced import Reduced
+from regularizers.monitor.metrics._reductions import NormTotal, Reduction, SquareTotal
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 
@@ -40,13 +40,12 @@ class Norm(SharedMetric):
         return self.as_dict()["root_mean_square"]
 
     def reads(self) -> Sequence[Reduction]:
-        return [NormSums()]
+        return [NormTotal(), SquareTotal()]
 
-    def numbers(self, samples: Samples) -> Numbers:
-        norms, squares = samples.read(NormSums())
+    def numbers(self, samples: Reduced) -> Numbers:
         return {
-            "norms": norms,
-            "squares": squares,
+            "norms": samples.read(NormTotal()),
+            "squares": samples.read(SquareTotal()),
             "samples": samples.sample_count,
             "elements": samples.element_count,
         }

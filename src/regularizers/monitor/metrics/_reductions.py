@@ -1,15 +1,15 @@
 """Reductions of samples that metrics share: each is computed block by block, all in one pass.
 
-Counts are sums of the floats 0 and 1, exact below 2**24. Sums of float32 are added pairwise within
-a block, norms by short rows, and what comes of them in float64.
+Counts are sums of the floats 0 and 1, exact below 2**24; other sums are in the widest type. No
+number is read back, on a CPU either: reading one waits for all that a device has yet to do.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,47 +17,65 @@ from torch import Tensor
 from regularizers.monitor.metrics._block import Block, widest
 
 
-class Reduction(Hashable, Protocol):
-    """A reduction of samples; equal ones are computed once.
+class Reduction(ABC):
+    """A reduction of samples, which is hashable; equal ones are computed once."""
 
-    On a CPU a number comes as a number of Python, which costs nothing to add. Elsewhere it stays a
-    tensor, so that nothing waits for the device.
-    """
+    @property
+    def total(self) -> str | None:
+        """The name by which `Totals` have it; None: they have not."""
+        return None
 
+    @abstractmethod
     def of(self, block: Block) -> Any:
         """Return what `joined` needs of a block."""
 
+    @abstractmethod
     def joined(self, parts: Sequence[Any]) -> Any:
         """Return the reduction of all samples from those of the blocks, in their order."""
 
 
-@dataclass(frozen=True)
-class Total:
-    """Σx, in float64."""
+class _Sum(Reduction):
+    """A reduction that adds up over the blocks."""
 
-    def of(self, block: Block) -> Tensor | float:
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the sum over the blocks."""
+        return parts[0] if len(parts) == 1 else torch.stack(list(parts)).sum(dim=0)
+
+
+class _Count(Reduction):
+    """A number of elements, of 0 dimensions, which a block has in float32."""
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the number in all blocks, in the widest type."""
+        dtype = widest(parts[0].device)
+        return parts[0].to(dtype) if len(parts) == 1 else torch.stack(list(parts)).sum(dtype=dtype)
+
+
+class _OfNorms(Reduction):
+    """A reduction of ‖x‖₂ of each sample, in the widest type."""
+
+    def of(self, block: Block) -> Tensor:
+        """Return the norms of the samples of a block."""
+        return block.norms()
+
+
+@dataclass(frozen=True)
+class Total(_Sum):
+    """Σx, in the widest type; of 0 dimensions."""
+
+    def of(self, block: Block) -> Tensor:
         """Return Σx of a block."""
-        if block.adds_float32:
-            number = block.x.sum().item()
-            if math.isfinite(number):  # else the sum has left float32, or x was not finite
-                return number
-        return number_of(block.x.sum(dtype=widest(block.x.device)), block)
-
-    def joined(self, parts: Sequence[Tensor | float]) -> Tensor | float:
-        """Return the sum."""
-        return sum(parts[1:], start=parts[0])
+        return block.wide().sum()
 
 
 @dataclass(frozen=True)
-class Absolute:
+class Absolute(Reduction):
     """Σ|x| of each sample; (samples,), in the widest type."""
 
     def of(self, block: Block) -> Tensor:
         """Return the sums of the samples of a block."""
-        absolute = block.absolute()
-        if block.adds_float32:
-            return absolute.sum(dim=1).double()
-        return absolute.sum(dim=1, dtype=widest(absolute.device))
+        sums: Tensor = torch.linalg.vector_norm(block.wide(), ord=1, dim=1)
+        return sums
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return those of all samples."""
@@ -65,52 +83,51 @@ class Absolute:
 
 
 @dataclass(frozen=True)
-class Norms:
+class Norms(_OfNorms):
     """‖x‖₂ of each sample; (samples,), in the widest type."""
 
-    def of(self, block: Block) -> Tensor:
-        """Return the norms of the samples of a block."""
-        return block.norms()[0]
-
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return those of all samples."""
         return _concatenated(parts)
 
 
 @dataclass(frozen=True)
-class NormSums:
-    """Σ‖x‖₂ and Σ‖x‖₂² over samples, in float64."""
+class NormTotal(_OfNorms):
+    """Σ‖x‖₂ over samples, in the widest type; of 0 dimensions."""
 
-    def of(self, block: Block) -> tuple[Tensor | float, Tensor | float]:
-        """Return both sums of a block."""
-        norms, squares = block.norms()
-        return number_of(norms.sum(), block), squares
-
-    def joined(
-        self, parts: Sequence[tuple[Tensor | float, Tensor | float]]
-    ) -> tuple[Tensor | float, Tensor | float]:
-        """Return both sums."""
-        norms, squares = zip(*parts, strict=True)
-        return sum(norms[1:], start=norms[0]), sum(squares[1:], start=squares[0])
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the sum over all samples."""
+        return _concatenated(parts).sum()
 
 
 @dataclass(frozen=True)
-class Active:
+class SquareTotal(_OfNorms):
+    """Σx², in the widest type; of 0 dimensions."""
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the sum over all samples."""
+        norms = _concatenated(parts)
+        return torch.dot(norms, norms)
+
+
+@dataclass(frozen=True)
+class Active(_Count):
     """How many elements exceed a threshold, |x| > θ; of 0 dimensions."""
 
     threshold: float
 
-    def of(self, block: Block) -> Tensor | int:
-        """Return the number in a block."""
-        return _count(block.indicator(self.threshold), block)
+    @property
+    def total(self) -> str | None:
+        """The name of the number of elements that are not 0."""
+        return "active" if self.threshold == 0 else None
 
-    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
-        """Return the sum."""
-        return sum(parts[1:], start=parts[0])
+    def of(self, block: Block) -> Tensor:
+        """Return the number in a block."""
+        return _ones(block.indicator(self.threshold))
 
 
 @dataclass(frozen=True)
-class ActivePerUnit:
+class ActivePerUnit(_Sum):
     """On how many samples each unit exceeds a threshold; (units,), int64."""
 
     threshold: float
@@ -124,55 +141,37 @@ class ActivePerUnit:
         out = torch.empty(1, active.shape[1])
         return torch.mm(torch.ones(1, len(active)), active, out=out)[0].to(torch.int64)
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Return the sums."""
-        return sum(parts[1:], start=parts[0])
-
 
 @dataclass(frozen=True)
-class Below:
+class Below(_Count):
     """How many elements that count are less than an edge; of 0 dimensions."""
 
     edge: float
 
-    def of(self, block: Block) -> Tensor | int:
+    def of(self, block: Block) -> Tensor:
         """Return the number in a block."""
-        return _count(_valid(torch.lt(block.x, self.edge, out=block.empty()), block), block)
-
-    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
-        """Return the sum."""
-        return sum(parts[1:], start=parts[0])
+        return _ones(_valid(torch.lt(block.x, self.edge, out=block.empty()), block))
 
 
 @dataclass(frozen=True)
-class Above:
+class Above(_Count):
     """How many elements that count are greater than an edge; of 0 dimensions."""
 
     edge: float
 
-    def of(self, block: Block) -> Tensor | int:
+    def of(self, block: Block) -> Tensor:
         """Return the number in a block."""
-        return _count(_valid(torch.gt(block.x, self.edge, out=block.empty()), block), block)
-
-    def joined(self, parts: Sequence[Tensor | int]) -> Tensor | int:
-        """Return the sum."""
-        return sum(parts[1:], start=parts[0])
+        return _ones(_valid(torch.gt(block.x, self.edge, out=block.empty()), block))
 
 
 _EXACT = 2**24
 """Up to it a sum of ones is exact in float32."""
 
 
-def number_of(x: Tensor, block: Block) -> Tensor | float:
-    """Return the number in `x` if that waits for nothing, and else `x`."""
-    return x.item() if block.is_plain else x
-
-
-def _count(ones: Tensor, block: Block) -> Tensor | int:
-    if block.is_plain and ones.numel() <= _EXACT:
-        return int(ones.sum().item())
-    count = ones.sum(dtype=widest(ones.device)).to(torch.int64)
-    return int(count.item()) if block.is_plain else count
+def _ones(ones: Tensor) -> Tensor:
+    if ones.numel() <= _EXACT:
+        return ones.sum()
+    return ones.sum(dtype=widest(ones.device))
 
 
 def _valid(ones: Tensor, block: Block) -> Tensor:

@@ -10,22 +10,17 @@ import torch
 from torch import Tensor
 
 from regularizers.modules import Totals
-from regularizers.monitor.metrics._block import Block, in_float32, widest
-from regularizers.monitor.metrics._last_active import LastActive
+from regularizers.monitor.metrics._block import Block, in_float32, is_plain, widest
 from regularizers.monitor.metrics._matrix import as_matrix
-from regularizers.monitor.metrics._reductions import (
-    Absolute,
-    Active,
-    Norms,
-    Reduction,
-)
+from regularizers.monitor.metrics._reduced import Reduced
+from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.penalties.arrays import Axes
 
-_AT_ONCE = {True: 2**18, False: 2**24}
+_AT_ONCE = {True: 2**19, False: 2**24}
 """Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
 
 
-class Samples:
+class Samples(Reduced):
     """The samples of one batch, and which of their units count.
 
     A sample is one index along the batch axes, a unit one along all others. Of a mask only what is
@@ -52,12 +47,12 @@ class Samples:
     def __init__(
         self, matrix: Tensor, valid: Tensor | None = None, totals: Totals | None = None
     ) -> None:
+        super().__init__(matrix.shape[0], matrix.shape[1], matrix.device, valid)
         self._matrix = matrix
-        self.valid = valid
-        """What counts: (samples, units), or (samples, 1) of whole samples. None: everything."""
         self._totals = None if valid is not None else totals
         self._active: dict[float, Tensor] = {}
-        self._read: dict[Reduction, Any] = {}
+        self.is_plain = is_plain(matrix)
+        """Whether it is an ordinary tensor of a CPU."""
 
     @classmethod
     def of(
@@ -107,43 +102,41 @@ class Samples:
 
     def read(self, reduction: Reduction) -> Any:
         """Return a reduction of all samples, which is computed once."""
-        if reduction not in self._read:
+        if reduction not in self._known:
             self.read_together([reduction])
-        return self._read[reduction]
+        return self._known[reduction]
 
     def read_together(self, reductions: Iterable[Reduction]) -> None:
-        """Compute reductions in one pass over the samples, in blocks that stay in the cache."""
-        active, totals = Active(0.0), self._totals
-        if totals is not None and "active" in totals:
-            known = totals["active"]
-            self._read[active] = int(known.item()) if known.is_cpu else known
-        missing = [reduction for reduction in reductions if reduction not in self._read]
-        if not missing:
-            return
-        parts: list[list[Any]] = [[] for _ in missing]
+        """Compute reductions in one pass over the samples."""
+        missing = [reduction for reduction in reductions if reduction not in self._known]
+        for reduction, parts in zip(missing, self.reduced(missing), strict=True):
+            self._known[reduction] = reduction.joined(parts)
+
+    def reduced(self, reductions: Sequence[Reduction]) -> list[list[Any]]:
+        """Return the parts of each reduction, by blocks that stay in the cache, to be joined."""
+        totals: Totals = {} if self._totals is None else self._totals
+        names = [reduction.total for reduction in reductions]
+        parts: list[list[Any]] = [
+            [totals[n]] if n is not None and n in totals else [] for n in names
+        ]
+        to_read = [
+            (reduction, results)
+            for reduction, results in zip(reductions, parts, strict=True)
+            if not results
+        ]
         for matrix, valid in self._pieces():
-            block = Block(matrix, valid)
-            for reduction, results in zip(missing, parts, strict=True):
+            block = Block(matrix, valid, is_plain=self.is_plain)
+            for reduction, results in to_read:
                 results.append(reduction.of(block))
-        for reduction, results in zip(missing, parts, strict=True):
-            self._read[reduction] = reduction.joined(results)
-        if totals is not None and active in self._read:
-            count = self._read[active]
-            totals["active"] = (
-                count.to(widest(count.device))
-                if isinstance(count, Tensor)
-                else torch.scalar_tensor(count, dtype=torch.float64)
-            )
+        for name, reduction, results in zip(names, reductions, parts, strict=True):
+            if name is not None and name not in totals:
+                totals[name] = reduction.joined(results)
+        return parts
 
     @property
     def version(self) -> int | None:
         """How often the array was written; None where that is not counted."""
         return None if self._matrix.is_inference() else self._matrix._version
-
-    @property
-    def units(self) -> int:
-        """The number of units of one sample."""
-        return self._matrix.shape[1]
 
     @functools.cached_property
     def x(self) -> Tensor:
@@ -154,18 +147,6 @@ class Samples:
     def absolute(self) -> Tensor:
         """|x|; (samples, units)."""
         return self.x.abs()
-
-    @property
-    def norms(self) -> Tensor:
-        """‖x‖₂ of each sample, in float64; (samples,)."""
-        norms: Tensor = self.read(Norms())
-        return norms
-
-    @property
-    def absolute_sums(self) -> Tensor:
-        """‖x‖₁ of each sample, in float64; (samples,)."""
-        sums: Tensor = self.read(Absolute())
-        return sums
 
     def select(self, y: Tensor) -> Tensor:
         """Return `y` where it counts, and 0 or False elsewhere.
@@ -181,61 +162,7 @@ class Samples:
             self._active[threshold] = self.absolute > threshold
         return self._active[threshold]
 
-    def last_active(self, threshold: float) -> Tensor:
-        """Return the number of the last sample on which each unit is active; (units,), int64.
-
-        It counts the samples that count for the unit, from 1; 0 is none.
-        """
-        last: Tensor = self.read(LastActive(threshold))
-        return last
-
     def total(self, x: Tensor, axis: int | None = None) -> Tensor:
         """Return the sum of `x`, or along one axis of it, added up in the widest type."""
         dtype = widest(x.device)
         return x.sum(dtype=dtype) if axis is None else x.sum(dtype=dtype, dim=axis)
-
-    @property
-    def sample_count(self) -> Tensor | int:
-        """How many samples count; an int where none is masked."""
-        return self._matrix.shape[0] if self.valid is None else self.count
-
-    @property
-    def element_count(self) -> Tensor | int:
-        """How many elements count; an int where none is masked."""
-        return self._matrix.numel() if self.valid is None else self.elements
-
-    @property
-    def count_per_unit(self) -> Tensor | int:
-        """How many samples count for each unit, (units,); an int where none is masked."""
-        return self._matrix.shape[0] if self.valid is None else self.per_unit
-
-    @functools.cached_property
-    def count(self) -> Tensor:
-        """The number of samples that count; int64."""
-        if self.valid is None:
-            return self._whole((), self._matrix.shape[0])
-        return self.valid.any(dim=1).sum()
-
-    @functools.cached_property
-    def elements(self) -> Tensor:
-        """The number of elements that count; int64."""
-        if self.valid is None:
-            return self._whole((), self._matrix.numel())
-        return self.per_sample.sum()
-
-    @functools.cached_property
-    def per_sample(self) -> Tensor:
-        """The number of units that count in each sample; (samples,), int64."""
-        if self.valid is None:
-            return self._whole((self._matrix.shape[0],), self.units)
-        return self.valid.sum(dim=1) * (self.units // self.valid.shape[1])
-
-    @functools.cached_property
-    def per_unit(self) -> Tensor:
-        """The number of samples that count for each unit; (units,), int64."""
-        if self.valid is None:
-            return self._whole((self.units,), self._matrix.shape[0])
-        return self.valid.sum(dim=0).expand(self.units)
-
-    def _whole(self, shape: tuple[int, ...], number: int) -> Tensor:
-        return torch.full(shape, number, dtype=torch.int64, device=self._matrix.device)

@@ -10,8 +10,8 @@ from typing import Self
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Above, Below, Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 
@@ -93,7 +93,7 @@ class Saturation(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return [Below(self.low), Above(self.high)]
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         below, above = [samples.read(reduction) for reduction in self.reads()]
         return {"below": below, "above": above, "elements": samples.element_count}
 

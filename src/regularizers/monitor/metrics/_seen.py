@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction
-from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._shared import SharedMetric
 from regularizers.monitor.metrics._sums import Numbers, Sums
 
@@ -30,7 +30,7 @@ class Seen(SharedMetric):
     def reads(self) -> Sequence[Reduction]:
         return ()
 
-    def numbers(self, samples: Samples) -> Numbers:
+    def numbers(self, samples: Reduced) -> Numbers:
         return {"samples": samples.sample_count, "elements": samples.element_count}
 
     def compute(self, sums: Sums) -> tuple[Tensor, ...]:

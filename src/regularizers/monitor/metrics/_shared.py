@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from regularizers.monitor.metrics._metric import Metric
+from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.monitor.metrics._samples import Samples
 from regularizers.monitor.metrics._sums import Numbers, Sums, as_tensors
@@ -21,8 +22,8 @@ class SharedMetric(Metric):
         """Return the reductions that `numbers` reads."""
 
     @abstractmethod
-    def numbers(self, samples: Samples) -> Numbers:
-        """Return the statistics; what is known on the CPU as numbers, which cost nothing to add."""
+    def numbers(self, samples: Reduced) -> Numbers:
+        """Return the statistics; what follows from a shape alone as int, to add at no cost."""
 
     def statistics(self, samples: Samples) -> Sums:
         return as_tensors(self.numbers(samples))

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 from typing import ClassVar, Self
@@ -39,7 +39,21 @@ class Streaming(ABC):
     names: ClassVar[tuple[str, ...]] = ()
     """The numbers that `compute` returns, for a log; by default the class in snake_case."""
 
-    _sums: Numbers | None = dataclasses.field(default=None, init=False, repr=False)
+    _joined: Numbers | None = dataclasses.field(default=None, init=False, repr=False)
+    _waiting: Callable[[], None] | None = dataclasses.field(default=None, init=False, repr=False)
+
+    @property
+    def _sums(self) -> Numbers | None:
+        if self._waiting is not None:
+            self._waiting()
+        return self._joined
+
+    def joins_first(self, waiting: Callable[[], None]) -> None:
+        """Call `waiting` before the sums are used: it takes what was read and is yet to be joined.
+
+        It must do nothing where it is called within itself.
+        """
+        self._waiting = waiting
 
     @abstractmethod
     def compute(self, sums: Sums) -> Tensor | tuple[Tensor, ...]:
@@ -103,12 +117,13 @@ class Streaming(ABC):
 
     def reset(self) -> None:
         """Forget all samples."""
-        self._sums = None
+        if self._sums is not None:
+            self._joined = None
 
     def fresh(self) -> Self:
         """Return a metric with the same settings that has seen nothing."""
         twin = copy.copy(self)
-        twin._sums = None
+        twin._joined = twin._waiting = None
         return twin
 
     def merge(self, other: Streaming) -> None:
@@ -119,8 +134,9 @@ class Streaming(ABC):
             ShapeError: another number of units.
         """
         self.check_mergeable(other)
-        if other._sums is not None:
-            self.take(other._sums)
+        sums = other._sums
+        if sums is not None:
+            self.take(sums)
 
     def check_mergeable(self, other: Streaming) -> None:
         """Raise what `merge` raises, before anything is added."""
@@ -129,9 +145,10 @@ class Streaming(ABC):
                 f"merge: expected another {self!r}, got {other!r}, whose numbers mean something "
                 f"else; make both with the same settings"
             )
-        if self._sums is not None and other._sums is not None:
+        mine, its = self._sums, other._sums
+        if mine is not None and its is not None:
             with named(type(self).__name__):
-                check_alike(self._sums, other._sums)
+                check_alike(mine, its)
 
     def synced(self, group: dist.ProcessGroup | None = None) -> Self:
         """Return a metric of the samples of all processes, the same on each, on the CPU.
@@ -151,7 +168,7 @@ class Streaming(ABC):
         """Return a copy whose sums are on the CPU."""
         twin = self.fresh()
         if self._sums is not None:
-            twin._sums = {name: tensor.cpu() for name, tensor in self.sums.items()}
+            twin._joined = {name: tensor.cpu() for name, tensor in self.sums.items()}
         return twin
 
     def together(self, parts: Sequence[Self]) -> Self:
@@ -161,17 +178,17 @@ class Streaming(ABC):
         for part in parts:
             (seen[0] if seen else self).check_mergeable(part)
         if seen:
-            result._sums = self.join_processes([dict(part.sums) for part in seen])
+            result._joined = self.join_processes([dict(part.sums) for part in seen])
         return result
 
     def take(self, sums: Numbers) -> None:
         """Add sums that are as wide as they are kept."""
-        if self._sums is None:
-            self._sums = sums
-            return
         mine = self._sums
+        if mine is None:
+            self._joined = sums
+            return
         check_alike(mine, sums)
-        self._sums = self.join(beside(mine, sums), sums)
+        self._joined = self.join(beside(mine, sums), sums)
 
 
 def _is_number(x: object) -> bool:
@@ -179,7 +196,10 @@ def _is_number(x: object) -> bool:
 
 
 def _settings(metric: Streaming) -> dict[str, str]:
-    return {name: repr(value) for name, value in vars(metric).items() if name != "_sums"}
+    return {name: repr(value) for name, value in vars(metric).items() if name not in _STATE}
+
+
+_STATE = "_joined", "_waiting"
 
 
 def _snake_case(name: str) -> str:

@@ -15,7 +15,7 @@ Sums: TypeAlias = dict[str, Tensor]
 """Sums and counts by name: float64 and int64, of shape (), (units,) or (units, units)."""
 
 Numbers: TypeAlias = dict[str, Any]
-"""Sums of which some are Python's numbers, which a CPU adds at no cost: int and float."""
+"""Sums of which some are numbers of Python: counts that follow from a shape alone."""
 
 
 class named:  # noqa: N801
