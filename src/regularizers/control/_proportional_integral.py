@@ -20,6 +20,12 @@ _SOFTENING = 0.01
 _FIRST = (0.05, 0.2)  # times the scale
 _ABOVE = 0.4  # at the largest error the strength may be 1.5 times the scale
 
+ROWS = (
+    *("integral", "looked_on", "measured_total", "scale_total"),
+    *("measured_weight", "scale_weight"),
+)
+"""The names of the state in the order of `ProportionalIntegral.advance`."""
+
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class ProportionalIntegral(Law):
@@ -80,45 +86,68 @@ class ProportionalIntegral(Law):
     def update(
         self, state: State, measured: Scalar, wanted: Scalar, scale: Scalar
     ) -> tuple[State, Scalar]:
-        if not isinstance(measured, _torch().Tensor):
-            given = {name: _tensor(value) for name, value in state.items()}
-            return _as_numbers(*self.update(given, *map(_tensor, (measured, wanted, scale))))
-        return self.advance(state, measured, wanted, scale, has_begun=False)
+        torch = _torch()
+        given = [_tensor(state[name]) for name in ("initial", *ROWS)]
+        given = torch.broadcast_tensors(*given)
+        numbers = map(_tensor, (measured, wanted, scale))
+        measured_, wanted_, scale_ = torch.broadcast_tensors(*numbers, given[0])[:3]
+        rows, strength = self.advance(
+            torch.stack(given[1:]),
+            measured_,
+            shares_of(wanted_),
+            scale_,
+            initial=given[0],
+            has_begun=False,
+        )
+        now = {"initial": state["initial"], **dict(zip(ROWS, rows.unbind(), strict=True))}
+        if isinstance(measured, torch.Tensor):
+            return now, strength
+        return {name: float(value) for name, value in now.items()}, float(strength)
 
     def advance(
-        self, state: State, measured: Scalar, wanted: Scalar, scale: Scalar, *, has_begun: bool
-    ) -> tuple[State, Scalar]:
-        """Return what `update` returns, in fewer operations if the law is known to have begun.
+        self, rows: Any, measured: Any, shares: Any, scale: Any, *, initial: Any, has_begun: bool
+    ) -> tuple[Any, Any]:
+        """Return what `update` returns of tensors, with the state in one of them.
 
-        After a large kernel each operation costs microseconds, however small its arithmetic.
+        After a large kernel each operation costs microseconds, however small its arithmetic. So the
+        averages advance together, and a law that is known to have begun needs fewer operations.
+
+        Args:
+            rows: the state in the order of `ROWS`, along the first axis.
+            measured: the quantity.
+            shares: what `shares_of` returns of the target.
+            scale: the scale; if the law has begun, it is finite and above 0.
+            initial: the initial strength.
+            has_begun: whether every strength is known to have begun.
         """
         torch = _torch()
-        now = dict(state)
-        scale = scale.nan_to_num(0.0, 0.0, 0.0)
-        seen = scale.sign()
-        kept = 1 - (1 - _KEEP_SCALE) * seen
-        now["measured_total"] = measured.add(now["measured_total"], alpha=_KEEP_MEASURED)
-        now["measured_weight"] = _KEEP_MEASURED * now["measured_weight"] + 1
-        now["scale_total"] = torch.addcmul(scale, kept, now["scale_total"])
-        now["scale_weight"] = torch.addcmul(seen, kept, now["scale_weight"])
-        now["looked_on"] = now["looked_on"] + seen
-        most = (now["scale_total"] / now["scale_weight"]).log()  # NaN as long as there is no scale
-        ratio = now["measured_total"] / (now["measured_weight"] * wanted)
-        e = ((ratio + _SOFTENING) / (1 + _SOFTENING)).log()
-        e = e.clamp(-_LARGEST_ERROR, _LARGEST_ERROR)
+        one, usual_keep, offset = _constants(measured.shape, measured.device)
+        seen, keep = one, usual_keep
+        if not has_begun:
+            scale = scale.nan_to_num(0.0, 0.0, 0.0)
+            seen = scale.sign()
+            kept = 1 - (1 - _KEEP_SCALE) * seen
+            keep = torch.stack([one, usual_keep[1], kept, usual_keep[3], kept])
+        given = torch.stack([seen, measured, scale, one, seen])
+        averages = torch.addcmul(given, keep, rows[1:])
+        # the ratio to the target, and the scale: NaN as long as there is none
+        error, most = torch.addcmul(offset, shares, averages[1:3] / averages[3:]).log().unbind()
+        e = error.clamp(-_LARGEST_ERROR, _LARGEST_ERROR)
         # where nothing is active the error does not tell how far to lower the strength
-        moved = now["integral"].addcmul(measured.sign(), e, value=self.integral)
+        moved = rows[0].addcmul(measured.sign(), e, value=self.integral)
         integral = moved.clamp(most + math.log(self.least), most)
         begins = None
         if not has_begun:
-            began = state["looked_on"] >= _OBSERVED_STEPS
-            begins = now["looked_on"] >= _OBSERVED_STEPS
-            first = now["initial"].log().clamp(*[most + math.log(share) for share in _FIRST])
+            began = rows[1] >= _OBSERVED_STEPS
+            begins = averages[0] >= _OBSERVED_STEPS
+            first = initial.log().clamp(*[most + math.log(share) for share in _FIRST])
             integral = torch.where(began, integral, first)
-            integral = torch.where(begins, integral, now["integral"])
-        now["integral"] = integral
-        ceiling = most.add(e.clamp(min=0.0), alpha=_ABOVE)
+            integral = torch.where(begins, integral, rows[0])
+        # below the target the ceiling is the scale, which a larger gain keeps to by itself
+        above = e if self.proportional >= _ABOVE else e.clamp(min=0.0)
+        ceiling = most.add(above, alpha=_ABOVE)
         strength = integral.add(e, alpha=self.proportional).minimum(ceiling).exp()
+        now = torch.cat([integral.unsqueeze(0), averages])
         return now, strength if begins is None else torch.where(begins, strength, QUIET)
 
     def at_most(self, state: State) -> Scalar:
@@ -141,8 +170,30 @@ def _integral_of(state: State) -> Any:
     return _tensor(state["integral"]).masked_fill(observes, math.nan)
 
 
-def _as_numbers(state: State, strength: Scalar) -> tuple[State, Scalar]:
-    return {name: float(value) for name, value in state.items()}, float(strength)
+def shares_of(wanted: Any) -> Any:
+    """Return what the averages of the quantity and of the scale are multiplied by."""
+    ratio = 1 / ((1 + _SOFTENING) * wanted)
+    stacked: Any = _torch().stack([ratio, ratio.new_ones(ratio.shape)])
+    return stacked
+
+
+@functools.lru_cache(maxsize=64)
+def _constants(shape: tuple[int, ...], device: Any) -> tuple[Any, Any, Any]:
+    """Return 1, how much is kept of each average, and what is added to each share."""
+    torch = _torch()
+    scale = 1 - (1 - _KEEP_SCALE)
+    columns = (
+        [1.0, _KEEP_MEASURED, scale, _KEEP_MEASURED, scale],
+        [_SOFTENING / (1 + _SOFTENING), 0.0],
+    )
+    with torch.inference_mode(False):
+        keep, offset = [
+            torch.tensor(column, dtype=torch.float64, device=device)
+            .reshape(-1, *[1] * len(shape))
+            .expand(-1, *shape)
+            for column in columns
+        ]
+        return torch.ones(shape, dtype=torch.float64, device=device), keep, offset
 
 
 def _tensor(value: Scalar) -> Any:

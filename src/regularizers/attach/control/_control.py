@@ -89,7 +89,6 @@ class Control:
         """Return how far each strength with a target has come. It waits for the device."""
         return self.targets.reached(self.steps)
 
-    @torch.no_grad()
     def advance(self) -> None:
         """Advance all strengths by one step.
 
@@ -99,14 +98,15 @@ class Control:
             RegimeError: several processes are running, and it is not stated which share a batch.
         """
         after = self.steps + 1
-        values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
-        updates = self.targets.updates(after)
-        messages = self.targets.messages()
-        self.targets.take(updates)
+        with torch.no_grad():
+            values = {key: at_step(s, after, key) for key, s in self._schedules.items()}
+            updates = self.targets.updates(after)
+            messages = self.targets.messages()
+            self.targets.take(updates)
         self.steps, self._unstepped = after, 0
         self._strengths.put(values)
         for message in messages:
-            warnings.warn(message, stacklevel=3)
+            warnings.warn(message, stacklevel=2)
 
     def state(self) -> dict[str, Any]:
         """Return the state of all strengths, as plain numbers. It waits for the device."""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
 from regularizers.attach.control._goal import Goal
+from regularizers.attach.control._law_state import LawState, first_state, with_number
 from regularizers.attach.control._observed import Observed
 from regularizers.attach.control._step_sums import StepSums
-from regularizers.control import QUIET, ProportionalIntegral
+from regularizers.control import QUIET
 
 
 class Update(NamedTuple):
     """What a step changes; nothing is applied yet."""
 
-    state: Numbers
+    state: LawState
     strength: Tensor
     scale: Tensor
     fields: tuple[Tensor, ...]
@@ -37,10 +38,9 @@ class Controller:
         self.goals = [goal]
         self._shape: tuple[int, ...] = (1,) if goal.law.elementwise else ()
         self.strength = self._full(QUIET)
-        self.state = goal.first_state(self._full(goal.target.initial), self._shape)
+        self._state = first_state(goal, self._full(goal.target.initial), self._shape)
         self._scale = self._full(torch.nan)
         self._wanted: tuple[list[float], Tensor] = ([], self.strength)
-        self._is_ours = type(goal.law) is ProportionalIntegral
         self.has_begun = False
         """Whether every strength is known to have begun."""
         self._has_inequality = goal.target.at_most
@@ -66,87 +66,85 @@ class Controller:
         self.strength = torch.cat([self.strength, other.strength.to(self.strength.device)])
         self._scale = torch.cat([self._scale, other._scale.to(self._scale.device)])
         self._ends = [self._full(0.0), self._full(0.0)]
-        self.state = {
-            name: torch.cat([torch.as_tensor(mine), torch.as_tensor(other.state[name]).to(mine)])
-            for name, mine in self.state.items()
-            if isinstance(mine, Tensor)
-        }
+        self._state = self._state.joined(other._state)
 
-    def update(self, sums: StepSums, step: int, *, has_row: bool, processes: int = 1) -> Update:
+    @property
+    def names(self) -> list[str]:
+        """The names of the state of the law."""
+        return list(self._state.named())
+
+    def update(self, sums: StepSums, step: int, *, has_row: bool) -> Update:
         """Return what the law makes of the sums of a step; nothing is applied yet.
 
         Args:
             sums: what the targets measured in the step.
             step: the number of the step that ends.
             has_row: whether the ends of the law are judged after this step.
-            processes: how many processes the sums are of.
 
         Raises:
             ConfigurationError: the law returned no state.
             StrengthError, StrengthTypeError: the law returned no strength.
         """
         self._move(sums.total.device)
-        goal = self.goals[0]
+        goal, law = self.goals[0], self._state
         if not self._shape:
             sums = sums.part(0)
         total, count = sums.total, sums.number
-        wanted, scale, known = self._wanted_at(step), self._scale, self._scale
-        if sums.loss is not None and sums.penalty is not None:
-            loss, penalty = sums.loss, sums.penalty
-            if goal.target.measures == "loss":
-                loss = (goal.gauge.headroom * total / count).square()
-                penalty = (penalty / processes).square()
-            found = self.strength * (loss / penalty).sqrt()
-            scale = torch.where(penalty == 0, scale, found)
-            known = torch.where((found > 0) & (found < torch.inf), found, known)
-        is_valid = (total >= 0) & (total < torch.inf)
+        wanted, (scale, known) = self._wanted_at(step), self._scales(sums)
+        # NaN is equal to nothing, and infinity is not within the bounds
+        is_valid = total.clamp(0.0, _LARGEST) == total
         if not sums.all_measured:
             is_valid = is_valid & (count > 0)
         measured = total / count
-        if not self._is_ours:
+        if not law.is_checked:
             measured = torch.where(is_valid, measured, wanted)
         measured, aim = goal.target.as_falling(measured, wanted)
-        state, returned = self._after(goal, measured, aim, scale)
+        state, returned = law.after(measured, aim, scale, has_begun=self.has_begun)
         if has_row or self._has_inequality:
             self._ends = self._ends_of(state)
-        if not self._is_ours:
+        if not law.is_checked:
             is_valid = is_valid & (returned >= 0) & (returned < torch.inf)
         strength = returned.clamp(min=QUIET)
         if self._has_inequality:
             is_off = self._inequality() & (self._ends[1] > 0) & (measured <= aim)
             strength = torch.where(is_off, QUIET, strength)
         return Update(
-            self._kept(is_valid, state),
+            state.where(is_valid, law),
             torch.where(is_valid, strength, self.strength),
             known,
             (total, count, wanted, known, returned, *self._ends),
         )
 
-    def _after(
-        self, goal: Goal, measured: Tensor, wanted: Tensor, scale: Tensor
-    ) -> tuple[Numbers, Tensor]:
-        """Return the state and the strength that the law returns, checked if it is not ours."""
-        law = goal.law
-        if isinstance(law, ProportionalIntegral) and self._is_ours:
-            ours = law.advance(self.state, measured, wanted, scale, has_begun=self.has_begun)
-            return cast(tuple[Numbers, Tensor], ours)
-        after = law.update(dict(self.state), measured, wanted, scale)
-        state, returned = check_update(after, self.state, f"{goal.where}.update", self._shape)
-        return state, returned.to(self.strength.device).expand(self._shape)
+    def _scales(self, sums: StepSums) -> tuple[Tensor, Tensor]:
+        """Return the scale of a step for the law, and the last one that was finite and above 0.
 
-    def _ends_of(self, state: Numbers) -> list[Tensor]:
+        Our law is given the last one too, once it has begun.
+        """
+        if sums.loss is None or sums.penalty is None:
+            return self._scale, self._scale
+        loss, penalty = sums.loss, sums.penalty
+        if self.goals[0].target.measures == "loss":
+            loss = (self.goals[0].gauge.headroom * sums.total / sums.number).square()
+            penalty = (penalty / sums.processes).square()
+        found = self.strength * (loss / penalty).sqrt()
+        known = torch.where((found > 0) & (found < torch.inf), found, self._scale)
+        if self.has_begun and self._state.is_checked:
+            return known, known
+        return torch.where(penalty == 0, self._scale, found), known
+
+    def _ends_of(self, state: LawState) -> list[Tensor]:
         """Return whether the law stands at its ends, as numbers."""
-        law = self.goals[0].law
+        law, named = self.goals[0].law, state.named()
         return [
             torch.as_tensor(end, dtype=torch.float64, device=self.strength.device).expand(
                 self._shape
             )
-            for end in (law.at_most(state), law.at_least(state))
+            for end in (law.at_most(named), law.at_least(named))
         ]
 
     def take(self, update: Update) -> None:
         """Apply an update."""
-        self.state, self.strength, self._scale = update.state, update.strength, update.scale
+        self._state, self.strength, self._scale = update.state, update.strength, update.scale
 
     def strengths(self) -> list[Tensor]:
         """Return the strength of each target, of 0 dimensions."""
@@ -155,7 +153,7 @@ class Controller:
     def saved(self, number: int) -> dict[str, Any]:
         """Return the state of a target, as plain numbers."""
         return {
-            "law": {name: float(_at(value, number)) for name, value in self.state.items()},
+            "law": {n: float(_at(value, number)) for n, value in self._state.named().items()},
             "strength": float(_at(self.strength, number)),
             "ends": [float(_at(end, number)) for end in self._ends],
             "scale": _or(float(_at(self._scale, number)), 0.0),
@@ -168,12 +166,11 @@ class Controller:
     def restore(self, number: int, saved: Mapping[str, Any]) -> None:
         """Set the state of a target to what `saved` returned."""
         self.has_begun = False
-        law = {n: _with(value, number, saved["law"][n]) for n, value in self.state.items()}
-        self.state = law
-        self.strength = _with(self.strength, number, saved["strength"])
+        self._state = self._state.restored(number, saved["law"])
+        self.strength = with_number(self.strength, number, saved["strength"])
         ends = zip(self._ends, saved["ends"], strict=True)
-        self._ends = [_with(end, number, known) for end, known in ends]
-        self._scale = _with(self._scale, number, saved["scale"] or torch.nan)
+        self._ends = [with_number(end, number, known) for end, known in ends]
+        self._scale = with_number(self._scale, number, saved["scale"] or torch.nan)
 
     def _full(self, number: float) -> Tensor:
         return torch.full(self._shape, number, dtype=torch.float64)
@@ -183,10 +180,7 @@ class Controller:
         if self.strength.device != device:
             self.strength, self._scale = self.strength.to(device), self._scale.to(device)
             self._ends = [end.to(device) for end in self._ends]
-            self.state = {
-                name: value.to(device) if isinstance(value, Tensor) else value
-                for name, value in self.state.items()
-            }
+            self._state = self._state.to(device)
 
     def _wanted_at(self, step: int) -> Tensor:
         """Return the targets at a step; the tensor is made anew only if one has changed."""
@@ -202,17 +196,8 @@ class Controller:
         flags = [goal.target.at_most for goal in self.goals]
         return torch.tensor(flags, device=self.strength.device).reshape(self._shape)
 
-    def _kept(self, is_valid: Tensor, state: Numbers) -> Numbers:
-        """Return the new state where the step was valid, and the old elsewhere."""
-        old = [each for each in self.state.values() if isinstance(each, Tensor)]
-        new = [each for each in state.values() if isinstance(each, Tensor)]
-        if not len(old) == len(new) == len(state):
-            # a law that keeps plain numbers has read tensors itself
-            return state if bool(is_valid) else self.state
-        if not new:
-            return state
-        kept = torch.where(is_valid, torch.stack(new), torch.stack(old)).unbind()
-        return dict(zip(state, kept, strict=True))
+
+_LARGEST = sys.float_info.max
 
 
 def controllers_of(goals: Sequence[Goal], known: Sequence[Controller]) -> list[Controller]:
@@ -234,12 +219,3 @@ def _or(number: float, instead: float) -> float:
 
 def _at(value: float | Tensor, number: int) -> float | Tensor:
     return value[number] if isinstance(value, Tensor) and value.ndim else value
-
-
-def _with(value: Any, number: int, new: float) -> Any:
-    """Return a value with another number for one target."""
-    if not (isinstance(value, Tensor) and value.ndim):
-        return as_type_of(new, value)
-    changed = value.clone()
-    changed[number] = new
-    return changed

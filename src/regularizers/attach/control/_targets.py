@@ -40,6 +40,11 @@ class Targets:
         self._goals: dict[object, Goal] = {}
         """By group: penalties of one group share a strength."""
         self._controllers: list[Controller] = []
+        self._ordered: list[Goal] = []
+        """The targets in the order of the controllers."""
+        self._gauges: list[Gauge] = []
+        self._of_loss: list[Goal] = []
+        self._device: torch.device | None = None
         self._journal = Journal()
 
     def __bool__(self) -> bool:
@@ -59,6 +64,9 @@ class Targets:
         if new:
             self.judge(wait=True)  # steps so far have no element for new targets
             self._controllers = controllers_of(new, self._controllers)
+            self._ordered = [goal for goal, *_ in self._each()]
+            self._gauges = [goal.gauge for goal in self._ordered]
+            self._of_loss = [goal for goal in self._ordered if goal.target.measures == "loss"]
 
     @property
     def keys(self) -> set[str]:
@@ -77,7 +85,7 @@ class Targets:
     @property
     def of_loss(self) -> list[Goal]:
         """The targets that measure the loss."""
-        return [goal for goal in self._goals.values() if goal.target.measures == "loss"]
+        return self._of_loss
 
     def give_loss(self, loss: Tensor | float, name: str) -> None:
         """Add the loss of one batch to the targets that measure it.
@@ -112,21 +120,17 @@ class Targets:
         """
         if not self._goals:
             return []
-        self._read_penalties_of_losses()
-        first = next(iter(self._goals.values()))
-        self._processes.check_stated(first.key, "a strength with a target")
-        goals = [goal for goal, *_ in self._each()]
-        if self._processes.group is None and all(goal.gauge.is_empty for goal in goals):
+        if self._of_loss:
+            self._read_penalties_of_losses()
+        self._processes.check_stated(self._ordered[0].key, "a strength with a target")
+        if self._processes.group is None and all(gauge.is_empty for gauge in self._gauges):
             return []
-        sums = self._of_all_processes([goal.gauge for goal in goals])
+        sums = self._of_all_processes()
         sizes = [len(controller.goals) for controller in self._controllers]
         parts = [sums] if len(sizes) == 1 else split_sums(sums, sizes)
         has_row = self._journal.sends_next
         pairs = zip(self._controllers, parts, strict=True)
-        updates = [
-            controller.update(part, step, has_row=has_row, processes=self._processes.size)
-            for controller, part in pairs
-        ]
+        updates = [controller.update(part, step, has_row=has_row) for controller, part in pairs]
         self._journal.add([update.fields for update in updates])
         return updates
 
@@ -152,7 +156,7 @@ class Targets:
         steps = self._journal.arrived(wait=wait)
         if not steps:
             return []
-        goals = [goal for goal, *_ in self._each()]
+        goals = self._ordered
         last = dict(zip(goals, steps[-1], strict=True))
         for controller in self._controllers:
             controller.note([last[goal] for goal in controller.goals])
@@ -176,7 +180,7 @@ class Targets:
             KeyError, TypeError, ValueError: it is none.
         """
         return [
-            read_saved(saved[goal.key], controller.state) for goal, controller, _ in self._each()
+            read_saved(saved[goal.key], controller.names) for goal, controller, _ in self._each()
         ]
 
     def restore(self, saved: Sequence[SavedGoal], step: int) -> None:
@@ -211,12 +215,18 @@ class Targets:
                 values = self.values() or {}
                 goal.gauge.add_values([values[key] for key in goal.keys if key in values])
 
-    def _of_all_processes(self, gauges: Sequence[Gauge]) -> StepSums:
-        device = device_of(self._model)
+    def _of_all_processes(self) -> StepSums:
+        gauges, device = self._gauges, self._device_of_law()
         if (group := self._processes.group) is None:
             return sums_of(gauges, device)
         # every process sends all sums, since another may have measured what this one has not
         sums = torch.stack([numbers([g.sums[n] for g in gauges], device) for n in range(4)])
         dist.all_reduce(sums, group=group)
         total, number, loss, penalty = sums.unbind()
-        return StepSums(total, number, loss, penalty, all_measured=False)
+        return StepSums(total, number, loss, penalty, False, self._processes.size)
+
+    def _device_of_law(self) -> torch.device:
+        """Return the device of the model, which is looked up where the first target has moved."""
+        if self._device is None or self._device != self._gauges[0].device:
+            self._device = device_of(self._model)
+        return self._device

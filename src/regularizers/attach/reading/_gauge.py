@@ -115,6 +115,11 @@ class Gauge:
         return self._total is None
 
     @property
+    def device(self) -> torch.device | None:
+        """Where this step was measured; None if nothing was."""
+        return None if self._total is None else self._total.device
+
+    @property
     def has_scale(self) -> bool:
         """Whether both gradients were measured in this step."""
         return len(self._squares) == 2
@@ -123,7 +128,9 @@ class Gauge:
     def sums(self) -> tuple[Tensor | float, Tensor | float, Tensor | float, Tensor | float]:
         """Total, count, and the squared gradient norms of loss and penalty; 0 for none."""
         total = 0.0 if self._total is None else self._total
-        loss, penalty = [self._squares.get(source, 0.0) for source in ("loss", "penalty")]
+        if not self._squares:
+            return total, self._count, 0.0, 0.0
+        loss, penalty = [self._squares.get(source, 0.0) for source in _SOURCES]
         return total, self._count, loss * self.headroom**2, penalty
 
     def saved(self) -> dict[str, Any]:
