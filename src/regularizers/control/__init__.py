@@ -8,7 +8,8 @@ from regularizers.control._average import Average
 from regularizers.control._batch import Batch
 from regularizers.control._diagnosis import Block, Diagnosis
 from regularizers.control._law import QUIET, Law, Scalar, State
-from regularizers.control._proportional_integral import ROWS, ProportionalIntegral, shares_of
+from regularizers.control._packed import Packed
+from regularizers.control._proportional_integral import ProportionalIntegral, shares_of
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
 from regularizers.control._steps import at_step
 from regularizers.control._target import Target, check_target
@@ -18,7 +19,6 @@ from regularizers.control._targets import TargetActive, TargetMean, TargetNorm
 
 __all__ = [
     "QUIET",
-    "ROWS",
     "Average",
     "Batch",
     "Block",
@@ -27,6 +27,7 @@ __all__ = [
     "Diagnosis",
     "Law",
     "LinearWarmup",
+    "Packed",
     "Piecewise",
     "ProportionalIntegral",
     "Scalar",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regularizers.control._law import QUIET, Law, Scalar, State
+from regularizers.control._packed import Packed
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.arrays import check_not_negative
 
@@ -19,12 +20,6 @@ _LARGEST_ERROR = 1.0
 _SOFTENING = 0.01
 _FIRST = (0.05, 0.2)  # times the scale
 _ABOVE = 0.4  # at the largest error the strength may be 1.5 times the scale
-
-ROWS = (
-    *("integral", "looked_on", "measured_total", "scale_total"),
-    *("measured_weight", "scale_weight"),
-)
-"""The names of the state in the order of `ProportionalIntegral.advance`."""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -87,68 +82,63 @@ class ProportionalIntegral(Law):
         self, state: State, measured: Scalar, wanted: Scalar, scale: Scalar
     ) -> tuple[State, Scalar]:
         torch = _torch()
-        given = [_tensor(state[name]) for name in ("initial", *ROWS)]
-        given = torch.broadcast_tensors(*given)
-        numbers = map(_tensor, (measured, wanted, scale))
-        measured_, wanted_, scale_ = torch.broadcast_tensors(*numbers, given[0])[:3]
-        rows, strength = self.advance(
-            torch.stack(given[1:]),
-            measured_,
-            shares_of(wanted_),
-            scale_,
-            initial=given[0],
-            has_begun=False,
+        given = [_tensor(x) for x in (*state.values(), measured, wanted, scale)]
+        *before, of_measured, of_wanted, of_scale = torch.broadcast_tensors(*given)
+        packed = Packed.of(dict(zip(state, before, strict=True)))
+        after, strength = self.advance(
+            packed, of_measured, shares_of(of_wanted), of_scale, has_begun=False
         )
-        now = {"initial": state["initial"], **dict(zip(ROWS, rows.unbind(), strict=True))}
+        now = after.named()
         if isinstance(measured, torch.Tensor):
             return now, strength
         return {name: float(value) for name, value in now.items()}, float(strength)
 
     def advance(
-        self, rows: Any, measured: Any, shares: Any, scale: Any, *, initial: Any, has_begun: bool
-    ) -> tuple[Any, Any]:
-        """Return what `update` returns of tensors, with the state in one of them.
+        self, state: Packed, measured: Any, shares: Any, scale: Any, *, has_begun: bool
+    ) -> tuple[Packed, Any]:
+        """Return what `update` returns of tensors.
 
-        After a large kernel each operation costs microseconds, however small its arithmetic. So the
-        averages advance together, and a law that is known to have begun needs fewer operations.
+        After a large kernel each operation costs microseconds, however small its arithmetic, and
+        the first of its kind most. So both averages advance together, by few kinds of operations,
+        and fewer if the law is known to have begun.
 
         Args:
-            rows: the state in the order of `ROWS`, along the first axis.
+            state: the state.
             measured: the quantity.
             shares: what `shares_of` returns of the target.
             scale: the scale; if the law has begun, it is finite and above 0.
-            initial: the initial strength.
             has_begun: whether every strength is known to have begun.
         """
         torch = _torch()
-        one, usual_keep, offset = _constants(measured.shape, measured.device)
-        seen, keep = one, usual_keep
+        one, keep, offset = _constants(measured.shape, measured.device)
+        seen, more = 1.0, one
         if not has_begun:
             scale = scale.nan_to_num(0.0, 0.0, 0.0)
             seen = scale.sign()
-            kept = 1 - (1 - _KEEP_SCALE) * seen
-            keep = torch.stack([one, usual_keep[1], kept, usual_keep[3], kept])
-        given = torch.stack([seen, measured, scale, one, seen])
-        averages = torch.addcmul(given, keep, rows[1:])
+            keep = torch.stack([keep[0], 1 - (1 - _KEEP_SCALE) * seen])
+            more = torch.stack([one[0], seen])
+        totals = torch.addcmul(torch.stack([measured, scale]), keep, state.totals)
+        weights = torch.addcmul(more, keep, state.weights)
+        looked_on = state.looked_on + seen
         # the ratio to the target, and the scale: NaN as long as there is none
-        error, most = torch.addcmul(offset, shares, averages[1:3] / averages[3:]).log().unbind()
+        error, most = torch.addcmul(offset, shares, totals / weights).log().unbind()
         e = error.clamp(-_LARGEST_ERROR, _LARGEST_ERROR)
         # where nothing is active the error does not tell how far to lower the strength
-        moved = rows[0].addcmul(measured.sign(), e, value=self.integral)
-        integral = moved.clamp(most + math.log(self.least), most)
-        begins = None
+        moved = state.integral.addcmul(measured.sign(), e, value=self.integral)
+        under = (moved - most).clamp(math.log(self.least), 0.0)
         if not has_begun:
-            began = rows[1] >= _OBSERVED_STEPS
-            begins = averages[0] >= _OBSERVED_STEPS
-            first = initial.log().clamp(*[most + math.log(share) for share in _FIRST])
-            integral = torch.where(began, integral, first)
-            integral = torch.where(begins, integral, rows[0])
+            begins, began = looked_on >= _OBSERVED_STEPS, state.looked_on >= _OBSERVED_STEPS
+            least, greatest = [most + math.log(share) for share in _FIRST]
+            under = torch.where(began, under, state.initial.log().clamp(least, greatest) - most)
+        integral = most + under
         # below the target the ceiling is the scale, which a larger gain keeps to by itself
-        above = e if self.proportional >= _ABOVE else e.clamp(min=0.0)
-        ceiling = most.add(above, alpha=_ABOVE)
-        strength = integral.add(e, alpha=self.proportional).minimum(ceiling).exp()
-        now = torch.cat([integral.unsqueeze(0), averages])
-        return now, strength if begins is None else torch.where(begins, strength, QUIET)
+        ceiling = e if self.proportional >= _ABOVE else e.clamp(min=0.0)
+        under = under.add(e, alpha=self.proportional).sub(ceiling, alpha=_ABOVE).clamp(max=0.0)
+        strength = most.add(ceiling, alpha=_ABOVE).add(under).exp()
+        if not has_begun:
+            integral = torch.where(begins, integral, state.integral)
+            strength = torch.where(begins, strength, QUIET)
+        return Packed(state.initial, integral, looked_on, totals, weights), strength
 
     def at_most(self, state: State) -> Scalar:
         """Return whether the integral is at the scale, the largest strength with an equilibrium."""
@@ -181,19 +171,12 @@ def shares_of(wanted: Any) -> Any:
 def _constants(shape: tuple[int, ...], device: Any) -> tuple[Any, Any, Any]:
     """Return 1, how much is kept of each average, and what is added to each share."""
     torch = _torch()
-    scale = 1 - (1 - _KEEP_SCALE)
-    columns = (
-        [1.0, _KEEP_MEASURED, scale, _KEEP_MEASURED, scale],
-        [_SOFTENING / (1 + _SOFTENING), 0.0],
-    )
+    kept = _KEEP_MEASURED, 1 - (1 - _KEEP_SCALE)
+    columns = (1.0, 1.0), kept, (_SOFTENING / (1 + _SOFTENING), 0.0)
     with torch.inference_mode(False):
-        keep, offset = [
-            torch.tensor(column, dtype=torch.float64, device=device)
-            .reshape(-1, *[1] * len(shape))
-            .expand(-1, *shape)
-            for column in columns
-        ]
-        return torch.ones(shape, dtype=torch.float64, device=device), keep, offset
+        made = [torch.tensor(column, dtype=torch.float64, device=device) for column in columns]
+    one, keep, offset = [x.reshape(2, *[1] * len(shape)).expand(2, *shape) for x in made]
+    return one, keep, offset
 
 
 def _tensor(value: Scalar) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
 from regularizers.attach.control._goal import Goal
-from regularizers.control import ROWS, ProportionalIntegral, shares_of
+from regularizers.control import Packed, ProportionalIntegral, shares_of
 
 
 class LawState(Protocol):
@@ -110,47 +110,46 @@ class PackedState:
     def __init__(
         self,
         law: ProportionalIntegral,
-        initial: Tensor,
-        rows: Tensor,
+        values: Packed,
         shares: tuple[Tensor, Tensor] | None = None,
     ) -> None:
-        self._law, self._initial, self._rows = law, initial, rows
+        self._law, self._values = law, values
         self._shares = shares
         """The last target, and what the law needs of it."""
 
     def named(self) -> Numbers:
-        return {"initial": self._initial, **dict(zip(ROWS, self._rows.unbind(), strict=True))}
+        return self._values.named()
 
     def after(
         self, measured: Tensor, wanted: Tensor, scale: Tensor, *, has_begun: bool
     ) -> tuple[Self, Tensor]:
         if self._shares is None or self._shares[0] is not wanted:
             self._shares = wanted, shares_of(wanted)
-        shares = self._shares[1]
-        rows, strength = self._law.advance(
-            self._rows, measured, shares, scale, initial=self._initial, has_begun=has_begun
+        values, strength = self._law.advance(
+            self._values, measured, self._shares[1], scale, has_begun=has_begun
         )
-        return self._like(rows), strength
+        return self._like(values), strength
 
     def where(self, is_valid: Tensor, other: Self) -> Self:
-        return self._like(torch.where(is_valid, self._rows, other._rows))
+        mine, its = self._values, other._values
+        changing = [torch.where(is_valid, *pair) for pair in zip(mine[1:], its[1:], strict=True)]
+        return self._like(Packed(mine.initial, *changing))
 
     def joined(self, other: Self) -> Self:
-        initial = torch.cat([self._initial, other._initial.to(self._initial)])
-        rows = torch.cat([self._rows, other._rows.to(self._rows)], dim=1)
-        return type(self)(self._law, initial, rows)
+        pairs = zip(self._values, other._values, strict=True)
+        values = Packed(*[torch.cat([mine, its.to(mine)], dim=-1) for mine, its in pairs])
+        return type(self)(self._law, values)
 
     def restored(self, number: int, saved: Mapping[str, float]) -> Self:
-        initial = with_number(self._initial, number, saved["initial"])
-        rows = self._rows.clone()
-        rows[:, number] = rows.new_tensor([saved[name] for name in ROWS])
-        return type(self)(self._law, initial, rows)
+        named = self._values.named().items()
+        values = Packed.of({name: with_number(x, number, saved[name]) for name, x in named})
+        return type(self)(self._law, values)
 
     def to(self, device: torch.device) -> Self:
-        return type(self)(self._law, self._initial.to(device), self._rows.to(device))
+        return type(self)(self._law, Packed(*[x.to(device) for x in self._values]))
 
-    def _like(self, rows: Tensor) -> Self:
-        return type(self)(self._law, self._initial, rows, self._shares)
+    def _like(self, values: Packed) -> Self:
+        return type(self)(self._law, values, self._shares)
 
 
 def first_state(goal: Goal, initial: Tensor, shape: tuple[int, ...]) -> LawState:
@@ -158,8 +157,7 @@ def first_state(goal: Goal, initial: Tensor, shape: tuple[int, ...]) -> LawState
     values = goal.first_state(initial, shape)
     if type(goal.law) is not ProportionalIntegral:
         return NamedState(goal, values, shape)
-    rows = torch.stack([torch.as_tensor(values[name]) for name in ROWS])
-    return PackedState(goal.law, initial, rows)
+    return PackedState(goal.law, Packed.of(values))
 
 
 def with_number(value: Any, number: int, new: float) -> Any:
