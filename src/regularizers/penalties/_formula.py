@@ -115,6 +115,13 @@ class Formula(ABC):
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         """Return the gradient with respect to `x` of (statistic · cotangent)."""
 
+    def squared_slope(self, saved: tuple[Array, ...], xp: Namespace) -> Array | None:
+        """Return Σ (∂statistic/∂xᵢ)², if it follows from `saved`; None if it does not.
+
+        A target then need not read the whole gradient.
+        """
+        return None
+
     def denominator(self, frame: Frame) -> Denominator:
         """Return what the statistic is divided by; it depends on the shape and the mask alone."""
         return frame.count

@@ -95,6 +95,10 @@ class L2Norm(Blocks):
     def weight(self, frame: Frame) -> float:
         return 1.0
 
+    def squared_slope(self, saved: tuple[Array, ...], xp: Namespace) -> Array:
+        # the slope of a norm is a vector of length 1, or 0 at the origin
+        return xp.sum(xp.astype(saved[0] != 0, xp.float64))
+
     def spans_samples(self, statistic: Array) -> bool:
         return self.reduce != "batch_mean"
 

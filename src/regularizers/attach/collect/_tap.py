@@ -102,7 +102,8 @@ class Collecting(Tap):
             window = self._targets.window(x, inputs)
             for plan in plans:
                 statistic = plan.read_eagerly(read, None, window, totals)
-                amount = self._targets.amount(Activation(x, plan.request.batch_axis), plan, totals)
+                whole = Activation(x, plan.request.batch_axis)
+                amount = self._targets.amount(whole, plan, totals, statistic)
                 records.append(Record(plan.key, statistic, plan.denominator, amount=amount))
         if at is not Pass.RECOMPUTED:  # a recomputation only has to save the same tensors
             self._ledger.record(records)

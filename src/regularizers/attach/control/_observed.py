@@ -56,11 +56,11 @@ class Journal:
             self._send()
 
     def _send(self) -> None:
-        steps = [
-            torch.cat([torch.stack(fields).reshape(len(fields), -1) for fields in step], dim=1)
-            for step in self._kept
-        ]
-        self._copies.append(HostCopy(torch.stack(steps)))
+        parts = []
+        for of_controller in zip(*self._kept, strict=True):
+            fields = [field for step in of_controller for field in step]
+            parts.append(torch.stack(fields).reshape(len(self._kept), len(of_controller[0]), -1))
+        self._copies.append(HostCopy(parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)))
         self._kept = []
 
     def arrived(self, *, wait: bool = False) -> list[list[Observed]]:

@@ -113,7 +113,8 @@ class Injecting(Tap):
             value = self._strengths.times(plan.key, term.value(statistic, plan.denominator, xp))
             total = total + value * self._replicas(term, statistic)
             self._latest[plan.key] = value.detach()
-            amount = self._targets.amount(Activation(x, plan.request.batch_axis), plan, totals)
+            whole = Activation(x, plan.request.batch_axis)
+            amount = self._targets.amount(whole, plan, totals, statistic)
             if amount is not None and at is not Pass.RECOMPUTED:
                 self._targets.gauges[plan.key].add_amount(*amount)
         injected = Inject.apply(x, total, self._handle, self._site)  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from regularizers.attach.reading import _eager
+from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._gauge import add_square
 from regularizers.attach.reading._request import Request
 from regularizers.attach.reading._target_measurements import measure_gradient
@@ -144,12 +145,25 @@ def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
     if gradient is None:
         gradient = _gradient_by_formula(ctx, request, cotangent, read, mask, tuple(saved))
     if request.gauge is not None:
-        active = getattr(ctx, "active", None)
-        if active is not None and not torch.compiler.is_compiling():
-            add_square(cotangent.detach().double().square() * active, "penalty", request.gauge)
+        square = _squared_slope(ctx, request, mask, tuple(saved))
+        if square is not None:
+            add_square(cotangent.detach().double().square() * square, "penalty", request.gauge)
         else:
             gradient = measure_gradient(gradient, ctx.window, "penalty", request.gauge)
     return gradient.to(ctx.dtype)
+
+
+def _squared_slope(
+    ctx: Any, request: Request, mask: Tensor | None, saved: tuple[Tensor | None, ...]
+) -> Tensor | None:
+    """Return the squared norm of the gradient for a cotangent of 1; None if it must be read."""
+    if torch.compiler.is_compiling() or mask is not None or ctx.window is not None:
+        return None
+    active: Tensor | None = getattr(ctx, "active", None)
+    if active is not None:
+        return active
+    square: Tensor | None = request.term.squared_slope(saved, xp)
+    return square if square is None or square.ndim == 0 else square.sum()
 
 
 def _gradient_by_formula(

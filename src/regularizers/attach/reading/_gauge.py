@@ -162,29 +162,25 @@ class Gauge:
 def _squared_norm(gradient: Tensor, counted: Tensor | None) -> Tensor:
     """Return the squared norm where `counted` is not 0, a float64 scalar.
 
-    The elements are divided by the largest first: the first strength is so small that its squares
-    would be 0 in float32.
+    It is added up in float64: the first strength is so small that its squares would be 0 in
+    float32.
     """
     others = [] if counted is None else [counted]
     if gradient.numel() == 0:
         return gradient.new_zeros((), dtype=torch.float64)
     if not lie_plainly(gradient, *others):
         wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-        return _scaled(wide.clone() if counted is None else wide * counted.sign())
+        return _square(wide if counted is None else wide * counted.sign())
     squares = []
     for piece, buffer, *signs in wide_pieces(gradient, *others):
         if signs:  # in pieces, whose buffer stays in the cache: fresh memory costs most
-            buffer.copy_(signs[0]).sign_().mul_(piece)
-        else:
-            buffer.copy_(piece)
-        squares.append(_scaled(buffer))
+            same = signs[0].dtype == buffer.dtype
+            sign = torch.sign(signs[0], out=buffer) if same else buffer.copy_(signs[0]).sign_()
+            piece = sign.mul_(piece)
+        squares.append(_square(piece))
     return squares[0] if len(squares) == 1 else torch.stack(squares).sum()
 
 
-def _scaled(x: Tensor) -> Tensor:
-    """Return the squared norm of `x`, which is written."""
-    least, most = torch.aminmax(x)
-    largest = torch.maximum(-least, most)
-    largest = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
-    norm: Tensor = torch.linalg.vector_norm(x.div_(largest)).double() * largest.double()
+def _square(x: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(x, dtype=torch.float64)
     return norm.square()

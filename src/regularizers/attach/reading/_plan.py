@@ -91,6 +91,8 @@ class Plan(NamedTuple):
     """The samples of a target, for an output without a mask."""
     total: str | None = None
     """The total that is all the target measures of an output."""
+    measures_statistic: bool = False
+    """Whether what the target measures is the statistic itself."""
 
     def read(self, x: Tensor, mask: Tensor | None = None, window: Tensor | None = None) -> Tensor:
         """Return the statistic of `x`, in its graph; for `window` see `read_eagerly`."""

@@ -18,6 +18,7 @@ from regularizers.attach.reading._target_measurements import (
     batch_of,
     counted_of,
     is_ambiguous,
+    is_statistic,
     measured_part,
     total_measured,
     warn_of_assumed_samples,
@@ -85,11 +86,17 @@ class SiteTargets:
             warn_of_assumed_samples(self._site, repr(term.strength))
         part = measured_part(activation, term)
         whole = not isinstance(term, Difference)
-        total = total_measured(self._targets[plan.key]) if whole else None
-        return plan._replace(batch=batch_of(part, term, self._site), total=total)
+        target, batch = self._targets[plan.key], batch_of(part, term, self._site)
+        total = total_measured(target) if whole else None
+        same = whole and is_statistic(term, plan.request.whole, target, batch)
+        return plan._replace(batch=batch, total=total, measures_statistic=same)
 
     def amount(
-        self, activation: Activation, plan: Plan, totals: Totals | None = None
+        self,
+        activation: Activation,
+        plan: Plan,
+        totals: Totals | None = None,
+        statistic: Tensor | None = None,
     ) -> Amount | None:
         """Return what the target of a penalty measures of an output; None if it has none.
 
@@ -97,10 +104,13 @@ class SiteTargets:
             activation: the output.
             plan: the plan of the penalty.
             totals: the known totals of all of the output.
+            statistic: the statistic of the penalty, if it is of all of the output.
         """
         if plan.batch is None:
             return None
         term, batch = plan.request.term, plan.batch
+        if statistic is not None and plan.measures_statistic:
+            return statistic.detach(), batch.samples
         part = measured_part(activation, term)
         if part.mask is not None:
             batch = batch_of(part, term, self._site, part.mask)

@@ -13,10 +13,10 @@ from regularizers.attach.reading import _gauge
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._eager import add_totals, signs_of
 from regularizers.attach.reading._ops import gauge_gradient
-from regularizers.control import Batch, Target, TargetActive, TargetMean
+from regularizers.control import Batch, Target, TargetActive, TargetMean, TargetNorm
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Activation, Totals, describe, is_saved_anyway, is_transformed
-from regularizers.penalties import Difference, Formula
+from regularizers.penalties import Difference, Formula, L2Norm
 from regularizers.penalties.arrays import Frame, widen
 
 CHANNELS_SECOND = (
@@ -69,6 +69,13 @@ def total_measured(target: Target) -> str | None:
     if type(target) is TargetActive and target.threshold:
         return None
     return _TOTALS.get(type(target))
+
+
+def is_statistic(term: Formula, frame: Frame | None, target: Target, batch: Batch) -> bool:
+    """Return whether a target measures what the penalty computes: the norms of the samples."""
+    if frame is None or type(term) is not L2Norm or type(target) is not TargetNorm:
+        return False
+    return frame.reduce == "batch_mean" and () != frame.units == batch.unit_axes
 
 
 def amount_of(
@@ -182,8 +189,10 @@ class MeasureLossGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, counted: Tensor, gauges: tuple[int, ...]) -> Tensor:
-        # a copy, since autograd forbids in-place changes to a view that a Function returns
-        return x.clone()
+        # autograd forbids in-place changes to a view that a Function returns, as `x` itself would
+        # be; detached it is none, and compilers and transforms need a tensor that shares nothing
+        shares = not (torch.compiler.is_compiling() or is_transformed())
+        return x.detach() if shares else x.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
