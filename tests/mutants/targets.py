@@ -79,7 +79,7 @@ TARGET_MUTANTS = [
     Mutant(
         "a scale is forgotten in the next step",
         CONTROLLER,
-        "(found > 0) & (found < torch.inf), found, known)",
+        "(found > 0) & (found < torch.inf), found, self._scale)",
         "(found > 0) & (found < torch.inf), found, torch.nan)",
         (scale("a_gradient_that_overflows_leaves_the_last"),),
     ),
@@ -100,16 +100,30 @@ TARGET_MUTANTS = [
     Mutant(
         "squares of a tiny gradient underflow",
         GAUGE,
-        "largest = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)",
-        "largest = torch.ones_like(largest)",
+        "torch.linalg.vector_norm(x, dtype=torch.float64)",
+        "torch.linalg.vector_norm(x)",
         (scale("the_gradient_of_a_tiny_strength_is_not_lost"),),
     ),
     Mutant(
         "a gradient is measured where the output is 0",
         GAUGE,
-        "buffer.copy_(signs[0]).sign_().mul_(piece)",
-        "buffer.copy_(piece)",
+        "piece = sign.mul_(piece)",
+        "pass",
         (scale("it_is_that_of_the_formula"),),
+    ),
+    Mutant(
+        "samples of norm 0 have a slope",
+        "penalties/_l2.py",
+        "return xp.sum(xp.astype(saved[0] != 0, xp.float64))",
+        "return xp.sum(xp.astype(saved[0] >= 0, xp.float64))",
+        (scale("samples_that_are_0_have_no_slope_of_their_norm"),),
+    ),
+    Mutant(
+        "a root mean square is taken for a mean of norms",
+        "attach/reading/_target_measurements.py",
+        'return frame.reduce == "batch_mean" and () != frame.units == batch.unit_axes',
+        "return True",
+        (scale("a_norm_is_measured_as_its_target_defines_it"),),
     ),
     Mutant(
         "only the last piece of a large gradient counts",
@@ -401,8 +415,8 @@ TARGET_MUTANTS = [
     Mutant(
         "a law that has begun begins anew",
         "control/_proportional_integral.py",
-        'began = state["looked_on"] >= _OBSERVED_STEPS',
-        'began = state["looked_on"] > 4 * _OBSERVED_STEPS',
+        "state.looked_on >= _OBSERVED_STEPS",
+        "state.looked_on > 4 * _OBSERVED_STEPS",
         (resumed("a_former_state_goes_on"), "tests/control/test_law.py"),
     ),
     Mutant(
@@ -415,7 +429,7 @@ TARGET_MUTANTS = [
     Mutant(
         "the last scale is not restored",
         CONTROLLER,
-        'self._scale = _with(self._scale, number, saved["scale"] or torch.nan)',
+        'self._scale = with_number(self._scale, number, saved["scale"] or torch.nan)',
         "pass",
         (resumed("strengths_and_weights_are_those_of_the_run_that_was_not_stopped"),),
     ),

@@ -61,10 +61,10 @@ def expected():
     return trained(Coder())
 
 
-def assert_same(actual, expected, tolerance=1e-9):
+def assert_same(actual, expected, tolerance=1e-9, steps=25):
     law, weights = actual
     other, others = expected
-    assert law.looked_on == other.looked_on == 25
+    assert law.looked_on == other.looked_on == steps
     for name in ("strength", "integral"):
         assert getattr(law, name) == pytest.approx(getattr(other, name), rel=tolerance), name
     assert law.measured.mean == pytest.approx(other.measured.mean, rel=tolerance)
@@ -158,14 +158,47 @@ def test_half_precision_is_close(dtype, expected):
     assert law.scale.mean == pytest.approx(expected[0].scale.mean, rel=0.05)
 
 
-def test_the_output_may_be_changed_in_place(expected):
-    class InPlace(Coder):
+class Unsaved(nn.Module):
+    """A ReLU whose output autograd does not save, so that it may be changed in place."""
+
+    def forward(self, x):
+        return torch.relu(x) * 1.0
+
+
+class Changing(Coder):
+    """Changes the output of the site in place, or makes a new tensor."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.coding, self.in_place = Unsaved(), in_place
+
+    def forward(self, x):
+        y = self.encode(x)
+        if self.in_place:
+            y.mul_(3.0).clamp_(max=0.5)
+        else:
+            y = (y * 3.0).clamp(max=0.5)
+        return self.decoder(y)
+
+
+def test_the_output_may_be_changed_in_place():
+    """The penalty reads what the site returned, in steps that measure gradients and in others."""
+    changed, new = [trained(Changing(in_place), steps=45) for in_place in (True, False)]
+    assert_same(changed, new, steps=45)
+
+
+def test_an_output_that_autograd_saves_may_not_be_changed_either_way():
+    class Saved(Coder):
         def forward(self, x):
             y = self.encode(x)
             y += 0.0
             return self.decoder(y)
 
-    assert_same(trained(InPlace()), expected)
+    x = batch(64, seed=0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        nn.functional.mse_loss(Saved()(x), x).backward()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        trained(Saved(), steps=1)
 
 
 @pytest.mark.parametrize("delivery", ["collect", "inject"])

@@ -97,6 +97,49 @@ def test_it_is_the_same_in_every_way_of_reading(name, dtype, size, kind, deliver
     assert scale == pytest.approx(by_hand(y, pull, formula), rel=2e-5)
 
 
+NORMS = {
+    "batch_mean": lambda y: y.square().sum(1)[y.square().sum(1) > 0].sqrt().sum() / len(y),
+    "sum": lambda y: y.square().sum().sqrt(),
+    "mean": lambda y: y.square().mean().sqrt(),
+}
+
+
+@deliveries
+@kinds
+@pytest.mark.parametrize("reduce", NORMS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_samples_that_are_0_have_no_slope_of_their_norm(dtype, reduce, kind, delivery):
+    x = numbers(64, 32, dtype=dtype)
+    x[::3] = 0.0
+    model, where = site_of(kind, dtype)
+    penalty = rz.L2Norm(rz.TargetNorm(0.5), reduce=reduce)
+    reg = rz.Regularization(model, [rz.activity(penalty, where=where)], delivery=delivery)
+    y, pull = model(x), numbers(64, 32, seed=1, dtype=dtype)
+    empty = int((y == 0).all(dim=1).sum())
+    deliver(reg, (y * pull).sum(), delivery)
+    reg.step()
+    expected = by_hand(y, pull, NORMS[reduce])
+    assert saved(reg)["scale"] == pytest.approx(expected, rel=1e-9 if dtype.itemsize > 4 else 1e-3)
+    assert empty == (22 if kind == "ReLU" else empty)
+
+
+@deliveries
+@pytest.mark.parametrize("axes", [None, 1, (0, 1)], ids=str)
+@pytest.mark.parametrize("reduce", NORMS)
+def test_a_norm_is_measured_as_its_target_defines_it(reduce, axes, delivery):
+    """Whatever the penalty reduces by: the mean over samples of their norms."""
+    model = Shifted(torch.float64)
+    penalty = rz.L2Norm(rz.TargetNorm(0.5), reduce=reduce)
+    rule = rz.activity(penalty, where="", batch_axis=axes if axes is not None else (0,))
+    reg = rz.Regularization(model, [rule], delivery=delivery)
+    y = model(numbers(6, 5, 4))
+    deliver(reg, y.sum(), delivery)
+    reg.step()
+    units = {None: (1, 2), 1: (0, 2), (0, 1): (2,)}[axes]
+    (reached,) = reg.targets().values()
+    assert reached.measured == pytest.approx(y.detach().square().sum(units).sqrt().mean().item())
+
+
 @deliveries
 @kinds
 @pytest.mark.parametrize("name", ["L1", "L2Squared", "Huber", "L2Norm"])
