@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from benchmarks.speed.settings import Settings
 from benchmarks.speed.timing import Contenders, Timing, quartiles, timed
@@ -22,6 +22,7 @@ class Case(NamedTuple):
             making the contenders may put more into it.
         note: what a reader should know, printed below the case.
         longer: by how much longer it is timed than others, for bounds that are close.
+        processes: how many processes share that time, for costs that are a few percent apart.
     """
 
     group: str
@@ -31,6 +32,7 @@ class Case(NamedTuple):
     figures: Mapping[str, float] = {}
     note: str = ""
     longer: float = 1.0
+    processes: int = 1
 
 
 class Row(NamedTuple):
@@ -66,18 +68,27 @@ class Row(NamedTuple):
         return cls(**{**kept, **spread})
 
 
-def measure(case: Case, settings: Settings) -> Row:
-    """Time the contenders of a case, and free their memory."""
-    contenders = case.contenders()
+Times: TypeAlias = dict[str, list[float]]
+"""The seconds of a call of each contender, one number for each round."""
+
+
+def times_of(case: Case, settings: Settings) -> Times:
+    """Time the contenders of a case in this process, and free their memory."""
+    contenders, rounds = case.contenders(), round(settings.rounds * case.longer)
     times = timed(
         contenders,
-        seconds=settings.seconds * case.longer,
-        rounds=max(2, round(settings.rounds * case.longer)),
+        seconds=settings.seconds * case.longer / case.processes,
+        rounds=max(2, rounds) if case.processes == 1 else 2,
         clock=settings.clock,
         synchronise=settings.synchronise,
     )
     del contenders
     gc.collect()
+    return times
+
+
+def row_of(case: Case, times: Times) -> Row:
+    """Return the result of a case from its times."""
     limit = times[case.limit]
     ratios = {
         name: quartiles([own / least for own, least in zip(of, limit, strict=True)])

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed.cases import Row, measure
+from benchmarks.speed.cases import Row, row_of
 from benchmarks.speed.groups import GROUPS
 from benchmarks.speed.kept import keep
 from benchmarks.speed.machine import describe
+from benchmarks.speed.processes import times_in_processes
 from benchmarks.speed.settings import Settings
 
 
@@ -33,7 +34,7 @@ def run(name: str, settings: Settings, folder: Path, again: Sequence[str]) -> No
     settings.prepare()
     rows = []
     for case in group.cases(settings):
-        rows.append(measure(case, settings))
+        rows.append(row_of(case, times_in_processes(case, settings)))
         _show(rows[-1])
     keep(folder, settings.device, name, rows, describe(settings))
 

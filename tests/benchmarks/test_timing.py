@@ -6,8 +6,9 @@ import time
 import weakref
 
 import pytest
-from benchmarks.speed import timing
-from benchmarks.speed.cases import Case, Row, measure
+from benchmarks.speed import control, timing
+from benchmarks.speed.cases import Case, Row, row_of, times_of
+from benchmarks.speed.processes import times_in_processes
 from benchmarks.speed.settings import Settings
 from benchmarks.speed.timing import Timing, quartiles, timed
 
@@ -102,7 +103,8 @@ def test_ratios_are_taken_within_rounds(clock, monkeypatch):
     turns = {"limit": [1.0, 10.0, 1.0], "other": [2.0, 20.0, 4.0]}
     monkeypatch.setattr("benchmarks.speed.cases.timed", lambda *args, **kwargs: turns)
     contenders = dict.fromkeys(turns, clock)
-    row = measure(Case("group", "what", "limit", lambda: contenders, {"n": 3}), QUICK)
+    case = Case("group", "what", "limit", lambda: contenders, {"n": 3})
+    row = row_of(case, times_of(case, QUICK))
     assert row.times["other"] == Timing(3, 4, 12)
     assert row.ratios["other"] == Timing(2, 2, 3)
     assert row.ratio("other") == 2
@@ -116,7 +118,8 @@ def test_figures_may_be_found_while_contenders_are_made():
         figures["found"] = 1.0
         return {"limit": lambda: None}
 
-    assert measure(Case("g", "w", "limit", contenders, figures), QUICK).figures == {"found": 1.0}
+    case = Case("g", "w", "limit", contenders, figures)
+    assert row_of(case, times_of(case, QUICK)).figures == {"found": 1.0}
 
 
 def test_contenders_are_freed_before_the_next_case():
@@ -130,7 +133,7 @@ def test_contenders_are_freed_before_the_next_case():
         held.append(weakref.ref(array))
         return {"limit": lambda: array}
 
-    measure(Case("g", "w", "limit", contenders), QUICK)
+    times_of(Case("g", "w", "limit", contenders), QUICK)
     gc.collect()
     assert held[0]() is None
 
@@ -146,3 +149,11 @@ def test_one_thread_is_timed_by_the_processor():
     assert Settings().clock is time.process_time
     assert Settings(threads=2).clock is time.perf_counter
     assert Settings(device="cuda").clock is time.perf_counter
+
+
+def test_the_rounds_of_several_processes_are_put_together():
+    case = next(iter(control.cases(QUICK)))._replace(processes=2)
+    times = times_in_processes(case, QUICK)
+    assert times.keys() == case.contenders().keys()
+    assert {len(rounds) for rounds in times.values()} == {2 * QUICK.rounds}
+    assert all(seconds > 0 for rounds in times.values() for seconds in rounds)

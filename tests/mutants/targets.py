@@ -165,7 +165,7 @@ TARGET_MUTANTS = [
     Mutant(
         "what is not finite is counted as 0",
         MEASURED,
-        'totals[wanted] + 0 * totals["absolute"]',
+        'totals[wanted].add(totals["absolute"], alpha=0)',
         "totals[wanted]",
         (NOT_FINITE,),
     ),

@@ -20,12 +20,19 @@ def cases(settings: Settings) -> Iterator[Case]:
     The C library gives freed memory back as it does for everybody, so that page faults are timed.
     """
     for network in networks(settings):
-        yield _case(network)
+        yield _case(network, quick=settings.quick)
 
 
-def _case(network: Network) -> Case:
+def _case(network: Network, *, quick: bool) -> Case:
     def contenders() -> Contenders:
         return {name: Steps(network, way) for name, way in ways_of(network).items()}
 
-    # costs that are a few percent apart are compared
-    return Case(GROUP, network.name, NO_PENALTY, contenders, {"steps": BLOCK}, longer=2.0)
+    return Case(
+        GROUP,
+        network.name,
+        NO_PENALTY,
+        contenders,
+        {"steps": BLOCK},
+        longer=1.0 if quick else 100.0,
+        processes=1 if quick else 4,
+    )

@@ -98,9 +98,8 @@ class MonitorTap(Hook):
         self, activation: Activation, inputs: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Activation:
         """Return the activation detached, with the axes and the mask that were stated."""
-        activation = activation._replace(
-            x=activation.x.detach(), batch_axis=activation.sample_axes(self._batch_axis)
-        )
+        axes = activation.sample_axes(self._batch_axis)
+        activation = Activation(activation.x.detach(), axes, activation.mask)
         if self._mask is None:
             return activation
         mask = mask_of(self._mask, inputs, dict(keywords), self._site)

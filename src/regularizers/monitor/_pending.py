@@ -46,11 +46,18 @@ class Pending:
 
     def expect(self, samples: Samples) -> None:
         """Say of what kind the batches are: no metric has refused `samples`."""
-        self._kind = _kind_of(samples)
+        self._kind = _Kind(samples.units, samples.device, samples.is_plain)
 
     def fits(self, samples: Samples) -> bool:
         """Return whether `samples` can wait, since no metric can refuse them."""
-        return samples.valid is None and _kind_of(samples) == self._kind
+        kind = self._kind
+        return (
+            kind is not None
+            and samples.valid is None
+            and samples.units == kind.units
+            and samples.device == kind.device
+            and samples.is_plain is kind.is_plain
+        )
 
     def add(self, samples: Samples) -> None:
         """Read `samples`, which fit."""
@@ -77,7 +84,3 @@ class Pending:
             for reduction, of_it in zip(self._reductions, parts, strict=True)
         }
         return Reduced(rows, self._kind.units, self._kind.device, known=known)
-
-
-def _kind_of(samples: Samples) -> _Kind:
-    return _Kind(samples.units, samples.device, samples.is_plain)

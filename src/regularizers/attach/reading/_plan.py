@@ -129,8 +129,7 @@ class Plan(NamedTuple):
             if totals is not None:
                 totals["absolute"] = statistic.detach()
                 if self.total == "active" and "active" not in totals:  # a Monitor may have it
-                    with torch.no_grad():
-                        totals["active"] = sizes.sign_().sum()  # nothing has saved the sizes
+                    totals["active"] = sizes.detach().sign_().sum()  # nothing saves the sizes
             return statistic
         read: Tensor = read_eagerly(x, mask, self.request, window, totals)  # type: ignore[no-untyped-call]
         return read

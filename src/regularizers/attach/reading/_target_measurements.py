@@ -88,7 +88,8 @@ def amount_of(
         and wanted is not None
         and ({wanted, "absolute"} <= totals.keys() or add_totals(x.detach(), totals))
     ):
-        total = totals[wanted] + 0 * totals["absolute"]  # NaN if an element is not finite
+        # NaN if an element is not finite
+        total = totals[wanted].add(totals["absolute"], alpha=0)
         return total, batch.samples if target.is_per_sample else batch.elements
     with torch.no_grad():
         wide = widen(xp, x.detach())
