@@ -237,7 +237,10 @@ def test_masked_elements_are_not_counted():
     (error_of(part, x[:20]) + alone.penalty()).backward()
     masked.step()
     alone.step()
-    assert law_of(masked, KEY) == law_of(alone, KEY)
+    one, other = law_of(masked, KEY), law_of(alone, KEY)
+    assert one.measured == other.measured
+    # zeros among the squares change the order in which they are added
+    assert one.scale.mean == pytest.approx(other.scale.mean, rel=1e-14)
 
 
 def test_a_step_without_a_forward_changes_no_strength():
