@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from benchmarks.speed.cases import measure
+from benchmarks.speed.cases import row_of, times_of
 from benchmarks.speed.settings import Settings
 from benchmarks.speed.steps import allocator, cases
 from benchmarks.speed.steps.memory import peak_bytes, peaks_over
@@ -123,7 +123,7 @@ def test_cases_have_names_of_their_own():
 
 def test_a_case_is_measured_whole():
     case = next(cases(QUICK))
-    row = measure(case, QUICK)
+    row = row_of(case, times_of(case, QUICK))
     assert row.times.keys() == ACTIVITY.keys()
     assert row.figures["elements"] == 192
     assert sum("peak" in name for name in row.figures) == len(ACTIVITY) - 1

@@ -46,8 +46,8 @@ AXES = [
     Mutant(
         "a monitor counts sequences and not their steps",
         "monitor/_hooks.py",
-        "batch_axis=activation.sample_axes(self._batch_axis)",
-        "batch_axis=activation.batch_axis",
+        "axes = activation.sample_axes(self._batch_axis)",
+        "axes = activation.batch_axis",
         (samples("the_monitor_counts_tokens_of_a_batch_that_comes_second"),),
     ),
     Mutant(
