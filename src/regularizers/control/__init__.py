@@ -9,7 +9,7 @@ from regularizers.control._batch import Batch
 from regularizers.control._diagnosis import Block, Diagnosis
 from regularizers.control._law import QUIET, Law, Scalar, State
 from regularizers.control._packed import Packed
-from regularizers.control._proportional_integral import ProportionalIntegral, shares_of
+from regularizers.control._proportional_integral import Constants, ProportionalIntegral, shares_of
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
 from regularizers.control._steps import at_step
 from regularizers.control._target import Target, check_target
@@ -23,6 +23,7 @@ __all__ = [
     "Batch",
     "Block",
     "Constant",
+    "Constants",
     "Cosine",
     "Diagnosis",
     "Law",

@@ -6,7 +6,7 @@ import functools
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from regularizers.control._law import QUIET, Law, Scalar, State
 from regularizers.control._packed import Packed
@@ -86,7 +86,12 @@ class ProportionalIntegral(Law):
         *before, of_measured, of_wanted, of_scale = torch.broadcast_tensors(*given)
         packed = Packed.of(dict(zip(state, before, strict=True)))
         after, strength = self.advance(
-            packed, of_measured, shares_of(of_wanted), of_scale, has_begun=False
+            packed,
+            of_measured,
+            shares_of(of_wanted),
+            of_scale,
+            Constants.on(of_measured),
+            has_begun=False,
         )
         now = after.named()
         if isinstance(measured, torch.Tensor):
@@ -94,7 +99,14 @@ class ProportionalIntegral(Law):
         return {name: float(value) for name, value in now.items()}, float(strength)
 
     def advance(
-        self, state: Packed, measured: Any, shares: Any, scale: Any, *, has_begun: bool
+        self,
+        state: Packed,
+        measured: Any,
+        shares: Any,
+        scale: Any,
+        constants: Constants,
+        *,
+        has_begun: bool,
     ) -> tuple[Packed, Any]:
         """Return what `update` returns of tensors.
 
@@ -107,10 +119,11 @@ class ProportionalIntegral(Law):
             measured: the quantity.
             shares: what `shares_of` returns of the target.
             scale: the scale; if the law has begun, it is finite and above 0.
+            constants: those on the device of the quantity.
             has_begun: whether every strength is known to have begun.
         """
         torch = _torch()
-        one, keep, offset = _constants(measured.shape, measured.device)
+        one, keep, offset = constants
         seen, more = 1.0, one
         if not has_begun:
             scale = scale.nan_to_num(0.0, 0.0, 0.0)
@@ -167,16 +180,22 @@ def shares_of(wanted: Any) -> Any:
     return stacked
 
 
-@functools.lru_cache(maxsize=64)
-def _constants(shape: tuple[int, ...], device: Any) -> tuple[Any, Any, Any]:
-    """Return 1, how much is kept of each average, and what is added to each share."""
-    torch = _torch()
-    kept = _KEEP_MEASURED, 1 - (1 - _KEEP_SCALE)
-    columns = (1.0, 1.0), kept, (_SOFTENING / (1 + _SOFTENING), 0.0)
-    with torch.inference_mode(False):
-        made = [torch.tensor(column, dtype=torch.float64, device=device) for column in columns]
-    one, keep, offset = [x.reshape(2, *[1] * len(shape)).expand(2, *shape) for x in made]
-    return one, keep, offset
+class Constants(NamedTuple):
+    """The numbers of the law as tensors, (2, ...): of the quantity and of the scale."""
+
+    one: Any
+    keep: Any
+    """How much is kept of each average."""
+    offset: Any
+    """What is added to each share."""
+
+    @classmethod
+    def on(cls, x: Any) -> Constants:
+        """Return them on the device and in the shape of a tensor."""
+        kept = _KEEP_MEASURED, 1 - (1 - _KEEP_SCALE)
+        columns = (1.0, 1.0), kept, (_SOFTENING / (1 + _SOFTENING), 0.0)
+        shape = 2, *[1] * x.ndim
+        return cls(*[x.new_tensor(column).reshape(shape).expand(2, *x.shape) for column in columns])
 
 
 def _tensor(value: Scalar) -> Any:

@@ -1,8 +1,11 @@
 """A strength with a target finds the same in every way of training as in the plain one."""
 
+import contextlib
+
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
@@ -185,6 +188,21 @@ def test_the_output_may_be_changed_in_place():
     """The penalty reads what the site returned, in steps that measure gradients and in others."""
     changed, new = [trained(Changing(in_place), steps=45) for in_place in (True, False)]
     assert_same(changed, new, steps=45)
+
+
+def test_nothing_of_a_run_of_fake_tensors_is_left_for_the_next():
+    """Tools that estimate memory train on tensors without values."""
+
+    before = trained(Coder(), steps=12)
+    with FakeTensorMode():
+        model = nn.Sequential(nn.Linear(4, 12), nn.ReLU(), nn.Linear(12, 4))
+        reg = rz.Regularization(model, [rz.activity(rz.L1(rz.TargetActive(3)), where="1")])
+        x = torch.randn(8, 4)
+        for _ in range(2):
+            (nn.functional.mse_loss(model(x), x) + reg.penalty()).backward()
+            with contextlib.suppress(DataDependentOutputException):
+                reg.step()
+    assert_same(trained(Coder(), steps=12), before, steps=12)
 
 
 def test_an_output_that_autograd_saves_may_not_be_changed_either_way():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regularizers.attach.control._check_update import Numbers, as_type_of, check_update
 from regularizers.attach.control._goal import Goal
-from regularizers.control import Packed, ProportionalIntegral, shares_of
+from regularizers.control import Constants, Packed, ProportionalIntegral, shares_of
 
 
 class LawState(Protocol):
@@ -111,9 +111,11 @@ class PackedState:
         self,
         law: ProportionalIntegral,
         values: Packed,
+        constants: Constants | None = None,
         shares: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self._law, self._values = law, values
+        self._constants = Constants.on(values.initial) if constants is None else constants
         self._shares = shares
         """The last target, and what the law needs of it."""
 
@@ -125,8 +127,9 @@ class PackedState:
     ) -> tuple[Self, Tensor]:
         if self._shares is None or self._shares[0] is not wanted:
             self._shares = wanted, shares_of(wanted)
+        shares, constants = self._shares[1], self._constants
         values, strength = self._law.advance(
-            self._values, measured, self._shares[1], scale, has_begun=has_begun
+            self._values, measured, shares, scale, constants, has_begun=has_begun
         )
         return self._like(values), strength
 
@@ -149,7 +152,7 @@ class PackedState:
         return type(self)(self._law, Packed(*[x.to(device) for x in self._values]))
 
     def _like(self, values: Packed) -> Self:
-        return type(self)(self._law, values, self._shares)
+        return type(self)(self._law, values, self._constants, self._shares)
 
 
 def first_state(goal: Goal, initial: Tensor, shape: tuple[int, ...]) -> LawState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,10 +33,26 @@ class StepSums(NamedTuple):
         return StepSums(total, number, loss, penalty, self.all_measured, self.processes)
 
 
-def sums_of(gauges: Sequence[Gauge], device: torch.device) -> StepSums:
+class LastCounts:
+    """The counts of the last step as a tensor, which is made anew only where they change."""
+
+    def __init__(self) -> None:
+        self._counts: tuple[Tensor | float, ...] = ()
+        self._tensor: Tensor | None = None
+
+    def tensor(self, counts: tuple[Tensor | float, ...], device: torch.device) -> Tensor:
+        """Return counts as a tensor of float64, which nobody writes."""
+        if any(isinstance(count, Tensor) for count in counts):
+            return numbers(counts, device)
+        if self._tensor is None or self._counts != counts or self._tensor.device != device:
+            self._counts, self._tensor = counts, numbers(counts, device)
+        return self._tensor
+
+
+def sums_of(gauges: Sequence[Gauge], device: torch.device, last: LastCounts) -> StepSums:
     """Return the sums of the gauges of one process."""
     totals, counts, losses, penalties = zip(*[gauge.sums for gauge in gauges], strict=True)
-    total, number = numbers(totals, device), numbers(counts, device)
+    total, number = numbers(totals, device), last.tensor(counts, device)
     known = all(not isinstance(each, Tensor) and each > 0 for each in counts)
     if not any(gauge.has_scale for gauge in gauges):
         return StepSums(total, number, None, None, known)
@@ -53,14 +68,9 @@ def split_sums(sums: StepSums, sizes: Sequence[int]) -> list[StepSums]:
 def numbers(column: Sequence[Tensor | float], device: torch.device) -> Tensor:
     """Return numbers and tensors of 0 dimensions as one tensor of float64; none is read."""
     tensors = [
-        each.to(device, torch.float64) if isinstance(each, Tensor) else _constant(each, device)
+        each.to(device, torch.float64)
+        if isinstance(each, Tensor)
+        else torch.tensor(each, dtype=torch.float64, device=device)
         for each in column
     ]
     return tensors[0].reshape(1) if len(tensors) == 1 else torch.stack(tensors)
-
-
-@functools.lru_cache(maxsize=64)
-def _constant(number: float, device: torch.device) -> Tensor:
-    """Return a number as a tensor, which nobody writes."""
-    with torch.inference_mode(False):
-        return torch.tensor(number, dtype=torch.float64, device=device)

@@ -17,7 +17,13 @@ from regularizers.attach.control._goal import Goal, Reached
 from regularizers.attach.control._grouping import target_places
 from regularizers.attach.control._observed import Journal
 from regularizers.attach.control._saved import SavedGoal, read_saved, saved_goal
-from regularizers.attach.control._step_sums import StepSums, numbers, split_sums, sums_of
+from regularizers.attach.control._step_sums import (
+    LastCounts,
+    StepSums,
+    numbers,
+    split_sums,
+    sums_of,
+)
 from regularizers.attach.reading import Gauge, device_of
 from regularizers.attach.sites import Sites, Strengths
 from regularizers.errors import ConfigurationError
@@ -45,6 +51,7 @@ class Targets:
         self._gauges: list[Gauge] = []
         self._of_loss: list[Goal] = []
         self._device: torch.device | None = None
+        self._last_counts = LastCounts()
         self._journal = Journal()
 
     def __bool__(self) -> bool:
@@ -218,7 +225,7 @@ class Targets:
     def _of_all_processes(self) -> StepSums:
         gauges, device = self._gauges, self._device_of_law()
         if (group := self._processes.group) is None:
-            return sums_of(gauges, device)
+            return sums_of(gauges, device, self._last_counts)
         # every process sends all sums, since another may have measured what this one has not
         sums = torch.stack([numbers([g.sums[n] for g in gauges], device) for n in range(4)])
         dist.all_reduce(sums, group=group)
