@@ -1,4 +1,4 @@
-"""The state of a law: by names for any law, in one tensor for the default one."""
+"""The state of a law: by names for any law, in few tensors for the default one."""
 
 from __future__ import annotations
 

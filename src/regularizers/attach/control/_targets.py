@@ -49,7 +49,8 @@ class Targets:
         self._ordered: list[Goal] = []
         """The targets in the order of the controllers."""
         self._gauges: list[Gauge] = []
-        self._of_loss: list[Goal] = []
+        self.of_loss: list[Goal] = []
+        """The targets that measure the loss."""
         self._device: torch.device | None = None
         self._last_counts = LastCounts()
         self._journal = Journal()
@@ -73,7 +74,7 @@ class Targets:
             self._controllers = controllers_of(new, self._controllers)
             self._ordered = [goal for goal, *_ in self._each()]
             self._gauges = [goal.gauge for goal in self._ordered]
-            self._of_loss = [goal for goal in self._ordered if goal.target.measures == "loss"]
+            self.of_loss = [goal for goal in self._ordered if goal.target.measures == "loss"]
 
     @property
     def keys(self) -> set[str]:
@@ -88,11 +89,6 @@ class Targets:
             if goal.target.measures == measured
             for key in goal.keys
         }
-
-    @property
-    def of_loss(self) -> list[Goal]:
-        """The targets that measure the loss."""
-        return self._of_loss
 
     def give_loss(self, loss: Tensor | float, name: str) -> None:
         """Add the loss of one batch to the targets that measure it.
@@ -127,7 +123,7 @@ class Targets:
         """
         if not self._goals:
             return []
-        if self._of_loss:
+        if self.of_loss:
             self._read_penalties_of_losses()
         self._processes.check_stated(self._ordered[0].key, "a strength with a target")
         if self._processes.group is None and all(gauge.is_empty for gauge in self._gauges):

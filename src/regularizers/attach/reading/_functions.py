@@ -163,7 +163,7 @@ def _squared_slope(
     if active is not None:
         return active
     square: Tensor | None = request.term.squared_slope(saved, xp)
-    return square if square is None or square.ndim == 0 else square.sum()
+    return square
 
 
 def _gradient_by_formula(

@@ -51,7 +51,15 @@ class _Count(Reduction):
         return parts[0].to(dtype) if len(parts) == 1 else torch.stack(list(parts)).sum(dtype=dtype)
 
 
-class _OfNorms(Reduction):
+class _PerSample(Reduction):
+    """A reduction with a number for each sample."""
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the numbers of all samples."""
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+class _OfNorms(_PerSample):
     """A reduction of ‖x‖₂ of each sample, in the widest type."""
 
     def of(self, block: Block) -> Tensor:
@@ -69,7 +77,7 @@ class Total(_Sum):
 
 
 @dataclass(frozen=True)
-class Absolute(Reduction):
+class Absolute(_PerSample):
     """Σ|x| of each sample; (samples,), in the widest type."""
 
     def of(self, block: Block) -> Tensor:
@@ -77,18 +85,10 @@ class Absolute(Reduction):
         sums: Tensor = torch.linalg.vector_norm(block.wide(), ord=1, dim=1)
         return sums
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Return those of all samples."""
-        return _concatenated(parts)
-
 
 @dataclass(frozen=True)
 class Norms(_OfNorms):
     """‖x‖₂ of each sample; (samples,), in the widest type."""
-
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Return those of all samples."""
-        return _concatenated(parts)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class NormTotal(_OfNorms):
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the sum over all samples."""
-        return _concatenated(parts).sum()
+        return super().joined(parts).sum()
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class SquareTotal(_OfNorms):
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the sum over all samples."""
-        norms = _concatenated(parts)
+        norms = super().joined(parts)
         return torch.dot(norms, norms)
 
 
@@ -177,7 +177,3 @@ def _ones(ones: Tensor) -> Tensor:
 def _valid(ones: Tensor, block: Block) -> Tensor:
     # elements that do not count are 0, which may lie beyond an edge
     return ones if block.valid is None else torch.where(block.valid, ones, 0.0)
-
-
-def _concatenated(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))

@@ -117,7 +117,7 @@ class Streaming(ABC):
 
     def reset(self) -> None:
         """Forget all samples."""
-        if self._sums is not None:
+        if self._sums is not None:  # what waits is joined first, and forgotten with the rest
             self._joined = None
 
     def fresh(self) -> Self:
