@@ -48,8 +48,8 @@ CONTROL = [
     Mutant(
         "the strength has no upper end",
         "control/_proportional_integral.py",
-        ".sub(ceiling, alpha=_ABOVE).clamp(max=0.0)",
-        ".sub(ceiling, alpha=_ABOVE)",
+        "share.add(e, alpha=gain).clamp(max=0.0)",
+        "share.add(e, alpha=gain)",
         (FORMULAS,),
     ),
     Mutant(
@@ -119,8 +119,8 @@ CONTROL = [
     Mutant(
         "the gradient that is measured is lost",
         "attach/reading/_target_measurements.py",
-        "        return gradient, None, None\n",
-        "        return 0 * gradient, None, None\n",
+        '"loss", gauge)\n    return gradient\n',
+        '"loss", gauge)\n    return 0 * gradient\n',
         (attach("target_readings::a_penalty_beside_it_is_whole_where_nothing_is_measured"),),
     ),
     Mutant(
@@ -238,9 +238,9 @@ CONTROL = [
     Mutant(
         "every optimizer makes a step",
         "attach/step/_attach.py",
-        "        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner)",
+        "        yield from StepHooks(first, None, lambda _: control.advance(), owner)",
         "        for o in dict.fromkeys([*optimizers, first]):\n"
-        "            yield from StepHooks(o, _nothing, lambda _: control.advance(), owner)",
+        "            yield from StepHooks(o, None, lambda _: control.advance(), owner)",
         (reached("activities_alone_can_be_stepped_by_an_optimizer"),),
     ),
     Mutant(

@@ -167,9 +167,8 @@ PENALTIES = [
     Mutant(
         "the last piece of a large array is left out",
         "penalties/kernels/_pieces.py",
-        "for start in range(0, max(size_of(x), 1), thresholds.PIECE):",
-        "for start in range(0, size_of(x) // thresholds.PIECE * thresholds.PIECE, "
-        "thresholds.PIECE):",
+        "for start in range(0, max(size_of(x), 1), size):",
+        "for start in range(0, size_of(x) // size * size, size):",
         (arrays("pieces::value_gradient_and_apply"),),
     ),
     Mutant(

@@ -15,8 +15,8 @@ STEPS = [
     Mutant(
         "the penalty is added before a closure",
         "attach/step/_optimizer_hooks.py",
-        "            loss = closure()\n            self._before(self._optimizer)\n",
-        "            self._before(self._optimizer)\n            loss = closure()\n",
+        "            loss = closure()\n            before(self._optimizer)\n",
+        "            before(self._optimizer)\n            loss = closure()\n",
         (optimizer("a_closure_computes_the_gradient_before_the_penalty_is_added"),),
     ),
     Mutant(

@@ -100,8 +100,8 @@ TARGET_MUTANTS = [
     Mutant(
         "squares of a tiny gradient underflow",
         GAUGE,
-        "torch.linalg.vector_norm(x, dtype=torch.float64)",
-        "torch.linalg.vector_norm(x)",
+        "        squares.append(torch.dot(wide, wide))\n",
+        "        squares.append(torch.dot(piece, piece).double())\n",
         (scale("the_gradient_of_a_tiny_strength_is_not_lost"),),
     ),
     Mutant(
@@ -378,11 +378,11 @@ TARGET_MUTANTS = [
         (journal("all_arrive_once_and_in_order_if_they_are_waited_for"),),
     ),
     Mutant(
-        "the first step is sent with the fifth",
+        "the first step is sent with the tenth",
         "attach/control/_observed.py",
         "self._steps == 0 or ",
         "",
-        (journal("the_first_step_and_then_each_fifth_are_sent"),),
+        (journal("the_first_step_and_then_each_tenth_are_sent"),),
     ),
     Mutant(
         "the last copy is read first",

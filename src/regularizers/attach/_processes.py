@@ -44,6 +44,13 @@ class Processes:
         group = self.group
         return 1 if group is None else dist.get_world_size(group)
 
+    def stated_group(self, site: str, what: str) -> dist.ProcessGroup | None:
+        """Return `group` after `check_stated`."""
+        if self._stated is None:
+            self.check_stated(site, what)
+            return None
+        return self.group
+
     def are_unstated(self) -> bool:
         """Return whether several processes are running and the user stated no group."""
         return self._stated is None and _are_several()

@@ -85,7 +85,7 @@ class ProportionalIntegral(Law):
         given = [_tensor(x) for x in (*state.values(), measured, wanted, scale)]
         *before, of_measured, of_wanted, of_scale = torch.broadcast_tensors(*given)
         packed = Packed.of(dict(zip(state, before, strict=True)))
-        after, strength = self.advance(
+        after, strength, _ = self.advance(
             packed,
             of_measured,
             shares_of(of_wanted),
@@ -107,8 +107,10 @@ class ProportionalIntegral(Law):
         constants: Constants,
         *,
         has_begun: bool,
-    ) -> tuple[Packed, Any]:
-        """Return what `update` returns of tensors.
+    ) -> tuple[Packed, Any, Any]:
+        """Return what `update` returns of tensors, and how far the integral is under the scale.
+
+        The last is the logarithm of their ratio; NaN as long as the law only observes.
 
         After a large kernel each operation costs microseconds, however small its arithmetic, and
         the first of its kind most. So both averages advance together, by few kinds of operations,
@@ -138,20 +140,28 @@ class ProportionalIntegral(Law):
         e = error.clamp(-_LARGEST_ERROR, _LARGEST_ERROR)
         # where nothing is active the error does not tell how far to lower the strength
         moved = state.integral.addcmul(measured.sign(), e, value=self.integral)
-        under = (moved - most).clamp(math.log(self.least), 0.0)
+        share = (moved - most).clamp(math.log(self.least), 0.0)
         if not has_begun:
             begins, began = looked_on >= _OBSERVED_STEPS, state.looked_on >= _OBSERVED_STEPS
             least, greatest = [most + math.log(share) for share in _FIRST]
-            under = torch.where(began, under, state.initial.log().clamp(least, greatest) - most)
-        integral = most + under
+            share = torch.where(began, share, state.initial.log().clamp(least, greatest) - most)
+        integral = most + share
         # below the target the ceiling is the scale, which a larger gain keeps to by itself
-        ceiling = e if self.proportional >= _ABOVE else e.clamp(min=0.0)
-        under = under.add(e, alpha=self.proportional).sub(ceiling, alpha=_ABOVE).clamp(max=0.0)
+        ceiling, gain = e, self.proportional - _ABOVE
+        if gain < 0:
+            ceiling, gain = e.clamp(min=0.0), self.proportional
+            share = share.sub(ceiling, alpha=_ABOVE)
+        under = share.add(e, alpha=gain).clamp(max=0.0)
         strength = most.add(ceiling, alpha=_ABOVE).add(under).exp()
         if not has_begun:
             integral = torch.where(begins, integral, state.integral)
             strength = torch.where(begins, strength, QUIET)
-        return Packed(state.initial, integral, looked_on, totals, weights), strength
+            share = torch.where(begins, share, math.nan)
+        return Packed(state.initial, integral, looked_on, totals, weights), strength, share
+
+    def ends(self, share: Any) -> tuple[Any, Any]:
+        """Return `at_most` and `at_least` of the last that `advance` returned."""
+        return share >= 0, share <= math.log(self.least)
 
     def at_most(self, state: State) -> Scalar:
         """Return whether the integral is at the scale, the largest strength with an equilibrium."""

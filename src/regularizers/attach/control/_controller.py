@@ -134,12 +134,11 @@ class Controller:
 
     def _ends_of(self, state: LawState) -> list[Tensor]:
         """Return whether the law stands at its ends, as numbers."""
-        law, named = self.goals[0].law, state.named()
         return [
             torch.as_tensor(end, dtype=torch.float64, device=self.strength.device).expand(
                 self._shape
             )
-            for end in (law.at_most(named), law.at_least(named))
+            for end in state.ends()
         ]
 
     def take(self, update: Update) -> None:

@@ -34,6 +34,9 @@ class LawState(Protocol):
             ConfigurationError, StrengthError, StrengthTypeError: it returned something else.
         """
 
+    def ends(self) -> tuple[Any, Any]:
+        """Return whether the law stands at its upper and at its lower end."""
+
     def where(self, is_valid: Tensor, other: Self) -> Self:
         """Return this state where a step was valid, and another elsewhere."""
 
@@ -65,6 +68,9 @@ class NamedState:
         where = f"{self._goal.where}.update"
         values, strength = check_update(returned, self._values, where, self._shape)
         return self._like(values), strength.to(measured.device).expand(self._shape)
+
+    def ends(self) -> tuple[Any, Any]:
+        return self._goal.law.at_most(self._values), self._goal.law.at_least(self._values)
 
     def where(self, is_valid: Tensor, other: Self) -> Self:
         old = [each for each in other._values.values() if isinstance(each, Tensor)]
@@ -113,8 +119,9 @@ class PackedState:
         values: Packed,
         constants: Constants | None = None,
         shares: tuple[Tensor, Tensor] | None = None,
+        share: Tensor | None = None,
     ) -> None:
-        self._law, self._values = law, values
+        self._law, self._values, self._share = law, values, share
         self._constants = Constants.on(values.initial) if constants is None else constants
         self._shares = shares
         """The last target, and what the law needs of it."""
@@ -128,10 +135,15 @@ class PackedState:
         if self._shares is None or self._shares[0] is not wanted:
             self._shares = wanted, shares_of(wanted)
         shares, constants = self._shares[1], self._constants
-        values, strength = self._law.advance(
+        values, strength, share = self._law.advance(
             self._values, measured, shares, scale, constants, has_begun=has_begun
         )
-        return self._like(values), strength
+        return self._like(values, share), strength
+
+    def ends(self) -> tuple[Any, Any]:
+        if self._share is not None:
+            return self._law.ends(self._share)
+        return self._law.at_most(self.named()), self._law.at_least(self.named())
 
     def where(self, is_valid: Tensor, other: Self) -> Self:
         mine, its = self._values, other._values
@@ -151,8 +163,8 @@ class PackedState:
     def to(self, device: torch.device) -> Self:
         return type(self)(self._law, Packed(*[x.to(device) for x in self._values]))
 
-    def _like(self, values: Packed) -> Self:
-        return type(self)(self._law, values, self._constants, self._shares)
+    def _like(self, values: Packed, share: Tensor | None = None) -> Self:
+        return type(self)(self._law, values, self._constants, self._shares, share)
 
 
 def first_state(goal: Goal, initial: Tensor, shape: tuple[int, ...]) -> LawState:

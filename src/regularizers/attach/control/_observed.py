@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regularizers.attach._host_copy import HostCopy
 
-COPIED_EVERY = 5
+COPIED_EVERY = 10
 """The steps between two copies to the host."""
 
 

@@ -39,21 +39,27 @@ class LastCounts:
     def __init__(self) -> None:
         self._counts: tuple[Tensor | float, ...] = ()
         self._tensor: Tensor | None = None
+        self._are_positive = False
 
-    def tensor(self, counts: tuple[Tensor | float, ...], device: torch.device) -> Tensor:
-        """Return counts as a tensor of float64, which nobody writes."""
-        if any(isinstance(count, Tensor) for count in counts):
-            return numbers(counts, device)
+    def tensor(
+        self, counts: tuple[Tensor | float, ...], device: torch.device
+    ) -> tuple[Tensor, bool]:
+        """Return counts as a tensor of float64, which nobody writes, and whether all are above 0.
+
+        Counts that are tensors are not read, and not known to be above 0.
+        """
+        if not {*map(type, counts)} <= {int, float}:
+            return numbers(counts, device), False
         if self._tensor is None or self._counts != counts or self._tensor.device != device:
             self._counts, self._tensor = counts, numbers(counts, device)
-        return self._tensor
+            self._are_positive = all(not isinstance(each, Tensor) and each > 0 for each in counts)
+        return self._tensor, self._are_positive
 
 
 def sums_of(gauges: Sequence[Gauge], device: torch.device, last: LastCounts) -> StepSums:
     """Return the sums of the gauges of one process."""
     totals, counts, losses, penalties = zip(*[gauge.sums for gauge in gauges], strict=True)
-    total, number = numbers(totals, device), last.tensor(counts, device)
-    known = all(not isinstance(each, Tensor) and each > 0 for each in counts)
+    total, (number, known) = numbers(totals, device), last.tensor(counts, device)
     if not any(gauge.has_scale for gauge in gauges):
         return StepSums(total, number, None, None, known)
     return StepSums(total, number, numbers(losses, device), numbers(penalties, device), known)

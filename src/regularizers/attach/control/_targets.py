@@ -125,14 +125,15 @@ class Targets:
             return []
         if self.of_loss:
             self._read_penalties_of_losses()
-        self._processes.check_stated(self._ordered[0].key, "a strength with a target")
-        if self._processes.group is None and all(gauge.is_empty for gauge in self._gauges):
+        group = self._processes.stated_group(self._ordered[0].key, "a strength with a target")
+        if group is not None:
+            sums = self._of_all_processes(group)
+        elif all(gauge.is_empty for gauge in self._gauges):
             return []
-        sums = self._of_all_processes()
-        sizes = [len(controller.goals) for controller in self._controllers]
-        parts = [sums] if len(sizes) == 1 else split_sums(sums, sizes)
+        else:
+            sums = sums_of(self._gauges, self._device_of_law(), self._last_counts)
         has_row = self._journal.sends_next
-        pairs = zip(self._controllers, parts, strict=True)
+        pairs = zip(self._controllers, self._parts(sums), strict=True)
         updates = [controller.update(part, step, has_row=has_row) for controller, part in pairs]
         self._journal.add([update.fields for update in updates])
         return updates
@@ -218,10 +219,14 @@ class Targets:
                 values = self.values() or {}
                 goal.gauge.add_values([values[key] for key in goal.keys if key in values])
 
-    def _of_all_processes(self) -> StepSums:
+    def _parts(self, sums: StepSums) -> list[StepSums]:
+        """Return the sums in parts, one for each controller."""
+        if len(self._controllers) == 1:
+            return [sums]
+        return split_sums(sums, [len(controller.goals) for controller in self._controllers])
+
+    def _of_all_processes(self, group: dist.ProcessGroup) -> StepSums:
         gauges, device = self._gauges, self._device_of_law()
-        if (group := self._processes.group) is None:
-            return sums_of(gauges, device, self._last_counts)
         # every process sends all sums, since another may have measured what this one has not
         sums = torch.stack([numbers([g.sums[n] for g in gauges], device) for n in range(4)])
         dist.all_reduce(sums, group=group)

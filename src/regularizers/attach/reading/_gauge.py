@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regularizers.modules import Handles
-from regularizers.penalties.kernels import lie_plainly, wide_pieces
+from regularizers.penalties.kernels import kept_buffer, lie_plainly, thresholds, wide_pieces
 
 _gauges: Handles[Gauge] = Handles()
 
@@ -85,7 +85,7 @@ class Gauge:
 
     def add_amount(self, total: Tensor, count: Tensor | float) -> None:
         """Add the quantity that one forward measured: its total and its count."""
-        total = total.detach().double()
+        total = total.double() if not total.requires_grad else total.detach().double()
         self._total = total if self._total is None else self._total + total.to(self._total.device)
         self._count = self._count + count
 
@@ -170,17 +170,18 @@ def _squared_norm(gradient: Tensor, counted: Tensor | None) -> Tensor:
         return gradient.new_zeros((), dtype=torch.float64)
     if not lie_plainly(gradient, *others):
         wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-        return _square(wide if counted is None else wide * counted.sign())
+        selected = wide if counted is None else wide * counted.sign()
+        norm: Tensor = torch.linalg.vector_norm(selected, dtype=torch.float64)
+        return norm.square()
     squares = []
-    for piece, buffer, *signs in wide_pieces(gradient, *others):
+    size = thresholds.SQUARED
+    doubles = kept_buffer(torch, torch.float64, size, 1)
+    for piece, buffer, *signs in wide_pieces(gradient, *others, size=size):
         if signs:  # in pieces, whose buffer stays in the cache: fresh memory costs most
             same = signs[0].dtype == buffer.dtype
             sign = torch.sign(signs[0], out=buffer) if same else buffer.copy_(signs[0]).sign_()
             piece = sign.mul_(piece)
-        squares.append(_square(piece))
+        # float32 is squared in float64 faster from a copy in the cache
+        wide = doubles[: len(piece)].copy_(piece) if piece.dtype != doubles.dtype else piece
+        squares.append(torch.dot(wide, wide))
     return squares[0] if len(squares) == 1 else torch.stack(squares).sum()
-
-
-def _square(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dtype=torch.float64)
-    return norm.square()

@@ -13,12 +13,12 @@ from regularizers.attach.reading._plan import Plan
 from regularizers.attach.reading._target_measurements import (
     CHANNELS_SECOND,
     Amount,
-    MeasureLossGradient,
     amount_of,
     batch_of,
     counted_of,
     is_ambiguous,
     is_statistic,
+    measure_loss_gradient,
     measured_part,
     total_measured,
     warn_of_assumed_samples,
@@ -153,5 +153,4 @@ class SiteTargets:
                 f"sets the strength; within it give the penalty a number as its strength"
             )
         counted = counted_of(x, activation, window)
-        gauged: Tensor = MeasureLossGradient.apply(entry, counted, self._handles)  # type: ignore[no-untyped-call]
-        return gauged
+        return measure_loss_gradient(entry, counted, self._handles)

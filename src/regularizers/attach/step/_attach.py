@@ -83,12 +83,8 @@ def _advance_with(
 ) -> Iterator[RemovableHandle]:
     """Let the steps of `first` advance the strengths, and the states of all carry them."""
     if not by_hand:
-        yield from StepHooks(first, _nothing, lambda _: control.advance(), owner).attach()
+        yield from StepHooks(first, None, lambda _: control.advance(), owner).attach()
     carried_state = CarriedState(control)
     for optimizer in dict.fromkeys([*optimizers, first]):
         if isinstance(optimizer, Optimizer):
             yield from carried_state.attach(optimizer)
-
-
-def _nothing(optimizer: Optimizer) -> None:
-    """Do nothing before an optimizer's step."""

@@ -26,12 +26,12 @@ class AttachedRegularization(NamedTuple):
 
 
 class StepHooks:
-    """Calls `before` and `after` once in each step of one optimizer."""
+    """Calls `before`, if there is one, and `after` once in each step of one optimizer."""
 
     def __init__(
         self,
         optimizer: Optimizer,
-        before: Callable[[Optimizer], None],
+        before: Callable[[Optimizer], None] | None,
         after: Callable[[Optimizer], None],
         regularization: AttachedRegularization,
     ) -> None:
@@ -43,10 +43,10 @@ class StepHooks:
 
     def attach(self) -> list[RemovableHandle]:
         """Register the hooks."""
-        return [
-            self._optimizer.register_step_pre_hook(self._begin),
-            self._optimizer.register_step_post_hook(self._end),
-        ]
+        handles = [self._optimizer.register_step_post_hook(self._end)]
+        if self._before is not None:
+            handles.append(self._optimizer.register_step_pre_hook(self._begin))
+        return handles
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def _begin(
@@ -61,18 +61,21 @@ class StepHooks:
                 f"use loss + reg.penalty()"
             )
         closure = kwargs["closure"] if "closure" in kwargs else next(iter(args[1:]), None)
+        assert self._before is not None
         if not callable(closure):
             self._before(optimizer)
             return None
         # the closure computes the gradients, so the penalty is added after it
         if "closure" in kwargs:
-            return args, kwargs | {"closure": self._wrapped(closure)}
-        return (args[0], self._wrapped(closure), *args[2:]), kwargs
+            return args, kwargs | {"closure": self._wrapped(closure, self._before)}
+        return (args[0], self._wrapped(closure, self._before), *args[2:]), kwargs
 
-    def _wrapped(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+    def _wrapped(
+        self, closure: Callable[[], Any], before: Callable[[Optimizer], None]
+    ) -> Callable[[], Any]:
         def closure_then_before() -> Any:
             loss = closure()
-            self._before(self._optimizer)
+            before(self._optimizer)
             return loss
 
         return closure_then_before
@@ -85,7 +88,7 @@ class StepHooks:
 
 def attached_to(optimizer: Optimizer) -> list[AttachedRegularization]:
     """Return the regularizations attached to an optimizer."""
-    hooks = optimizer._optimizer_step_pre_hooks.values()
+    hooks = optimizer._optimizer_step_post_hooks.values()
     bound = [hook.__self__ for hook in hooks if isinstance(hook, MethodType)]
     found = [hooks.regularization for hooks in bound if isinstance(hooks, StepHooks)]
     return list({id(regularization.sites): regularization for regularization in found}.values())

@@ -95,7 +95,7 @@ class Block:
         return torch.empty_like(self.x, dtype=dtype)
 
 
-_KEPT = 2**19
+_KEPT = 2**17
 """The largest array that is kept: a block of as many elements stays in the cache."""
 
 
@@ -120,6 +120,6 @@ class _Kept(threading.local):
 
 
 _SHAPES = 8
-"""How many arrays are kept; in float64 they take 32 MiB at most."""
+"""How many arrays are kept; in float64 they take 8 MiB at most."""
 
 _kept = _Kept()

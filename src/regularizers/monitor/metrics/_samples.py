@@ -16,7 +16,7 @@ from regularizers.monitor.metrics._reduced import Reduced
 from regularizers.monitor.metrics._reductions import Reduction
 from regularizers.penalties.arrays import Axes
 
-_AT_ONCE = {True: 2**19, False: 2**24}
+_AT_ONCE = {True: 2**17, False: 2**24}
 """Elements in one part, on a CPU (what stays in its cache) and elsewhere (64 MiB of float32)."""
 
 

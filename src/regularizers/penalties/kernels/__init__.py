@@ -13,6 +13,7 @@ from regularizers.penalties.kernels._kernel import (
 from regularizers.penalties.kernels._pieces import (
     empty_beside,
     is_large,
+    kept_buffer,
     lie_plainly,
     pieces,
     wide_pieces,
@@ -29,6 +30,7 @@ __all__ = [
     "element_kernel_of",
     "empty_beside",
     "is_large",
+    "kept_buffer",
     "kernel_of",
     "lie_plainly",
     "pieces",

@@ -75,32 +75,32 @@ def library_of(x: Array) -> Any:
     return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
 
 
-def pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+def pieces(x: Array, *written: Array, size: int = thresholds.PIECE) -> Iterator[tuple[Array, ...]]:
     """Yield corresponding pieces of arrays that lie plainly, in one dimension.
 
-    A piece has at most `thresholds.PIECE` elements. Pieces of `written` are views. A piece of `x`
-    is a copy where its elements are not adjacent.
+    A piece has at most `size` elements. Pieces of `written` are views. A piece of `x` is a copy
+    where its elements are not adjacent.
     """
-    if size_of(x) <= thresholds.PIECE and are_contiguous(x, *written):
+    if size_of(x) <= size and are_contiguous(x, *written):
         yield tuple([array.reshape(-1) for array in (x, *written)])
         return
     ordered = _in_one_order([x, *written])
     if ordered is None:
-        yield from _rows([x, *written])
+        yield from _rows([x, *written], size)
         return
     flat = [array.reshape(-1) for array in ordered]
-    for start in range(0, max(size_of(x), 1), thresholds.PIECE):
-        yield tuple([array[start : start + thresholds.PIECE] for array in flat])
+    for start in range(0, max(size_of(x), 1), size):
+        yield tuple([array[start : start + size] for array in flat])
 
 
-def _rows(arrays: Sequence[Array]) -> Iterator[tuple[Array, ...]]:
+def _rows(arrays: Sequence[Array], size: int) -> Iterator[tuple[Array, ...]]:
     """Yield as many rows at a time as fill a piece, in one dimension."""
     row = size_of(arrays[0][0])
-    if row > thresholds.PIECE and arrays[0].ndim > 1:
+    if row > size and arrays[0].ndim > 1:
         for parts in zip(*arrays, strict=True):
-            yield from _rows(parts)
+            yield from _rows(parts, size)
         return
-    some = max(thresholds.PIECE // max(row, 1), 1)
+    some = max(size // max(row, 1), 1)
     for start in range(0, len(arrays[0]), some):
         yield tuple([array[start : start + some].reshape(-1) for array in arrays])
 
@@ -113,15 +113,17 @@ def empty_beside(x: Array, dtype: Any) -> Array:
     return library.empty(x.shape, dtype=dtype)
 
 
-def wide_pieces(x: Array, *written: Array) -> Iterator[tuple[Array, ...]]:
+def wide_pieces(
+    x: Array, *written: Array, size: int = thresholds.PIECE
+) -> Iterator[tuple[Array, ...]]:
     """Yield each piece of `x` in the precision to accumulate in, a buffer, and the outputs.
 
     The buffer has the length and type of the piece. All pieces share it.
     """
     library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
-    buffer = kept_buffer(library, dtype, thresholds.PIECE)
-    for piece, *others in pieces(x, *written):
+    buffer = kept_buffer(library, dtype, size)
+    for piece, *others in pieces(x, *written, size=size):
         yield converted(piece, dtype), buffer[: len(piece)], *others
 
 

@@ -9,6 +9,12 @@ PIECE = 2**19
 Benchmark: `values`, the ratio of L1 at 2^24 elements to the formula written out.
 """
 
+SQUARED = 2**17
+"""A piece of a gradient whose squares are added up in float64: the copy takes a megabyte.
+
+Benchmark: `control`, L2Norm with a target beside L2Norm with a number, 64→1024→64.
+"""
+
 LARGE = 2**16
 """Above it an array outside of a graph is read in pieces: a fresh temporary costs more.
 
