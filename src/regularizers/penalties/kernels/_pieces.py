@@ -75,12 +75,13 @@ def library_of(x: Array) -> Any:
     return sys.modules["numpy" if array_api_compat.is_numpy_array(x) else "torch"]
 
 
-def pieces(x: Array, *written: Array, size: int = thresholds.PIECE) -> Iterator[tuple[Array, ...]]:
+def pieces(x: Array, *written: Array, size: int | None = None) -> Iterator[tuple[Array, ...]]:
     """Yield corresponding pieces of arrays that lie plainly, in one dimension.
 
-    A piece has at most `size` elements. Pieces of `written` are views. A piece of `x` is a copy
-    where its elements are not adjacent.
+    A piece has at most `size` elements, by default `thresholds.PIECE`. Pieces of `written` are
+    views. A piece of `x` is a copy where its elements are not adjacent.
     """
+    size = thresholds.PIECE if size is None else size
     if size_of(x) <= size and are_contiguous(x, *written):
         yield tuple([array.reshape(-1) for array in (x, *written)])
         return
@@ -113,16 +114,14 @@ def empty_beside(x: Array, dtype: Any) -> Array:
     return library.empty(x.shape, dtype=dtype)
 
 
-def wide_pieces(
-    x: Array, *written: Array, size: int = thresholds.PIECE
-) -> Iterator[tuple[Array, ...]]:
+def wide_pieces(x: Array, *written: Array, size: int | None = None) -> Iterator[tuple[Array, ...]]:
     """Yield each piece of `x` in the precision to accumulate in, a buffer, and the outputs.
 
     The buffer has the length and type of the piece. All pieces share it.
     """
     library = library_of(x)
     dtype = accumulated_in(library, x.dtype)
-    buffer = kept_buffer(library, dtype, size)
+    buffer = kept_buffer(library, dtype, thresholds.PIECE if size is None else size)
     for piece, *others in pieces(x, *written, size=size):
         yield converted(piece, dtype), buffer[: len(piece)], *others
 
