@@ -31,7 +31,10 @@ _HINTS = {
     "grouplassopenalty groupl1 groupl2 l21 l21norm": "use GroupLasso(strength, axis)",
     "kl kldivergence klpenalty sparsity": "use KLSparsity(strength, target)",
     "orthogonalregularizer orthogonality": "use Orthogonal(strength, axis)",
-    "totalvariation tv": "use Temporal(L1(strength)), along the axis of time",
+    "tv tvloss": "use TotalVariation(strength, axes)",
+    "logpenalty reweightedl1": "use LogSum(strength, epsilon)",
+    "graphlaplacian graphregularizer": "use Laplacian(strength, graph, axis)",
+    "hoyersquare hoyersquared deephoyer": "use Hoyer(strength)",
     "regularizer": "the base of all penalties is Penalty",
     "activityregularizer kernelregularizer biasregularizer": (
         "write it as an option, regularize(module, activity_regularizer=...), or as a rule: "
@@ -98,7 +101,7 @@ _HINTS = {
             *("RelativeBias", "Firing", "Recovery", "StableRank"),
         )
     },
-    "hoyer deadneurons": "metrics are in monitor: HoyerSparsity, DeadUnits",
+    "deadneurons": "metrics are in monitor: DeadUnits",
 }
 """Names in small letters and without underscores, and what to say of them."""
 

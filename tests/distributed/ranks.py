@@ -46,6 +46,12 @@ PENALTIES = {
     "KLSparsity mean": rz.KLSparsity(0.3, 0.2, reduce="mean"),
     "LogCosh": rz.Elementwise(0.3, log_cosh, reduce="batch_mean"),
     "lengths of samples": rz.FromFunction(0.3, lengths, "samples", reduce="batch_mean"),
+    "LogSum batch_mean": rz.LogSum(0.3, 0.2, reduce="batch_mean"),
+    "Hinge mean": rz.Hinge(3.0, above=0.4, reduce="mean"),
+    "Hoyer sum": rz.Hoyer(0.3, reduce="sum"),
+    "Hoyer batch_mean": rz.Hoyer(0.3, reduce="batch_mean"),
+    "TotalVariation mean": rz.TotalVariation(3.0, 1, reduce="mean"),
+    "Laplacian batch_mean": rz.Laplacian(0.3, torch.ones(6, 6), 1, reduce="batch_mean"),
     "L1 + KLSparsity": rz.L1(0.1, reduce="sum") + rz.KLSparsity(0.3, 0.2, reduce="sum"),
 }
 KERNELS = 0.1
@@ -204,7 +210,8 @@ def cells() -> Iterator[tuple[str, str, Callable[[type], float]]]:
             yield f"DDP, {mode}", name, partial(ddp, penalty=penalty, mode=mode)
         yield "FSDP2", name, partial(fsdp, penalty=penalty)
         for site, where in (("up", "columns"), ("squash", "after columns"), ("down", "rows")):
-            if not (site != "squash" and "KL" in name):  # KL is of activations from 0 to 1
+            # KL is of activations from 0 to 1, the graph of 6 units
+            if not (site != "squash" and ("KL" in name or "Laplacian" in name)):
                 regime = f"tensor parallel, {where}"
                 yield regime, name, partial(tensor_parallel, penalty=penalty, site=site)
         yield "a site fires on one process only", name, partial(not_the_same_sites, penalty=penalty)

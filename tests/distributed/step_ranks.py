@@ -30,6 +30,8 @@ PENALTIES = {
     "GroupLasso of rows": rz.GroupLasso(0.3, axis=0),
     "GroupLasso of columns": rz.GroupLasso(0.3, axis=1),
     "Huber": rz.Huber(0.3, delta=0.2),
+    "Hoyer": rz.Hoyer(0.1),
+    "TotalVariation": rz.TotalVariation(0.3, (0, 1), batch_axis=()),
     "Orthogonal": rz.Orthogonal(0.1),
     "Orthogonal normalized": rz.Orthogonal(0.3, axis=1, normalized=True),
 }

@@ -7,7 +7,10 @@ from distributed.measure import rows
 NEVER_EXACT = {"a site fires on one process only"}
 IN_PARTS = {"tensor parallel, columns", "tensor parallel, after columns"}
 NORMS = {"L2Norm sum", "L2Norm batch_mean", "L2Norm mean"}
-NOT_ADDED_UP = NORMS | {"L2Squared mean", "KLSparsity mean", "lengths of samples"}
+RATIOS = {"Hoyer sum", "Hoyer batch_mean"}
+PAIRS = {"TotalVariation mean", "Laplacian batch_mean"}
+MEANS = {"L2Squared mean", "KLSparsity mean", "Hinge mean"}
+NOT_ADDED_UP = NORMS | RATIOS | PAIRS | MEANS | {"lengths of samples"}
 
 
 @pytest.fixture(scope="module")

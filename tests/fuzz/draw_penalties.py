@@ -58,6 +58,9 @@ def _single(
         "L2Norm": 0 if masked and reduce == "mean" else 1.5,
         "GroupLasso": 0 if masked and reduce == "mean" else 1,
         "KLSparsity": 0 if masked else 1.2,
+        "LogSum": 1,
+        "Hinge": 1,
+        "Hoyer": 0 if masked and reduce == "mean" else 1,
     }
     match random.choices(list(kinds), list(kinds.values()))[0]:
         case "L1":
@@ -80,6 +83,12 @@ def _single(
             return rz.AR(s)
         case "L2Norm":
             return rz.L2Norm(s, reduce=reduce)
+        case "LogSum":
+            return rz.LogSum(s, random.choice([0.3, 1.0]), reduce=reduce)
+        case "Hinge":
+            return rz.Hinge(s, above=random.choice([0.0, 0.4]), reduce=reduce)
+        case "Hoyer":
+            return rz.Hoyer(s, reduce=reduce)
         case "GroupLasso":
             axis = 1 if case.form == "image" else -1
             return rz.GroupLasso(s, axis, reduce=reduce)
@@ -116,6 +125,9 @@ def of_weights(random: Random, *, vectors: bool, proximal: bool) -> rz.Penalty:
         rz.L2Norm(s, reduce=reduce),
         rz.Huber(s, 0.2, reduce=reduce),
         rz.Lp(s, 1.5, reduce=reduce),
+        rz.LogSum(s, 0.3, reduce=reduce),
+        rz.Hinge(s, above=0.1, below=-0.1, reduce=reduce),
+        rz.Hoyer(0.1 * s, reduce=reduce),
         rz.L1L2(s, 0.1, reduce=reduce),
         rz.L1(s) + rz.L2Squared(0.3),
         rz.Budget(rz.L1(s), 0.5),
@@ -127,6 +139,8 @@ def of_weights(random: Random, *, vectors: bool, proximal: bool) -> rz.Penalty:
             rz.GroupLasso(s, random.choice(["output", "input"]), reduce=reduce),
             rz.Orthogonal(s, random.choice(["output", "input"])),
             rz.Budget(rz.GroupLasso(s, "input"), 0.3),
+            rz.TotalVariation(s, (0, 1), batch_axis=()),
+            rz.TotalVariation(s, 1, reduce=reduce),
             rz.Orthogonal(s),
             rz.Orthogonal(s, 1),
             rz.Orthogonal(s, normalized=True),

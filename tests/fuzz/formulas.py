@@ -101,7 +101,7 @@ def of_weight(element: Element, weight: Weight) -> Tensor:
 def _masked(penalty: rz.Penalty, x: Tensor, mask: Tensor) -> Tensor:
     """Return the penalty of what a mask lets count, of penalties that are 0 at 0."""
     if penalty.reduce == "mean":
-        assert not isinstance(penalty, (rz.L2Norm, rz.GroupLasso, rz.KLSparsity))
+        assert not isinstance(penalty, (rz.L2Norm, rz.GroupLasso, rz.KLSparsity, rz.Hoyer))
         penalty = dataclasses.replace(penalty, batch_axis=None)  # of single elements
         return plain(penalty, x[mask]) if mask.any() else 0 * x.sum()
     kept = torch.where(mask, x, 0.0)

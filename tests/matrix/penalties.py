@@ -79,6 +79,15 @@ def _lengths(xp: Any, x: Any) -> Any:
     return xp.sum(xp.sqrt(1 + xp.sum(rows * rows, axis=1)))
 
 
+def _squared_ratio(x: Tensor) -> Tensor:
+    # what is 0 has the ratio 0
+    squares = x.square().sum()
+    return x.abs().sum().square() / torch.where(squares == 0, 1.0, squares)
+
+
+_RING = [[float((i - j) % 6 in (1, 5)) for j in range(6)] for i in range(6)]
+
+
 def _variance(xp: Any, x: Any) -> Any:
     return xp.mean(xp.square(x - xp.mean(x)))
 
@@ -152,7 +161,26 @@ CASES = [
         lambda x: 0.5 * (1 + x.flatten(1).square().sum(dim=1)).sqrt().mean(),
     ),
     Case(rz.FromFunction(2.0, _variance), lambda x: 2 * x.var(unbiased=False)),
+    Case(
+        rz.LogSum(0.3, 0.25, reduce="batch_mean"),
+        lambda x: 0.3 * (1 + x.abs() / 0.25).log().sum() / len(x),
+    ),
+    Case(rz.Hinge(1.0, above=0.0, reduce="batch_mean"), lambda x: x.relu().sum() / len(x)),
+    Case(rz.Hoyer(3.0, reduce="batch_mean"), lambda x: 3 * sum(map(_squared_ratio, x)) / len(x)),
+    Case(rz.Hoyer(1.0, reduce="sum"), _squared_ratio),
+    Case(
+        rz.TotalVariation(0.3, 1, reduce="batch_mean"),
+        lambda x: 0.3 * x.diff(dim=1).abs().sum() / len(x),
+    ),
 ]
+
+OF_SIX_UNITS = [
+    Case(
+        rz.Laplacian(0.3, _RING, 1, reduce="batch_mean"),
+        lambda x: 0.3 * (x.roll(1, dims=1) - x).square().sum() / len(x),
+    ),
+]
+"""Penalties of outputs (samples, 6)."""
 
 OF_KERNELS = [
     Case(rz.Orthogonal(0.3), lambda w: 0.3 * _dependence(w)),

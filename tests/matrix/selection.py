@@ -4,10 +4,17 @@ from collections.abc import Iterator
 
 from matrix.judge import Regime
 from matrix.methods import OURS, Method
-from matrix.penalties import CASES, GIVEN, OF_KERNELS, ONE_EACH, TRIMMED, Case
+from matrix.penalties import CASES, GIVEN, OF_KERNELS, OF_SIX_UNITS, ONE_EACH, TRIMMED, Case
 from matrix.regimes import GROUPS, REGIMES
 
 _OF_KERNELS = [*GROUPS["Kernels"], *GROUPS["Kernels, within the step"]]
+_OF_SIX_UNITS = [
+    regime
+    for group in ("Plain PyTorch", "Checkpointing", "Offloading", "Compiling", "Precision")
+    for regime in GROUPS[group]
+    if "view" not in regime.name
+]
+"""Regimes whose outputs are all (samples, 6)."""
 
 
 def cases_of(regime: Regime, *, full: bool, brief: bool = False) -> list[Case]:
@@ -24,7 +31,9 @@ def cases_of(regime: Regime, *, full: bool, brief: bool = False) -> list[Case]:
 
 def _chosen(regime: Regime, *, full: bool) -> list[Case]:
     of_kernels = OF_KERNELS if regime in _OF_KERNELS else []
-    return _of_activities(regime, full=full) + (of_kernels if full else of_kernels[:1])
+    of_six_units = OF_SIX_UNITS if full and regime in _OF_SIX_UNITS and not regime.slow else []
+    others = of_kernels if full else of_kernels[:1]
+    return _of_activities(regime, full=full) + others + of_six_units
 
 
 def _of_activities(regime: Regime, *, full: bool) -> list[Case]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from matrix.judge import Outcome, judge
 from matrix.kept import Kept, Row, fingerprint
 from matrix.methods import HOOKS, OURS, Method
-from matrix.penalties import CASES, OF_KERNELS, TRIMMED
+from matrix.penalties import CASES, OF_KERNELS, OF_SIX_UNITS, TRIMMED
 from matrix.processes import several_processes
 from matrix.regimes import GROUPS, REGIMES
 from matrix.selection import cases_of, concerns
@@ -74,7 +74,7 @@ def markdown(rows: dict[str, Row], *, brief: bool = False) -> str:
     compiled = f"at least {len(TRIMMED)} of them" if brief else "one of each class"
     return "\n".join(
         [
-            _INTRODUCTION.format(count=len(CASES + OF_KERNELS), compiled=compiled),
+            _INTRODUCTION.format(count=len(CASES + OF_KERNELS + OF_SIX_UNITS), compiled=compiled),
             *_totals(list(rows.values())),
             *[line for group, regimes in GROUPS.items() for line in _group(group, regimes, rows)],
             *several_processes(),

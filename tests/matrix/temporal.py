@@ -165,7 +165,8 @@ def _of_elements(case: Case) -> bool:
 
 
 def _of_states(case: Case) -> bool:
-    return not isinstance(case.penalty, (rz.AR, rz.TAR, rz.Temporal, rz.GroupLasso))
+    with_axes = (rz.AR, rz.TAR, rz.Temporal, rz.GroupLasso, rz.TotalVariation, rz.Laplacian)
+    return not isinstance(case.penalty, with_axes)
 
 
 def _compiled(net: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from matrix.judge import judge
 from matrix.methods import HOOKS
 from matrix.network import batch, build, explicit, task
-from matrix.penalties import CASES, OF_KERNELS, Case, public_classes
+from matrix.penalties import CASES, OF_KERNELS, OF_SIX_UNITS, Case, public_classes
 from matrix.regimes import REGIMES
 from penalties.oracle import plain
 
@@ -14,13 +14,18 @@ every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in C
 
 
 def test_every_public_penalty_is_in_the_matrix():
-    missing = public_classes() - {type(case.penalty) for case in CASES + OF_KERNELS}
+    missing = public_classes() - {type(c.penalty) for c in CASES + OF_KERNELS + OF_SIX_UNITS}
     assert not missing, f"add to tests/matrix/penalties.py: {missing}"
 
 
-@pytest.mark.parametrize("case", CASES + OF_KERNELS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + OF_KERNELS + OF_SIX_UNITS, ids=lambda case: case.name)
 def test_formulas_agree_with_the_oracle_of_the_penalties(case: Case):
-    x = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(
+        5,
+        6 if case in OF_SIX_UNITS else 7,
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(0),
+    )
     torch.testing.assert_close(case.formula(x), plain(case.penalty, x))
 
 

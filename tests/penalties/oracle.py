@@ -19,13 +19,18 @@ from regularizers import (
     Elementwise,
     FromFunction,
     GroupLasso,
+    Hinge,
+    Hoyer,
     Huber,
     KLSparsity,
     L2Norm,
     L2Squared,
+    Laplacian,
+    LogSum,
     Lp,
     Orthogonal,
     Temporal,
+    TotalVariation,
 )
 
 
@@ -45,6 +50,27 @@ def plain(penalty, x):
             samples = _by_sample(x, penalty)
             powers = torch.where(samples == 0, 1.0, samples).abs() ** p
             return s * _reduced(torch.where(samples == 0, 0.0, powers), penalty)
+        case LogSum(strength=s, epsilon=epsilon):
+            return s * _reduced((_by_sample(x, penalty).abs() / epsilon).log1p(), penalty)
+        case Hinge(strength=s, above=above, below=below):
+            samples = _by_sample(x, penalty)
+            over = 0 * samples if above is None else torch.relu(samples - above)
+            under = 0 * samples if below is None else torch.relu(below - samples)
+            return s * _reduced(over + under, penalty)
+        case Hoyer(strength=s):
+            samples = _by_sample(x, penalty)
+            if penalty.reduce == "batch_mean":
+                return s * _squared_ratios(samples).mean()
+            count = x.numel() if penalty.reduce == "mean" else 1
+            return s * _squared_ratios(samples.reshape(1, -1)).sum() / count
+        case TotalVariation(strength=s):
+            return s * _variation(x, penalty)
+        case Laplacian(strength=s, graph=graph, axis=axis):
+            nodes = _numbered(x, (axis,))
+            weights = torch.frombuffer(bytearray(graph.weights), dtype=x.dtype)
+            squares = (nodes[:, None] - nodes).square().sum(dim=2)
+            count = {"batch_mean": len(_by_sample(x, penalty)), "mean": x.numel()}
+            return s * (weights * squares.flatten()).sum() / 2 / count.get(penalty.reduce, 1)
         case Elementwise(strength=s, element=element):
             return s * _reduced(element(torch, _by_sample(x, penalty)), penalty)
         case FromFunction(strength=s, function=function, additive=additive):
@@ -112,6 +138,22 @@ def _norms_of_groups(x, penalty):
     if penalty.reduce == "batch_mean":
         return norms.sum() / len(_by_sample(x, penalty))
     return (norms / groups.shape[1] ** 0.5).mean() if penalty.reduce == "mean" else norms.sum()
+
+
+def _squared_ratios(rows):
+    """Return (Σ|x|)² / Σx² of each row, 0 of zeros."""
+    largest = rows.detach().abs().amax(dim=1, keepdim=True)
+    rows = rows / torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    squares = rows.square().sum(dim=1)
+    return rows.abs().sum(dim=1).square() / torch.where(squares == 0, 1.0, squares)
+
+
+def _variation(x, penalty):
+    pairs = [x.diff(dim=axis).abs() for axis in _axes(penalty.axes)]
+    total = sum(each.sum() for each in pairs)
+    if penalty.reduce == "batch_mean":
+        return total / len(_by_sample(x, penalty))
+    return total / max(sum(p.numel() for p in pairs), 1) if penalty.reduce == "mean" else total
 
 
 def _dependence(vectors, penalty):

@@ -14,12 +14,17 @@ from regularizers import (
     ActivityRegularization,
     Budget,
     GroupLasso,
+    Hinge,
+    Hoyer,
     Huber,
     KLSparsity,
     L2Norm,
     L2Squared,
+    Laplacian,
+    LogSum,
     Lp,
     Orthogonal,
+    TotalVariation,
 )
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 
@@ -30,6 +35,11 @@ MAKERS = {
     "L1L2": lambda s, **options: L1L2(s, 0.1, **options),
     "Huber": Huber,
     "Lp": lambda s, **options: Lp(s, 1.5, **options),
+    "LogSum": lambda s, **options: LogSum(s, 0.5, **options),
+    "Hinge": lambda s, **options: Hinge(s, above=1.0, **options),
+    "Hoyer": Hoyer,
+    "TotalVariation": lambda s, **options: TotalVariation(s, 1, **options),
+    "Laplacian": lambda s, **options: Laplacian(s, np.ones((3, 3)), 1, **options),
     "GroupLasso": lambda s, **options: GroupLasso(s, 0, **options),
     "Orthogonal": Orthogonal,
     "KLSparsity": lambda s, **options: KLSparsity(s, 0.1, **options),
@@ -156,8 +166,12 @@ def test_a_target_from_another_library_is_a_number(target, dtype):
 @pytest.mark.parametrize("value", [0, -1.0, nan, inf, True, "1", None, 1j], ids=repr)
 @pytest.mark.parametrize(
     ("name", "maker"),
-    [("delta", lambda value: Huber(0.1, value)), ("p", lambda value: Lp(0.1, value))],
-    ids=["Huber", "Lp"],
+    [
+        ("delta", lambda value: Huber(0.1, value)),
+        ("p", lambda value: Lp(0.1, value)),
+        ("epsilon", lambda value: LogSum(0.1, value)),
+    ],
+    ids=["Huber", "Lp", "LogSum"],
 )
 def test_a_setting_that_is_no_positive_number(name, maker, value):
     match = f"^{name}: expected a finite number above 0, got"
@@ -199,3 +213,42 @@ def test_orthogonality_is_no_sum_to_average(reduce):
 def test_orthogonality_has_no_samples():
     with pytest.raises(ConfigurationError, match=r"batch_axis: expected None .*, got 1; the vect"):
         Orthogonal(0.1, batch_axis=1)
+
+
+@pytest.mark.parametrize("bound", [nan, inf, -inf, True, "1", 1j], ids=repr)
+@pytest.mark.parametrize("name", ["above", "below"])
+def test_a_bound_that_is_no_finite_number(name, bound):
+    with pytest.raises(ConfigurationError, match=f"^{name}: expected a finite number, got") as e:
+        Hinge(0.1, **{name: bound})
+
+    assert str(e.value).endswith(f"got {bound!r}")
+
+
+def test_a_range_without_a_bound():
+    with pytest.raises(
+        ConfigurationError, match=r"expected above= or below=.*got neither; to keep"
+    ):
+        Hinge(0.1)
+
+
+def test_a_range_of_nothing():
+    with pytest.raises(
+        ConfigurationError, match=r"below <= above, got below=2.0 and above=1.0; el"
+    ):
+        Hinge(0.1, above=1, below=2)
+
+
+@pytest.mark.parametrize("axes", [(), 0.0, "0", [0], (0, 1.0), True, None, "output"], ids=repr)
+def test_axes_of_neighbours_that_are_no_integers(axes):
+    with pytest.raises(ConfigurationError, match="axes: expected an integer or a tuple of") as e:
+        TotalVariation(0.1, axes)
+
+    assert str(e.value).endswith(f"got {axes!r}")
+
+
+@pytest.mark.parametrize("axis", [0.0, "0", (0,), True, None, "output"], ids=repr)
+def test_an_axis_of_nodes_that_is_no_integer(axis):
+    with pytest.raises(ConfigurationError, match="axis: expected an integer, got") as e:
+        Laplacian(0.1, np.ones((2, 2)), axis)
+
+    assert str(e.value).endswith(f"got {axis!r}")

@@ -22,6 +22,7 @@ from regularizers import (
     ActivityRegularization,
     Budget,
     GroupLasso,
+    Hoyer,
     Huber,
     KLSparsity,
     L2Norm,
@@ -41,6 +42,7 @@ OF = {
     "L2Squared": lambda **options: L2Squared(0.5, **options),
     "Huber": lambda **options: Huber(0.5, **options),
     "Lp": lambda **options: Lp(0.5, 1.5, **options),
+    "Hoyer": lambda **options: Hoyer(0.5, **options),
     "GroupLasso": lambda **options: GroupLasso(0.5, 1, **options),
     "KLSparsity": lambda **options: KLSparsity(0.5, 0.25, **options),
 }

@@ -12,13 +12,15 @@ from penalties import oracle
 from penalties.arrays import numbers
 from penalties.cases import ORTHOGONAL, PENALTIES
 from penalties.strategies import EIGHTHS, LAYOUTS, arrays, as_torch, laid_out
-from regularizers import KLSparsity, Orthogonal
+from regularizers import Hoyer, KLSparsity, Orthogonal
 
 with_profile = settings.get_profile("penalties")
 libraries = pytest.mark.parametrize("convert", [np.asarray, as_torch], ids=["numpy", "torch"])
 layouts = st.sampled_from(LAYOUTS)
 
-SEPARABLE_OR_NORM = [p for p in PENALTIES if not isinstance(p, (KLSparsity, Orthogonal))]
+# the gradient of Hoyer cancels to 0 where elements are alike, see test_hoyer
+ELSEWHERE = (KLSparsity, Orthogonal, Hoyer)
+SEPARABLE_OR_NORM = [p for p in PENALTIES if not isinstance(p, ELSEWHERE)]
 DIVERGENCES = [p for p in PENALTIES if isinstance(p, KLSparsity)]
 
 

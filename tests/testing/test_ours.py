@@ -14,6 +14,14 @@ OURS = [
     *[case.penalty for case in ONE_EACH + OF_KERNELS],
     *[case.penalty for case in CASES if isinstance(case.penalty, (rz.Elementwise, rz.Lp))],
     *[p for p in OPTIONED if isinstance(p, (rz.GroupLasso, rz.L2Norm, rz.KLSparsity))],
+    *[rz.Hinge(0.5, above=0.5, below=-0.25), rz.Hoyer(0.5), rz.Hoyer(0.5, batch_axis=(0, 1))],
+    *[rz.TotalVariation(0.5, (1, 2)), rz.TotalVariation(0.5, (0, 2), batch_axis=1)],
+    *[rz.TotalVariation(0.5, (0, 1), batch_axis=()), rz.Temporal(rz.TotalVariation(0.5, 2), 1)],
+    *[
+        rz.Laplacian(0.5, [[0, 1, 0], [1, 0, 2], [0, 2, 0]], 1),
+        rz.Laplacian(0.5, np.ones((2, 2)), -1),
+    ],
+    *[rz.Laplacian(0.5, np.ones((5, 5)), 0, reduce=reduce) for reduce in ("sum", "mean")],
     rz.L1(0.5, batch_axis=(0, 1)),
     rz.FromFunction(0.5, lambda xp, x: xp.sum(xp.cosh(x)), "elements"),
 ]

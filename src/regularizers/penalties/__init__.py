@@ -11,17 +11,22 @@ from regularizers.penalties._elementwise_given import Elementwise
 from regularizers.penalties._formula import Formula, Saves
 from regularizers.penalties._from_function import FromFunction
 from regularizers.penalties._group_lasso import GroupLasso
+from regularizers.penalties._hinge import Hinge
+from regularizers.penalties._hoyer import Hoyer
 from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l1l2 import L1L2
 from regularizers.penalties._l2 import L2Norm, L2Squared
+from regularizers.penalties._laplacian import Laplacian
+from regularizers.penalties._log_sum import LogSum
 from regularizers.penalties._lp import Lp
 from regularizers.penalties._orthogonal import Orthogonal, Several
 from regularizers.penalties._penalty import Penalty, Sum
 from regularizers.penalties._proximal import STAGES, check_proximal, is_number, proximal
 from regularizers.penalties._temporal import AR, TAR, Temporal
 from regularizers.penalties._term import Term
+from regularizers.penalties._total_variation import TotalVariation
 from regularizers.penalties.strength import Schedule, Strength
 
 __all__ = [
@@ -38,10 +43,14 @@ __all__ = [
     "Formula",
     "FromFunction",
     "GroupLasso",
+    "Hinge",
+    "Hoyer",
     "Huber",
     "KLSparsity",
     "L2Norm",
     "L2Squared",
+    "Laplacian",
+    "LogSum",
     "Lp",
     "Orthogonal",
     "Penalty",
@@ -52,6 +61,7 @@ __all__ = [
     "Sum",
     "Temporal",
     "Term",
+    "TotalVariation",
     "check_proximal",
     "is_elementwise",
     "is_number",

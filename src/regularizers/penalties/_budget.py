@@ -114,6 +114,9 @@ class Budget(Term):
     def adds_over_units(self) -> bool:
         return False
 
+    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+        return self.of.positional_axes(ndim)
+
     def spans_samples(self, statistic: Array) -> bool:
         return True
 

@@ -8,6 +8,7 @@ from typing import Self
 
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties._formula import Formula
+from regularizers.penalties._neighbours import between, differences, pulled_back
 from regularizers.penalties._term import Term
 from regularizers.penalties.arrays import (
     Array,
@@ -18,7 +19,6 @@ from regularizers.penalties.arrays import (
     check_axis,
     normalise_axes,
     size_of,
-    with_zeros,
 )
 from regularizers.penalties.kernels import (
     KERNELS,
@@ -91,6 +91,10 @@ class Difference(Term):
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 
+    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+        time = () if self.time_axis is None else (self.time_axis % ndim,)
+        return (*time, *self.of.positional_axes(ndim))
+
     def spans_samples(self, statistic: Array) -> bool:
         return self.of.spans_samples(statistic)
 
@@ -101,26 +105,24 @@ class Difference(Term):
         self.of.check_shape((*shape[:axis], shape[axis] - 1, *shape[axis + 1 :]))
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
-        differences, between = self._differences(x, frame), self._between(frame)
-        if size_of(differences) == 0 and self.of.saves != "nothing":
-            return frame.xp.sum(differences), ()
-        return self.of.statistic(between.select(differences), between)
+        steps, counted = differences(x, self._axis_of(frame)), self._between(frame)
+        if size_of(steps) == 0 and self.of.saves != "nothing":
+            return frame.xp.sum(steps), ()
+        return self.of.statistic(counted.select(steps), counted)
 
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        xp, between = frame.xp, self._between(frame)
-        differences = self._differences(x, frame)
-        if size_of(differences) == 0:
-            return xp.zeros_like(x)
-        differences = between.select(differences)
-        slope = between.select(self.of.pullback(differences, saved, cotangent, between))
-        # a difference has opposite gradients at its two states
-        axis = self._axis_of(frame)
-        return with_zeros(xp, slope, axis, before=1) - with_zeros(xp, slope, axis, after=1)
+        axis, counted = self._axis_of(frame), self._between(frame)
+        steps = differences(x, axis)
+        if size_of(steps) == 0:
+            return frame.xp.zeros_like(x)
+        steps = counted.select(steps)
+        slope = counted.select(self.of.pullback(steps, saved, cotangent, counted))
+        return pulled_back(frame.xp, slope, axis)
 
     def differences(self, x: Array, frame: Frame) -> tuple[Array, Frame]:
         """Return the differences of `x`, 0 where either step is masked, and their frame."""
-        between = self._between(frame)
-        return between.select(self._differences(x, frame)), between
+        counted = self._between(frame)
+        return counted.select(differences(x, self._axis_of(frame))), counted
 
     def denominator(self, frame: Frame) -> Denominator:
         return self.of.denominator(self._between(frame))
@@ -137,24 +139,11 @@ class Difference(Term):
     def from_sum(self, total: Array, xp: Namespace) -> Array:
         return self.of.from_sum(total, xp)
 
-    def _differences(self, x: Array, frame: Frame) -> Array:
-        later, earlier = slice(1, None), slice(None, -1)
-        return x[self._steps(frame, later)] - x[self._steps(frame, earlier)]
-
     def _between(self, frame: Frame) -> Frame:
         """Return how the differences become one number."""
         axis = self._axis_of(frame)
         self._check_length(frame.shape[axis])
-        shape = (*frame.shape[:axis], frame.shape[axis] - 1, *frame.shape[axis + 1 :])
-        mask = frame.mask
-        if mask is not None:
-            later, earlier = slice(1, None), slice(None, -1)
-            mask = mask[self._steps(frame, later)] & mask[self._steps(frame, earlier)]
-        return Frame(frame.xp, shape, frame.dtype, frame.reduce, frame.batch, mask)
-
-    def _steps(self, frame: Frame, steps: slice) -> tuple[slice, ...]:
-        axis = self._axis_of(frame)
-        return tuple([steps if k == axis else slice(None) for k in range(len(frame.shape))])
+        return between(frame, axis)
 
     def _axis_of(self, frame: Frame) -> int:
         return self._axis(len(frame.shape), frame.batch)

@@ -91,6 +91,10 @@ class Formula(ABC):
         """True where the penalty of all units is the sum over any two parts of them."""
         return self.sums_elements and self.reduce != "mean"
 
+    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return the axes along which positions mean something, as steps of time and nodes do."""
+        return ()
+
     def spans_samples(self, statistic: Array) -> bool:
         """Return whether the penalty of a batch is more than the sum over its samples."""
         # a statistic that is only divided is such a sum

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties._term import Term
+from regularizers.penalties._vectors import Vectors
 from regularizers.penalties.arrays import (
     Array,
-    Axes,
     Denominator,
     Frame,
     Namespace,
@@ -113,10 +112,10 @@ class Orthogonal(Term):
         normalise_axes(numbered(self.axis), len(shape), "axis")
 
     def denominator(self, frame: Frame) -> Denominator:
-        return frame.blocks(_Vectors(self.axis, frame).within) if self.normalized else None
+        return frame.blocks(Vectors(self.axis, frame).within) if self.normalized else None
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
-        xp, vectors = frame.xp, _Vectors(self.axis, frame)
+        xp, vectors = frame.xp, Vectors(self.axis, frame)
         if self.normalized:
             rows = vectors.rows(_directions(xp, x, vectors)[0])
             cosines = matmul(xp, rows, _transposed(xp, rows))
@@ -135,7 +134,7 @@ class Orthogonal(Term):
         return xp.sum(error * error), (error,)
 
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        xp, vectors, (matrix,) = frame.xp, _Vectors(self.axis, frame), saved
+        xp, vectors, (matrix,) = frame.xp, Vectors(self.axis, frame), saved
         if self.normalized:
             directions, per_length = _directions(xp, x, vectors)
             slope = vectors.array(2 * matmul(xp, matrix, vectors.rows(directions)))
@@ -156,40 +155,7 @@ class Orthogonal(Term):
         return divide(xp, xp.ones_like(statistic), _ordered_pairs(denominator))
 
 
-class _Vectors:
-    """The vectors of an array as the rows of a matrix, and back."""
-
-    def __init__(self, axes: Axes | Side, frame: Frame) -> None:
-        numbering = normalise_axes(numbered(axes), len(frame.shape), "axis")
-        others = [axis for axis in range(len(frame.shape)) if axis not in numbering]
-        self.within = tuple(others)
-        self.length = math.prod([frame.shape[axis] for axis in self.within])
-        self.outnumber = math.prod([frame.shape[axis] for axis in numbering]) > self.length
-        self._order = (*numbering, *self.within)
-        self._frame = frame
-
-    def rows(self, x: Array) -> Array:
-        """Return the matrix of the vectors in `x`."""
-        xp = self._frame.xp
-        return xp.reshape(xp.permute_dims(x, self._order), (-1, self.length))
-
-    def array(self, rows: Array) -> Array:
-        """Return the array of the vectors in the matrix `rows`."""
-        xp, shape = self._frame.xp, self._frame.shape
-        turned = xp.reshape(rows, tuple([shape[axis] for axis in self._order]))
-        back = [self._order.index(axis) for axis in range(len(shape))]
-        return xp.permute_dims(turned, tuple(back))
-
-    def valid(self) -> Array:
-        """Return a column: 1 where a vector has a valid element, 0 where it has none."""
-        frame = self._frame
-        if frame.mask is None:
-            return 1
-        some = frame.xp.any(frame.mask, axis=self.within, keepdims=True)
-        return frame.xp.reshape(frame.xp.astype(some, frame.dtype), (-1, 1))
-
-
-def _directions(xp: Namespace, x: Array, vectors: _Vectors) -> tuple[Array, Array]:
+def _directions(xp: Namespace, x: Array, vectors: Vectors) -> tuple[Array, Array]:
     """Return u = v/‖v‖ of every vector and 1/‖v‖; where v is 0, u is 0 too."""
     norm, scale = scaled_norm(xp, x, vectors.within)
     norm = nonzero(xp, norm)

@@ -34,10 +34,9 @@ def check_units(case: Case) -> None:
     """Raise unless a penalty that says so is the sum over any two parts of the units."""
     if not case.term.adds_over_units:
         return
-    time = getattr(case.term, "time_axis", None)
     for axis in range(case.x.ndim):
         size = case.x.shape[axis]
-        if axis in case.batch or size < 2 or (time is not None and axis == time % case.x.ndim):
+        if axis in case.batch or size < 2 or axis in case.positional:
             continue
         parts = np.split(case.x, [1], axis=axis)
         total = sum([case.value(part) for part in parts])
@@ -50,7 +49,7 @@ def check_units(case: Case) -> None:
 
 def check_parts(case: Case) -> None:
     """Raise unless the statistics of two parts of a batch, joined, give that of the whole."""
-    if case.term.for_weights_only or not case.term.joins or not case.batch:
+    if case.term.for_weights_only or not case.term.joins or not case.has_samples:
         return
     axis = case.batch[0]
     if case.x.shape[axis] < 2:

@@ -16,7 +16,7 @@ from regularizers.testing._gradients import compare_with_differences
 
 def check_samples_left_out(case: Case) -> None:
     """Raise unless an array with samples masked is as one without them."""
-    if not case.batch or case.x.shape[case.batch[0]] < 2 or case.term.for_weights_only:
+    if not case.has_samples or case.x.shape[case.batch[0]] < 2 or case.term.for_weights_only:
         return
     axis = case.batch[0]
     chosen = np.arange(case.x.shape[axis]) % 2 == 0

@@ -30,7 +30,7 @@ def check_half(case: Case) -> None:
 
 def check_empty(case: Case) -> None:
     """Raise unless the penalty of an empty array is 0."""
-    if not case.batch or case.term.for_weights_only:
+    if not case.has_samples or case.term.for_weights_only:
         return
     shape = list(case.x.shape)
     shape[case.batch[0]] = 0

@@ -12,7 +12,8 @@ def check_repeated(case: Case) -> None:
     """Raise unless means stay as they are where all samples, or all units, are there twice."""
     if case.reduce not in ("batch_mean", "mean") or not case.batch:
         return
-    _check_stays(case, case.batch[0], "samples")
+    if case.has_samples:
+        _check_stays(case, case.batch[0], "samples")
     axis = _unit_axis(case)
     if case.reduce == "mean" and axis is not None:
         _check_stays(case, axis, "units")
@@ -31,9 +32,8 @@ def _check_stays(case: Case, axis: int, what: str) -> None:
 
 
 def _unit_axis(case: Case) -> int | None:
-    """Return an axis of units, which is not one of time."""
-    time = getattr(case.term, "time_axis", None)
-    others = {*case.batch, None if time is None else time % case.x.ndim}
+    """Return an axis of units that may be repeated."""
+    others = {*case.batch, *case.positional}
     return next((axis for axis in range(case.x.ndim) if axis not in others), None)
 
 

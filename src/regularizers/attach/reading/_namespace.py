@@ -26,6 +26,7 @@ from torch import float32 as float32
 from torch import float64 as float64
 from torch import int32 as int32
 from torch import log as log
+from torch import log1p as log1p
 from torch import matmul as matmul
 from torch import maximum as maximum
 from torch import ones_like as ones_like
@@ -37,10 +38,13 @@ from torch import tril as tril
 from torch import triu as triu
 from torch import where as where
 from torch import zeros_like as zeros_like
-from torch.compiler import is_compiling
+from torch.compiler import assume_constant_result, is_compiling
 from torch.nn.functional import pad
 
 from regularizers.penalties.arrays import by_torch as by_torch
+from regularizers.penalties.arrays import torch_constant
+
+constant = assume_constant_result(torch_constant)  # type: ignore[no-untyped-call]
 
 _ROW = 1024
 

@@ -41,5 +41,6 @@ def _check_is_whole(weight: Tensor, entry: Entry) -> None:
         raise RegimeError(
             f"{entry.site}: FullyShardedDataParallel keeps a flat part of this weight in each "
             f"process, and {type(entry.term).__name__} is not a sum over such parts; use "
-            f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber or Lp"
+            f"torch.distributed.fsdp.fully_shard, or a sum of L1, L2Squared, Huber, Lp, "
+            f"LogSum or Hinge"
         )

@@ -9,6 +9,7 @@ from regularizers.penalties.arrays._arrays import (
     cast,
     check_grads,
     check_mask,
+    constant,
     detached,
     in_own_precision,
     is_wide,
@@ -16,10 +17,12 @@ from regularizers.penalties.arrays._arrays import (
     namespace_of,
     size_of,
     sum_of,
+    torch_constant,
     widen,
     with_zeros,
 )
 from regularizers.penalties.arrays._checks import (
+    check_finite,
     check_not_negative,
     check_positive,
 )
@@ -70,11 +73,13 @@ __all__ = [
     "check_axes",
     "check_axis",
     "check_batch_axis",
+    "check_finite",
     "check_grads",
     "check_mask",
     "check_not_negative",
     "check_positive",
     "check_reduce",
+    "constant",
     "derivative_of",
     "detached",
     "divide",
@@ -93,6 +98,7 @@ __all__ = [
     "scaled_norm",
     "size_of",
     "sum_of",
+    "torch_constant",
     "widen",
     "with_zeros",
 ]

@@ -7,6 +7,7 @@ caller has imported already.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -78,6 +79,23 @@ def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: in
         return xp.with_zeros(x, axis, before, after)
     zero = xp.zeros_like(x[(slice(None),) * axis + (slice(0, 1), ...)])
     return xp.concat([*[zero] * before, x, *[zero] * after], axis=axis)
+
+
+def constant(xp: Namespace, numbers: bytes, shape: tuple[int, ...], like: Array) -> Array:
+    """Return numbers in float64 as an array of the type and on the device of another."""
+    if hasattr(xp, "constant"):  # compiled code has it as a constant
+        return xp.constant(numbers, shape, like.dtype, like.device)
+    if array_api_compat.is_torch_array(like):
+        return torch_constant(numbers, shape, like.dtype, like.device)
+    return xp.reshape(xp.asarray(memoryview(numbers).cast("d"), dtype=like.dtype), shape)
+
+
+def torch_constant(numbers: bytes, shape: tuple[int, ...], dtype: Any, device: Any) -> Array:
+    """Return numbers in float64 as a tensor."""
+    torch = sys.modules["torch"]
+    # the copy can be written, as PyTorch expects of memory
+    wide = torch.frombuffer(bytearray(numbers), dtype=torch.float64)
+    return wide.reshape(shape).to(device=device, dtype=dtype)
 
 
 def sum_of(xp: Namespace, function: Callable[[Array], Array], x: Array) -> Array:

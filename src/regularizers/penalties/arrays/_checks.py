@@ -22,3 +22,11 @@ def check_not_negative(value: object, name: str) -> float:
     if not (real and 0 <= float(value) < math.inf):  # type: ignore[arg-type]
         raise ConfigurationError(f"{name}: expected a finite number, zero or more, got {value!r}")
     return float(value)  # type: ignore[arg-type]
+
+
+def check_finite(value: object, name: str) -> float:
+    """Return `value` as a float; raise unless it is a finite number."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and math.isfinite(float(value))):  # type: ignore[arg-type]
+        raise ConfigurationError(f"{name}: expected a finite number, got {value!r}")
+    return float(value)  # type: ignore[arg-type]
