@@ -31,6 +31,14 @@ _HINTS = {
     "grouplassopenalty groupl1 groupl2 l21 l21norm": "use GroupLasso(strength, axis)",
     "kl kldivergence klpenalty sparsity": "use KLSparsity(strength, target)",
     "orthogonalregularizer orthogonality": "use Orthogonal(strength, axis)",
+    "entropyregularizer negativeentropy maximumentropy": (
+        "use Entropy(strength) for confident predictions, ConfidencePenalty(strength) for uncertain"
+    ),
+    "decov covariance decorrelate": "use Decorrelation(strength)",
+    "spectralregularizer spectralpenalty": "use kernel(Spectral(strength))",
+    "jacobian jacobianpenalty jacobianregularizer": (
+        "use functional.jacobian_penalty(inputs, outputs), a term of the loss"
+    ),
     "totalvariation tv": "use Temporal(L1(strength)), along the axis of time",
     "regularizer": "the base of all penalties is Penalty",
     "activityregularizer kernelregularizer biasregularizer": (

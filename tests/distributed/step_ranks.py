@@ -31,6 +31,7 @@ PENALTIES = {
     "GroupLasso of columns": rz.GroupLasso(0.3, axis=1),
     "Huber": rz.Huber(0.3, delta=0.2),
     "Orthogonal": rz.Orthogonal(0.1),
+    "Spectral": rz.Spectral(0.3),
     "Orthogonal normalized": rz.Orthogonal(0.3, axis=1, normalized=True),
 }
 SHRINKING = ("L1", "L2", "Group")

@@ -7,7 +7,8 @@ from distributed.measure import rows
 NEVER_EXACT = {"a site fires on one process only"}
 IN_PARTS = {"tensor parallel, columns", "tensor parallel, after columns"}
 NORMS = {"L2Norm sum", "L2Norm batch_mean", "L2Norm mean"}
-NOT_ADDED_UP = NORMS | {"L2Squared mean", "KLSparsity mean", "lengths of samples"}
+OF_ALL_UNITS = {"Decorrelation", "Entropy", "ConfidencePenalty mean", "lengths of samples"}
+NOT_ADDED_UP = NORMS | OF_ALL_UNITS | {"L2Squared mean", "KLSparsity mean"}
 
 
 @pytest.fixture(scope="module")

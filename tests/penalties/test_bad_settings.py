@@ -13,6 +13,9 @@ from regularizers import (
     L1L2,
     ActivityRegularization,
     Budget,
+    ConfidencePenalty,
+    Decorrelation,
+    Entropy,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -20,6 +23,7 @@ from regularizers import (
     L2Squared,
     Lp,
     Orthogonal,
+    Spectral,
 )
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 
@@ -32,6 +36,10 @@ MAKERS = {
     "Lp": lambda s, **options: Lp(s, 1.5, **options),
     "GroupLasso": lambda s, **options: GroupLasso(s, 0, **options),
     "Orthogonal": Orthogonal,
+    "Spectral": Spectral,
+    "Entropy": Entropy,
+    "ConfidencePenalty": ConfidencePenalty,
+    "Decorrelation": Decorrelation,
     "KLSparsity": lambda s, **options: KLSparsity(s, 0.1, **options),
     "Budget": lambda s, **options: Budget(L1(s, **options), 1.0),
     "ActivityRegularization": lambda s, **options: ActivityRegularization(s, "l1", **options),

@@ -16,6 +16,9 @@ from regularizers import (
     TAR,
     ActivityRegularization,
     Budget,
+    ConfidencePenalty,
+    Decorrelation,
+    Entropy,
     GroupLasso,
     Huber,
     KLSparsity,
@@ -24,6 +27,7 @@ from regularizers import (
     LinearWarmup,
     Lp,
     Orthogonal,
+    Spectral,
     Temporal,
 )
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
@@ -65,6 +69,10 @@ MAKERS = {
     "Lp": lambda s: Lp(s, 1.5),
     "GroupLasso": lambda s: GroupLasso(s, 0),
     "Orthogonal": Orthogonal,
+    "Spectral": Spectral,
+    "Entropy": Entropy,
+    "ConfidencePenalty": ConfidencePenalty,
+    "Decorrelation": Decorrelation,
     "KLSparsity": lambda s: KLSparsity(s, 0.1),
     "ActivityRegularization": lambda s: ActivityRegularization(s, "l1"),
     "ActivityRegularization.l2": ActivityRegularization.l2,

@@ -103,6 +103,14 @@ class Budget(Term):
         return self.of.differentiated
 
     @property
+    def takes_empty(self) -> bool:
+        return self.of.takes_empty
+
+    @property
+    def joint_axes(self) -> tuple[int, ...]:
+        return self.of.joint_axes
+
+    @property
     def for_weights_only(self) -> bool:
         return self.of.for_weights_only
 

@@ -88,6 +88,15 @@ class Difference(Term):
         return self.of.differentiated
 
     @property
+    def takes_empty(self) -> bool:
+        return self.of.takes_empty
+
+    @property
+    def joint_axes(self) -> tuple[int, ...]:
+        own = () if self.time_axis is None else (self.time_axis,)
+        return (*own, *self.of.joint_axes)
+
+    @property
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 
@@ -102,7 +111,7 @@ class Difference(Term):
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         differences, between = self._differences(x, frame), self._between(frame)
-        if size_of(differences) == 0 and self.of.saves != "nothing":
+        if size_of(differences) == 0 and not self.of.takes_empty:
             return frame.xp.sum(differences), ()
         return self.of.statistic(between.select(differences), between)
 

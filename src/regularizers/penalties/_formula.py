@@ -77,6 +77,16 @@ class Formula(ABC):
         return False
 
     @property
+    def takes_empty(self) -> bool:
+        """True where `statistic` takes an empty array, and returns that of nothing."""
+        return self.saves == "nothing"
+
+    @property
+    def joint_axes(self) -> tuple[int, ...]:
+        """The axes along which elements count together, as steps of time and classes do."""
+        return ()
+
+    @property
     def for_weights_only(self) -> bool:
         """Invalid on activations: not additive over samples."""
         return False

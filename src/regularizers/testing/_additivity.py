@@ -34,10 +34,10 @@ def check_units(case: Case) -> None:
     """Raise unless a penalty that says so is the sum over any two parts of the units."""
     if not case.term.adds_over_units:
         return
-    time = getattr(case.term, "time_axis", None)
+    joint = {axis % case.x.ndim for axis in case.term.joint_axes}
     for axis in range(case.x.ndim):
         size = case.x.shape[axis]
-        if axis in case.batch or size < 2 or (time is not None and axis == time % case.x.ndim):
+        if axis in case.batch or axis in joint or size < 2:
             continue
         parts = np.split(case.x, [1], axis=axis)
         total = sum([case.value(part) for part in parts])

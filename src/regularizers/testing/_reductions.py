@@ -31,9 +31,8 @@ def _check_stays(case: Case, axis: int, what: str) -> None:
 
 
 def _unit_axis(case: Case) -> int | None:
-    """Return an axis of units, which is not one of time."""
-    time = getattr(case.term, "time_axis", None)
-    others = {*case.batch, None if time is None else time % case.x.ndim}
+    """Return an axis of units along which they count by themselves, if there is one."""
+    others = {*case.batch, *[axis % case.x.ndim for axis in case.term.joint_axes]}
     return next((axis for axis in range(case.x.ndim) if axis not in others), None)
 
 
