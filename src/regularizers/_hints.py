@@ -35,6 +35,14 @@ _HINTS = {
     "logpenalty reweightedl1": "use LogSum(strength, epsilon)",
     "graphlaplacian graphregularizer": "use Laplacian(strength, graph, axis)",
     "hoyersquare hoyersquared deephoyer": "use Hoyer(strength)",
+    "entropyregularizer negativeentropy maximumentropy": (
+        "use Entropy(strength) for confident predictions, ConfidencePenalty(strength) for uncertain"
+    ),
+    "decov covariance decorrelate": "use Decorrelation(strength)",
+    "spectralregularizer spectralpenalty": "use kernel(Spectral(strength))",
+    "jacobian jacobianpenalty jacobianregularizer": (
+        "use functional.jacobian_penalty(inputs, outputs), a term of the loss"
+    ),
     "regularizer": "the base of all penalties is Penalty",
     "activityregularizer kernelregularizer biasregularizer": (
         "write it as an option, regularize(module, activity_regularizer=...), or as a rule: "

@@ -33,6 +33,7 @@ PENALTIES = {
     "Hoyer": rz.Hoyer(0.1),
     "TotalVariation": rz.TotalVariation(0.3, (0, 1), batch_axis=()),
     "Orthogonal": rz.Orthogonal(0.1),
+    "Spectral": rz.Spectral(0.3),
     "Orthogonal normalized": rz.Orthogonal(0.3, axis=1, normalized=True),
 }
 SHRINKING = ("L1", "L2", "Group")

@@ -10,7 +10,8 @@ NORMS = {"L2Norm sum", "L2Norm batch_mean", "L2Norm mean"}
 RATIOS = {"Hoyer sum", "Hoyer batch_mean"}
 PAIRS = {"TotalVariation mean", "Laplacian batch_mean"}
 MEANS = {"L2Squared mean", "KLSparsity mean", "Hinge mean"}
-NOT_ADDED_UP = NORMS | RATIOS | PAIRS | MEANS | {"lengths of samples"}
+OF_ALL_UNITS = {"Decorrelation", "Entropy", "ConfidencePenalty mean", "lengths of samples"}
+NOT_ADDED_UP = NORMS | RATIOS | PAIRS | MEANS | OF_ALL_UNITS
 
 
 @pytest.fixture(scope="module")

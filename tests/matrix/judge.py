@@ -25,7 +25,7 @@ OF_DYNAMO = (
 """Warnings that the compiler gives of itself, whatever it compiles."""
 
 
-UNSUITED = ".*: KLSparsity compares mean activations with a probability"
+UNSUITED = ".*: (KLSparsity compares mean activations with a probability|.* is of logits, and)"
 """A warning about a module, at which the matrix measures every penalty all the same."""
 
 

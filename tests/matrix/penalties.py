@@ -92,6 +92,16 @@ def _variance(xp: Any, x: Any) -> Any:
     return xp.mean(xp.square(x - xp.mean(x)))
 
 
+def _entropies(x: Tensor) -> Tensor:
+    return -(x.softmax(dim=-1) * x.log_softmax(dim=-1)).sum(dim=-1)
+
+
+def _covariances(x: Tensor) -> Tensor:
+    """Return the sum of the squared covariances of all pairs of different units."""
+    centred = x.flatten(1) - x.flatten(1).mean(dim=0)
+    return (centred.T @ centred / len(x)).triu(diagonal=1).square().sum()
+
+
 GIVEN = [
     Case(
         rz.Elementwise(0.6, log_cosh, reduce="batch_mean"),
@@ -155,6 +165,10 @@ CASES = [
         rz.Budget(rz.L2Squared(0.5, reduce="sum"), 1.0),
         lambda x: 0.5 * (x.square().sum() - 1).relu(),
     ),
+    Case(rz.Entropy(2.0, reduce="batch_mean"), lambda x: 2 * _entropies(x).sum() / len(x)),
+    Case(rz.Entropy(2.0, reduce="mean"), lambda x: 2 * _entropies(x).mean()),
+    Case(rz.ConfidencePenalty(0.5, reduce="sum"), lambda x: -0.5 * _entropies(x).sum()),
+    Case(rz.Decorrelation(300.0, reduce="batch_mean"), lambda x: 300 * _covariances(x)),
     *GIVEN,
     Case(
         rz.FromFunction(0.5, _lengths, "samples", reduce="batch_mean"),
@@ -186,6 +200,7 @@ OF_KERNELS = [
     Case(rz.Orthogonal(0.3), lambda w: 0.3 * _dependence(w)),
     Case(rz.Orthogonal(2.0, axis=1), lambda w: 2 * _dependence(w.T)),
     Case(rz.Orthogonal(2.0, normalized=True), lambda w: 2 * _cosines(w)),
+    Case(rz.Spectral(0.3), lambda w: 0.15 * torch.linalg.matrix_norm(w, ord=2) ** 2),
 ]
 """Penalties that are invalid for activities."""
 

@@ -10,6 +10,7 @@ from mutants.face import FACE
 from mutants.functions import FUNCTIONS
 from mutants.given import GIVEN
 from mutants.mathematics import MATHEMATICS
+from mutants.matrices import MATRICES
 from mutants.noises import NOISES
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
@@ -26,6 +27,7 @@ from mutants.temporal import TIME
 MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
+    *MATRICES,
     *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
     *NOISES,

@@ -202,14 +202,14 @@ PENALTIES = [
     Mutant(
         "vectors that the mask leaves out should have length 1",
         "penalties/_orthogonal.py",
-        "_identity(xp, products) * vectors.valid()",
-        "_identity(xp, products)",
+        "identity(xp, products) * vectors.valid()",
+        "identity(xp, products)",
         (arrays("orthogonal::vectors_without_a_valid_element_do_not_count"),),
     ),
     Mutant(
         "a direction is paired with itself",
         "penalties/_orthogonal.py",
-        "cosines = cosines - cosines * _identity(xp, cosines)",
+        "cosines = cosines - cosines * identity(xp, cosines)",
         "cosines = 1 * cosines",
         (arrays("by_hand::the_value"),),
     ),

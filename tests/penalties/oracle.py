@@ -16,7 +16,10 @@ from regularizers import (
     TAR,
     ActivityRegularization,
     Budget,
+    ConfidencePenalty,
+    Decorrelation,
     Elementwise,
+    Entropy,
     FromFunction,
     GroupLasso,
     Hinge,
@@ -29,6 +32,7 @@ from regularizers import (
     LogSum,
     Lp,
     Orthogonal,
+    Spectral,
     Temporal,
     TotalVariation,
 )
@@ -81,6 +85,15 @@ def plain(penalty, x):
             return s * _norms_of_groups(x, penalty)
         case Orthogonal(strength=s):
             return s * _dependence(_numbered(x, (penalty.axis,)), penalty)
+        case Spectral(strength=s):
+            return s * torch.linalg.matrix_norm(_numbered(x, (penalty.axis,)), ord=2) ** 2 / 2
+        case Entropy(strength=s):
+            return s * _entropy(x, penalty)
+        case ConfidencePenalty(strength=s):
+            return -s * _entropy(x, penalty)
+        case Decorrelation(strength=s):
+            covariances = torch.atleast_2d(torch.cov(_by_sample(x, penalty).T, correction=0))
+            return s * covariances.triu(diagonal=1).square().sum()
         case L2Norm(strength=s):
             return s * _norm(_by_sample(x, penalty), penalty)
         case L1L2(l1=s1, l2=s2):
@@ -164,6 +177,13 @@ def _dependence(vectors, penalty):
     pairs = torch.combinations(torch.arange(len(vectors)))
     products = (units[pairs[:, 0]] * units[pairs[:, 1]]).sum(dim=1)
     return products.abs().mean() if len(pairs) else 0 * products.sum()
+
+
+def _entropy(x, penalty):
+    logits = x.movedim(penalty.axis, -1)
+    entropies = torch.distributions.Categorical(logits=logits).entropy()
+    count = len(_by_sample(x, penalty)) if penalty.reduce == "batch_mean" else 1
+    return entropies.mean() if penalty.reduce == "mean" else entropies.sum() / count
 
 
 def _reduced(elements, penalty):

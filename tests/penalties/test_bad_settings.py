@@ -13,6 +13,9 @@ from regularizers import (
     L1L2,
     ActivityRegularization,
     Budget,
+    ConfidencePenalty,
+    Decorrelation,
+    Entropy,
     GroupLasso,
     Hinge,
     Hoyer,
@@ -24,6 +27,7 @@ from regularizers import (
     LogSum,
     Lp,
     Orthogonal,
+    Spectral,
     TotalVariation,
 )
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
@@ -42,6 +46,10 @@ MAKERS = {
     "Laplacian": lambda s, **options: Laplacian(s, np.ones((3, 3)), 1, **options),
     "GroupLasso": lambda s, **options: GroupLasso(s, 0, **options),
     "Orthogonal": Orthogonal,
+    "Spectral": Spectral,
+    "Entropy": Entropy,
+    "ConfidencePenalty": ConfidencePenalty,
+    "Decorrelation": Decorrelation,
     "KLSparsity": lambda s, **options: KLSparsity(s, 0.1, **options),
     "Budget": lambda s, **options: Budget(L1(s, **options), 1.0),
     "ActivityRegularization": lambda s, **options: ActivityRegularization(s, "l1", **options),

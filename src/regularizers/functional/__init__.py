@@ -3,7 +3,7 @@
 Every function of a layer returns a named tuple of the output `y` and the values saved for backward,
 with a method `vjp` that maps a cotangent of `y` to the gradients. Nothing is drawn or computed a
 second time. The functions are those of training; evaluation has a function of its own where it
-differs. `mixup` and `cutmix` return inputs and labels.
+differs. `mixup` and `cutmix` return inputs and labels, `jacobian_penalty` a scalar.
 
 Nothing here imports an array library; each array provides its own namespace.
 """
@@ -16,6 +16,7 @@ from regularizers.functional._drop_path import drop_path
 from regularizers.functional._dropout import dropout
 from regularizers.functional._gaussian_dropout import gaussian_dropout
 from regularizers.functional._gaussian_noise import NoiseAdded, gaussian_noise
+from regularizers.functional._jacobian_penalty import jacobian_penalty
 from regularizers.functional._locked_dropout import locked_dropout
 from regularizers.functional._mixing import Mixed
 from regularizers.functional._mixup import mixup
@@ -47,6 +48,7 @@ __all__ = [
     "dropout",
     "gaussian_dropout",
     "gaussian_noise",
+    "jacobian_penalty",
     "locked_dropout",
     "mixup",
     "shake_drop",

@@ -5,9 +5,11 @@ Nothing here imports an array library; what an array can do is asked of the arra
 
 from regularizers.penalties._budget import Budget
 from regularizers.penalties._by_name import ActivityRegularization
+from regularizers.penalties._decorrelation import Decorrelation
 from regularizers.penalties._difference import Difference
 from regularizers.penalties._elementwise import ElementwiseTerm, is_elementwise
 from regularizers.penalties._elementwise_given import Elementwise
+from regularizers.penalties._entropy import ConfidencePenalty, Entropy
 from regularizers.penalties._formula import Formula, Saves
 from regularizers.penalties._from_function import FromFunction
 from regularizers.penalties._group_lasso import GroupLasso
@@ -21,9 +23,11 @@ from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._laplacian import Laplacian
 from regularizers.penalties._log_sum import LogSum
 from regularizers.penalties._lp import Lp
-from regularizers.penalties._orthogonal import Orthogonal, Several
+from regularizers.penalties._matrix_term import MatrixTerm, Several
+from regularizers.penalties._orthogonal import Orthogonal
 from regularizers.penalties._penalty import Penalty, Sum
 from regularizers.penalties._proximal import STAGES, check_proximal, is_number, proximal
+from regularizers.penalties._spectral import Spectral
 from regularizers.penalties._temporal import AR, TAR, Temporal
 from regularizers.penalties._term import Term
 from regularizers.penalties._total_variation import TotalVariation
@@ -37,9 +41,12 @@ __all__ = [
     "TAR",
     "ActivityRegularization",
     "Budget",
+    "ConfidencePenalty",
+    "Decorrelation",
     "Difference",
     "Elementwise",
     "ElementwiseTerm",
+    "Entropy",
     "Formula",
     "FromFunction",
     "GroupLasso",
@@ -52,11 +59,13 @@ __all__ = [
     "Laplacian",
     "LogSum",
     "Lp",
+    "MatrixTerm",
     "Orthogonal",
     "Penalty",
     "Saves",
     "Schedule",
     "Several",
+    "Spectral",
     "Strength",
     "Sum",
     "Temporal",

@@ -103,6 +103,10 @@ class Budget(Term):
         return self.of.differentiated
 
     @property
+    def takes_empty(self) -> bool:
+        return self.of.takes_empty
+
+    @property
     def for_weights_only(self) -> bool:
         return self.of.for_weights_only
 
@@ -114,8 +118,8 @@ class Budget(Term):
     def adds_over_units(self) -> bool:
         return False
 
-    def positional_axes(self, ndim: int) -> tuple[int, ...]:
-        return self.of.positional_axes(ndim)
+    def joint_axes(self, ndim: int) -> tuple[int, ...]:
+        return self.of.joint_axes(ndim)
 
     def spans_samples(self, statistic: Array) -> bool:
         return True

@@ -88,12 +88,16 @@ class Difference(Term):
         return self.of.differentiated
 
     @property
+    def takes_empty(self) -> bool:
+        return self.of.takes_empty
+
+    @property
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 
-    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+    def joint_axes(self, ndim: int) -> tuple[int, ...]:
         time = () if self.time_axis is None else (self.time_axis % ndim,)
-        return (*time, *self.of.positional_axes(ndim))
+        return (*time, *self.of.joint_axes(ndim))
 
     def spans_samples(self, statistic: Array) -> bool:
         return self.of.spans_samples(statistic)
@@ -106,7 +110,7 @@ class Difference(Term):
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
         steps, counted = differences(x, self._axis_of(frame)), self._between(frame)
-        if size_of(steps) == 0 and self.of.saves != "nothing":
+        if size_of(steps) == 0 and not self.of.takes_empty:
             return frame.xp.sum(steps), ()
         return self.of.statistic(counted.select(steps), counted)
 

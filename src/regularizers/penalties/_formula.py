@@ -77,6 +77,11 @@ class Formula(ABC):
         return False
 
     @property
+    def takes_empty(self) -> bool:
+        """True where `statistic` takes an empty array, and returns that of nothing."""
+        return self.saves == "nothing"
+
+    @property
     def for_weights_only(self) -> bool:
         """Invalid on activations: not additive over samples."""
         return False
@@ -91,8 +96,8 @@ class Formula(ABC):
         """True where the penalty of all units is the sum over any two parts of them."""
         return self.sums_elements and self.reduce != "mean"
 
-    def positional_axes(self, ndim: int) -> tuple[int, ...]:
-        """Return the axes along which positions mean something, as steps of time and nodes do."""
+    def joint_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return the axes along which elements count together: steps of time, nodes, classes."""
         return ()
 
     def spans_samples(self, statistic: Array) -> bool:

@@ -80,7 +80,7 @@ class Laplacian(Term):
         super().check_shape(shape)
         self._check_nodes(shape, normalise_axes(self.batch_axis, len(shape)))
 
-    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+    def joint_axes(self, ndim: int) -> tuple[int, ...]:
         return normalise_axes(self.axis, ndim, "axis")
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
@@ -88,7 +88,7 @@ class Laplacian(Term):
         rows, pulls, _ = self._pulls(x, frame)
         total = frame.xp.sum(rows * pulls)
         # of nodes that are samples it is no scalar, which tells them apart
-        is_whole = set(frame.batch).isdisjoint(self.positional_axes(len(frame.shape)))
+        is_whole = set(frame.batch).isdisjoint(self.joint_axes(len(frame.shape)))
         return total if is_whole else frame.xp.reshape(total, (1,) * len(frame.shape)), ()
 
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
@@ -125,7 +125,7 @@ class Laplacian(Term):
     def _check_nodes(self, shape: tuple[int, ...], batch: tuple[int, ...]) -> None:
         if not shape:
             raise ShapeError(f"axis: expected an array with the axis {self.axis}, got a number")
-        (axis,) = self.positional_axes(len(shape))
+        (axis,) = self.joint_axes(len(shape))
         if shape[axis] != self.graph.nodes:
             raise ShapeError(
                 f"graph: expected as many nodes as axis {self.axis} of {tuple(shape)} has, "

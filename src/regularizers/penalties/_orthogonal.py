@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties._term import Term
-from regularizers.penalties._vectors import Vectors
+from regularizers.penalties._matrix_term import MatrixTerm
+from regularizers.penalties._vectors import Vectors, identity, transposed
 from regularizers.penalties.arrays import (
     Array,
     Denominator,
     Frame,
     Namespace,
-    Reduce,
-    Side,
     divide,
-    is_side,
     matmul,
     nonzero,
-    normalise_axes,
-    numbered,
     scaled_norm,
 )
 
 
-class Several(tuple[int, ...]):
-    """The axes that number vectors together, where the layout of a weight has more than one."""
-
-
 @dataclass(frozen=True, repr=False)
-class Orthogonal(Term):
+class Orthogonal(MatrixTerm):
     r"""How far the vectors of a kernel are from being orthonormal, or from being orthogonal.
 
     .. math:: p(x) = s\,\|V V^\top - I\|_F^2, \qquad
@@ -76,40 +66,12 @@ class Orthogonal(Term):
     arXiv:1609.07093; normalized: Keras' `OrthogonalRegularizer`.
     """
 
-    axis: int | Side | Several = 0
     normalized: bool = field(default=False, kw_only=True)
-
-    for_weights_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (type(self.axis) is int or is_side(self.axis) or isinstance(self.axis, Several)):
-            raise ConfigurationError(
-                f"axis: expected an integer, 'output' or 'input', got {self.axis!r}"
-            )
         if type(self.normalized) is not bool:
             raise ConfigurationError(f"normalized: expected True or False, got {self.normalized!r}")
-        if self.reduce not in (None, "sum"):
-            raise ConfigurationError(
-                f"reduce: expected 'sum' or None of Orthogonal, which is no sum over elements to "
-                f"average, got {self.reduce!r}; divide the strength instead"
-            )
-        if self.batch_axis is not None:
-            raise ConfigurationError(
-                f"batch_axis: expected None of Orthogonal, since a kernel has no samples, "
-                f"got {self.batch_axis!r}; the vectors are numbered by axis="
-            )
-
-    @property
-    def reductions(self) -> tuple[Reduce, ...]:
-        return ("sum",)
-
-    @property
-    def by_role(self) -> bool:
-        return is_side(self.axis)
-
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        normalise_axes(numbered(self.axis), len(shape), "axis")
 
     def denominator(self, frame: Frame) -> Denominator:
         return frame.blocks(Vectors(self.axis, frame).within) if self.normalized else None
@@ -118,19 +80,19 @@ class Orthogonal(Term):
         xp, vectors = frame.xp, Vectors(self.axis, frame)
         if self.normalized:
             rows = vectors.rows(_directions(xp, x, vectors)[0])
-            cosines = matmul(xp, rows, _transposed(xp, rows))
-            cosines = cosines - cosines * _identity(xp, cosines)
+            cosines = matmul(xp, rows, transposed(xp, rows))
+            cosines = cosines - cosines * identity(xp, cosines)
             # unlike abs, its derivative at 0 is 0 in every library
             return xp.sum(xp.maximum(cosines, -cosines)), (xp.sign(cosines),)
         rows = vectors.rows(x)
-        if vectors.outnumber:
+        if vectors.number > vectors.length:
             # ‖VVᵀ − I‖² is ‖VᵀV − I‖² + n − m
-            products = matmul(xp, _transposed(xp, rows), rows)
-            error = products - _identity(xp, products)
+            products = matmul(xp, transposed(xp, rows), rows)
+            error = products - identity(xp, products)
             more = frame.blocks(vectors.within) - vectors.length
             return xp.sum(error * error) + more, (error,)
-        products = matmul(xp, rows, _transposed(xp, rows))
-        error = products - _identity(xp, products) * vectors.valid()
+        products = matmul(xp, rows, transposed(xp, rows))
+        error = products - identity(xp, products) * vectors.valid()
         return xp.sum(error * error), (error,)
 
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
@@ -141,12 +103,8 @@ class Orthogonal(Term):
             along = xp.sum(slope * directions, axis=vectors.within, keepdims=True)
             return cotangent * per_length * (slope - along * directions)
         rows = vectors.rows(x)
-        factors = (rows, matrix) if vectors.outnumber else (matrix, rows)
+        factors = (rows, matrix) if vectors.number > vectors.length else (matrix, rows)
         return 4 * cotangent * vectors.array(matmul(xp, *factors))
-
-    @property
-    def adds_over_units(self) -> bool:
-        return False
 
     def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
         return divide(xp, statistic, _ordered_pairs(denominator))
@@ -160,15 +118,6 @@ def _directions(xp: Namespace, x: Array, vectors: Vectors) -> tuple[Array, Array
     norm, scale = scaled_norm(xp, x, vectors.within)
     norm = nonzero(xp, norm)
     return x * scale / norm, scale / norm
-
-
-def _transposed(xp: Namespace, matrix: Array) -> Array:
-    return xp.permute_dims(matrix, (1, 0))
-
-
-def _identity(xp: Namespace, matrix: Array) -> Array:
-    # on the device of the matrix
-    return xp.tril(xp.triu(xp.ones_like(matrix)))
 
 
 def _ordered_pairs(count: Denominator) -> Denominator:

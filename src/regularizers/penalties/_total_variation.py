@@ -76,7 +76,7 @@ class TotalVariation(Term):
         super().check_shape(shape)
         self._ordered(len(shape), normalise_axes(self.batch_axis, len(shape)))
 
-    def positional_axes(self, ndim: int) -> tuple[int, ...]:
+    def joint_axes(self, ndim: int) -> tuple[int, ...]:
         return normalise_axes(self.axes, ndim, "axes")
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:
@@ -108,7 +108,7 @@ class TotalVariation(Term):
         """Return the axes along which neighbours are compared; raise for one of samples."""
         if ndim == 0:
             raise ShapeError(f"axes: expected an array with the axes {self.axes}, got a number")
-        axes = self.positional_axes(ndim)
+        axes = self.joint_axes(ndim)
         shared = [axis for axis in axes if axis in batch]
         if shared:
             raise ShapeError(

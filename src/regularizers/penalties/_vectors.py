@@ -1,10 +1,18 @@
-"""The vectors of an array, numbered by one axis or several."""
+"""The vectors of an array as the rows of a matrix."""
 
 from __future__ import annotations
 
 import math
 
-from regularizers.penalties.arrays import Array, Axes, Frame, Side, normalise_axes, numbered
+from regularizers.penalties.arrays import (
+    Array,
+    Axes,
+    Frame,
+    Namespace,
+    Side,
+    normalise_axes,
+    numbered,
+)
 
 
 class Vectors:
@@ -16,18 +24,18 @@ class Vectors:
     """
 
     def __init__(self, axes: Axes | Side, frame: Frame) -> None:
-        numbering = normalise_axes(numbered(axes), len(frame.shape), "axis")
-        others = [axis for axis in range(len(frame.shape)) if axis not in numbering]
-        self.within = tuple(others)
-        self.length = math.prod([frame.shape[axis] for axis in self.within])
-        self.outnumber = math.prod([frame.shape[axis] for axis in numbering]) > self.length
+        shape = frame.shape
+        numbering = normalise_axes(numbered(axes), len(shape), "axis")
+        self.within = tuple([axis for axis in range(len(shape)) if axis not in numbering])
+        self.number = math.prod([shape[axis] for axis in numbering])
+        self.length = math.prod([shape[axis] for axis in self.within])
         self._order = (*numbering, *self.within)
         self._frame = frame
 
     def rows(self, x: Array) -> Array:
         """Return the matrix of the vectors in `x`."""
         xp = self._frame.xp
-        return xp.reshape(xp.permute_dims(x, self._order), (-1, self.length))
+        return xp.reshape(xp.permute_dims(x, self._order), (self.number, self.length))
 
     def array(self, rows: Array) -> Array:
         """Return the array of the vectors in the matrix `rows`."""
@@ -43,3 +51,13 @@ class Vectors:
             return 1
         some = frame.xp.any(frame.mask, axis=self.within, keepdims=True)
         return frame.xp.reshape(frame.xp.astype(some, frame.dtype), (-1, 1))
+
+
+def transposed(xp: Namespace, matrix: Array) -> Array:
+    """Return the transpose of a matrix."""
+    return xp.permute_dims(matrix, (1, 0))
+
+
+def identity(xp: Namespace, matrix: Array) -> Array:
+    """Return the identity of the shape, type and device of a matrix."""
+    return xp.tril(xp.triu(xp.ones_like(matrix)))

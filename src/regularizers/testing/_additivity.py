@@ -36,7 +36,7 @@ def check_units(case: Case) -> None:
         return
     for axis in range(case.x.ndim):
         size = case.x.shape[axis]
-        if axis in case.batch or size < 2 or axis in case.positional:
+        if axis in case.batch or size < 2 or axis in case.joint:
             continue
         parts = np.split(case.x, [1], axis=axis)
         total = sum([case.value(part) for part in parts])

@@ -37,14 +37,14 @@ class Case:
         return normalise_axes(self.term.batch_axis, self.x.ndim)
 
     @property
-    def positional(self) -> tuple[int, ...]:
+    def joint(self) -> tuple[int, ...]:
         """The axes of which no part can be left out or repeated by itself."""
-        return self.term.positional_axes(self.x.ndim)
+        return self.term.joint_axes(self.x.ndim)
 
     @property
     def has_samples(self) -> bool:
         """Whether there are samples of which any may be left out."""
-        return bool(self.batch) and self.batch[0] not in self.positional
+        return bool(self.batch) and self.batch[0] not in self.joint
 
     @property
     def samples(self) -> int:

@@ -33,7 +33,7 @@ def _check_stays(case: Case, axis: int, what: str) -> None:
 
 def _unit_axis(case: Case) -> int | None:
     """Return an axis of units that may be repeated."""
-    others = {*case.batch, *case.positional}
+    others = {*case.batch, *case.joint}
     return next((axis for axis in range(case.x.ndim) if axis not in others), None)
 
 

@@ -40,7 +40,7 @@ def check_site(case: Case) -> None:
 
     if any(term.for_weights_only for term in case.penalty.terms):
         return
-    whole = any(0 in term.positional_axes(case.x.ndim) for term in case.penalty.terms)
+    whole = any(0 in term.joint_axes(case.x.ndim) for term in case.penalty.terms)
     for copies in (_FEW,) if whole else (_FEW, _MANY):
         x = case.library.array(np.concatenate([case.x] * copies)).requires_grad_()
         model = torch.nn.Sequential(torch.nn.Identity())

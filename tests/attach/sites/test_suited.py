@@ -80,6 +80,17 @@ def test_a_sparsity_of_fractions(module):
     assert said(module, rz.KLSparsity(1.0, 0.1)) == []
 
 
+@pytest.mark.parametrize("penalty", [rz.Entropy(1.0), rz.ConfidencePenalty(1.0)], ids=repr)
+def test_an_entropy_of_probabilities(penalty):
+    (message,) = said(nn.Softmax(dim=1), penalty)
+    assert message == (
+        f"1: {type(penalty).__name__} is of logits, and the output of a Softmax is probabilities, "
+        f"of which it would take a softmax again; penalise the module before it"
+    )
+    for module in (nn.LogSoftmax(dim=1), nn.Identity(), nn.Linear(4, 4)):
+        assert said(module, penalty) == []
+
+
 def test_what_a_function_selects_may_be_anything():
     assert said(nn.Tanh(), rz.L1(rz.TargetActive(2)), select=torch.relu) == []
     assert said(nn.Tanh(), rz.KLSparsity(1.0, 0.1), select=torch.sigmoid) == []

@@ -36,7 +36,7 @@ def all_reduce_records(
     _check_agreement(records, group, device, failed)
     parts: list[Tensor] = []
     for record, term in zip(records, terms, strict=True):
-        parts.append(term.to_sum(record.statistic, xp).reshape(-1))
+        parts.append(term.to_sum(record.statistic.double(), xp).reshape(-1))
         if record.denominator is not None:
             parts.append(torch.as_tensor(record.denominator).reshape(-1))
     if not parts:

@@ -34,7 +34,7 @@ def statistic_of(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tens
     """Return the statistic by the formula, and the tensors that its gradient needs."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     frame = request.frame(x.shape, dtype, mask)
-    if x.numel() == 0 and request.saves != "nothing":
+    if x.numel() == 0 and not request.term.takes_empty:
         return (x.new_zeros((), dtype=dtype),)
     statistic, saved = request.term.statistic(frame.select(x.to(dtype)), frame)
     return statistic, *saved

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from torch import nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Budget, Formula, GroupLasso, Orthogonal, Several
+from regularizers.penalties import Budget, Formula, GroupLasso, MatrixTerm, Several
 from regularizers.penalties.arrays import Side
 
 Shape: TypeAlias = tuple[int, ...]
@@ -56,7 +56,7 @@ def view_of(
         view, inner = view_of(owner, name, shape, term.of, site)
         unit = dataclasses.replace(inner, strength=1.0, reduce=None, batch_axis=None)
         return view, dataclasses.replace(term, penalty=unit)  # type: ignore[arg-type]
-    assert isinstance(term, (GroupLasso, Orthogonal))
+    assert isinstance(term, (GroupLasso, MatrixTerm))
     owner_type = type(owner).__name__
     where = f"{site or name}: axis={term.axis!r}"
     try:
@@ -74,7 +74,7 @@ def view_of(
     return view, _with_axes(term, axes)
 
 
-def _with_axes(term: GroupLasso | Orthogonal, axes: tuple[int, ...]) -> Formula:
+def _with_axes(term: GroupLasso | MatrixTerm, axes: tuple[int, ...]) -> Formula:
     return dataclasses.replace(term, axis=axes[0] if len(axes) == 1 else Several(axes))
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from regularizers.attach.sites._sites import ActivitySite
 from regularizers.control import TargetActive
 from regularizers.errors import ConfigurationError
-from regularizers.penalties import Difference, Formula, KLSparsity
+from regularizers.penalties import ConfidencePenalty, Difference, Entropy, Formula, KLSparsity
 
 _UNBOUNDED = (
     nn.CELU,
@@ -62,6 +62,7 @@ def check_suited(sites: Iterable[ActivitySite]) -> None:
             if not callable(site.rule.select):
                 _check_zeros(site, entry.term)
                 _check_fractions(site, entry.term)
+                _check_logits(site, entry.term)
 
 
 def _check_time(site: ActivitySite, term: Formula) -> None:
@@ -96,6 +97,14 @@ def _check_fractions(site: ActivitySite, term: Formula) -> None:
             f"{site.name}: KLSparsity compares mean activations with a probability, "
             f"{term.target:g}, and the output of a {type(site.module).__name__} does not lie "
             f"between 0 and 1; use a Sigmoid, or L1 for sparse activations"
+        )
+
+
+def _check_logits(site: ActivitySite, term: Formula) -> None:
+    if isinstance(term, (Entropy, ConfidencePenalty)) and _is_plain(site.module, (nn.Softmax,)):
+        _warn(
+            f"{site.name}: {type(term).__name__} is of logits, and the output of a Softmax is "
+            f"probabilities, of which it would take a softmax again; penalise the module before it"
         )
 
 

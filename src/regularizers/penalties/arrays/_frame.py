@@ -97,7 +97,7 @@ class Frame:
     many samples as are valid for it.
     """
 
-    __slots__ = ("batch", "dtype", "mask", "reduce", "shape", "units", "xp")
+    __slots__ = ("_covered", "batch", "dtype", "mask", "reduce", "shape", "units", "xp")
 
     def __init__(
         self,
@@ -115,6 +115,7 @@ class Frame:
         self.batch = normalise_axes(batch_axis, len(self.shape))
         self.units = tuple([axis for axis in range(len(self.shape)) if axis not in self.batch])
         self.mask = None if mask is None else self._spread(mask)
+        self._covered = 0 if mask is None else mask.ndim
 
     def _spread(self, mask: Array) -> Array:
         trailing = (1,) * (len(self.shape) - mask.ndim)
@@ -126,6 +127,12 @@ class Frame:
         if self.mask is None:
             return x
         return self.xp.where(self.mask, x, self.xp.zeros_like(x))
+
+    @property
+    def masks_whole_samples(self) -> bool:
+        """Whether the mask, if there is one, covers batch axes alone."""
+        covered = range(self._covered)
+        return all(axis in self.batch or self.shape[axis] == 1 for axis in covered)
 
     @property
     def count(self) -> Denominator:
