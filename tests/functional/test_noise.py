@@ -20,6 +20,7 @@ NOISES = {
     "drop_path": functional.drop_path,
     "gaussian_dropout": functional.gaussian_dropout,
     "locked_dropout": lambda x, rate, rng: functional.locked_dropout(x, rate, rng, time_axis=1),
+    "shared_dropout": lambda x, rate, rng: functional.shared_dropout(x, rate, rng, axes=(1, -1)),
     "drop_block": lambda x, rate, rng: functional.drop_block(x, rate, 2, rng),
 }
 every_noise = pytest.mark.parametrize("noise_of", NOISES.values(), ids=NOISES.keys())

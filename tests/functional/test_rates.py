@@ -8,7 +8,7 @@ from functional.generators import generator_of
 from penalties.arrays import make, numbers
 from regularizers import functional
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.functional.noise import block_noise, dropout_noise, gaussian_noise
+from regularizers.functional.noise import block_noise, dropout_noise, gaussian_dropout_noise
 from regularizers.penalties.arrays import namespace_of
 
 N = 100_000
@@ -111,8 +111,8 @@ def test_gaussian_dropout_has_the_mean_and_variance_of_dropout(xp, rate):
 def test_gaussian_dropout_by_hand():
     # Keras: normal(mean=1, stddev=sqrt(rate / (1 - rate))); of 0.2 that is 1/2, of 0.8 it is 2
     z = np.array([-2.0, 0.0, 1.0])
-    np.testing.assert_allclose(gaussian_noise(z, 0.2), [0, 1, 1.5])
-    np.testing.assert_allclose(gaussian_noise(z, 0.8), [-3, 1, 3])
+    np.testing.assert_allclose(gaussian_dropout_noise(z, 0.2), [0, 1, 1.5])
+    np.testing.assert_allclose(gaussian_dropout_noise(z, 0.8), [-3, 1, 3])
 
 
 def squares(u, rate, b):

@@ -27,6 +27,7 @@ DROPOUTS = [
     *(nn.Dropout(0.5), nn.Dropout1d(0.5), nn.Dropout2d(0.5), nn.Dropout3d(0.5)),
     *(nn.AlphaDropout(0.5), nn.FeatureAlphaDropout(0.5)),
     *(rz.layers.DropPath(0.5), rz.layers.GaussianDropout(0.5), rz.layers.DropBlock2d(0.5, 2)),
+    *(rz.layers.SharedDropout(0.5, -1), rz.layers.GaussianNoise(0.5), rz.layers.ShakeDrop(0.5)),
 ]
 
 

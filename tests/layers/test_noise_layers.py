@@ -15,6 +15,7 @@ LAYERS = {
     "DropPath": lambda rate: rz.layers.DropPath(rate),
     "GaussianDropout": lambda rate: rz.layers.GaussianDropout(rate),
     "DropBlock2d": lambda rate: rz.layers.DropBlock2d(rate, block_size=2),
+    "SharedDropout": lambda rate: rz.layers.SharedDropout(rate, axes=(-2, 1)),
 }
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
 SHAPE = (16, 2, 5, 6)
@@ -47,6 +48,9 @@ def test_the_layer_is_the_function(make, dtype):
         "DropPath": rz.functional.drop_path,
         "GaussianDropout": rz.functional.gaussian_dropout,
         "DropBlock2d": lambda x, rate, rng: rz.functional.drop_block(x, rate, 2, rng),
+        "SharedDropout": lambda x, rate, rng: rz.functional.shared_dropout(
+            x, rate, rng, axes=(-2, 1)
+        ),
     }
     noised = functions[type(layer).__name__](x, 0.4, torch.Generator().manual_seed(3))
     assert torch.equal(seeded(layer, x, 3), noised.y)

@@ -1,17 +1,20 @@
 """Noise and batch normalization on arrays, each with its vector-Jacobian product.
 
-Every function returns a named tuple of the output `y` and the values saved for backward, with a
-method `vjp` that maps a cotangent of `y` to the gradients. Nothing is drawn or computed a second
-time. The functions are those of training; evaluation has a function of its own where it differs.
+Every function of a layer returns a named tuple of the output `y` and the values saved for backward,
+with a method `vjp` that maps a cotangent of `y` to the gradients. Nothing is drawn or computed a
+second time. The functions are those of training; evaluation has a function of its own where it
+differs.
 
 Nothing here imports an array library; each array provides its own namespace.
 """
 
 from regularizers.functional._batch_norm import batch_norm, batch_norm_evaluation
+from regularizers.functional._depth import drop_path_rates, shake_drop_probabilities
 from regularizers.functional._drop_block import drop_block
 from regularizers.functional._drop_path import drop_path
 from regularizers.functional._dropout import dropout
 from regularizers.functional._gaussian_dropout import gaussian_dropout
+from regularizers.functional._gaussian_noise import NoiseAdded, gaussian_noise
 from regularizers.functional._locked_dropout import locked_dropout
 from regularizers.functional._noised import Noised
 from regularizers.functional._normalized import (
@@ -20,18 +23,27 @@ from regularizers.functional._normalized import (
     BatchNormTrained,
     RunningStatistics,
 )
+from regularizers.functional._shake_drop import Shaken, shake_drop
+from regularizers.functional._shared_dropout import shared_dropout
 
 __all__ = [
     "BatchNormEvaluated",
     "BatchNormGradients",
     "BatchNormTrained",
+    "NoiseAdded",
     "Noised",
     "RunningStatistics",
+    "Shaken",
     "batch_norm",
     "batch_norm_evaluation",
     "drop_block",
     "drop_path",
+    "drop_path_rates",
     "dropout",
     "gaussian_dropout",
+    "gaussian_noise",
     "locked_dropout",
+    "shake_drop",
+    "shake_drop_probabilities",
+    "shared_dropout",
 ]

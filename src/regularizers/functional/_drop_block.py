@@ -5,11 +5,19 @@ from __future__ import annotations
 from regularizers.errors import ShapeError
 from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, uniform
-from regularizers.functional._settings import check_block_size, check_rate
+from regularizers.functional._settings import check_block_size, rate_of
 from regularizers.penalties.arrays import Array, Namespace, namespace_of, size_of
 
 
-def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noised:
+def drop_block(
+    x: Array,
+    /,
+    rate: float | None = None,
+    block_size: int = 7,
+    rng: Generator = None,
+    *,
+    p: float | None = None,
+) -> Noised:
     r"""Set squares of each map to zero, about a fraction r of it, and scale the rest up.
 
     .. math:: y = x \odot M \cdot \frac{\mathrm{count}(M)}{\mathrm{count\_ones}(M)}, \qquad
@@ -24,6 +32,7 @@ def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noi
         rate: r, the fraction that is dropped, in [0, 1); 0 returns `x` itself.
         block_size: b; a square larger than the map is cut to its shorter side, as the authors do.
         rng: as for `dropout`.
+        p: PyTorch's name for the rate; one of the two is given.
 
     Returns:
         `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.
@@ -32,8 +41,8 @@ def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noi
         x: (..., H, W), for example (N, C, H, W). y and noise: that of x.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), a block size below 1, or a generator of another
-            library.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, a block size below 1, or a
+            generator of another library.
         ArrayTypeError: an array that is not real floating point.
         ShapeError: an array of fewer than two dimensions.
 
@@ -50,7 +59,7 @@ def drop_block(x: Array, /, rate: float, block_size: int, rng: Generator) -> Noi
     arXiv 1810.12890.
     """
     xp = namespace_of(x)
-    check_rate(rate)
+    rate = rate_of(rate, p)
     check_block_size(block_size)
     check_is_map(x)
     if rate == 0 or size_of(x) == 0:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from regularizers.functional._dropout import dropout_noise
-from regularizers.functional._noised import Noised, identity_noise, noised
-from regularizers.functional._random import Generator, uniform
-from regularizers.functional._settings import check_rate
+from regularizers.functional._dropout import dropped
+from regularizers.functional._noised import Noised
+from regularizers.functional._random import Generator
+from regularizers.functional._settings import rate_of
 from regularizers.penalties.arrays import Array, Axes, namespace_of, normalise_axes
 
 
-def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0) -> Noised:
+def drop_path(
+    x: Array,
+    /,
+    rate: float | None = None,
+    rng: Generator = None,
+    *,
+    batch_axis: Axes = 0,
+    p: float | None = None,
+) -> Noised:
     r"""Set a share of the samples to zero and scale the rest up: stochastic depth.
 
     .. math:: y_i = \frac{m_i}{1 - r} x_i, \qquad m_i \sim \mathrm{Bernoulli}(1 - r)
@@ -22,6 +30,7 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
         rate: r, the fraction of samples that is dropped, in [0, 1); 0 returns `x` itself.
         rng: as for `dropout`.
         batch_axis: the axis of samples, or several.
+        p: PyTorch's name for the rate; one of the two is given.
 
     Returns:
         `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.
@@ -30,7 +39,8 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
         y: that of x; noise: that of x, with 1 for every axis but the batch axes.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a generator of another library.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a generator of another
+            library.
         ArrayTypeError: an array that is not real floating point.
         ShapeError: a batch axis that x does not have.
 
@@ -46,11 +56,8 @@ def drop_path(x: Array, /, rate: float, rng: Generator, *, batch_axis: Axes = 0)
     Maire, Shakhnarovich, "FractalNet", 2017, arXiv 1605.07648.
     """
     xp = namespace_of(x)
-    check_rate(rate)
-    shape = per_sample_shape(x, batch_axis)
-    if rate == 0:
-        return identity_noise(xp, x, shape)
-    return noised(x, dropout_noise(xp, uniform(xp, x, shape, rng), rate))
+    rate = rate_of(rate, p)
+    return dropped(xp, x, per_sample_shape(x, batch_axis), rate, rng)
 
 
 def per_sample_shape(x: Array, batch_axis: Axes) -> tuple[int, ...]:

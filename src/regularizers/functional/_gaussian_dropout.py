@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from regularizers.functional._noised import Noised, identity_noise, noised
 from regularizers.functional._random import Generator, normal
-from regularizers.functional._settings import check_rate
+from regularizers.functional._settings import rate_of
 from regularizers.penalties.arrays import Array, namespace_of
 
 
-def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
+def gaussian_dropout(
+    x: Array, /, rate: float | None = None, rng: Generator = None, *, p: float | None = None
+) -> Noised:
     r"""Multiply every element by normal noise of the mean and variance of dropout's.
 
     .. math:: y = n \odot x, \qquad n_i \sim \mathcal N\left(1, \frac{r}{1 - r}\right)
@@ -17,6 +19,7 @@ def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
         x: an array of a real floating type.
         rate: r in [0, 1), the rate of the dropout with the same variance; 0 returns `x` itself.
         rng: as for `dropout`.
+        p: PyTorch's name for the rate; one of the two is given.
 
     Returns:
         `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.
@@ -25,7 +28,8 @@ def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
         y and noise: that of x.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a generator of another library.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a generator of another
+            library.
         ArrayTypeError: an array that is not real floating point.
 
     Example:
@@ -39,12 +43,12 @@ def gaussian_dropout(x: Array, /, rate: float, rng: Generator) -> Noised:
     2014, section 10; Keras' `GaussianDropout`.
     """
     xp = namespace_of(x)
-    check_rate(rate)
+    rate = rate_of(rate, p)
     if rate == 0:
         return identity_noise(xp, x, x.shape)
-    return noised(x, gaussian_noise(normal(xp, x, x.shape, rng), rate))
+    return noised(x, gaussian_dropout_noise(normal(xp, x, x.shape, rng), rate))
 
 
-def gaussian_noise(z: Array, rate: float) -> Array:
+def gaussian_dropout_noise(z: Array, rate: float) -> Array:
     """Return noise of mean 1 and variance rate / (1 - rate) from standard normal numbers `z`."""
     return 1 + z * (rate / (1 - rate)) ** 0.5

@@ -10,22 +10,34 @@ from regularizers.functional._dropout import (
     dropout_noise,
 )
 from regularizers.functional._gaussian_dropout import (
-    gaussian_noise,
-)
-from regularizers.functional._locked_dropout import (
-    shared_over_time_shape,
+    gaussian_dropout_noise,
 )
 from regularizers.functional._settings import (
     check_block_size,
+    check_kept,
     check_rate,
+    check_shared_axes,
+    check_std,
+    rate_of,
+)
+from regularizers.functional._shake_drop import (
+    shake_factors,
+)
+from regularizers.functional._shared_dropout import (
+    shared_shape,
 )
 
 __all__ = [
     "block_noise",
     "check_block_size",
+    "check_kept",
     "check_rate",
+    "check_shared_axes",
+    "check_std",
     "dropout_noise",
-    "gaussian_noise",
+    "gaussian_dropout_noise",
     "per_sample_shape",
-    "shared_over_time_shape",
+    "rate_of",
+    "shake_factors",
+    "shared_shape",
 ]

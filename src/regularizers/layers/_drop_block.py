@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import array_api_compat.torch as xp
-import torch
 from torch import Tensor
 
 from regularizers.errors import ShapeError
 from regularizers.functional.noise import block_noise, check_block_size
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.layers._noise import RatedNoise, uniform
 
 
-class DropBlock2d(NoiseLayer):
+class DropBlock2d(RatedNoise):
     """Drops squares of feature maps: a single element could be inferred from its neighbours.
 
     It is `functional.drop_block` in training, with PyTorch's own generator, and the identity in
@@ -20,12 +19,13 @@ class DropBlock2d(NoiseLayer):
     Args:
         rate: the fraction that is dropped, in [0, 1); slightly less, since squares may overlap.
         block_size: the side of a square; a square larger than the map is cut to its shorter side.
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         (N, C, H, W) or (C, H, W). The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a block size below 1.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a block size below 1.
         ShapeError: in the forward, an input of neither three nor four dimensions.
 
     Example:
@@ -42,8 +42,10 @@ class DropBlock2d(NoiseLayer):
     arXiv 1810.12890.
     """
 
-    def __init__(self, rate: float, block_size: int = 7) -> None:
-        super().__init__(rate)
+    def __init__(
+        self, rate: float | None = None, block_size: int = 7, *, p: float | None = None
+    ) -> None:
+        super().__init__(rate, p=p)
         check_block_size(block_size)
         self.block_size = block_size
 
@@ -53,7 +55,7 @@ class DropBlock2d(NoiseLayer):
                 f"DropBlock2d: expected an input of shape (N, C, H, W) or (C, H, W), "
                 f"got {tuple(x.shape)}"
             )
-        u = torch.rand(x.shape, dtype=noise_dtype(x), device=x.device)
+        u = uniform(x, x.shape)
         if x.numel() == 0:
             return u
         noise: Tensor = block_noise(xp, u, self.rate, self.block_size)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import array_api_compat.torch as xp
-import torch
 from torch import Tensor
 
-from regularizers.functional.noise import dropout_noise, per_sample_shape
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.functional.noise import per_sample_shape
+from regularizers.layers._noise import RatedNoise
 from regularizers.penalties.arrays import Axes, check_batch_axis
 
 
-class DropPath(NoiseLayer):
+class DropPath(RatedNoise):
     """Drops the branch of a residual block for some samples: `x + drop_path(branch(x))`.
 
     It is `functional.drop_path` in training, with PyTorch's own generator, and the identity in
@@ -20,12 +18,14 @@ class DropPath(NoiseLayer):
     Args:
         rate: the fraction of samples that is dropped, in [0, 1).
         batch_axis: the axis of samples, or several; 1 for sequences of shape (time, batch, ...).
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a batch axis that is not an integer.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a batch axis that is
+            not an integer.
         ShapeError: in the forward, a batch axis that the input does not have.
 
     Example:
@@ -43,16 +43,15 @@ class DropPath(NoiseLayer):
     Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382.
     """
 
-    def __init__(self, rate: float, batch_axis: Axes = 0) -> None:
-        super().__init__(rate)
+    def __init__(
+        self, rate: float | None = None, batch_axis: Axes = 0, *, p: float | None = None
+    ) -> None:
+        super().__init__(rate, p=p)
         check_batch_axis(batch_axis)
         self.batch_axis = batch_axis
 
     def noise(self, x: Tensor) -> Tensor:
-        shape = per_sample_shape(x, self.batch_axis)
-        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
-        noise: Tensor = dropout_noise(xp, u, self.rate)
-        return noise
+        return self.mask(x, per_sample_shape(x, self.batch_axis))
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""

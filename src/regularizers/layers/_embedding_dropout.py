@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import array_api_compat.torch as xp
-import torch
 from torch import Tensor, nn
 
 from regularizers.errors import ConfigurationError
-from regularizers.functional.noise import dropout_noise
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.layers._noise import RatedNoise
 from regularizers.layers._unwrapped_state_dict import accept_unwrapped_state_dict
 
 
-class EmbeddingDropout(NoiseLayer):
+class EmbeddingDropout(RatedNoise):
     r"""Looks up words in an embedding; a dropped word is zero wherever it occurs.
 
     .. math:: y_t = \frac{m_{w_t}}{1 - r} E_{w_t}, \qquad m_w \sim \mathrm{Bernoulli}(1 - r)
@@ -29,12 +26,14 @@ class EmbeddingDropout(NoiseLayer):
     Args:
         embedding: the `nn.Embedding`.
         rate: r, the fraction of words that is dropped, in [0, 1).
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         Indices of any shape; the output is (*indices, dimensions), in the type of the table.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a module that is not an `nn.Embedding`.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a module that is not an
+            `nn.Embedding`.
 
     Example:
         >>> import regularizers as rz
@@ -52,8 +51,10 @@ class EmbeddingDropout(NoiseLayer):
     networks", 2016, arXiv 1512.05287, section 4.2; Merity, Keskar, Socher, 2017, arXiv 1708.02182.
     """
 
-    def __init__(self, embedding: nn.Embedding, rate: float) -> None:
-        super().__init__(rate)
+    def __init__(
+        self, embedding: nn.Embedding, rate: float | None = None, *, p: float | None = None
+    ) -> None:
+        super().__init__(rate, p=p)
         if not isinstance(embedding, nn.Embedding):
             raise ConfigurationError(
                 f"EmbeddingDropout: expected an nn.Embedding, got "
@@ -72,7 +73,4 @@ class EmbeddingDropout(NoiseLayer):
 
     def noise(self, x: Tensor) -> Tensor:
         """Return one factor for each word, of shape (vocabulary, 1), for rows `x`."""
-        shape = (self.embedding.num_embeddings, 1)
-        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
-        noise: Tensor = dropout_noise(xp, u, self.rate)
-        return noise
+        return self.mask(x, (self.embedding.num_embeddings, 1))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from regularizers.functional.noise import gaussian_noise
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.functional.noise import gaussian_dropout_noise
+from regularizers.layers._noise import RatedNoise, normal
 
 
-class GaussianDropout(NoiseLayer):
+class GaussianDropout(RatedNoise):
     """Multiplies by normal noise of mean 1 and variance rate / (1 - rate), as in Keras.
 
     It is `functional.gaussian_dropout` in training, with PyTorch's own generator, and the identity
@@ -17,12 +16,13 @@ class GaussianDropout(NoiseLayer):
 
     Args:
         rate: the rate of the dropout with the same variance, in [0, 1).
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1).
+        ConfigurationError: a rate outside [0, 1), or both a rate and p.
 
     Example:
         >>> import regularizers as rz
@@ -36,6 +36,5 @@ class GaussianDropout(NoiseLayer):
     """
 
     def noise(self, x: Tensor) -> Tensor:
-        z = torch.randn(x.shape, dtype=noise_dtype(x), device=x.device)
-        noise: Tensor = gaussian_noise(z, self.rate)
+        noise: Tensor = gaussian_dropout_noise(normal(x), self.rate)
         return noise

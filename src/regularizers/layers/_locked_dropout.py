@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import overload
 
-import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.functional.noise import dropout_noise, shared_over_time_shape
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.functional.noise import shared_shape
+from regularizers.layers._noise import RatedNoise
 
 
-class LockedDropout(NoiseLayer):
+class LockedDropout(RatedNoise):
     r"""Drops the same units of a sequence at every time step, and others in each sequence.
 
     .. math:: y_t = \frac{m}{1 - r} \odot x_t, \qquad m_i \sim \mathrm{Bernoulli}(1 - r)
 
     It is `functional.locked_dropout` in training, with PyTorch's own generator, and the identity in
-    evaluation. Shapes are read as `nn.LSTM` reads them.
+    evaluation: `SharedDropout` along the axis of time, for packed sequences too. Shapes are read as
+    `nn.LSTM` reads them.
 
     Args:
         rate: r, the fraction of units that is dropped, in [0, 1).
         batch_first: whether sequences are (batch, time, units) rather than (time, batch, units).
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         (time, batch, units), with `batch_first` (batch, time, units), or one sequence without a
@@ -32,7 +33,8 @@ class LockedDropout(NoiseLayer):
         gives for the padded sequences. The output has the shape and type of the input.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1), or a `batch_first` that is not a boolean.
+        ConfigurationError: a rate outside [0, 1), both a rate and p, or a `batch_first` that is
+            not a boolean.
         ShapeError: in the forward, an input of neither two nor three dimensions.
 
     Example:
@@ -53,8 +55,10 @@ class LockedDropout(NoiseLayer):
     language models", 2017, arXiv 1708.02182.
     """
 
-    def __init__(self, rate: float, batch_first: bool = False) -> None:
-        super().__init__(rate)
+    def __init__(
+        self, rate: float | None = None, batch_first: bool = False, *, p: float | None = None
+    ) -> None:
+        super().__init__(rate, p=p)
         if not isinstance(batch_first, bool):
             raise ConfigurationError(
                 f"batch_first: expected True or False, got {batch_first!r}; as for nn.LSTM"
@@ -78,13 +82,12 @@ class LockedDropout(NoiseLayer):
                 f"LockedDropout: expected an input of shape {expected} or (time, units), "
                 f"got {tuple(x.shape)}"
             )
-        time_axis = 1 if self.batch_first and x.ndim == 3 else 0
-        return self._mask(x, shared_over_time_shape(x, time_axis))
+        return self.mask(x, shared_shape(x, -2 if self.batch_first else 0))
 
     def _packed(self, x: PackedSequence) -> PackedSequence:
         self.check(x.data)
         sizes = x.batch_sizes
-        noise = self._mask(x.data, (int(sizes[0]), *x.data.shape[1:])).to(x.data.dtype)
+        noise = self.mask(x.data, (int(sizes[0]), *x.data.shape[1:])).to(x.data.dtype)
         # drawn in the caller's order of sequences, then sorted by length like the packed data
         if x.sorted_indices is not None:
             noise = noise[x.sorted_indices]
@@ -92,11 +95,6 @@ class LockedDropout(NoiseLayer):
         sequence = torch.arange(len(x.data)) - first_of_step
         data = x.data * noise[sequence.to(x.data.device)]
         return PackedSequence(data, sizes, x.sorted_indices, x.unsorted_indices)
-
-    def _mask(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-        u = torch.rand(shape, dtype=noise_dtype(x), device=x.device)
-        noise: Tensor = dropout_noise(xp, u, self.rate)
-        return noise
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""

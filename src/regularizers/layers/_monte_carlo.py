@@ -91,7 +91,7 @@ def _drops(module: nn.Module, types: tuple[type[nn.Module], ...]) -> bool:
     if isinstance(module, DROPOUTS):
         return module.p > 0
     if isinstance(module, NoiseLayer):
-        return module.rate > 0
+        return module.is_noisy
     if isinstance(module, nn.RNNBase):
         return module.dropout > 0 and module.num_layers > 1  # it drops between its layers
     return isinstance(module, nn.MultiheadAttention) and module.dropout > 0
@@ -99,12 +99,10 @@ def _drops(module: nn.Module, types: tuple[type[nn.Module], ...]) -> bool:
 
 def _no_dropout_message(model: nn.Module) -> str:
     """Return the message for a model without active dropout."""
-    names = {type(module).__name__ for module in model.modules()}
-    similar = sorted(name for name in names if "drop" in name.lower() or "depth" in name.lower())
-    known_types: tuple[type[nn.Module], ...] = (*DROPOUTS, *NoiseLayer.__subclasses__())
-    known = {known_type.__name__ for known_type in known_types}
-    zero = [name for name in similar if name in known]
-    unknown = [name for name in similar if name not in known]
+    known = {type(m).__name__: isinstance(m, (*DROPOUTS, NoiseLayer)) for m in model.modules()}
+    similar = sorted(name for name in known if "drop" in name.lower() or "depth" in name.lower())
+    zero = [name for name in similar if known[name]]
+    unknown = [name for name in similar if not known[name]]
     message = (
         f"monte_carlo_dropout: expected a model with dropout of a rate above 0, "
         f"got {type(model).__name__} without any"

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import array_api_compat.torch as xp
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
-from regularizers.functional.noise import dropout_noise
-from regularizers.layers._noise import NoiseLayer, noise_dtype
+from regularizers.layers._noise import RatedNoise
 from regularizers.layers._substitution import WeightSlot, substituted
 from regularizers.layers._unwrapped_state_dict import accept_unwrapped_state_dict
 
 _MAX_NAMES = 12
 
 
-class WeightDrop(NoiseLayer):
+class WeightDrop(RatedNoise):
     r"""Calls a module with a share of the named weights set to zero, drawn anew for each forward.
 
     .. math:: y = f\left(x;\ \frac{m}{1 - r} \odot W\right), \qquad
@@ -40,13 +38,14 @@ class WeightDrop(NoiseLayer):
         weights: the names of its parameters to drop, such as `["weight_hh_l0"]`; dotted names for
             parameters of its submodules.
         rate: r, the fraction of each weight's elements that is dropped, in [0, 1).
+        p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
         Inputs and outputs are those of the module.
 
     Raises:
-        ConfigurationError: a rate outside [0, 1); no names; a weight that is not a parameter, is
-            parametrized, or is not initialised yet.
+        ConfigurationError: a rate outside [0, 1); both a rate and p; no names; a weight that is not
+            a parameter, is parametrized, or is not initialised yet.
         SelectionError: a name that the module does not have.
         RegimeError: a replica of `nn.DataParallel`; a sharded weight; in the forward, weights that
             something else exchanged.
@@ -67,8 +66,15 @@ class WeightDrop(NoiseLayer):
     Socher, "Regularizing and optimizing LSTM language models", 2017, arXiv 1708.02182.
     """
 
-    def __init__(self, module: nn.Module, weights: Sequence[str], rate: float) -> None:
-        super().__init__(rate)
+    def __init__(
+        self,
+        module: nn.Module,
+        weights: Sequence[str],
+        rate: float | None = None,
+        *,
+        p: float | None = None,
+    ) -> None:
+        super().__init__(rate, p=p)
         _check_names(weights)
         self.module = module
         self.weights = tuple(weights)
@@ -83,9 +89,7 @@ class WeightDrop(NoiseLayer):
             return self.module(*args, **kwargs)
 
     def noise(self, x: Tensor) -> Tensor:
-        u = torch.rand(x.shape, dtype=noise_dtype(x), device=x.device)
-        noise: Tensor = dropout_noise(xp, u, self.rate)
-        return noise
+        return self.mask(x, x.shape)
 
     def _weight_slots(self) -> list[WeightSlot]:
         # looked up each time: a submodule may have been replaced or parametrized since

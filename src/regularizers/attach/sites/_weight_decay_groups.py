@@ -14,9 +14,14 @@ from torch.nn.utils.weight_norm import WeightNorm
 from regularizers.attach.sites._parameter import Parameter, Role
 from regularizers.attach.sites._roles import Roles, StatedRoles, parameters_within
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
+from regularizers.layers import WeightStandardization
 from regularizers.penalties.strength import check_strength
 
-_FIXED_NORM = (parametrizations._SpectralNorm, parametrizations._Orthogonal)
+_FIXED_NORM = (
+    parametrizations._SpectralNorm,
+    parametrizations._Orthogonal,
+    WeightStandardization,
+)
 
 
 def weight_decay_groups(
@@ -41,8 +46,9 @@ def weight_decay_groups(
       out.
     - In a parametrized kernel, the parameters that scale it decay. In `weight_norm`, w = g·v/‖v‖,
       only the magnitude g decays: w does not depend on the length of v, and its decay would only
-      change how fast v turns. Under `spectral_norm` and `orthogonal` w has a fixed size, and no
-      parameter of it decays. A parametrization's own parameters have their own roles.
+      change how fast v turns. Under `spectral_norm`, `orthogonal` and
+      `layers.weight_standardization` w has a fixed size, and no parameter of it decays. A
+      parametrization's own parameters have their own roles.
     - Parameters marked by their author with `parameter._no_weight_decay = True` (Mamba) do not
       decay.
 
