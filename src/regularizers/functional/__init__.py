@@ -1,14 +1,15 @@
-"""Noise and batch normalization on arrays, each with its vector-Jacobian product.
+"""Noise and batch normalization on arrays, each with its vector-Jacobian product; mixed batches.
 
 Every function of a layer returns a named tuple of the output `y` and the values saved for backward,
 with a method `vjp` that maps a cotangent of `y` to the gradients. Nothing is drawn or computed a
 second time. The functions are those of training; evaluation has a function of its own where it
-differs.
+differs. `mixup` and `cutmix` return inputs and labels.
 
 Nothing here imports an array library; each array provides its own namespace.
 """
 
 from regularizers.functional._batch_norm import batch_norm, batch_norm_evaluation
+from regularizers.functional._cutmix import cutmix
 from regularizers.functional._depth import drop_path_rates, shake_drop_probabilities
 from regularizers.functional._drop_block import drop_block
 from regularizers.functional._drop_path import drop_path
@@ -16,6 +17,8 @@ from regularizers.functional._dropout import dropout
 from regularizers.functional._gaussian_dropout import gaussian_dropout
 from regularizers.functional._gaussian_noise import NoiseAdded, gaussian_noise
 from regularizers.functional._locked_dropout import locked_dropout
+from regularizers.functional._mixing import Mixed
+from regularizers.functional._mixup import mixup
 from regularizers.functional._noised import Noised
 from regularizers.functional._normalized import (
     BatchNormEvaluated,
@@ -30,12 +33,14 @@ __all__ = [
     "BatchNormEvaluated",
     "BatchNormGradients",
     "BatchNormTrained",
+    "Mixed",
     "NoiseAdded",
     "Noised",
     "RunningStatistics",
     "Shaken",
     "batch_norm",
     "batch_norm_evaluation",
+    "cutmix",
     "drop_block",
     "drop_path",
     "drop_path_rates",
@@ -43,6 +48,7 @@ __all__ = [
     "gaussian_dropout",
     "gaussian_noise",
     "locked_dropout",
+    "mixup",
     "shake_drop",
     "shake_drop_probabilities",
     "shared_dropout",
