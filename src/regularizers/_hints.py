@@ -62,14 +62,22 @@ _HINTS = {
     "dropblock dropblock2d": "use layers.DropBlock2d",
     "dropblock3d": "use torchvision.ops.DropBlock3d",
     "gaussiandropout": "use layers.GaussianDropout",
-    "gaussiannoise": "in training add std * torch.randn_like(x)",
+    "gaussiannoise": "use layers.GaussianNoise",
+    "shareddropout": "use layers.SharedDropout",
+    "shakedrop": "use layers.ShakeDrop",
     "dropconnect weightdrop weightdropout": "use layers.WeightDrop",
     "variationaldropout lockeddropout": "use layers.LockedDropout",
     "embeddingdropout": "use layers.EmbeddingDropout",
     "mcdropout montecarlodropout": "use layers.monte_carlo_dropout",
     "activitypenalty": "use layers.ActivityPenalty",
     "labelsmoothing": "use torch.nn.CrossEntropyLoss(label_smoothing=...)",
-    "mixup cutmix": "use torchvision.transforms.v2",
+    "mixup cutmix": (
+        "use functional.mixup or functional.cutmix; for pictures in a data loader "
+        "torchvision.transforms.v2"
+    ),
+    "weightstandardization stdconv2d scaledstdconv2d wsconv2d": (
+        "use layers.WeightStandardization by layers.weight_standardization(module)"
+    ),
     # normalization
     "batchnorm batchnormalization": (
         "use torch.nn.BatchNorm1d, BatchNorm2d or BatchNorm3d for models, or functional.batch_norm "

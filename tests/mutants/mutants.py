@@ -10,6 +10,7 @@ from mutants.face import FACE
 from mutants.functions import FUNCTIONS
 from mutants.given import GIVEN
 from mutants.mathematics import MATHEMATICS
+from mutants.noises import NOISES
 from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
 from mutants.plans import PLANS
@@ -27,6 +28,7 @@ MUTANTS = [
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
     *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
+    *NOISES,
 ]
 
 EQUIVALENT = {
