@@ -72,7 +72,7 @@ def test_the_weight_is_one_at_every_corner(xp, dtype, alpha):
 @every_mix
 def test_inputs_and_labels_have_the_same_weight_and_partner(xp, mix):
     seen = set()
-    for seed in range(20):
+    for seed in range(12):
         # of a picture of ones of its own channel, the mean of a channel is the weight of a class
         x = np.eye(5)[:, :, None, None] * np.ones((5, 5, 8, 10))
         mixed, labels = mix(
@@ -84,7 +84,7 @@ def test_inputs_and_labels_have_the_same_weight_and_partner(xp, mix):
         np.testing.assert_allclose(labels.sum(axis=0), 1, rtol=1e-15)
         assert len({round(own, 12) for own in np.diagonal(labels) if own < 1}) <= 1
         seen.add(tuple((labels * (1 - np.eye(5))).argmax(axis=1)))
-    assert len(seen) > 10
+    assert len(seen) > 6
 
 
 def test_the_weight_of_mixup_over_many_batches_has_the_mean_and_spread_of_beta():
@@ -128,7 +128,7 @@ def test_the_share_of_a_box_is_that_of_its_pixels(xp, sides):
 def test_the_label_of_cutmix_counts_the_pixels_exactly(xp):
     pictures = np.arange(6)[:, None, None, None] * np.ones(SHAPE)
     boxes = set()
-    for seed in range(20):
+    for seed in range(12):
         x, y = functional.cutmix(
             make(xp, pictures), integers(xp, range(6)), 1.0, generator_of(xp, seed), classes=6
         )
@@ -140,7 +140,7 @@ def test_the_label_of_cutmix_counts_the_pixels_exactly(xp):
             expected[values.astype(int)] = counts / 80
             np.testing.assert_allclose(y[sample], expected, rtol=0, atol=1e-16)
         boxes.add(y[0].max())
-    assert len(boxes) > 5
+    assert len(boxes) > 3
 
 
 @every_mix
