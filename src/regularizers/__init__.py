@@ -8,8 +8,16 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from regularizers import control, errors, penalties
+from regularizers import constraints, control, errors, penalties
 from regularizers._hints import said_of
+from regularizers.constraints import (
+    Bounds,
+    Constraint,
+    MaxNorm,
+    MinMaxNorm,
+    NonNegative,
+    UnitNorm,
+)
 from regularizers.control import (
     Constant,
     Cosine,
@@ -63,12 +71,14 @@ from regularizers.penalties import (
 if TYPE_CHECKING:
     from regularizers import functional, layers, monitor, testing
     from regularizers.attach import (
+        ConstraintRule,
         Regularization,
         Report,
         Rule,
         activity,
         ar,
         bias,
+        constraint,
         kernel,
         regularize,
         tar,
@@ -85,10 +95,13 @@ __all__ = [
     "TAR",
     "ActivityRegularization",
     "ArrayTypeError",
+    "Bounds",
     "Budget",
     "CollectionError",
     "ConfigurationError",
     "Constant",
+    "Constraint",
+    "ConstraintRule",
     "Cosine",
     "DataError",
     "Elementwise",
@@ -101,7 +114,10 @@ __all__ = [
     "Law",
     "LinearWarmup",
     "Lp",
+    "MaxNorm",
+    "MinMaxNorm",
     "Monitor",
+    "NonNegative",
     "Orthogonal",
     "OutputError",
     "Penalty",
@@ -126,9 +142,12 @@ __all__ = [
     "TargetZeros",
     "Temporal",
     "Term",
+    "UnitNorm",
     "activity",
     "ar",
     "bias",
+    "constraint",
+    "constraints",
     "control",
     "errors",
     "functional",
@@ -143,12 +162,14 @@ __all__ = [
 ]
 
 _ATTACH = {
+    "ConstraintRule",
     "Regularization",
     "Report",
     "Rule",
     "activity",
     "ar",
     "bias",
+    "constraint",
     "kernel",
     "regularize",
     "tar",
