@@ -256,16 +256,17 @@ class Sites:
     ) -> None:
         known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
         for parameter in selected:
-            if (parameter.owner, parameter.full_name) in known:
-                continue
-            if isinstance(group, ConstrainedGroup):
-                constraint = self._constraint(parameter, group.rule)
-                group.sites.append(WeightSite(parameter, constraint=constraint))
-            else:
-                name = parameter.full_name
-                entries = self._entries(name, name, group.rule)
-                entries = tuple([_with_axes(entry, parameter) for entry in entries])
-                group.sites.append(WeightSite(parameter, entries))
+            if (parameter.owner, parameter.full_name) not in known:
+                group.sites.append(self._weight_site(parameter, group))
+
+    def _weight_site(
+        self, parameter: Parameter, group: WeightGroup | ConstrainedGroup
+    ) -> WeightSite:
+        if isinstance(group, ConstrainedGroup):
+            return WeightSite(parameter, constraint=self._constraint(parameter, group.rule))
+        name = parameter.full_name
+        entries = self._entries(name, name, group.rule)
+        return WeightSite(parameter, tuple([_with_axes(entry, parameter) for entry in entries]))
 
     def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
         entries = []
