@@ -87,6 +87,13 @@ CONSTRAINED = [
         (kept("a_pruned_weight_keeps_its_zeros_and_the_mask_times_the_parameter_is_kept"),),
     ),
     Mutant(
+        "an optimizer around another leaves the constraint",
+        "attach/step/_apply.py",
+        "in self._ownership.wrappers if self._regularization.sites.constrained else ():",
+        "in ():",
+        (kept("an_optimizer_around_another_ends_within_the_constraint"),),
+    ),
+    Mutant(
         "constraints that nothing keeps are collected in silence",
         "attach/_regularization.py",
         "        if self._applied is None:\n            parameter, one",
