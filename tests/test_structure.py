@@ -73,7 +73,9 @@ def test_the_ways_to_read_an_activation_are_declared(house):
 
 def test_the_mathematics_never_imports_an_array_library(house):
     mathematics = [
-        m for m in house.sources if room_of(m) in {"errors", "penalties", "functional", "control"}
+        m
+        for m in house.sources
+        if room_of(m) in {"errors", "penalties", "functional", "constraints", "control"}
     ]
     assert "regularizers.penalties._l1" in mathematics
     for module in mathematics:
@@ -81,7 +83,9 @@ def test_the_mathematics_never_imports_an_array_library(house):
         assert not names & {"torch", "numpy", "jax"}, module
 
 
-@pytest.mark.parametrize("module", ["regularizers", "regularizers.penalties"])
+@pytest.mark.parametrize(
+    "module", ["regularizers", "regularizers.penalties", "regularizers.constraints"]
+)
 def test_importing_loads_no_array_library(module):
     code = f"import sys, {module}; print(*{{n.split('.')[0] for n in sys.modules}})"
     result = subprocess.run(

@@ -8,8 +8,16 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from regularizers import control, errors, penalties
+from regularizers import constraints, control, errors, penalties
 from regularizers._hints import said_of
+from regularizers.constraints import (
+    Bounds,
+    Constraint,
+    MaxNorm,
+    MinMaxNorm,
+    NonNegative,
+    UnitNorm,
+)
 from regularizers.control import (
     Constant,
     Cosine,
@@ -72,12 +80,14 @@ from regularizers.penalties import (
 if TYPE_CHECKING:
     from regularizers import functional, layers, monitor, testing
     from regularizers.attach import (
+        ConstraintRule,
         Regularization,
         Report,
         Rule,
         activity,
         ar,
         bias,
+        constraint,
         kernel,
         regularize,
         tar,
@@ -94,11 +104,14 @@ __all__ = [
     "TAR",
     "ActivityRegularization",
     "ArrayTypeError",
+    "Bounds",
     "Budget",
     "CollectionError",
     "ConfidencePenalty",
     "ConfigurationError",
     "Constant",
+    "Constraint",
+    "ConstraintRule",
     "Cosine",
     "DataError",
     "Decorrelation",
@@ -117,7 +130,10 @@ __all__ = [
     "LinearWarmup",
     "LogSum",
     "Lp",
+    "MaxNorm",
+    "MinMaxNorm",
     "Monitor",
+    "NonNegative",
     "Orthogonal",
     "OutputError",
     "Penalty",
@@ -144,9 +160,12 @@ __all__ = [
     "Temporal",
     "Term",
     "TotalVariation",
+    "UnitNorm",
     "activity",
     "ar",
     "bias",
+    "constraint",
+    "constraints",
     "control",
     "errors",
     "functional",
@@ -161,12 +180,14 @@ __all__ = [
 ]
 
 _ATTACH = {
+    "ConstraintRule",
     "Regularization",
     "Report",
     "Rule",
     "activity",
     "ar",
     "bias",
+    "constraint",
     "kernel",
     "regularize",
     "tar",

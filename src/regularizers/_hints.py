@@ -8,7 +8,6 @@ _L2 = (
     "half the field means the norm by it and half its square: use L2Norm (the root of the sum of "
     "squares) or L2Squared (the sum of squares; Keras calls it L2)"
 )
-_AFTER_A_STEP = "after each optimizer.step(), under torch.no_grad(), call"
 
 _HINTS = {
     # penalties
@@ -54,13 +53,12 @@ _HINTS = {
     "cosineannealing cosineannealinglr cosinedecay cosineschedule": "use Cosine",
     "steplr multisteplr stepschedule piecewiseconstant": "use Piecewise",
     # constraints
-    "maxnorm": f"{_AFTER_A_STEP} weight.renorm_(2, 0, limit), of which 0 is the axis of outputs",
-    "minmaxnorm radialconstraint": (
-        f"{_AFTER_A_STEP} weight.mul_(n.clamp(low, high) / (n + 1e-7)) with "
-        "n = weight.norm(dim=1, keepdim=True)"
+    "nonneg": "use constraint(NonNegative())",
+    "weightclipping clipweights": "use constraint(Bounds(low, high))",
+    "kernelconstraint biasconstraint": (
+        "write it as an option, regularize(module, kernel_constraint=...), or as a rule: "
+        "constraint(...)"
     ),
-    "unitnorm": f"{_AFTER_A_STEP} weight.copy_(torch.nn.functional.normalize(weight, dim=1))",
-    "nonneg nonnegative": f"{_AFTER_A_STEP} weight.clamp_(min=0)",
     "weightnorm": "use torch.nn.utils.parametrizations.weight_norm",
     "spectralnorm": "use torch.nn.utils.parametrizations.spectral_norm",
     # noise

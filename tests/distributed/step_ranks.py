@@ -37,6 +37,17 @@ PENALTIES = {
     "Orthogonal normalized": rz.Orthogonal(0.3, axis=1, normalized=True),
 }
 SHRINKING = ("L1", "L2", "Group")
+CONSTRAINTS = {
+    "UnitNorm of rows": rz.UnitNorm(axis=0),
+    "UnitNorm of columns": rz.UnitNorm(axis=1),
+    "MaxNorm of rows": rz.MaxNorm(0.7, axis=0),
+    "MaxNorm of columns": rz.MaxNorm(0.7, axis=1),
+    "MaxNorm of all": rz.MaxNorm(0.9, axis=()),
+    "MinMaxNorm": rz.MinMaxNorm(0.4, 0.6, 0.5, axis=1),
+    "NonNegative": rz.NonNegative(),
+    "Bounds": rz.Bounds(-0.3, 0.2),
+}
+LASSO = rz.GroupLasso(0.1, axis=0)
 OPTIMIZERS = {
     "SGD": partial(torch.optim.SGD, lr=0.05, momentum=0.5),
     "Adam": partial(torch.optim.Adam, lr=0.01),
@@ -81,6 +92,47 @@ def alone(penalty: rz.Penalty, make: Callable, *, proximal: bool) -> dict[str, T
     return {name: p.detach() for name, p in model.named_parameters()}
 
 
+def kept_alone(constraint: rz.Constraint, make: Callable) -> dict[str, Tensor]:
+    """Return the weights after the steps of one process, projected as arrays are."""
+    model = net()
+    kernels = [m.weight for m in (model.up, model.down, model.branch)]
+    optimizer = make(model.parameters())
+    with torch.no_grad():
+        for w in kernels:
+            w.copy_(constraint.project(w))
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        (0.5 * model(batch(step)).square().sum() + sum(LASSO(w) for w in kernels)).backward()
+        with torch.no_grad():
+            for w in kernels:
+                w.grad.copy_(constraint.tangential(w.grad, w))
+            optimizer.step()
+            for w in kernels:
+                w.copy_(constraint.project(w))
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def kept_together(name: str, constraint: rz.Constraint, make: Callable) -> float:
+    """Return the largest error of a weight, relative to the largest weight."""
+    model, parallel = PARALLEL[name]()
+    reg = rz.Regularization(model, [rz.constraint(constraint), rz.kernel(LASSO)])
+    optimizer = make(model.parameters())
+    reg.attach(optimizer)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        parallel(own_part(batch(step), equal=False)).square().sum().backward()
+        optimizer.step()
+    expected = kept_alone(constraint, make)
+    errors = [
+        (whole(p) - expected[key]).abs().max() / expected[key].abs().max().clamp(min=1e-6)
+        for key, p in model.named_parameters()
+    ]
+    distances = [value for key, value in reg.as_dict().items() if key.endswith("/distance")]
+    assert len(distances) == 3
+    reached = constraint.rate == 1 if isinstance(constraint, rz.MinMaxNorm) else True
+    return max(torch.stack(errors).max().item(), max(distances) if reached else 0.0)
+
+
 def step_size(optimizer: torch.optim.Optimizer, weight: Tensor) -> float | Tensor:
     (group,) = optimizer.param_groups
     if "momentum" in group:
@@ -121,6 +173,9 @@ def cells() -> Iterator[tuple[str, str, Callable[[], float]]]:
                 if name.startswith(SHRINKING):
                     cell = partial(together, parallel, penalty, make, proximal=True)
                     yield f"{parallel}, {of_optimizer}, proximal", name, cell
+            for name, constraint in CONSTRAINTS.items():
+                cell = partial(kept_together, parallel, constraint, make)
+                yield f"{parallel}, {of_optimizer}, constrained", name, cell
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from matrix import (
     checkpointed,
     compiled,
     compiled_checkpoints,
+    constrained,
     eager,
     inplace,
     lifecycle,
@@ -35,6 +36,7 @@ GROUPS: dict[str, list[Regime]] = {
     "Kernels": weights.REGIMES,
     "Kernels, within the step": optimizers.REGIMES,
     "Kernels, proximal": proximal.REGIMES,
+    "Kernels, constrained": constrained.REGIMES,
 }
 
 REGIMES = [regime for group in GROUPS.values() for regime in group]

@@ -4,6 +4,7 @@ from mutants.attached import ATTACHED
 from mutants.axes import AXES
 from mutants.borders import BORDERS
 from mutants.changes import CHANGES
+from mutants.constrained import CONSTRAINED
 from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.face import FACE
@@ -31,6 +32,7 @@ MUTANTS = [
     *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
     *NOISES,
+    *CONSTRAINED,
 ]
 
 EQUIVALENT = {

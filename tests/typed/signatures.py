@@ -47,6 +47,12 @@ def on_models(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) 
     assert_type(rz.regularize(nn.Linear(2, 1), kernel_regularizer=PENALTY), nn.Linear)
 
 
+def on_constraints(model: nn.Module, x: Tensor) -> None:
+    assert_type(rz.UnitNorm(axis="input").project(x), Tensor)
+    rules = [rz.kernel(PENALTY), rz.constraint(rz.MaxNorm(1.0, axis=0))]
+    rz.Regularization(model, rules)
+
+
 def on_errors() -> type[Exception]:
     assert_type(rz.SelectionError, type[rz.errors.SelectionError])
     return rz.RegularizersError

@@ -2,16 +2,27 @@
 
 from regularizers.attach._regularization import Regularization
 from regularizers.attach._report import Report
-from regularizers.attach.rules import Rule, activity, ar, bias, kernel, tar
+from regularizers.attach.rules import (
+    ConstraintRule,
+    Rule,
+    activity,
+    ar,
+    bias,
+    constraint,
+    kernel,
+    tar,
+)
 from regularizers.attach.sites import regularize, weight_decay_groups
 
 __all__ = [
+    "ConstraintRule",
     "Regularization",
     "Report",
     "Rule",
     "activity",
     "ar",
     "bias",
+    "constraint",
     "kernel",
     "regularize",
     "tar",

@@ -18,7 +18,7 @@ from regularizers.attach._report import Report
 from regularizers.attach.collect import Collect
 from regularizers.attach.control import Control, Reached
 from regularizers.attach.inject import Injection
-from regularizers.attach.rules import Rule
+from regularizers.attach.rules import AnyRule
 from regularizers.attach.sites import FollowHook, Roles, Sites, Strengths, all_rules, check_suited
 from regularizers.attach.step import Apply, AttachedRegularization, attach_to
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError
@@ -36,8 +36,9 @@ class Regularization:
     Args:
         model: any module. It is not edited: its outputs, its `state_dict` and its copies stay the
             same. `detach` removes the hooks, and so does the deletion of this object.
-        rules: penalties and their sites; made by `activity`, `kernel` and `bias`. They add up. The
-            marks of `regularize` and `layers.ActivityPenalty` in the model are added to them.
+        rules: penalties and their sites; made by `activity`, `kernel` and `bias`. They add up. And
+            constraints of weights, made by `constraint`, which `attach` keeps. The marks of
+            `regularize` and `layers.ActivityPenalty` in the model are added to them.
         roles: the roles of the parameters of your own modules: a mapping from a `where` to
             `"kernel"`, `"bias"`, `"embedding"`, `"norm"` or `"other"`, or to a mapping from the
             parameter's name to one of these. Without it roles are assumed; `report()` lists them.
@@ -76,7 +77,7 @@ class Regularization:
     def __init__(
         self,
         model: nn.Module,
-        rules: Iterable[Rule] = (),
+        rules: Iterable[AnyRule] = (),
         *,
         roles: Roles | None = None,
         delivery: Literal["collect", "inject"] = "collect",
@@ -116,9 +117,12 @@ class Regularization:
             CollectionError: a site has never fired with gradients; there was no forward since the
                 last call, or it has not ended; forwards were dropped; a module was replaced; or
                 this regularization is detached or a copy.
+            ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: the delivery is `"inject"`.
         """
         self._check_usable()
+        if self._sites.constrained:
+            self._check_attached()
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
@@ -135,9 +139,12 @@ class Regularization:
             loss: the loss of `backward()`, or the loss that a trainer owns; a scalar.
 
         Raises:
+            ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: the delivery is `"collect"`.
         """
         self._check_usable()
+        if self._sites.constrained:
+            self._check_attached()
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
@@ -166,23 +173,26 @@ class Regularization:
         multi-tensor operations; weights of proximal rules are shrunk after the update. The rules
         stay the same: `penalty()` no longer contains weights, `penalties()` still reports them. A
         weight without a gradient gets that of its penalty, as it would from the loss. A step in
-        which the optimizer has no gradient at all changes nothing.
+        which the optimizer has no gradient at all adds nothing.
+
+        Constrained weights are projected here once, so that training begins within the
+        constraints, and after every step of the optimizer that holds them, proximal steps included.
 
         The optimizers keep this regularization alive, until `detach`.
 
         Args:
-            optimizers: those that hold the penalised weights, usually one. Closures,
-                `torch.amp.GradScaler`, `foreach` and `fused` updates work. For a launcher's
-                wrapper, or an optimizer around another, the inner optimizer is used.
+            optimizers: those that hold the penalised and constrained weights, usually one.
+                Closures, `torch.amp.GradScaler`, `foreach` and `fused` updates work. For a
+                launcher's wrapper, or an optimizer around another, the inner optimizer is used.
 
         Raises:
             ConfigurationError: an argument is no optimizer, or has no learning rate for a proximal
                 rule.
             SelectionError: no rule has kernels or biases, or an optimizer holds none of them.
             RegimeError: `attach` was called before; a weight is computed from others, unless it is
-                pruned; the optimizer would be inexact (LBFGS; for proximal rules all but SGD, Adam
-                and AdamW); or another Regularization on it has some of the same rules. One that
-                has all of them is replaced, with a warning.
+                pruned; a constraint moves what is pruned; the optimizer would be inexact (LBFGS;
+                for proximal rules all but SGD, Adam and AdamW); or another Regularization on it has
+                some of the same rules. One that has all of them is replaced, with a warning.
 
         Example:
             >>> import regularizers as rz
@@ -354,10 +364,17 @@ class Regularization:
         attached.
 
         Raises:
+            ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: a weight that is attached to an optimizer was changed without a step of
                 that optimizer.
         """
         self._check_usable()
+        if self._sites.constrained:
+            self._check_attached()
+        return self._numbers()
+
+    def _numbers(self) -> dict[str, float]:
+        """Return the last value of each penalty; empty before the first collection."""
         if self._applied is not None:
             self._applied.check_steps(within_step=False)
         values = self._last_values()
@@ -369,10 +386,11 @@ class Regularization:
         """Return all numbers for a logger: penalties, strengths, measured values and targets.
 
         The penalties have the keys of `penalties()`: none before the first collection. `/strength`
-        is appended to every key, and `/measured` and `/wanted` to those with a target.
+        is appended to every key, and `/measured` and `/wanted` to those with a target. A constraint
+        has `/distance`, the Euclidean distance of its weight from its projection.
 
         Raises:
-            RegimeError: as `penalties()`.
+            ConfigurationError, RegimeError: as `penalties()`.
 
         Example:
             >>> import regularizers as rz
@@ -388,16 +406,23 @@ class Regularization:
         numbers |= {f"{key}/strength": strength for key, strength in self._strengths.items()}
         for key, reached in self._control.reached().items():
             numbers |= {f"{key}/measured": reached.measured, f"{key}/wanted": reached.wanted}
+        if self._applied is not None:
+            distances = self._applied.distances()
+            numbers |= {f"{key}/distance": distance for key, distance in distances.items()}
         return numbers
 
     def report(self) -> Report:
-        """Return a table of the sites with their penalties and last values; `print` it."""
+        """Return a table of the sites with their penalties and last values; `print` it.
+
+        Constraints follow, whose kind is "constraint".
+        """
         self._check_usable()
-        values = self.penalties()
+        values = self._numbers()
         zeros = {} if self._applied is None else self._applied.zeros()
         notes = [f"{key}: {reached}" for key, reached in self._control.reached().items()]
         notes += self._sites.notes
-        return Report.of(self._sites.entries, self._strengths, values, zeros, notes)
+        kept = [(p.full_name, repr(one.written)) for p, one in self._sites.constraints]
+        return Report.of(self._sites.entries, self._strengths, values, zeros, kept, notes)
 
     def detach(self) -> None:
         """Remove the hooks; the model is as before. A second call does nothing."""
@@ -414,7 +439,8 @@ class Regularization:
     def __repr__(self) -> str:
         if self._unusable is not None:
             return f"<Regularization that {self._unusable}>"
-        kinds = [entry.kind for entry in self._sites.entries]
+        kinds: list[str] = [entry.kind for entry in self._sites.entries]
+        kinds += ["constraint" for _ in self._sites.constraints]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"Regularization({printable('', self._model)}: {counts})"
 
@@ -430,6 +456,15 @@ class Regularization:
             )
         if self._sites.inventory.has_changed():
             self._follow()
+
+    def _check_attached(self) -> None:
+        """Raise if nothing keeps the constraints, which only the steps of an optimizer do."""
+        if self._applied is None:
+            parameter, one = next(self._sites.constraints)
+            raise ConfigurationError(
+                f"{parameter.full_name}: {one.written!r} is kept after each step of an optimizer, "
+                f"and none is attached; call reg.attach(optimizer) before training"
+            )
 
     def _follow(self) -> None:
         """Add new modules and weights of the model that the rules select."""

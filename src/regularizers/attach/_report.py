@@ -12,7 +12,7 @@ from regularizers.attach.sites import Entry
 
 @dataclass(frozen=True)
 class Row:
-    """One site and one penalty of it."""
+    """One site and one penalty of it, or its constraint."""
 
     site: str
     kind: str
@@ -37,9 +37,10 @@ class Report:
         strengths: Mapping[str, float],
         values: Mapping[str, float],
         zeros: Mapping[str, float],
+        constraints: Iterable[tuple[str, str]],
         notes: Iterable[str],
     ) -> Self:
-        """Return the report of entries, with their numbers by key."""
+        """Return the report of entries, with their numbers by key, and of constraints by site."""
         rows = [
             Row(
                 entry.site,
@@ -51,6 +52,7 @@ class Report:
             )
             for entry in entries
         ]
+        rows += [Row(site, "constraint", name, "-", None) for site, name in constraints]
         return cls(tuple(rows), tuple(notes))
 
     def __str__(self) -> str:

@@ -59,8 +59,9 @@ def test_the_options_there_are_arrive():
 @pytest.mark.parametrize("rules", [rz.L1(1.0), [rz.L1(1.0)], [rz.kernel(rz.L1(1.0)), rz.L1(1.0)]])
 def test_a_penalty_without_a_rule_says_how_to_make_one(rules):
     message = (
-        r"expected rules made by activity, kernel or bias, got L1\(1\.0\), a penalty; say what it "
-        r'is for: \[activity\(L1\(1\.0\), where="\.\.\."\)\] or \[kernel\(L1\(1\.0\)\)\]'
+        r"expected rules made by activity, kernel, bias or constraint, got L1\(1\.0\), a penalty; "
+        r"say what it is for: "
+        r'\[activity\(L1\(1\.0\), where="\.\.\."\)\] or \[kernel\(L1\(1\.0\)\)\]'
     )
     with pytest.raises(ConfigurationError, match=message):
         rz.Regularization(nn.Linear(2, 2), rules)
@@ -68,5 +69,5 @@ def test_a_penalty_without_a_rule_says_how_to_make_one(rules):
 
 @pytest.mark.parametrize("rules", [3, torch.ones(()), ["L1"]], ids=repr)
 def test_something_else_than_rules(rules):
-    with pytest.raises(ConfigurationError, match="expected rules made by activity, kernel or bias"):
+    with pytest.raises(ConfigurationError, match="made by activity, kernel, bias or constraint"):
         rz.Regularization(nn.Linear(2, 2), rules)

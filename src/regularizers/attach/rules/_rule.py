@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from regularizers.constraints import Constraint
 from regularizers.control import Target
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Mask, Select, Wheres, as_list, described
@@ -16,8 +17,12 @@ from regularizers.penalties.arrays import Axes, Reduce, check_batch_axis, check_
 Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 
 
+class AnyRule:
+    """A rule of a `Regularization`: a `Rule` of a penalty, or a `ConstraintRule`."""
+
+
 @dataclass(frozen=True)
-class Rule:
+class Rule(AnyRule):
     """A penalty and the sites it applies to; made by `activity`, `kernel` and `bias`."""
 
     kind: Kind
@@ -37,7 +42,7 @@ class Rule:
         if not isinstance(self.penalty, Penalty):
             raise ConfigurationError(
                 f"{self.kind}: expected a penalty such as L1(1e-3), got {self.penalty!r} "
-                f"of type {type(self.penalty).__name__}"
+                f"of type {type(self.penalty).__name__}{_of_constraint(self.penalty)}"
             )
         as_list(self.where)
         check_reduce(self.reduce)
@@ -123,9 +128,9 @@ class Rule:
         return f"{self.kind}({self.penalty!r}, where={described(self.where)})"
 
 
-def check_are_rules(rules: Iterable[Rule]) -> list[Rule]:
+def check_are_rules(rules: Iterable[AnyRule]) -> list[AnyRule]:
     """Return `rules` as a list; raise unless each of them is a rule."""
-    if isinstance(rules, Rule):
+    if isinstance(rules, AnyRule):
         raise ConfigurationError(f"Regularization: expected a list of rules; write [{rules}]")
     checked: list[Any]
     try:
@@ -133,13 +138,19 @@ def check_are_rules(rules: Iterable[Rule]) -> list[Rule]:
     except TypeError:  # a single object that is no rule
         checked = [rules]
     for rule in checked:
-        if not isinstance(rule, Rule):
+        if not isinstance(rule, AnyRule):
             is_penalty = isinstance(rule, Penalty)
             raise ConfigurationError(
-                f"Regularization: expected rules made by activity, kernel or bias, got {rule!r}"
-                + (_written_as_rules(rule) if is_penalty else "")
+                f"Regularization: expected rules made by activity, kernel, bias or constraint, got "
+                f"{rule!r}" + (_written_as_rules(rule) if is_penalty else _of_constraint(rule))
             )
     return checked
+
+
+def _of_constraint(given: object) -> str:
+    if not isinstance(given, Constraint):
+        return ""
+    return f", a constraint, which has a rule of its own: constraint({given!r}, where=...)"
 
 
 def _written_as_rules(penalty: Penalty) -> str:

@@ -22,6 +22,8 @@ from regularizers.attach.sites._select_weights import (
 from regularizers.attach.sites._sites import (
     ActivitySite,
     Entry,
+    SelectedWeights,
+    SiteConstraint,
     Sites,
     WeightGroup,
     WeightSite,
@@ -42,6 +44,8 @@ __all__ = [
     "FollowHook",
     "Parameter",
     "Roles",
+    "SelectedWeights",
+    "SiteConstraint",
     "Sites",
     "Strengths",
     "WeightGroup",

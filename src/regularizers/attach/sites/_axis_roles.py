@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from torch import nn
 
+from regularizers.constraints import Constraint, VectorConstraint
 from regularizers.errors import ConfigurationError
 from regularizers.penalties import Budget, Formula, GroupLasso, MatrixTerm, Several
 from regularizers.penalties.arrays import Side
@@ -59,12 +60,7 @@ def view_of(
     assert isinstance(term, (GroupLasso, MatrixTerm))
     owner_type = type(owner).__name__
     where = f"{site or name}: axis={term.axis!r}"
-    try:
-        axes, view = _axes_of(owner, name.removesuffix("_orig"), tuple(shape), term.axis)  # type: ignore[arg-type]
-    except _UnknownError as reason:
-        raise ConfigurationError(
-            f"{where}: expected a weight with one such axis, got {name!r} of {owner_type}, {reason}"
-        ) from None
+    axes, view = _known_axes(owner, name, shape, term.axis, where)  # type: ignore[arg-type]
     if view is not None and (term.batch_axis is not None or term.reduce == "batch_mean"):
         raise ConfigurationError(
             f"{where}: expected a sum or a mean over the groups of {name!r} of {owner_type}, read "
@@ -72,6 +68,40 @@ def view_of(
             f"batch_axis and reduce='batch_mean' out"
         )
     return view, _with_axes(term, axes)
+
+
+def view_for_constraint(
+    owner: nn.Module, name: str, shape: Sequence[int], constraint: Constraint, site: str
+) -> tuple[Shape | None, Constraint]:
+    """Return the shape in which to project a weight, or None, and the constraint by number.
+
+    Args:
+        owner: as in `view_of`.
+        name: as in `view_of`.
+        shape: as in `view_of`.
+        constraint: if its axis is not "output" or "input", it is returned unchanged.
+        site: the name of the weight in messages.
+
+    Raises:
+        ConfigurationError: the layout is unknown, or the weight has no such axis.
+    """
+    if not (isinstance(constraint, VectorConstraint) and constraint.by_role):
+        return None, constraint
+    where = f"{site}: axis={constraint.axis!r}"
+    axes, view = _known_axes(owner, name, shape, constraint.axis, where)  # type: ignore[arg-type]
+    axis = axes[0] if len(axes) == 1 else axes
+    return view, dataclasses.replace(constraint, axis=axis)  # type: ignore[call-arg]
+
+
+def _known_axes(owner: nn.Module, name: str, shape: Sequence[int], side: Side, where: str) -> _Axes:
+    """Return the output or input axes of a weight; raise if they are unknown."""
+    try:
+        return _axes_of(owner, name.removesuffix("_orig"), tuple(shape), side)
+    except _UnknownError as reason:
+        raise ConfigurationError(
+            f"{where}: expected a weight with one such axis, got {name!r} of "
+            f"{type(owner).__name__}, {reason}"
+        ) from None
 
 
 def _with_axes(term: GroupLasso | MatrixTerm, axes: tuple[int, ...]) -> Formula:

@@ -8,8 +8,17 @@ from typing import TypeVar
 
 from torch import nn
 
-from regularizers.attach.rules import Rule, activity, bias, check_are_rules, kernel
+from regularizers.attach.rules import (
+    AnyRule,
+    ConstraintRule,
+    Rule,
+    activity,
+    bias,
+    check_are_rules,
+    kernel,
+)
 from regularizers.attach.sites._roles import parameters_of
+from regularizers.constraints import Constraint
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.layers import ActivityPenalty
 from regularizers.modules import add_unread_warning, mark_as_read
@@ -22,11 +31,13 @@ _ATTRIBUTE = "_regularizers"
 
 @dataclass(frozen=True)
 class Marks:
-    """The penalties that `regularize` gave to one module."""
+    """The penalties and constraints that `regularize` gave to one module."""
 
     kernel: Penalty | None
     bias: Penalty | None
     activity: Penalty | None
+    kernel_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
 
 
 def regularize(
@@ -35,6 +46,8 @@ def regularize(
     kernel_regularizer: Penalty | None = None,
     bias_regularizer: Penalty | None = None,
     activity_regularizer: Penalty | None = None,
+    kernel_constraint: Constraint | None = None,
+    bias_constraint: Constraint | None = None,
 ) -> Module:
     """Mark one module with its regularizers, as in Keras; `Regularization(model)` finds the marks.
 
@@ -47,13 +60,17 @@ def regularize(
         kernel_regularizer: the penalty of its kernels.
         bias_regularizer: the penalty of its biases.
         activity_regularizer: the penalty of its output.
+        kernel_constraint: what its kernels are kept to after each step of an optimizer that is
+            given to `Regularization.attach`.
+        bias_constraint: what its biases are kept to.
 
     Returns:
         The module itself.
 
     Raises:
-        SelectionError: a regularizer for a kernel or bias that the module does not have.
-        ConfigurationError: something else than a module or a penalty.
+        SelectionError: a regularizer or constraint for a kernel or bias that the module does not
+            have.
+        ConfigurationError: something else than a module, a penalty or a constraint.
 
     Example:
         >>> import regularizers as rz
@@ -67,7 +84,13 @@ def regularize(
         raise ConfigurationError(
             f"regularize: expected a torch.nn.Module, got {type(module).__name__}"
         )
-    marks = Marks(kernel_regularizer, bias_regularizer, activity_regularizer)
+    marks = Marks(
+        kernel_regularizer,
+        bias_regularizer,
+        activity_regularizer,
+        kernel_constraint,
+        bias_constraint,
+    )
     rules = list(_rules_of(module, marks))  # raises if one is not a penalty
     if any(rule.kind != "activity" for rule in rules):
         roles = {parameter.role for parameter in parameters_of(module)}
@@ -79,7 +102,7 @@ def regularize(
     return module
 
 
-def all_rules(model: nn.Module, given: Iterable[Rule]) -> list[Rule]:
+def all_rules(model: nn.Module, given: Iterable[AnyRule]) -> list[AnyRule]:
     """Return the rules that were given for `model`, and those that its marks stand for.
 
     Raises:
@@ -95,7 +118,7 @@ def all_rules(model: nn.Module, given: Iterable[Rule]) -> list[Rule]:
     return rules
 
 
-def _marked_rules(model: nn.Module) -> Iterator[Rule]:
+def _marked_rules(model: nn.Module) -> Iterator[Rule | ConstraintRule]:
     for module in model.modules():
         if isinstance(module, ActivityPenalty) or _ATTRIBUTE in module.__dict__:
             mark_as_read(module)
@@ -105,10 +128,14 @@ def _marked_rules(model: nn.Module) -> Iterator[Rule]:
             yield from _rules_of(module, module.__dict__[_ATTRIBUTE])
 
 
-def _rules_of(module: nn.Module, marks: Marks) -> Iterator[Rule]:
+def _rules_of(module: nn.Module, marks: Marks) -> Iterator[Rule | ConstraintRule]:
     if marks.kernel is not None:
         yield kernel(marks.kernel, where=module)
     if marks.bias is not None:
         yield bias(marks.bias, where=module)
     if marks.activity is not None:
         yield activity(marks.activity, where=module)
+    if marks.kernel_constraint is not None:
+        yield ConstraintRule("kernel", marks.kernel_constraint, module)
+    if marks.bias_constraint is not None:
+        yield ConstraintRule("bias", marks.bias_constraint, module)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from regularizers.attach.rules import Rule
+from regularizers.attach.rules import ConstraintRule, Rule
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.errors import ArrayTypeError, SelectionError
 from regularizers.modules import (
@@ -19,7 +19,9 @@ from regularizers.modules import (
 )
 
 
-def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) -> list[Parameter]:
+def select_weights(
+    rule: Rule | ConstraintRule, model: nn.Module, parameters: list[Parameter]
+) -> list[Parameter]:
     """Return the weights that a kernel or bias rule selects.
 
     A tied weight appears once for each module. Which of them counts is decided when the weights
@@ -42,7 +44,7 @@ def select_weights(rule: Rule, model: nn.Module, parameters: list[Parameter]) ->
     return wanted
 
 
-def _check_is_real(rule: Rule, parameter: Parameter) -> None:
+def _check_is_real(rule: Rule | ConstraintRule, parameter: Parameter) -> None:
     weight = parameter.owner._parameters.get(parameter.name)
     if weight is not None and weight.requires_grad and weight.is_complex():
         raise ArrayTypeError(
@@ -87,7 +89,9 @@ def _is_selected(where: Where, parameter: Parameter) -> bool:
     return is_matched_by(where, parameter.owner, parameter.owner_name)
 
 
-def _explain(rule: Rule, where: Where, model: nn.Module, parameters: list[Parameter]) -> str:
+def _explain(
+    rule: Rule | ConstraintRule, where: Where, model: nn.Module, parameters: list[Parameter]
+) -> str:
     other = [p for p in parameters if _is_selected(where, p)]
     if other:
         found = ", ".join(f"{p.full_name} ({p.role})" for p in other[:4])

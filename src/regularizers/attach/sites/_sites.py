@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from regularizers._keys import Keys, key_of
-from regularizers.attach.rules import Kind, Rule
-from regularizers.attach.sites._axis_roles import view_of
+from regularizers.attach.rules import AnyRule, ConstraintRule, Kind, Rule
+from regularizers.attach.sites._axis_roles import view_for_constraint, view_of
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
-from regularizers.errors import CollectionError, SelectionError
+from regularizers.constraints import Constraint
+from regularizers.errors import CollectionError, SelectionError, ShapeError
 from regularizers.modules import Wheres, described, printable, select_modules
 from regularizers.penalties import Difference, Formula
 
@@ -65,18 +66,31 @@ class ActivitySite:
 
 
 @dataclass(frozen=True)
+class SiteConstraint:
+    """The constraint of one weight; `as_dict()` reports the distance from it under `key`."""
+
+    key: str
+    constraint: Constraint
+    """With axes by number."""
+    view: tuple[int, ...] | None
+    """The shape in which the constraint reads the weight, if it differs from the weight's."""
+    written: Constraint
+    """The constraint as the user wrote it."""
+
+
+@dataclass(frozen=True)
 class WeightSite:
     """One weight of one module; a tied weight has several sites."""
 
     parameter: Parameter
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
+    constraint: SiteConstraint | None = None
 
 
 @dataclass(frozen=True)
-class WeightGroup:
+class SelectedWeights:
     """The weights of one rule; tied weights count once."""
 
-    rule: Rule
     sites: list[WeightSite]
 
     def counted(self) -> Iterator[WeightSite]:
@@ -88,6 +102,20 @@ class WeightGroup:
                 yield site
 
 
+@dataclass(frozen=True)
+class WeightGroup(SelectedWeights):
+    """The weights that one rule penalises."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class ConstrainedGroup(SelectedWeights):
+    """The weights that one rule constrains."""
+
+    rule: ConstraintRule
+
+
 class Sites:
     """All sites of one model, and the roles that were assumed to find them.
 
@@ -95,22 +123,26 @@ class Sites:
 
     Args:
         model: the model, which is not edited.
-        rules: the penalties, and the sites that they select.
+        rules: the penalties and constraints, and the sites that they select.
         roles: the roles of parameters that the user states.
 
     Raises:
         SelectionError: a rule that matches nothing.
     """
 
-    def __init__(self, model: nn.Module, rules: Sequence[Rule], roles: Roles | None) -> None:
-        self._model, self._rules, self._roles = model, tuple(rules), roles
+    def __init__(self, model: nn.Module, rules: Sequence[AnyRule], roles: Roles | None) -> None:
+        self._model, self._roles = model, roles
+        self._rules = tuple([rule for rule in rules if isinstance(rule, Rule)])
         self._keys = Keys()
         self.inventory = Inventory(model)
         """Tells whether modules or weights of the model have changed since the last `follow`."""
         self._paths = ModulePaths(model, ())
         self._assumed: dict[str, str] = {}
         self.activities: list[ActivitySite] = []
-        self.weights = [WeightGroup(rule, []) for rule in self._rules if rule.kind != "activity"]
+        self.weights = [WeightGroup([], rule) for rule in self._rules if rule.kind != "activity"]
+        self.constrained = [
+            ConstrainedGroup([], rule) for rule in rules if isinstance(rule, ConstraintRule)
+        ]
         self.follow()
 
     @property
@@ -120,8 +152,21 @@ class Sites:
 
     @property
     def parameters(self) -> list[Parameter]:
-        """The parameters of all weight sites."""
+        """The parameters of all penalised weights."""
         return [site.parameter for group in self.weights for site in group.sites]
+
+    @property
+    def in_step(self) -> Sequence[WeightGroup | ConstrainedGroup]:
+        """The weights that a step of an optimizer penalises or constrains."""
+        return [*self.weights, *self.constrained]
+
+    @property
+    def constraints(self) -> Iterator[tuple[Parameter, SiteConstraint]]:
+        """Every constraint of every weight, in the order of rules."""
+        for group in self.constrained:
+            for site in group.sites:
+                if site.constraint is not None:
+                    yield site.parameter, site.constraint
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -150,7 +195,7 @@ class Sites:
 
     @property
     def places(self) -> dict[object, str]:
-        """Maps each penalty's site and signature, without its strength, to its key."""
+        """Maps each site and its penalty's signature, or its constraint, to its key."""
         found: dict[object, str] = {}
         for activity in self.activities:
             for entry in activity.entries:
@@ -160,6 +205,8 @@ class Sites:
                 parameter = site.parameter
                 for entry in site.entries:
                     found[id(parameter.owner), parameter.name, entry.signature] = entry.key
+        for parameter, one in self.constraints:
+            found[id(parameter.owner), parameter.name, one.constraint] = one.key
         return found
 
     def check_not_replaced(self) -> None:
@@ -182,12 +229,13 @@ class Sites:
             for rule in self._rules
             if rule.kind == "activity"
         ]
-        needs_parameters = bool(self._roles) or bool(self.weights)
+        groups = self.in_step
+        needs_parameters = bool(self._roles) or bool(groups)
         parameters = parameters_of(self._model, self._roles) if needs_parameters else []
-        weights = [select_weights(group.rule, self._model, parameters) for group in self.weights]
-        if self.weights:
+        weights = [select_weights(group.rule, self._model, parameters) for group in groups]
+        if groups:
             self._assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-        for group, selected in zip(self.weights, weights, strict=True):
+        for group, selected in zip(groups, weights, strict=True):
             self._add_sites(group, selected)
         known = {(id(site.rule), site.module) for site in self.activities}
         new = [
@@ -203,14 +251,22 @@ class Sites:
         self.inventory.take()
         return new
 
-    def _add_sites(self, group: WeightGroup, selected: Sequence[Parameter]) -> None:
+    def _add_sites(
+        self, group: WeightGroup | ConstrainedGroup, selected: Sequence[Parameter]
+    ) -> None:
         known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
         for parameter in selected:
             if (parameter.owner, parameter.full_name) not in known:
-                name = parameter.full_name
-                entries = self._entries(name, name, group.rule)
-                entries = tuple([_with_axes(entry, parameter) for entry in entries])
-                group.sites.append(WeightSite(parameter, entries))
+                group.sites.append(self._weight_site(parameter, group))
+
+    def _weight_site(
+        self, parameter: Parameter, group: WeightGroup | ConstrainedGroup
+    ) -> WeightSite:
+        if isinstance(group, ConstrainedGroup):
+            return WeightSite(parameter, constraint=self._constraint(parameter, group.rule))
+        name = parameter.full_name
+        entries = self._entries(name, name, group.rule)
+        return WeightSite(parameter, tuple([_with_axes(entry, parameter) for entry in entries]))
 
     def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
         entries = []
@@ -220,6 +276,18 @@ class Sites:
             unique = self._keys.add(f"{key}/{kind}/{of.label}")
             entries.append(Entry(unique, site, kind, term, rule.proximal))
         return tuple(entries)
+
+    def _constraint(self, parameter: Parameter, rule: ConstraintRule) -> SiteConstraint:
+        written, name = rule.constraint, parameter.full_name
+        with torch.no_grad():
+            shape = tuple(parameter.read().shape)
+        view, numbered = view_for_constraint(parameter.owner, parameter.name, shape, written, name)
+        try:
+            numbered.check_shape(view or shape)
+        except ShapeError as error:
+            raise ShapeError(f"{name}: {written!r}: {error}") from None
+        key = self._keys.add(f"{name}/{rule.kind}/{type(written).__name__}")
+        return SiteConstraint(key, numbered, view, written)
 
 
 def _with_axes(entry: Entry, parameter: Parameter) -> Entry:

@@ -1,4 +1,4 @@
-"""The third delivery: weight penalties act inside the step of an optimizer."""
+"""The third delivery: weight penalties and constraints act inside the step of an optimizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.control import Control
 from regularizers.attach.reading import read_weights
-from regularizers.attach.sites import Strengths, WeightSite
+from regularizers.attach.sites import SiteConstraint, Strengths, WeightSite
+from regularizers.attach.step._constrained import projected
+from regularizers.attach.step._inner_optimizers import initialise_hooks
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
 from regularizers.attach.step._ownership import Ownership
 from regularizers.attach.step._step_plan import StepPlan
@@ -28,8 +30,11 @@ _is_trainable = operator.attrgetter("requires_grad")
 class Apply:
     """Adds the gradients of weight penalties before an optimizer's update, or shrinks them after.
 
+    Constrained weights are projected last.
+
     Args:
-        regularization: the regularization; its weight sites are the ones that are penalised.
+        regularization: the regularization; its weight sites are the ones that are penalised or
+            constrained.
         strengths: the strength of each penalty.
         ownership: which optimizer updates which weight.
         check: raises if the regularization can no longer be used.
@@ -45,7 +50,8 @@ class Apply:
         control: Control,
     ) -> None:
         self._control = control
-        self._groups = tuple(regularization.sites.weights)
+        self._groups = tuple(regularization.sites.in_step)
+        self._penalised = tuple(regularization.sites.weights)
         self._strengths = strengths
         self._ownership = ownership
         self._check = check
@@ -60,7 +66,9 @@ class Apply:
         self._parameters = [site.parameter for site in sites]
         self._registries = [parameter.owner._parameters for parameter in self._parameters]
         self._names = [parameter.name for parameter in self._parameters]
-        self._shrinks = any(entry.proximal for site in sites for entry in site.entries)
+        self._acts_after = bool(self._regularization.sites.constrained) or any(
+            entry.proximal for site in sites for entry in site.entries
+        )
         self._seen: list[object] = []
 
     def attach(self) -> list[RemovableHandle]:
@@ -73,6 +81,11 @@ class Apply:
             for unseen in self._watched(optimizer):
                 self._unseen.setdefault(optimizer, []).append(unseen)
                 handles += unseen.attach()
+        for wrapper in self._ownership.wrappers if self._regularization.sites.constrained else ():
+            initialise_hooks(wrapper)
+            handles += StepHooks(
+                wrapper, None, lambda _: self.project(), self._regularization
+            ).attach()
         return handles
 
     def check_steps(self, *, within_step: bool) -> None:
@@ -95,10 +108,10 @@ class Apply:
     @torch.no_grad()
     def values(self) -> dict[str, Tensor]:
         """Return the current penalties of the weights; that of a frozen weight is 0."""
-        sites = [site for group in self._groups for site in group.sites]
+        sites = [site for group in self._penalised for site in group.sites]
         return {entry.key: torch.zeros(()) for site in sites for entry in site.entries} | {
             entry.key: self._strengths.times(entry.key, unit)
-            for group in self._groups
+            for group in self._penalised
             for entry, unit in read_weights(group)
         }
 
@@ -107,11 +120,33 @@ class Apply:
         """Return the fraction of exact zeros in each proximally penalised weight, by key."""
         return {
             entry.key: _zeros(site.parameter.read())
-            for group in self._groups
+            for group in self._penalised
             for site in group.counted()
             for entry in site.entries
             if entry.proximal
         }
+
+    @torch.no_grad()
+    def distances(self) -> dict[str, float]:
+        """Return how far each constrained weight is from its constraint, by key."""
+        return {
+            site.constraint.key: _distance(site.parameter.read(), site.constraint)
+            for group in self._groups
+            for site in group.counted()
+            if site.constraint is not None
+        }
+
+    @torch.no_grad()
+    def check_constraints(self) -> None:
+        """Raise if a weight cannot be projected; no weight is changed."""
+        for optimizer in self._ownership.optimizers:
+            self._plan(optimizer).check_constraints()
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Project the constrained weights of all optimizers."""
+        for optimizer in self._ownership.optimizers:
+            self._plan(optimizer).project()
 
     @torch.no_grad()
     def _before(self, optimizer: Optimizer) -> None:
@@ -129,9 +164,10 @@ class Apply:
 
     @torch.no_grad()
     def _after(self, optimizer: Optimizer) -> None:
-        if self._shrinks:
+        if self._acts_after:
             plan = self._plan(optimizer)
             plan.shrink(optimizer)
+            plan.project()
             for measured in plan.measured:
                 measured.measure()
 
@@ -174,6 +210,14 @@ class Apply:
                 weight = self._ownership.weight_of(site)
                 if self._ownership.optimizer_of(weight) is optimizer:
                     yield site, weight, self._ownership.group_of(weight)
+
+
+def _distance(weight: Tensor, constraint: SiteConstraint) -> float:
+    """Return the Euclidean distance of a weight from its projection."""
+    wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
+    squares = (wide - projected(constraint, weight)).square().sum()
+    whole = squares.full_tensor() if isinstance(squares, DTensor) else squares
+    return whole.sqrt().item()
 
 
 def _zeros(weight: Tensor) -> float:

@@ -29,7 +29,9 @@ def attach_to(
     *,
     by_hand: bool,
 ) -> tuple[Apply, list[RemovableHandle]]:
-    """Let the steps of `optimizers` apply the penalties of weights, and advance strengths.
+    """Let the steps of `optimizers` apply the rules of weights, and advance strengths.
+
+    Constrained weights are projected once at the end.
 
     Args:
         optimizers: as the user gave them.
@@ -47,7 +49,7 @@ def attach_to(
         ConfigurationError, RegimeError, SelectionError: as `Regularization.attach`; nothing has
             changed then.
     """
-    if not (owner.sites.weights or control.changes):
+    if not (owner.sites.in_step or control.changes):
         raise SelectionError(
             "attach: no rule is for kernels or biases and no strength changes, so there is "
             "nothing to do in a step"
@@ -55,9 +57,11 @@ def attach_to(
     if not optimizers:
         raise ConfigurationError("attach: expected one optimizer or more, got none")
     ownership = Ownership(optimizers)
-    ownership.check(model, owner.sites.weights)
+    ownership.check(model, owner.sites.in_step)
     replaced = replaced_by(owner.sites.places, ownership.optimizers)
     applied = Apply(owner, strengths, ownership, check, control)
+    if owner.sites.constrained:
+        applied.check_constraints()
     for other in replaced:
         other.detach()
         warnings.warn(
@@ -65,11 +69,13 @@ def attach_to(
             "to this optimizer and is detached now; their strengths would have added up",
             stacklevel=3,
         )
-    handles = applied.attach() if owner.sites.weights else []
+    handles = applied.attach() if owner.sites.in_step else []
     if control.changes:
         handles += _advance_with(
             ownership.optimizers[0], optimizers, control, owner, by_hand=by_hand
         )
+    if owner.sites.constrained:
+        applied.project()
     return applied, handles
 
 

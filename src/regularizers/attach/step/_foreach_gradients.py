@@ -125,10 +125,11 @@ def _dense_gradients(weights: Sequence[Tensor]) -> list[Tensor]:
     gradients = [gradient for w in weights if (gradient := w.grad) is not None]
     if len(gradients) == len(weights) and {g.layout for g in gradients} <= {torch.strided}:
         return gradients
-    return [_dense_gradient(weight) for weight in weights]
+    return [dense_gradient(weight) for weight in weights]
 
 
-def _dense_gradient(weight: Tensor) -> Tensor:
+def dense_gradient(weight: Tensor) -> Tensor:
+    """Return the gradient of a weight; a missing one becomes zeros, a sparse one dense."""
     if weight.grad is None:
         weight.grad = torch.zeros_like(weight)
     elif weight.grad.layout != torch.strided:

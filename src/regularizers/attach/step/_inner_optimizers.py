@@ -34,7 +34,7 @@ def inner_optimizers(given: object) -> list[Optimizer]:
         )
     for optimizer in found:
         _check(optimizer)
-        _initialise_hooks(optimizer)
+        initialise_hooks(optimizer)
     return found
 
 
@@ -74,7 +74,7 @@ def _check(optimizer: Optimizer) -> None:
         )
 
 
-def _initialise_hooks(optimizer: Optimizer) -> None:
+def initialise_hooks(optimizer: Optimizer) -> None:
     """Initialise the hooks of an optimizer that skips `Optimizer.__init__`; none would run."""
     has_hooks = hasattr(optimizer, "_optimizer_load_state_dict_post_hooks")
     if has_hooks and getattr(type(optimizer).step, "hooked", False):

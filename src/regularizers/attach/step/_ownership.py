@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
-from regularizers.attach.sites import WeightGroup, WeightSite
+from regularizers.attach.sites import SelectedWeights, WeightSite
 from regularizers.attach.step._inner_optimizers import inner_optimizers
 from regularizers.attach.step._proximal import check_step_size_is_known
 from regularizers.errors import RegimeError, SelectionError
@@ -23,6 +23,12 @@ class Ownership:
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
         found = [inner for given in optimizers for inner in inner_optimizers(given)]
         self.optimizers = tuple({id(optimizer): optimizer for optimizer in found}.values())
+        self.wrappers = [
+            given
+            for given in optimizers
+            if issubclass(type(given), Optimizer) and given not in self.optimizers
+        ]
+        """Optimizers around others, which may change weights after the others have stepped."""
         self._seen: list[tuple[dict[str, Any], int, bool]] = []
         self._owners: dict[Tensor, tuple[Optimizer, dict[str, Any]]] = {}
         self.refresh()
@@ -63,12 +69,12 @@ class Ownership:
         _check_is_parameter(site)
         (weight,) = site.parameter.sources
         if weight not in self._owners:
-            raise SelectionError(_not_held([site.parameter.full_name], self.optimizers))
+            raise SelectionError(_not_held([site], self.optimizers))
         assert weight is not None
         return weight
 
-    def check(self, model: nn.Module, groups: Iterable[WeightGroup]) -> None:
-        """Raise unless every trainable weight can be penalised inside the optimizers' steps.
+    def check(self, model: nn.Module, groups: Iterable[SelectedWeights]) -> None:
+        """Raise unless the optimizers' steps can penalise or constrain every trainable weight.
 
         Raises:
             SelectionError: a weight that no optimizer holds.
@@ -83,11 +89,7 @@ class Ownership:
         sites = [site for group in groups for site in group.counted()]
         for site in sites:
             _check_is_parameter(site)
-        missing = [
-            site.parameter.full_name
-            for site in sites
-            if site.parameter.sources[0] not in self._owners
-        ]
+        missing = [site for site in sites if site.parameter.sources[0] not in self._owners]
         if missing:
             raise SelectionError(_not_held(missing, self.optimizers))
         proximal: dict[Tensor, list[Any]] = {}
@@ -102,18 +104,27 @@ class Ownership:
 
 
 def _check_is_parameter(site: WeightSite) -> None:
-    if site.parameter.is_computed and site.parameter.mask is None:
+    if not site.parameter.is_computed or site.parameter.mask is not None:
+        return
+    if site.constraint is not None:
         raise RegimeError(
-            f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
-            f"add to; leave this rule in the loss, in a Regularization of its own"
+            f"{site.parameter.full_name} is computed from other parameters, so it cannot be "
+            f"projected to {site.constraint.written!r}; narrow the rule, or state the constraint "
+            f"as a parametrization"
         )
+    raise RegimeError(
+        f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
+        f"add to; leave this rule in the loss, in a Regularization of its own"
+    )
 
 
-def _not_held(names: Sequence[str], optimizers: Sequence[Optimizer]) -> str:
+def _not_held(sites: Sequence[WeightSite], optimizers: Sequence[Optimizer]) -> str:
+    names = [site.parameter.full_name for site in sites]
+    rules = "constrained" if all(site.constraint for site in sites) else "penalised"
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     classes = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
     return (
-        f"attach: {len(names)} of the penalised weights are trainable and not held by {classes}: "
+        f"attach: {len(names)} of the {rules} weights are trainable and not held by {classes}: "
         f"{shown}; give every optimizer of the model, attach(first, second), add them with "
         f"add_param_group, narrow the rule, or freeze them"
     )

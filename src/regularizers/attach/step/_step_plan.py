@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from regularizers.attach.sites import Entry, Strengths, WeightSite
+from regularizers.attach.step._constrained import ConstrainedWeight, batch_constrained
 from regularizers.attach.step._foreach_gradients import PenaltyGradients
 from regularizers.attach.step._proximal import ProximalWeight
 from regularizers.attach.step._proximal_foreach import batch_proximal
@@ -17,7 +18,7 @@ from regularizers.attach.step._weight_targets import MeasuredWeight
 
 
 class StepPlan:
-    """The penalties of the weights of one optimizer.
+    """The penalties and constraints of the weights of one optimizer.
 
     Args:
         held: the sites of its trainable weights, each with the weight and its parameter group.
@@ -29,11 +30,16 @@ class StepPlan:
     ) -> None:
         added: list[tuple[Entry, int, Tensor]] = []
         proximal: dict[Tensor, ProximalWeight] = {}
+        constrained: dict[Tensor, ConstrainedWeight] = {}
         self._pruned: list[PrunedGradient] = []
         for site, weight, group in held:
             mask = site.parameter.mask
             # a maximising optimizer negates .grad, and the penalty must be minimised all the same
             sign = -1 if group.get("maximize") else 1
+            if site.constraint is not None:
+                name = site.parameter.full_name
+                one = constrained.setdefault(weight, ConstrainedWeight(name, weight, [], mask))
+                one.constraints.append(site.constraint)
             for entry in site.entries:
                 if entry.proximal:
                     name = site.parameter.full_name
@@ -51,17 +57,34 @@ class StepPlan:
         self._strengths_version: int | None = None
         self._gradients = PenaltyGradients(added)
         self._proximal = batch_proximal(proximal.values())
+        self._constrained = batch_constrained(constrained.values())
 
     def add(self, scale: Tensor | None) -> None:
-        """Add the penalty gradients to `.grad`, times `scale` if the gradients are scaled."""
+        """Add the penalty gradients to `.grad`, times `scale` if the gradients are scaled.
+
+        Constraints then take out what the optimizer is not to see. That is linear in the gradient,
+        so the scale does not matter.
+        """
         if self._strengths_version != self._strengths.version:
             self._gradients.set_strengths(self._strengths)
             self._strengths_version = self._strengths.version
         self._gradients.add(scale)
         for gradient in self._pruned:
             gradient.add(self._strengths, scale)
+        for constrained in self._constrained:
+            constrained.make_tangential()
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Take the proximal steps, by the step sizes of the optimizer."""
         for proximal in self._proximal:
             proximal.shrink(optimizer)
+
+    def check_constraints(self) -> None:
+        """Raise where a constraint of the user's own does; no weight is changed."""
+        for constrained in self._constrained:
+            constrained.projected()
+
+    def project(self) -> None:
+        """Project the constrained weights."""
+        for constrained in self._constrained:
+            constrained.project()

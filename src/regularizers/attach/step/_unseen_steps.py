@@ -88,7 +88,7 @@ class UnseenSteps:
             return
         raise RegimeError(
             f"{self._name}: the weight has changed since the last backward pass, but no step of "
-            f"{self._optimizer} was seen, so its penalty is missing; attach the optimizer "
+            f"{self._optimizer} was seen, so its rules were not applied; attach the optimizer "
             f"whose step() makes the update, or detach() and use loss + reg.penalty()"
         )
 

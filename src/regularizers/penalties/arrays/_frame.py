@@ -45,8 +45,8 @@ def numbered(axes: Axes | Side) -> Axes:
     if isinstance(axes, str):
         raise ConfigurationError(
             f"axis: expected the number of an axis, got {axes!r}, which only the weight of a "
-            f"module has: kernel(..., axis={axes!r}) finds it; of an array or an output say which "
-            f"axis it is, such as axis=0"
+            f"module has: a rule for kernels finds it; of an array or an output say which axis it "
+            f"is, such as axis=0"
         )
     return axes
 
