@@ -71,7 +71,7 @@ def plain(penalty, x):
             return s * _variation(x, penalty)
         case Laplacian(strength=s, graph=graph, axis=axis):
             nodes = _numbered(x, (axis,))
-            weights = torch.frombuffer(bytearray(graph.weights), dtype=x.dtype)
+            weights = torch.frombuffer(bytearray.fromhex(graph.weights), dtype=x.dtype)
             squares = (nodes[:, None] - nodes).square().sum(dim=2)
             count = {"batch_mean": len(_by_sample(x, penalty)), "mean": x.numel()}
             return s * (weights * squares.flatten()).sum() / 2 / count.get(penalty.reduce, 1)

@@ -22,10 +22,10 @@ class Graph:
     """The number of nodes, n."""
     parts: int
     """The number of connected parts, c."""
-    weights: bytes
-    """The matrix (n, n), row by row, in float64; bytes remember their hash."""
-    membership: bytes
-    """A matrix (c, n) of 1 where a node is in a part, and 0 elsewhere."""
+    weights: str
+    """The matrix (n, n), as `constant` takes it; a string remembers its hash."""
+    membership: str
+    """A matrix (c, n) of 1 where a node is in a part, and 0 elsewhere, likewise."""
 
     @classmethod
     def of(cls, matrix: Any) -> Self:
@@ -55,8 +55,8 @@ class Graph:
         return constant(xp, self.membership, (self.parts, self.nodes), like)
 
 
-def _packed(rows: Iterable[Iterable[float]]) -> bytes:
-    return b"".join([array("d", row).tobytes() for row in rows])
+def _packed(rows: Iterable[Iterable[float]]) -> str:
+    return "".join([array("d", row).tobytes().hex() for row in rows])
 
 
 def _rows_of(matrix: Any) -> list[list[float]]:

@@ -49,8 +49,8 @@ class Hoyer(Term):
         >>> import numpy as np
         >>> import regularizers as rz
         >>> hoyer = rz.Hoyer(1.0)
-        >>> float(hoyer(np.array([5.0, 0.0, 0.0]))), float(hoyer(np.array([2.0, 2.0, -2.0])))
-        (1.0, 3.0)
+        >>> float(hoyer(np.array([5.0, 0.0, 0.0]))), float(hoyer(np.array([2.0, -2.0, 2.0, 2.0])))
+        (1.0, 4.0)
         >>> hoyer.gradient(np.array([4.0, 2.0, 0.0]))
         array([-0.12,  0.24,  0.  ])
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.torch
+import torch
 from array_api_compat.torch import any as any  # noqa: A004
 from array_api_compat.torch import astype as astype
 from array_api_compat.torch import max as max  # noqa: A004
@@ -38,19 +39,28 @@ from torch import tril as tril
 from torch import triu as triu
 from torch import where as where
 from torch import zeros_like as zeros_like
-from torch.compiler import assume_constant_result, is_compiling
+from torch.compiler import is_compiling
 from torch.nn.functional import pad
 
+from regularizers.attach.reading._constant_op import compiled_constant
 from regularizers.penalties.arrays import by_torch as by_torch
 from regularizers.penalties.arrays import torch_constant
-
-constant = assume_constant_result(torch_constant)  # type: ignore[no-untyped-call]
 
 _ROW = 1024
 
 
 def __getattr__(name: str) -> Any:
     return getattr(array_api_compat.torch, name)
+
+
+def constant(numbers: str, shape: tuple[int, int], dtype: torch.dtype, device: Any) -> Tensor:
+    """Return numbers as a tensor."""
+    made: Tensor
+    if is_compiling():
+        made = compiled_constant(numbers, *shape, dtype, device)
+    else:
+        made = torch_constant(numbers, shape, dtype, device)
+    return made
 
 
 def sum_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

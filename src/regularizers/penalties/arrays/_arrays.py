@@ -81,20 +81,28 @@ def with_zeros(xp: Namespace, x: Array, axis: int, *, before: int = 0, after: in
     return xp.concat([*[zero] * before, x, *[zero] * after], axis=axis)
 
 
-def constant(xp: Namespace, numbers: bytes, shape: tuple[int, ...], like: Array) -> Array:
-    """Return numbers in float64 as an array of the type and on the device of another."""
-    if hasattr(xp, "constant"):  # compiled code has it as a constant
+def constant(xp: Namespace, numbers: str, shape: tuple[int, int], like: Array) -> Array:
+    """Return a matrix, in the type and on the device of another array.
+
+    Args:
+        xp: the namespace of `like`.
+        numbers: the bytes of its elements in float64, in hexadecimal digits.
+        shape: of the matrix.
+        like: the array beside which it is used.
+    """
+    if hasattr(xp, "constant"):  # a compiler cannot read bytes
         return xp.constant(numbers, shape, like.dtype, like.device)
     if array_api_compat.is_torch_array(like):
         return torch_constant(numbers, shape, like.dtype, like.device)
-    return xp.reshape(xp.asarray(memoryview(numbers).cast("d"), dtype=like.dtype), shape)
+    elements = memoryview(bytes.fromhex(numbers)).cast("d")
+    return xp.reshape(xp.asarray(elements, dtype=like.dtype), shape)
 
 
-def torch_constant(numbers: bytes, shape: tuple[int, ...], dtype: Any, device: Any) -> Array:
-    """Return numbers in float64 as a tensor."""
+def torch_constant(numbers: str, shape: tuple[int, int], dtype: Any, device: Any) -> Array:
+    """Return a matrix as a tensor; its numbers are given as `constant` takes them."""
     torch = sys.modules["torch"]
-    # the copy can be written, as PyTorch expects of memory
-    wide = torch.frombuffer(bytearray(numbers), dtype=torch.float64)
+    # memory that can be written, as PyTorch expects
+    wide = torch.frombuffer(bytearray.fromhex(numbers), dtype=torch.float64)
     return wide.reshape(shape).to(device=device, dtype=dtype)
 
 
