@@ -15,6 +15,9 @@ OURS = [
     *[case.penalty for case in CASES if isinstance(case.penalty, (rz.Elementwise, rz.Lp))],
     *[p for p in OPTIONED if isinstance(p, (rz.GroupLasso, rz.L2Norm, rz.KLSparsity))],
     rz.L1(0.5, batch_axis=(0, 1)),
+    rz.Entropy(0.5, axis=1),
+    rz.Decorrelation(0.5, batch_axis=(0, 2)),
+    rz.Spectral(0.5, axis=1),
     rz.FromFunction(0.5, lambda xp, x: xp.sum(xp.cosh(x)), "elements"),
 ]
 OUTSIDE = [p(0.5) for p in (Asymmetric, Signed, Quartic, Towards, Leaning, Log, Signs)]
