@@ -168,7 +168,7 @@ CASES = [
     Case(rz.Entropy(2.0, reduce="batch_mean"), lambda x: 2 * _entropies(x).sum() / len(x)),
     Case(rz.Entropy(2.0, reduce="mean"), lambda x: 2 * _entropies(x).mean()),
     Case(rz.ConfidencePenalty(0.5, reduce="sum"), lambda x: -0.5 * _entropies(x).sum()),
-    Case(rz.Decorrelation(300.0, reduce="batch_mean"), lambda x: 300 * _covariances(x)),
+    Case(rz.Decorrelation(255.0, reduce="batch_mean"), lambda x: 255 * _covariances(x)),
     *GIVEN,
     Case(
         rz.FromFunction(0.5, _lengths, "samples", reduce="batch_mean"),

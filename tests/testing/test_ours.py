@@ -23,6 +23,9 @@ OURS = [
     ],
     *[rz.Laplacian(0.5, np.ones((5, 5)), 0, reduce=reduce) for reduce in ("sum", "mean")],
     rz.L1(0.5, batch_axis=(0, 1)),
+    rz.Entropy(0.5, axis=1),
+    rz.Decorrelation(0.5, batch_axis=(0, 2)),
+    rz.Spectral(0.5, axis=1),
     rz.FromFunction(0.5, lambda xp, x: xp.sum(xp.cosh(x)), "elements"),
 ]
 OUTSIDE = [p(0.5) for p in (Asymmetric, Signed, Quartic, Towards, Leaning, Log, Signs)]

@@ -60,8 +60,8 @@ def jacobian_penalty(
         >>> from regularizers import functional
         >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
         >>> z = x @ torch.tensor([[3.0], [4.0]])
-        >>> functional.jacobian_penalty(x, z)
-        tensor(12.5000, grad_fn=<MulBackward0>)
+        >>> functional.jacobian_penalty(x, z).item()
+        12.5
 
     Source: Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019,
     arXiv 1908.02729.

@@ -34,6 +34,7 @@ _FORMULA = _ELEMENTS | _READING | _NUMBER | _BLOCKS
 _PROPERTIES = {
     "saves": _ELEMENTS | _READING,
     "sums_elements": _READING | _NUMBER,
+    "takes_empty": _READING,
     **dict.fromkeys(("to_sum", "from_sum"), _READING | _BLOCKS),
     **dict.fromkeys(("stage", "proximal_step"), _FORMULA),
 }
