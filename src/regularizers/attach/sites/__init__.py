@@ -15,9 +15,11 @@ from regularizers.attach.sites._parameter import (
 )
 from regularizers.attach.sites._roles import (
     Roles,
+    parameters_of,
 )
 from regularizers.attach.sites._select_weights import (
     check_is_whole,
+    select_by_role,
 )
 from regularizers.attach.sites._sites import (
     ActivitySite,
@@ -50,6 +52,8 @@ __all__ = [
     "check_is_whole",
     "check_suited",
     "is_binary",
+    "parameters_of",
     "regularize",
+    "select_by_role",
     "weight_decay_groups",
 ]
