@@ -4,6 +4,7 @@ from mutants.mutant import Mutant
 
 COMPACT = "tests/pruning/test_compact.py::test_"
 REFUSED = "tests/pruning/test_compact_refused.py::test_"
+WITH_BIAS = "tests/attach/step/test_groups_with_bias.py::test_"
 MASKS = "tests/pruning/test_prune_zeros.py::test_"
 
 PRUNING = [
@@ -83,5 +84,26 @@ PRUNING = [
         'if not readers or any(reader.op == "output" for reader in readers):',
         "if not readers:",
         (f"{COMPACT}outputs_of_the_model_are_never_removed",),
+    ),
+    Mutant(
+        "the penalty in the step forgets the bias that its group takes along",
+        "attach/step/_with_bias.py",
+        "return found if self.bias is None else [*found, (self.bias, column)]",
+        "return found",
+        (f"{WITH_BIAS}within_the_step_both_get_their_gradient",),
+    ),
+    Mutant(
+        "the proximal step of a kernel is that of its bias, too",
+        "attach/step/_with_bias.py",
+        "return self.joint.joined(whole[0], whole[1] if len(whole) == 2 else None)",
+        "return whole[0].max()",
+        (f"{WITH_BIAS}under_adam_each_element_has_its_step",),
+    ),
+    Mutant(
+        "a frozen bias counts in the group of its output",
+        "attach/sites/_with_bias.py",
+        "self.bias.read() if self.bias.trainable else None",
+        "self.bias.read()",
+        (f"{WITH_BIAS}a_frozen_bias_does_not_count",),
     ),
 ]

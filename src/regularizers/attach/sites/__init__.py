@@ -37,6 +37,9 @@ from regularizers.attach.sites._suited import (
 from regularizers.attach.sites._weight_decay_groups import (
     weight_decay_groups,
 )
+from regularizers.attach.sites._with_bias import (
+    WithBias,
+)
 
 __all__ = [
     "ActivitySite",
@@ -48,6 +51,7 @@ __all__ = [
     "Strengths",
     "WeightGroup",
     "WeightSite",
+    "WithBias",
     "all_rules",
     "check_is_whole",
     "check_suited",

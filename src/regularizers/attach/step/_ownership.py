@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
-from regularizers.attach.sites import WeightGroup, WeightSite
+from regularizers.attach.sites import Entry, Parameter, WeightGroup, WeightSite
 from regularizers.attach.step._inner_optimizers import inner_optimizers
 from regularizers.attach.step._proximal import check_step_size_is_known
 from regularizers.errors import RegimeError, SelectionError
@@ -60,7 +61,7 @@ class Ownership:
             SelectionError: no optimizer holds the parameter.
             RegimeError: the weight is computed from other parameters.
         """
-        _check_is_parameter(site)
+        _check_is_parameter(site.parameter)
         (weight,) = site.parameter.sources
         if weight not in self._owners:
             raise SelectionError(_not_held([site.parameter.full_name], self.optimizers))
@@ -81,13 +82,10 @@ class Ownership:
                 "use torch.distributed.fsdp.fully_shard"
             )
         sites = [site for group in groups for site in group.counted()]
-        for site in sites:
-            _check_is_parameter(site)
-        missing = [
-            site.parameter.full_name
-            for site in sites
-            if site.parameter.sources[0] not in self._owners
-        ]
+        parameters = [p for site in sites for p in site.parameters if p.trainable]
+        for parameter in parameters:
+            _check_is_parameter(parameter)
+        missing = [p.full_name for p in parameters if p.sources[0] not in self._owners]
         if missing:
             raise SelectionError(_not_held(missing, self.optimizers))
         proximal: dict[Tensor, list[Any]] = {}
@@ -99,12 +97,43 @@ class Ownership:
                 check_step_size_is_known(self.optimizer_of(weight), self.group_of(weight), name)
                 proximal[weight] = proximal.get(weight, []) + terms
                 check_proximal(proximal[weight])
+        self._check_biases(sites)
+
+    def _check_biases(self, sites: Sequence[WeightSite]) -> None:
+        """Raise unless a bias that is read with its kernel moves and shrinks with it alone."""
+        shrunk: Counter[Tensor] = Counter()
+        for site, entry in _entries(sites):
+            tensors = _tensors(site if entry.with_bias else site.parameter)
+            if len({self.optimizer_of(tensor) for tensor in tensors}) > 1:
+                raise RegimeError(
+                    f"{entry.key}: with_bias=True joins kernel and bias, and these are held by two "
+                    f"optimizers; give both to one, or use with_bias=False"
+                )
+            shrunk.update(tensors if entry.proximal else ())
+        for site, entry in _entries(sites):
+            joined = entry.with_bias is not None and entry.proximal
+            if joined and any(shrunk[tensor] > 1 for tensor in _tensors(site)):
+                raise RegimeError(
+                    f"{entry.key}: with_bias=True shrinks kernel and bias together, and one of "
+                    f"them has another proximal penalty, too; no step of both is known; use one "
+                    f"of them, or proximal=False"
+                )
 
 
-def _check_is_parameter(site: WeightSite) -> None:
-    if site.parameter.is_computed and site.parameter.mask is None:
+def _entries(sites: Iterable[WeightSite]) -> Iterator[tuple[WeightSite, Entry]]:
+    return ((site, entry) for site in sites for entry in site.entries)
+
+
+def _tensors(of: WeightSite | Parameter) -> list[Tensor]:
+    """Return what optimizers update for a weight, or for one and its bias."""
+    parameters = of.parameters if isinstance(of, WeightSite) else [of]
+    return [p for one in parameters for p in one.sources if p is not None and p.requires_grad]
+
+
+def _check_is_parameter(parameter: Parameter) -> None:
+    if parameter.is_computed and parameter.mask is None:
         raise RegimeError(
-            f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
+            f"{parameter.full_name} is computed from other parameters, so it has no .grad to "
             f"add to; leave this rule in the loss, in a Regularization of its own"
         )
 
