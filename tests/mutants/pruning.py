@@ -16,11 +16,11 @@ PRUNING = [
         ("tests/pruning/test_zeros.py::test_a_tied_kernel_counts_once_and_a_frozen_one_counts",),
     ),
     Mutant(
-        "zeros beside those of a mask get none",
+        "zeros that a mask holds are masked again, and those beside it are not",
         "pruning/_prune_zeros.py",
         "new &= parameter.mask() != 0",
         "new &= parameter.mask() == 0",
-        (f"{MASKS}the_mask_of_a_pruned_weight_is_combined",),
+        (f"{MASKS}a_second_call_adds_no_mask",),
     ),
     Mutant(
         "a weight that is read without its module gets a mask",
