@@ -1,0 +1,41 @@
+"""The table of what became of all networks."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from benchmarks.pruning.training import Outcome
+
+HEADER = (
+    "network | units of hidden layers | left | parameters | left | forward, times as fast | "
+    "largest difference of outputs | accuracy %: no penalty | group lasso | fine-tuned | compacted"
+)
+
+
+def table(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """Return a row for each kind of network, with means over its seeds."""
+    columns = HEADER.split(" | ")
+    rows = [_row(kind, found) for kind, found in outcomes.items()]
+    return "\n".join(
+        ["| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows]]
+    )
+
+
+def _row(kind: str, found: Sequence[Outcome]) -> list[str]:
+    (before,) = {one.parameters for one in found}
+    left = statistics.fmean([one.left for one in found])
+    kept = [statistics.fmean(layer) for layer in zip(*[one.kept for one in found], strict=True)]
+    return [
+        kind,
+        ", ".join(map(str, found[0].units)),
+        ", ".join(f"{mean:.0f}" for mean in kept),
+        f"{before:,}",
+        f"{left:,.0f} ({left / before:.0%})",
+        f"{statistics.fmean([one.faster for one in found]):.1f}",
+        f"{max(one.difference for one in found):.0e}",
+        *[
+            f"{100 * statistics.fmean([getattr(one, name) for one in found]):.1f}"
+            for name in ("dense", "trained", "fine_tuned", "compacted")
+        ],
+    ]
