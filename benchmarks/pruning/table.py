@@ -8,26 +8,25 @@ from collections.abc import Mapping, Sequence
 from benchmarks.pruning.training import Outcome
 
 HEADER = (
-    "network | units of hidden layers | left | parameters | left | forward, times as fast | "
+    "network | s | units of hidden layers | left | parameters | left | forward, times as fast | "
     "largest difference of outputs | accuracy %: no penalty | group lasso | fine-tuned | compacted"
 )
 
 
-def table(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
-    """Return a row for each kind of network, with means over its seeds."""
+def table(outcomes: Mapping[tuple[str, float], Sequence[Outcome]]) -> str:
+    """Return a row for each kind of network and strength, with means over its seeds."""
     columns = HEADER.split(" | ")
-    rows = [_row(kind, found) for kind, found in outcomes.items()]
+    rows = [[kind, f"{s:g}", *_cells(found)] for (kind, s), found in outcomes.items()]
     return "\n".join(
         ["| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows]]
     )
 
 
-def _row(kind: str, found: Sequence[Outcome]) -> list[str]:
+def _cells(found: Sequence[Outcome]) -> list[str]:
     (before,) = {one.parameters for one in found}
     left = statistics.fmean([one.left for one in found])
     kept = [statistics.fmean(layer) for layer in zip(*[one.kept for one in found], strict=True)]
     return [
-        kind,
         ", ".join(map(str, found[0].units)),
         ", ".join(f"{mean:.0f}" for mean in kept),
         f"{before:,}",

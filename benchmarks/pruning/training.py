@@ -28,7 +28,7 @@ UNITS = 128
 SECONDS = 1.0
 """How long each pair of networks is timed."""
 
-STRENGTHS = {"MLP": 1e-2, "CNN": 2e-2}
+STRENGTHS = {"MLP": (1e-2, 1.5e-2), "CNN": (2e-2, 3e-2)}
 HIDDEN = {"MLP": ["0", "2"], "CNN": ["1", "4"]}
 """The layers whose units are groups: all but the last."""
 
@@ -54,13 +54,13 @@ class Outcome:
     compacted: float
 
 
-def outcome(kind: Kind, seed: int) -> Outcome:
+def outcome(kind: Kind, strength: float, seed: int) -> Outcome:
     """Train a network with group lasso and return what became of it."""
     torch.set_num_threads(1)
     training, validation = parts(load_labelled_digits(), Config(), seed)
     dense, network = network_of(kind, seed), network_of(kind, seed)
     train(dense, training, STEPS, seed)
-    train(network, training, STEPS, seed, rules(kind))
+    train(network, training, STEPS, seed, rules(kind, strength))
     trained = accuracy(network, validation)
     rz.prune_zeros(network)
     train(network, training, FINE_TUNING, seed + 1)
@@ -89,9 +89,9 @@ def network_of(kind: Kind, seed: int) -> nn.Sequential:
     return mlp(64, UNITS, 10) if kind == "MLP" else conv((8, 8), 10)
 
 
-def rules(kind: Kind) -> list[rz.Rule]:
+def rules(kind: Kind, strength: float) -> list[rz.Rule]:
     """Return group lasso of the hidden units, each with its bias."""
-    groups = rz.GroupLasso(STRENGTHS[kind], axis="output", with_bias=True)
+    groups = rz.GroupLasso(strength, axis="output", with_bias=True)
     return [rz.kernel(groups, where=HIDDEN[kind], proximal=True)]
 
 
