@@ -1,4 +1,4 @@
-"""The page that finds what other libraries have: no empty row, no missing name, no broken example."""
+"""The page that finds what other libraries have: every name, where it is, its example run."""
 
 import re
 from collections import Counter

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         weight_decay_groups,
     )
     from regularizers.monitor import Monitor
+    from regularizers.pruning import Zeros, compact, prune_zeros, zeros
 
 __version__ = version("regularizers")
 
@@ -161,9 +162,11 @@ __all__ = [
     "Term",
     "TotalVariation",
     "UnitNorm",
+    "Zeros",
     "activity",
     "ar",
     "bias",
+    "compact",
     "constraint",
     "constraints",
     "control",
@@ -173,10 +176,12 @@ __all__ = [
     "layers",
     "monitor",
     "penalties",
+    "prune_zeros",
     "regularize",
     "tar",
     "testing",
     "weight_decay_groups",
+    "zeros",
 ]
 
 _ATTACH = {
@@ -193,12 +198,15 @@ _ATTACH = {
     "tar",
     "weight_decay_groups",
 }
+_PRUNING = {"Zeros", "compact", "prune_zeros", "zeros"}
 _ROOMS = {"functional", "layers", "monitor", "testing"}
 
 
 def __getattr__(name: str) -> object:
     if name in _ATTACH:
         return getattr(import_module("regularizers.attach"), name)
+    if name in _PRUNING:
+        return getattr(import_module("regularizers.pruning"), name)
     if name == "Monitor":
         return import_module("regularizers.monitor").Monitor
     if name in _ROOMS:

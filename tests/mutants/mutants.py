@@ -17,6 +17,7 @@ from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
 from mutants.plans import PLANS
 from mutants.processes import PROCESSES
+from mutants.pruning import PRUNING
 from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
@@ -29,6 +30,7 @@ MUTANTS = [
     *(*PROCESSES, *INJECTING, *COLLECTING, *FUNCTIONS),
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
     *MATRICES,
+    *PRUNING,
     *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
     *NOISES,

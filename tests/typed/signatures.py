@@ -45,6 +45,9 @@ def on_models(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) 
         assert_type(monitor, rz.Monitor)
         assert_type(monitor.as_dict(), dict[str, float])
     assert_type(rz.regularize(nn.Linear(2, 1), kernel_regularizer=PENALTY), nn.Linear)
+    assert_type(rz.zeros(model), rz.Zeros)
+    assert_type(rz.prune_zeros(model, where=nn.Linear).total, float)
+    assert_type(rz.compact(nn.Sequential(nn.Linear(2, 1))), nn.Sequential)
 
 
 def on_constraints(model: nn.Module, x: Tensor) -> None:

@@ -73,6 +73,7 @@ from regularizers.modules._types import (
     Select,
 )
 from regularizers.modules._unread_marks import (
+    UnreadMark,
     add_unread_warning,
     mark_as_read,
     warn_if_unread,
@@ -92,6 +93,7 @@ __all__ = [
     "Pass",
     "Select",
     "Totals",
+    "UnreadMark",
     "Where",
     "Wheres",
     "activation_of",

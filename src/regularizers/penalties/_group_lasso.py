@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from regularizers.errors import ShapeError
+from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties._block_norms import Blocks
 from regularizers.penalties._shrinkage import Stage
 from regularizers.penalties.arrays import (
@@ -54,10 +54,12 @@ class GroupLasso(Blocks):
             `"mean"`, the root mean square of each group averaged over groups. None: `"sum"` on
             arrays and weights, `"batch_mean"` at activity sites.
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
+        with_bias: whether the group of an output takes its bias along, √(‖w_g‖² + b_g²), so that a
+            unit of zeros says nothing at all. For kernels with `axis="output"`.
 
     Raises:
         ConfigurationError: an axis that is none of these; of an array, or of the weight of a
-            module whose layout is not known, `"output"` or `"input"`.
+            module whose layout is not known, `"output"` or `"input"`; a bias with another axis.
         ShapeError: an axis that the array has not, or one of several batch axes without the others,
             unless samples are averaged over.
 
@@ -74,6 +76,7 @@ class GroupLasso(Blocks):
     """
 
     axis: Axes | Side
+    with_bias: bool = field(default=False, kw_only=True)
 
     stage: ClassVar[Stage | None] = "blocks"
 
@@ -82,6 +85,16 @@ class GroupLasso(Blocks):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_axes(self.axis)
+        if self.with_bias and self.axis != "output":
+            raise ConfigurationError(
+                f"with_bias: expected axis='output' with it, since a bias has an element for each "
+                f"output of its module, got axis={self.axis!r}"
+            )
+        if self.with_bias and (self.reduce == "batch_mean" or self.batch_axis is not None):
+            raise ConfigurationError(
+                f"with_bias: expected a sum or a mean over outputs with it, got "
+                f"reduce={self.reduce!r}, batch_axis={self.batch_axis!r}"
+            )
 
     @property
     def by_role(self) -> bool:

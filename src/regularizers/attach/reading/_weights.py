@@ -29,6 +29,8 @@ def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tu
                 _check_is_whole(weight, entry)
             axis = entry.term.batch_axis
             x = weight if entry.view is None else weight.reshape(entry.view)
+            if entry.with_bias is not None:
+                x = entry.with_bias.read(weight)
             value = penalise(x, entry.term, 0 if axis is None else axis)
             # each process has a part of the sum of a sharded weight (DTensor)
             yield entry, value.full_tensor() if isinstance(value, DTensor) else value

@@ -110,6 +110,11 @@ class Rule(AnyRule):
                     f"proximal rules have: kernel({self.penalty!r}, proximal=True), then "
                     f"reg.attach(optimizer)"
                 )
+            if target.measures == "weights" and getattr(term, "with_bias", False):
+                raise ConfigurationError(
+                    f"{self.kind}: {target!r} measures kernels alone, and with_bias=True takes "
+                    f"biases along; give {term!r} a number or a schedule"
+                )
         if self.shared and not any(isinstance(t.strength, Target) for t in self.penalty.terms):
             raise ConfigurationError(
                 f"{self.kind}: shared=True is for a strength with a target, which several sites "

@@ -15,9 +15,11 @@ from regularizers.attach.sites._parameter import (
 )
 from regularizers.attach.sites._roles import (
     Roles,
+    parameters_of,
 )
 from regularizers.attach.sites._select_weights import (
     check_is_whole,
+    select_by_role,
 )
 from regularizers.attach.sites._sites import (
     ActivitySite,
@@ -37,6 +39,9 @@ from regularizers.attach.sites._suited import (
 from regularizers.attach.sites._weight_decay_groups import (
     weight_decay_groups,
 )
+from regularizers.attach.sites._with_bias import (
+    WithBias,
+)
 
 __all__ = [
     "ActivitySite",
@@ -50,10 +55,13 @@ __all__ = [
     "Strengths",
     "WeightGroup",
     "WeightSite",
+    "WithBias",
     "all_rules",
     "check_is_whole",
     "check_suited",
     "is_binary",
+    "parameters_of",
     "regularize",
+    "select_by_role",
     "weight_decay_groups",
 ]

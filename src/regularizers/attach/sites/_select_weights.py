@@ -10,6 +10,7 @@ from regularizers.errors import ArrayTypeError, SelectionError
 from regularizers.modules import (
     ROOT,
     Where,
+    Wheres,
     as_list,
     is_glob,
     is_matched_by,
@@ -31,16 +32,43 @@ def select_weights(
         SelectionError: an alternative that matches nothing, or a parameter that is only a part of
             the weight that an unknown hook computes.
     """
-    right_role = [p for p in parameters if p.role == rule.kind]
+    cure = "; Regularization(..., roles={...}) says otherwise"
+    wanted = select_by_role(rule.kind, rule.where, model, parameters, str(rule), cure)
+    for parameter in wanted:
+        _check_is_real(rule, parameter)
+    return wanted
+
+
+def select_by_role(
+    role: str,
+    where: Wheres,
+    model: nn.Module,
+    parameters: list[Parameter],
+    caller: str,
+    cure: str = "",
+) -> list[Parameter]:
+    """Return the weights of one role that a `where` selects; a tied one once for each module.
+
+    Args:
+        role: `"kernel"` or `"bias"`.
+        where: which of them, as in `kernel`.
+        model: the model, for messages.
+        parameters: its parameters.
+        caller: what selects them, for messages.
+        cure: what to do about weights of another role.
+
+    Raises:
+        SelectionError: as in `select_weights`.
+    """
+    right_role = [p for p in parameters if p.role == role]
     wanted: list[Parameter] = []
-    for where in as_list(rule.where):
-        matches = [p for p in right_role if _is_selected(where, p)]
+    for one in as_list(where):
+        matches = [p for p in right_role if _is_selected(one, p)]
         if not matches:
-            raise SelectionError(_explain(rule, where, model, parameters))
+            raise SelectionError(_explain(role, one, model, parameters, caller, cure))
         wanted += [p for p in matches if p not in wanted]
     for parameter in wanted:
-        check_is_whole(parameter, f"{rule}: ")
-        _check_is_real(rule, parameter)
+        check_is_whole(parameter, f"{caller}: ")
     return wanted
 
 
@@ -90,22 +118,19 @@ def _is_selected(where: Where, parameter: Parameter) -> bool:
 
 
 def _explain(
-    rule: Rule | ConstraintRule, where: Where, model: nn.Module, parameters: list[Parameter]
+    role: str, where: Where, model: nn.Module, parameters: list[Parameter], caller: str, cure: str
 ) -> str:
     other = [p for p in parameters if _is_selected(where, p)]
     if other:
         found = ", ".join(f"{p.full_name} ({p.role})" for p in other[:4])
-        return (
-            f"{rule}: no {rule.kind} there, only {found}; "
-            f"Regularization(..., roles={{...}}) says otherwise"
-        )
+        return f"{caller}: no {role} there, only {found}{cure}"
     named = model.named_modules(remove_duplicate=False)
     containers = [name for name, module in named if is_matched_by(where, module, name)]
     if containers:
         shown = printable(containers[0])
         return (
-            f"{rule}: {shown} has no {rule.kind} of its own; its name alone, where={shown!r}, "
+            f"{caller}: {shown} has no {role} of its own; its name alone, where={shown!r}, "
             f"means everything in it, as does a glob that ends in '.**'"
         )
     names = {p.owner_name for p in parameters} | {p.full_name for p in parameters}
-    return nothing_matched(rule.kind, where, model, sorted(names))
+    return nothing_matched(role, where, model, sorted(names))

@@ -16,10 +16,11 @@ from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
+from regularizers.attach.sites._with_bias import WithBias
 from regularizers.constraints import Constraint
-from regularizers.errors import CollectionError, SelectionError, ShapeError
+from regularizers.errors import CollectionError, ConfigurationError, SelectionError, ShapeError
 from regularizers.modules import Wheres, described, printable, select_modules
-from regularizers.penalties import Difference, Formula
+from regularizers.penalties import Difference, Formula, GroupLasso
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ class Entry:
     """The shape in which the penalty reads a weight, if it differs from the weight's."""
     written: Formula | None = None
     """The penalty as the user wrote it, if it names an axis by its role."""
+    with_bias: WithBias | None = None
+    """Reads the bias of the module beside the kernel, if the penalty takes it along."""
 
     @property
-    def signature(self) -> tuple[Formula, bool]:
+    def signature(self) -> tuple[Formula, bool, bool]:
         """Equal for penalties that differ only in their strength."""
-        return dataclasses.replace(self.term, strength=1.0), self.proximal
+        joins = self.with_bias is not None
+        return dataclasses.replace(self.term, strength=1.0), self.proximal, joins
 
     def penalty_of(self, strength: float) -> str:
         """Return the call that makes the penalty, without the reduction, which the site decides."""
@@ -85,6 +89,12 @@ class WeightSite:
     parameter: Parameter
     entries: tuple[Entry, ...] = ()
     constraint: SiteConstraint | None = None
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The weight, and the bias that a penalty reads with it."""
+        joined = [entry.with_bias.bias for entry in self.entries if entry.with_bias is not None]
+        return [self.parameter, *joined[:1]]
 
 
 @dataclass(frozen=True)
@@ -152,8 +162,8 @@ class Sites:
 
     @property
     def parameters(self) -> list[Parameter]:
-        """The parameters of all penalised weights."""
-        return [site.parameter for group in self.weights for site in group.sites]
+        """The parameters of all weight sites, and the biases that are read with them."""
+        return [p for group in self.weights for site in group.sites for p in site.parameters]
 
     @property
     def in_step(self) -> Sequence[WeightGroup | ConstrainedGroup]:
@@ -294,10 +304,29 @@ def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
     """Return the entry with axes by number instead of by role."""
     if not entry.term.by_role:
         return entry
+    joins = isinstance(entry.term, GroupLasso) and entry.term.with_bias
+    term = dataclasses.replace(entry.term, with_bias=False) if joins else entry.term  # type: ignore[call-arg]
     with torch.no_grad():
         shape = parameter.read().shape
-    view, term = view_of(parameter.owner, parameter.name, shape, entry.term, entry.site)
-    return dataclasses.replace(entry, view=view, term=term, written=entry.term)
+    view, term = view_of(parameter.owner, parameter.name, shape, term, entry.site)
+    resolved = dataclasses.replace(entry, view=view, term=term, written=entry.term)
+    return _with_bias(resolved, parameter) if joins else resolved
+
+
+def _with_bias(entry: Entry, parameter: Parameter) -> Entry:
+    """Return the entry of a group penalty that reads the module's bias beside the kernel."""
+    term, owner = entry.term, parameter.owner
+    assert isinstance(term, GroupLasso)
+    known = entry.kind == "kernel" and parameter.name == "weight" and hasattr(owner, "bias")
+    if not (known and entry.view is None and isinstance(term.axis, int)):
+        raise ConfigurationError(
+            f"{entry.site}: with_bias=True: expected the kernel of a linear layer or "
+            f"convolution (transposed ones without groups), got {parameter.name!r} of "
+            f"{type(owner).__name__}; use with_bias=False, and a rule for biases"
+        )
+    bias = dataclasses.replace(parameter, name="bias", role="bias")
+    rows = dataclasses.replace(term, axis=0)
+    return dataclasses.replace(entry, term=rows, with_bias=WithBias(bias, term.axis))
 
 
 def _note(parameter: Parameter) -> str:

@@ -63,7 +63,7 @@ class Apply:
     def follow(self) -> None:
         """Read the weight sites again, after weights were added to the model."""
         sites = [site for group in self._groups for site in group.sites]
-        self._parameters = [site.parameter for site in sites]
+        self._parameters = [parameter for site in sites for parameter in site.parameters]
         self._registries = [parameter.owner._parameters for parameter in self._parameters]
         self._names = [parameter.name for parameter in self._parameters]
         self._acts_after = bool(self._regularization.sites.constrained) or any(
@@ -178,7 +178,7 @@ class Apply:
             self._plans = {}
         if optimizer not in self._plans:
             held = list(self._held(optimizer))
-            plan = StepPlan(held, self._strengths)
+            plan = StepPlan(held, self._strengths, self._ownership.group_of)
             gauges = self._control.targets.gauges("weights")
             plan.measured = measured_weights(
                 [(site, weight) for site, weight, _ in held], gauges, self._strengths

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
-from regularizers.attach.sites import SelectedWeights, WeightSite
+from regularizers.attach.sites import Entry, Parameter, SelectedWeights, WeightSite
 from regularizers.attach.step._inner_optimizers import inner_optimizers
 from regularizers.attach.step._proximal import check_step_size_is_known
 from regularizers.errors import RegimeError, SelectionError
@@ -66,10 +67,10 @@ class Ownership:
             SelectionError: no optimizer holds the parameter.
             RegimeError: the weight is computed from other parameters.
         """
-        _check_is_parameter(site)
+        _check_is_parameter(site.parameter)
         (weight,) = site.parameter.sources
         if weight not in self._owners:
-            raise SelectionError(_not_held([site], self.optimizers))
+            raise SelectionError(_not_held([site.parameter.full_name], self.optimizers))
         assert weight is not None
         return weight
 
@@ -88,10 +89,14 @@ class Ownership:
             )
         sites = [site for group in groups for site in group.counted()]
         for site in sites:
-            _check_is_parameter(site)
-        missing = [site for site in sites if site.parameter.sources[0] not in self._owners]
+            _check_can_be_projected(site)
+        parameters = [p for site in sites for p in site.parameters if p.trainable]
+        for parameter in parameters:
+            _check_is_parameter(parameter)
+        missing = [p.full_name for p in parameters if p.sources[0] not in self._owners]
         if missing:
-            raise SelectionError(_not_held(missing, self.optimizers))
+            constrained = {s.parameter.full_name for s in sites if s.constraint is not None}
+            raise SelectionError(_not_held(missing, self.optimizers, constrained))
         proximal: dict[Tensor, list[Any]] = {}
         for site in sites:
             weight, name = self.weight_of(site), site.parameter.full_name
@@ -101,26 +106,61 @@ class Ownership:
                 check_step_size_is_known(self.optimizer_of(weight), self.group_of(weight), name)
                 proximal[weight] = proximal.get(weight, []) + terms
                 check_proximal(proximal[weight])
+        self._check_biases(sites)
+
+    def _check_biases(self, sites: Sequence[WeightSite]) -> None:
+        """Raise unless a bias that is read with its kernel moves and shrinks with it alone."""
+        shrunk: Counter[Tensor] = Counter()
+        for site, entry in _entries(sites):
+            tensors = _tensors(site if entry.with_bias else site.parameter)
+            if len({self.optimizer_of(tensor) for tensor in tensors}) > 1:
+                raise RegimeError(
+                    f"{entry.key}: with_bias=True joins kernel and bias, and these are held by two "
+                    f"optimizers; give both to one, or use with_bias=False"
+                )
+            shrunk.update(tensors if entry.proximal else ())
+        for site, entry in _entries(sites):
+            joined = entry.with_bias is not None and entry.proximal
+            if joined and any(shrunk[tensor] > 1 for tensor in _tensors(site)):
+                raise RegimeError(
+                    f"{entry.key}: with_bias=True shrinks kernel and bias together, and one of "
+                    f"them has another proximal penalty, too; no step of both is known; use one "
+                    f"of them, or proximal=False"
+                )
 
 
-def _check_is_parameter(site: WeightSite) -> None:
-    if not site.parameter.is_computed or site.parameter.mask is not None:
-        return
-    if site.constraint is not None:
+def _check_can_be_projected(site: WeightSite) -> None:
+    computed = site.parameter.is_computed and site.parameter.mask is None
+    if computed and site.constraint is not None:
         raise RegimeError(
             f"{site.parameter.full_name} is computed from other parameters, so it cannot be "
             f"projected to {site.constraint.written!r}; narrow the rule, or state the constraint "
             f"as a parametrization"
         )
-    raise RegimeError(
-        f"{site.parameter.full_name} is computed from other parameters, so it has no .grad to "
-        f"add to; leave this rule in the loss, in a Regularization of its own"
-    )
 
 
-def _not_held(sites: Sequence[WeightSite], optimizers: Sequence[Optimizer]) -> str:
-    names = [site.parameter.full_name for site in sites]
-    rules = "constrained" if all(site.constraint for site in sites) else "penalised"
+def _entries(sites: Iterable[WeightSite]) -> Iterator[tuple[WeightSite, Entry]]:
+    return ((site, entry) for site in sites for entry in site.entries)
+
+
+def _tensors(of: WeightSite | Parameter) -> list[Tensor]:
+    """Return what optimizers update for a weight, or for one and its bias."""
+    parameters = of.parameters if isinstance(of, WeightSite) else [of]
+    return [p for one in parameters for p in one.sources if p is not None and p.requires_grad]
+
+
+def _check_is_parameter(parameter: Parameter) -> None:
+    if parameter.is_computed and parameter.mask is None:
+        raise RegimeError(
+            f"{parameter.full_name} is computed from other parameters, so it has no .grad to "
+            f"add to; leave this rule in the loss, in a Regularization of its own"
+        )
+
+
+def _not_held(
+    names: Sequence[str], optimizers: Sequence[Optimizer], constrained: Container[str] = ()
+) -> str:
+    rules = "constrained" if all(name in constrained for name in names) else "penalised"
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     classes = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
     return (

@@ -31,18 +31,14 @@ class ProximalWeight:
     """The shape in which a group penalty reads the weight, if it differs from the weight's."""
 
     def __post_init__(self) -> None:
-        if self.mask is not None and not is_binary(self.mask()):
-            raise RegimeError(
-                f"{self.name}: its rule is proximal, and its pruning mask has values other than 0 "
-                f"and 1, for which no proximal step is known; use proximal=False"
-            )
+        check_mask_is_binary(self.name, self.mask)
 
     def shrink(self, optimizer: Optimizer) -> None:
         """Take the proximal step, unless the optimizer did not update the weight."""
         if self.weight.grad is None:
             return
         check_step_size_is_known(optimizer, self.group, self.name)
-        step = _step_size(optimizer, self.group, self.weight)
+        step = step_size(optimizer, self.group, self.weight)
         found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
         if found_inf is not None:
             # a fused optimizer skips a step whose gradients overflowed, on the device
@@ -69,6 +65,15 @@ class ProximalWeight:
         return viewed.reshape(x.shape)
 
 
+def check_mask_is_binary(site: str, mask: Callable[[], Tensor] | None) -> None:
+    """Raise if a weight is pruned by more than zeros."""
+    if mask is not None and not is_binary(mask()):
+        raise RegimeError(
+            f"{site}: its rule is proximal, and its pruning mask has values other than 0 "
+            f"and 1, for which no proximal step is known; use proximal=False"
+        )
+
+
 def check_step_size_is_known(optimizer: Optimizer, group: dict[str, Any], site: str) -> None:
     """Raise unless the step size of `optimizer` for the weights of `group` is known."""
     if type(optimizer) not in (SGD, Adam, AdamW):
@@ -88,7 +93,7 @@ def check_step_size_is_known(optimizer: Optimizer, group: dict[str, Any], site: 
         )
 
 
-def _step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
+def step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
     r"""Return the step size τ: a constant gradient g moves the weight by -τg in each step.
 
     .. math:: \tau = \eta\,\frac{1 - \text{dampening}}{1 - \mu} \quad\text{(SGD)}, \qquad

@@ -48,15 +48,25 @@ class PrunedGradient:
         else:
             mask = self.mask().to(self.weight.dtype)
             gradient = self.gradient.single(mask * self.weight) * mask
-        if scale is not None:
-            gradient = gradient * scale.to(gradient.device)
-        if self.weight.grad is None:
-            self.weight.grad = torch.zeros_like(self.weight)
-        strength = strengths.value(self.key)
-        if isinstance(strength, Tensor):
-            self.weight.grad.add_(gradient * (strength * self.constant).to(gradient))
-        else:
-            self.weight.grad.add_(gradient, alpha=strength * self.constant)
+        add_to_gradient(self.weight, gradient, strengths.value(self.key), self.constant, scale)
+
+
+def add_to_gradient(
+    weight: Tensor,
+    gradient: Tensor,
+    strength: float | Tensor,
+    constant: float,
+    scale: Tensor | None,
+) -> None:
+    """Add a gradient to that of a parameter, times a strength, which may lie on the device."""
+    if scale is not None:
+        gradient = gradient * scale.to(gradient.device)
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    if isinstance(strength, Tensor):
+        weight.grad.add_(gradient * (strength * constant).to(gradient))
+    else:
+        weight.grad.add_(gradient, alpha=strength * constant)
 
 
 def pruned_gradient(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import Tensor
@@ -15,6 +15,7 @@ from regularizers.attach.step._proximal import ProximalWeight
 from regularizers.attach.step._proximal_foreach import batch_proximal
 from regularizers.attach.step._pruned import PrunedGradient, pruned_gradient
 from regularizers.attach.step._weight_targets import MeasuredWeight
+from regularizers.attach.step._with_bias import GroupsWithBias, Part, groups_with_bias
 
 
 class StepPlan:
@@ -23,15 +24,20 @@ class StepPlan:
     Args:
         held: the sites of its trainable weights, each with the weight and its parameter group.
         strengths: the strength of each penalty. A change of strength only recomputes factors.
+        group_of: returns the parameter group of a bias that is read with its kernel.
     """
 
     def __init__(
-        self, held: Iterable[tuple[WeightSite, Tensor, dict[str, Any]]], strengths: Strengths
+        self,
+        held: Iterable[tuple[WeightSite, Tensor, dict[str, Any]]],
+        strengths: Strengths,
+        group_of: Callable[[Tensor], dict[str, Any]],
     ) -> None:
         added: list[tuple[Entry, int, Tensor]] = []
         proximal: dict[Tensor, ProximalWeight] = {}
         constrained: dict[Tensor, ConstrainedWeight] = {}
-        self._pruned: list[PrunedGradient] = []
+        self._pruned: list[PrunedGradient | GroupsWithBias] = []
+        joint: list[GroupsWithBias] = []
         for site, weight, group in held:
             mask = site.parameter.mask
             # a maximising optimizer negates .grad, and the penalty must be minimised all the same
@@ -41,7 +47,11 @@ class StepPlan:
                 one = constrained.setdefault(weight, ConstrainedWeight(name, weight, [], mask))
                 one.constraints.append(site.constraint)
             for entry in site.entries:
-                if entry.proximal:
+                if entry.with_bias is not None:
+                    part = Part(site.parameter, weight, group)
+                    both = groups_with_bias(entry, part, group_of, strengths)
+                    (joint if entry.proximal else self._pruned).append(both)
+                elif entry.proximal:
                     name = site.parameter.full_name
                     first = ProximalWeight(name, weight, group, strengths, [], mask)
                     proximal_weight = proximal.setdefault(weight, first)
@@ -56,7 +66,7 @@ class StepPlan:
         self._strengths = strengths
         self._strengths_version: int | None = None
         self._gradients = PenaltyGradients(added)
-        self._proximal = batch_proximal(proximal.values())
+        self._proximal = [*batch_proximal(proximal.values()), *joint]
         self._constrained = batch_constrained(constrained.values())
 
     def add(self, scale: Tensor | None) -> None:
