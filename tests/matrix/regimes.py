@@ -13,6 +13,7 @@ from matrix import (
     precision,
     proximal,
     recorded,
+    referenced,
     temporal,
     transforms,
     weights,
@@ -35,6 +36,7 @@ GROUPS: dict[str, list[Regime]] = {
     "Kernels": weights.REGIMES,
     "Kernels, within the step": optimizers.REGIMES,
     "Kernels, proximal": proximal.REGIMES,
+    "Kernels, measured from other weights": referenced.REGIMES,
 }
 
 REGIMES = [regime for group in GROUPS.values() for regime in group]

@@ -14,6 +14,7 @@ from mutants.passes import PASSES
 from mutants.penalties import PENALTIES
 from mutants.plans import PLANS
 from mutants.processes import PROCESSES
+from mutants.references import REFERENCES
 from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
@@ -27,6 +28,7 @@ MUTANTS = [
     *(*MATHEMATICS, *PENALTIES, *SHRINKING, *STEPS, *TIME, *SITES),
     *(*CONTROL, *TARGET_MUTANTS, *BORDERS, *PLANS, *GIVEN),
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
+    *REFERENCES,
 ]
 
 EQUIVALENT = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +12,10 @@ from torch import nn
 from regularizers._keys import Keys, key_of
 from regularizers.attach.rules import Kind, Rule
 from regularizers.attach.sites._axis_roles import view_of
+from regularizers.attach.sites._initial import InitialWeights
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
+from regularizers.attach.sites._reference import Reference, References
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
 from regularizers.errors import CollectionError, SelectionError
@@ -35,19 +37,29 @@ class Entry:
     """The shape in which the penalty reads a weight, if it differs from the weight's."""
     written: Formula | None = None
     """The penalty as the user wrote it, if it names an axis by its role."""
+    reference: Reference | None = None
+    """What the penalty of a weight is measured from and by, if it is not 0 and 1."""
+    weights: int | None = None
+    """The identity of the weights of units, if the penalty of an output has any."""
 
     @property
-    def signature(self) -> tuple[Formula, bool]:
+    def signature(self) -> tuple[object, ...]:
         """Equal for penalties that differ only in their strength."""
-        return dataclasses.replace(self.term, strength=1.0), self.proximal
+        unit = dataclasses.replace(self.term, strength=1.0)
+        return unit, self.proximal, self.reference, self.weights
 
     def penalty_of(self, strength: float) -> str:
-        """Return the call that makes the penalty, without the reduction, which the site decides."""
+        """Return the call that makes the penalty, without the reduction, which the site decides.
+
+        After it stands what it is measured from and by.
+        """
         rounded = float(
             f"{strength:.6g}"
         )  # a controller's strength has more digits than are meaningful
         term = self.written or self.term
-        return repr(dataclasses.replace(term, strength=rounded, reduce=None))
+        call = repr(dataclasses.replace(term, strength=rounded, reduce=None))
+        suffix = "by weights" if self.weights is not None else str(self.reference or "")
+        return f"{call} {suffix}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,11 @@ class WeightGroup:
     rule: Rule
     sites: list[WeightSite]
 
+    def without_site(self, selected: Iterable[Parameter]) -> list[Parameter]:
+        """Return the weights that are no sites yet."""
+        known = {(site.parameter.owner, site.parameter.full_name) for site in self.sites}
+        return [p for p in selected if (p.owner, p.full_name) not in known]
+
     def counted(self) -> Iterator[WeightSite]:
         """Yield the sites of the currently trainable weights; the first site of tied ones."""
         seen: set[object] = set()
@@ -107,6 +124,8 @@ class Sites:
         self._keys = Keys()
         self.inventory = Inventory(model)
         """Tells whether modules or weights of the model have changed since the last `follow`."""
+        self.initial = InitialWeights(model)
+        """The weights at the start of the run, for rules with `towards="initial"`."""
         self._paths = ModulePaths(model, ())
         self._assumed: dict[str, str] = {}
         self.activities: list[ActivitySite] = []
@@ -187,8 +206,13 @@ class Sites:
         weights = [select_weights(group.rule, self._model, parameters) for group in self.weights]
         if self.weights:
             self._assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-        for group, selected in zip(self.weights, weights, strict=True):
-            self._add_sites(group, selected)
+        references = References(parameters, self.initial)
+        added = [
+            [(p, references.of(group.rule, p)) for p in group.without_site(selected)]
+            for group, selected in zip(self.weights, weights, strict=True)
+        ]
+        for group, some in zip(self.weights, added, strict=True):
+            self._add_sites(group, some)
         known = {(id(site.rule), site.module) for site in self.activities}
         new = [
             ActivitySite(module, rule, self._entries(key_of(name), printable(name), rule))
@@ -203,22 +227,26 @@ class Sites:
         self.inventory.take()
         return new
 
-    def _add_sites(self, group: WeightGroup, selected: Sequence[Parameter]) -> None:
-        known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
-        for parameter in selected:
-            if (parameter.owner, parameter.full_name) not in known:
-                name = parameter.full_name
-                entries = self._entries(name, name, group.rule)
-                entries = tuple([_with_axes(entry, parameter) for entry in entries])
-                group.sites.append(WeightSite(parameter, entries))
+    def _add_sites(
+        self, group: WeightGroup, added: Iterable[tuple[Parameter, Reference | None]]
+    ) -> None:
+        for parameter, reference in added:
+            name = parameter.full_name
+            entries = self._entries(name, name, group.rule)
+            entries = tuple([_with_axes(entry, parameter) for entry in entries])
+            if reference is not None:
+                entries = tuple([dataclasses.replace(e, reference=reference) for e in entries])
+            group.sites.append(WeightSite(parameter, entries))
 
     def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
         entries = []
         for term in rule.terms:
             kind: Kind = "temporal" if isinstance(term, Difference) else rule.kind
             of = term.of if isinstance(term, Difference) else term
-            unique = self._keys.add(f"{key}/{kind}/{of.label}")
-            entries.append(Entry(unique, site, kind, term, rule.proximal))
+            label = of.label if rule.towards is None else f"{of.label}/towards"
+            unique = self._keys.add(f"{key}/{kind}/{label}")
+            weights = None if rule.weights is None else id(rule.weights)
+            entries.append(Entry(unique, site, kind, term, rule.proximal, weights=weights))
         return tuple(entries)
 
 

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.control import Control
 from regularizers.attach.reading import read_weights
-from regularizers.attach.sites import Strengths, WeightSite
+from regularizers.attach.sites import Entry, Strengths, WeightSite
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
 from regularizers.attach.step._ownership import Ownership
 from regularizers.attach.step._step_plan import StepPlan
@@ -104,9 +104,12 @@ class Apply:
 
     @torch.no_grad()
     def zeros(self) -> dict[str, float]:
-        """Return the fraction of exact zeros in each proximally penalised weight, by key."""
+        """Return the fraction of exact zeros in each proximally penalised weight, by key.
+
+        A weight that is drawn towards other values counts where it equals them.
+        """
         return {
-            entry.key: _zeros(site.parameter.read())
+            entry.key: _zeros(_measured(site, entry))
             for group in self._groups
             for site in group.counted()
             for entry in site.entries
@@ -174,6 +177,11 @@ class Apply:
                 weight = self._ownership.weight_of(site)
                 if self._ownership.optimizer_of(weight) is optimizer:
                     yield site, weight, self._ownership.group_of(weight)
+
+
+def _measured(site: WeightSite, entry: Entry) -> Tensor:
+    weight = site.parameter.read()
+    return weight if entry.reference is None else entry.reference.measured(weight)
 
 
 def _zeros(weight: Tensor) -> float:

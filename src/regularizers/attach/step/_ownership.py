@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
-from regularizers.attach.sites import WeightGroup, WeightSite
+from regularizers.attach.sites import Entry, Reference, WeightGroup, WeightSite
 from regularizers.attach.step._inner_optimizers import inner_optimizers
 from regularizers.attach.step._proximal import check_step_size_is_known
-from regularizers.errors import RegimeError, SelectionError
+from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.penalties import check_proximal
 from regularizers.penalties.arrays import namespace_of
 
@@ -91,14 +91,29 @@ class Ownership:
         if missing:
             raise SelectionError(_not_held(missing, self.optimizers))
         proximal: dict[Tensor, list[Any]] = {}
+        references: dict[Tensor, Reference | None] = {}
         for site in sites:
             weight, name = self.weight_of(site), site.parameter.full_name
             namespace_of(weight, name)
             terms = [entry.term for entry in site.entries if entry.proximal]
+            for entry in site.entries:
+                if entry.proximal:
+                    first = references.setdefault(weight, entry.reference)
+                    _check_same_reference(first, entry)
             if terms:
                 check_step_size_is_known(self.optimizer_of(weight), self.group_of(weight), name)
                 proximal[weight] = proximal.get(weight, []) + terms
                 check_proximal(proximal[weight])
+
+
+def _check_same_reference(first: Reference | None, entry: Entry) -> None:
+    """Raise if a weight's proximal penalties are measured from or by different tensors."""
+    if entry.reference != first:
+        raise ConfigurationError(
+            f"{entry.site}: its proximal rules have different towards= or importance=, and the "
+            f"step of their sum has no closed form; give them the same ones, or let one of them "
+            f"add its gradient, proximal=False"
+        )
 
 
 def _check_is_parameter(site: WeightSite) -> None:

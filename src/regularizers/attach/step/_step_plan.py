@@ -37,7 +37,9 @@ class StepPlan:
             for entry in site.entries:
                 if entry.proximal:
                     name = site.parameter.full_name
-                    first = ProximalWeight(name, weight, group, strengths, [], mask)
+                    first = ProximalWeight(
+                        name, weight, group, strengths, [], mask, reference=entry.reference
+                    )
                     proximal_weight = proximal.setdefault(weight, first)
                     proximal_weight.terms.append((entry.term, entry.key))
                     proximal_weight.view = entry.view or proximal_weight.view
