@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick check architecture matrix mutants fuzz bench calls controllers \
-        format clean
+        forgetting format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -52,6 +52,9 @@ calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms 
 
 controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
+
+forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/forgetting.md.
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting
 
 ##@ Mend
 format: $(VENV)/dev ## Format the code and mend what lint can mend.

@@ -46,7 +46,8 @@ def kernel(
             Regularization is made; `reg.state_dict()` keeps them. A state dict, or tensors by the
             full names of weights, such as `"encoder.lin.weight"`: copied when the Regularization
             is made, which raises if they have changed in place since the rule was written. Names
-            that are no weight of the rule are ignored. Each tensor has the shape of its weight. A computed weight (parametrized, pruned) is meant by its own name.
+            that are no weight of the rule are ignored. Each tensor has the shape of its weight. A
+            computed weight (parametrized, pruned) is meant by its own name.
         importance: F, tensors by name likewise, finite and not negative. For sums over elements.
             Denominators stay the number of elements or samples.
 
