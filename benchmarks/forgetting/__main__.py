@@ -2,7 +2,7 @@
 
 Trains small classifiers on two tasks in sequence, the second with nothing, L2, L2-SP or elastic
 weight consolidation, and writes the table and the picture of docs/forgetting.md. Run by
-`make forgetting`; it takes a minute or two on one core.
+`make forgetting`; it takes about two minutes on one core.
 """
 
 from __future__ import annotations
