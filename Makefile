@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick check architecture matrix mutants fuzz bench calls controllers \
-        pruning format clean
+        pruning forgetting format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -55,6 +55,9 @@ controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=
 
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
 	$(BIN)/python -m benchmarks.pruning
+
+forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/forgetting.md.
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting
 
 ##@ Mend
 format: $(VENV)/dev ## Format the code and mend what lint can mend.

@@ -21,6 +21,12 @@ _HINTS = {
         "kernel(L2Squared(λ / 2)) is the weight_decay=λ of SGD and Adam; AdamW decouples its own "
         "from the gradient, and weight_decay_groups(model) says which parameters it is for"
     ),
+    "l2sp startingpoint": 'use kernel(L2Squared(α / 2), towards="initial")',
+    "ewc elasticweightconsolidation": (
+        "use kernel(L2Squared(λ / 2), towards=model.state_dict(), importance=fisher) with the "
+        "fisher of diagonal_fisher(model, batches, loss)"
+    ),
+    "fisher fisherinformation empiricalfisher": "use diagonal_fisher(model, batches, loss)",
     "l0 l0norm": (
         "a count has no gradient: use activity(L1(TargetActive(n)), where) for n active units, or "
         "kernel(L1(strength), proximal=True) for zeros in weights"

@@ -196,6 +196,29 @@ def tensor_parallel(method, penalty: rz.Penalty, site: str) -> float:
     return error(model, by_hand(penalty, x, site, 1.0))
 
 
+def norms(model: Net) -> Tensor:
+    return model.down.weight.norm(dim=0)
+
+
+def weighted(*, shards: bool) -> float:
+    """Penalise units by the norms of what leaves them, joined over the processes."""
+    model = net()
+    parallel = model if shards else DistributedDataParallel(model)
+    for child in (model.up, model.down, model.branch, model) if shards else ():
+        fully_shard(child, mesh=init_device_mesh("cpu", (2,)))
+    rule = rz.activity(rz.L1(0.3), where="squash", weights=norms)
+    reg = rz.Regularization(model, [rule], process_group=dist.group.WORLD)
+    worst = 0.0
+    for step in range(2):
+        parallel.zero_grad()
+        x, twin = batch(step), net()
+        (parallel(own_part(x, equal=False)).square().sum() + reg.penalty()).backward()
+        units = norms(twin) * twin.squash(twin.up(x)).abs()
+        (0.5 * twin(x).square().sum() + 0.3 * units.sum() / len(x)).backward()
+        worst = max(worst, error(model, {name: p.grad for name, p in twin.named_parameters()}))
+    return worst
+
+
 def not_the_same_sites(method, penalty: rz.Penalty) -> float:
     model = net()
     ours = method(model, penalty, "squash", dist.group.WORLD)
@@ -260,6 +283,9 @@ def by_method() -> Iterator[tuple[str, str, dict[str, Callable[[], float]]]]:
         if not regime.startswith("a site fires"):
             methods["hook"] = partial(cell, HandWritten)
         yield regime, penalty, methods
+    for parallel in ("DDP", "FSDP2"):
+        cell = partial(weighted, shards=parallel == "FSDP2")
+        yield f"{parallel}, weights of units", "L1 batch_mean", {"ours": cell}
 
 
 if __name__ == "__main__":

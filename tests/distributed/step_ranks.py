@@ -66,6 +66,80 @@ def in_fsdp() -> tuple[Net, nn.Module]:
     return model, model
 
 
+def starts() -> dict[str, Tensor]:
+    """Return what the weights are measured from, whole in every process."""
+    generator = torch.Generator().manual_seed(7)
+    return {
+        name: torch.randn(p.shape, generator=generator, dtype=p.dtype)
+        for name, p in net().named_parameters()
+    }
+
+
+def initial() -> dict[str, Tensor]:
+    return {name: p.detach() for name, p in net().named_parameters()}
+
+
+def importance() -> dict[str, Tensor]:
+    return {name: start.square() for name, start in starts().items()}
+
+
+def of_elements(penalty: rz.Penalty, difference: Tensor, weights: Tensor) -> Tensor:
+    """Return a penalty of absolute values or squares, each multiplied by a weight."""
+    is_square = isinstance(penalty, rz.L2Squared)
+    return penalty((weights.sqrt() if is_square else weights) * difference)
+
+
+def referenced_alone(
+    penalty: rz.Penalty, make: Callable, towards: dict[str, Tensor], *, proximal: bool
+) -> dict[str, Tensor]:
+    """Return the weights after the steps of one process, measured from and by tensors."""
+    model, fisher = net(), importance()
+    kernels = {n: p for n, p in model.named_parameters() if n.endswith("weight")}
+    optimizer = make(model.parameters())
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = 0.5 * model(batch(step)).square().sum()
+        if not proximal:
+            loss = loss + sum(
+                of_elements(penalty, w - towards[n], fisher[n]) for n, w in kernels.items()
+            )
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            for n, w in kernels.items() if proximal else ():
+                sizes = torch.as_tensor(step_size(optimizer, w), dtype=w.dtype) * fisher[n]
+                w.copy_(towards[n] + penalty.prox(w - towards[n], sizes))
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def referenced(name: str, penalty: rz.Penalty, make: Callable, word: str | None, way: str) -> float:
+    """Return the largest error of a weight that is measured from and by tensors."""
+    model, parallel = PARALLEL[name]()
+    rule = rz.kernel(
+        penalty,
+        towards=word or starts(),
+        importance=importance(),
+        proximal=way == "proximal",
+    )
+    reg = rz.Regularization(model, [rule])
+    optimizer = make(model.parameters())
+    if way != "in the loss":
+        reg.attach(optimizer)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = parallel(own_part(batch(step), equal=False)).square().sum()
+        if way == "in the loss":
+            loss = loss + reg.penalty()
+        loss.backward()
+        optimizer.step()
+    towards = initial() if word else starts()
+    expected = referenced_alone(penalty, make, towards, proximal=way == "proximal")
+    return max(
+        ((whole(w) - expected[key]).abs().max() / expected[key].abs().max()).item()
+        for key, w in model.named_parameters()
+    )
+
+
 PARALLEL = {"DDP": in_ddp, "FSDP2": in_fsdp}
 
 
@@ -176,6 +250,14 @@ def cells() -> Iterator[tuple[str, str, Callable[[], float]]]:
             for name, constraint in CONSTRAINTS.items():
                 cell = partial(kept_together, parallel, constraint, make)
                 yield f"{parallel}, {of_optimizer}, constrained", name, cell
+
+        for name in ("L1 sum", "L2Squared mean"):
+            for word in ("initial", None):
+                for way in ("in the loss", "in the step", "proximal"):
+                    cell = partial(
+                        referenced, parallel, PENALTIES[name], OPTIMIZERS["Adam"], word, way
+                    )
+                    yield f"{parallel}, towards {word or 'given'}, {way}", name, cell
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import pytest
 
 from distributed.measure import rows
 
-NEVER_EXACT = {"a site fires on one process only"}
+SHARDED_WEIGHTS = "FSDP2, weights of units"
+NEVER_EXACT = {"a site fires on one process only", SHARDED_WEIGHTS}
 IN_PARTS = {"tensor parallel, columns", "tensor parallel, after columns"}
 NORMS = {"L2Norm sum", "L2Norm batch_mean", "L2Norm mean"}
 RATIOS = {"Hoyer sum", "Hoyer batch_mean"}
@@ -35,6 +36,8 @@ def test_what_raises_says_which_site_and_why(measured):
         if row["regime"] in IN_PARTS and must_raise(row):
             assert "RegimeError: " in row["ours says"]
             assert "under tensor parallelism this output may hold a part" in row["ours says"]
+        elif row["regime"] == SHARDED_WEIGHTS:
+            assert "RegimeError: squash: weights: the tensor is sharded" in row["ours says"]
         elif must_raise(row):
             assert "CollectionError: " in row["ours says"]
 

@@ -14,6 +14,7 @@ from matrix import (
     precision,
     proximal,
     recorded,
+    referenced,
     temporal,
     transforms,
     weights,
@@ -37,6 +38,7 @@ GROUPS: dict[str, list[Regime]] = {
     "Kernels, within the step": optimizers.REGIMES,
     "Kernels, proximal": proximal.REGIMES,
     "Kernels, constrained": constrained.REGIMES,
+    "Kernels, measured from other weights": referenced.REGIMES,
 }
 
 REGIMES = [regime for group in GROUPS.values() for regime in group]

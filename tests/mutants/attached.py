@@ -37,15 +37,15 @@ ATTACHED = [
     Mutant(
         "the slope at a pruned weight is not masked",
         "attach/step/_pruned.py",
-        "self.gradient.single(mask * self.weight) * mask",
-        "self.gradient.single(mask * self.weight)",
+        "mask * self.weight, self.reference) * mask",
+        "mask * self.weight, self.reference)",
         (PRUNED,),
     ),
     Mutant(
         "what is pruned has a part in the slope of the rest",
         "attach/step/_pruned.py",
-        "self.gradient.single(mask * self.weight) * mask",
-        "self.gradient.single(self.weight) * mask",
+        "mask * self.weight, self.reference) * mask",
+        "self.weight, self.reference) * mask",
         (PRUNED,),
     ),
     Mutant(
@@ -79,8 +79,8 @@ ATTACHED = [
     Mutant(
         "a pruned weight is shrunk together with others, without its mask",
         "attach/step/_proximal_foreach.py",
-        "not (proximal.mask or proximal.view)",
-        "not proximal.view",
+        "alone = proximal.mask or proximal.view",
+        "alone = proximal.view",
         (SHRUNK,),
     ),
     Mutant(
@@ -93,8 +93,8 @@ ATTACHED = [
     Mutant(
         "groups are added to the loss as the weight lies",
         "attach/reading/_weights.py",
-        "x = weight if entry.view is None else weight.reshape(entry.view)",
-        "x = weight",
+        "x if entry.view is None else x.reshape(entry.view)",
+        "x",
         (roles("group_lasso_in_the_loss"),),
     ),
     Mutant(
@@ -107,8 +107,8 @@ ATTACHED = [
     Mutant(
         "penalties of several views are one",
         "attach/step/_foreach_gradients.py",
-        "(unit, mesh, entry.view), _UnitPenalty",
-        "(unit, mesh), _UnitPenalty",
+        'unit, getattr(weight, "device_mesh", None), entry.view',
+        'unit, getattr(weight, "device_mesh", None)',
         (roles("group_lasso_within_the_step"),),
     ),
     Mutant(
@@ -305,8 +305,8 @@ ATTACHED = [
     Mutant(
         "one strength more makes another rule",
         "attach/sites/_sites.py",
-        "dataclasses.replace(self.term, strength=1.0), self.proximal",
-        "self.term, self.proximal",
+        "unit = dataclasses.replace(self.term, strength=1.0)",
+        "unit = self.term",
         (twice("a_cell_that_is_run_again_replaces_what_it_made_before"),),
     ),
     Mutant(

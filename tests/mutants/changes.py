@@ -133,8 +133,8 @@ CHANGES = [
     Mutant(
         "weights join once more whenever others are added",
         "attach/sites/_sites.py",
-        "if (parameter.owner, parameter.full_name) not in known:",
-        "if True:",
+        "return [p for p in selected if (p.owner, p.full_name) not in known]",
+        "return list(selected)",
         (ADDED,),
     ),
     Mutant(

@@ -27,7 +27,7 @@ FUNCTIONS = [
     Mutant(
         "the version of what was read at once is not compared",
         "attach/reading/_functions.py",
-        "ctx.version = x._version if is_input and not saved_tensors_are_hooked() else None",
+        "ctx.version = x._version if compares else None",
         "ctx.version = None",
         (cell("checkpoint without early stop, ReLU in place", "collect", SQUARES),),
     ),
@@ -55,8 +55,8 @@ FUNCTIONS = [
     Mutant(
         "copy=True does not copy",
         "attach/reading/_plan.py",
-        'term.saves == "input" and (copy or versions_are_unknown())',
-        'term.saves == "input" and versions_are_unknown()',
+        'term.saves == "input") and (copy or versions_are_unknown())',
+        'term.saves == "input") and versions_are_unknown()',
         (attach("function_cost::a_copy_of_a_selected_output_may_be_changed_afterwards"),),
     ),
     Mutant(

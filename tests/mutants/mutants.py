@@ -18,6 +18,7 @@ from mutants.penalties import PENALTIES
 from mutants.plans import PLANS
 from mutants.processes import PROCESSES
 from mutants.pruning import PRUNING
+from mutants.references import REFERENCES
 from mutants.refused import REFUSED
 from mutants.shrinking import SHRINKING
 from mutants.sites import SITES
@@ -35,6 +36,7 @@ MUTANTS = [
     *(*PASSES, *AXES, *REFUSED, *CHANGES, *ATTACHED, *FACE),
     *NOISES,
     *CONSTRAINED,
+    *REFERENCES,
 ]
 
 EQUIVALENT = {

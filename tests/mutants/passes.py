@@ -24,8 +24,8 @@ SAVED = [
     Mutant(
         "compiled code takes an array that was saved whole for its signs",
         "attach/reading/_functions.py",
-        "ctx.saves, ctx.version = ctx.request.saves, None",
-        "ctx.saves, ctx.version = ctx.request.term.saves, None",
+        "ctx.saves = ctx.request.saves",
+        "ctx.saves = ctx.request.term.saves",
         (attach("saved_anyway::compiled_it_keeps_no_signs"),),
     ),
     Mutant(

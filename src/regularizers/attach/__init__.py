@@ -1,5 +1,6 @@
 """Penalties attached to PyTorch models: rules, sites, taps, and the one autograd Function."""
 
+from regularizers.attach._diagonal_fisher import diagonal_fisher
 from regularizers.attach._regularization import Regularization
 from regularizers.attach._report import Report
 from regularizers.attach.rules import (
@@ -23,6 +24,7 @@ __all__ = [
     "ar",
     "bias",
     "constraint",
+    "diagonal_fisher",
     "kernel",
     "regularize",
     "tar",

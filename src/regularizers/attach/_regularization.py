@@ -104,6 +104,7 @@ class Regularization:
         follow_hook = FollowHook(self._sites.inventory, self._follow)
         self._handles = self._delivery.attach(self._control.targets.gauges("output"), follow_hook)
         self._handles += self._control.attach()
+        self._handles += self._sites.initial.attach()
         self._detach = weakref.finalize(self, _remove, self._handles, self._delivery)
         self._detach.atexit = False
 
@@ -123,6 +124,7 @@ class Regularization:
         self._check_usable()
         if self._sites.constrained:
             self._check_attached()
+        self._sites.initial.use()
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
@@ -145,6 +147,7 @@ class Regularization:
         self._check_usable()
         if self._sites.constrained:
             self._check_attached()
+        self._sites.initial.use()
         if self._applied is not None:
             self._applied.check_steps(within_step=True)
         self._control.used()
@@ -219,7 +222,7 @@ class Regularization:
             owner,
             self._strengths,
             self._control,
-            self._check_usable,
+            self._check_step,
             by_hand=self._steps_by_hand,
         )
         self._handles += handles
@@ -286,20 +289,23 @@ class Regularization:
     def state_dict(self) -> dict[str, Any]:
         """Return the state of all strengths, as plain numbers; training resumes exactly from it.
 
-        The model's own `state_dict` does not contain it.
+        The model's own `state_dict` does not contain it. Weights that rules with
+        `towards="initial"` are measured from are in it, as tensors by name.
         """
         self._check_usable()
-        return self._control.state()
+        return self._control.state() | self._sites.initial.state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the strengths from a state that `state_dict` returned.
+        """Restore the strengths and initial weights from a state that `state_dict` returned.
 
         Raises:
-            ConfigurationError: the state belongs to other rules, or is no state; nothing has
-                changed.
+            ConfigurationError: the state belongs to other rules, lacks the initial weight of a
+                rule with `towards="initial"`, or is no state; nothing has changed.
         """
         self._check_usable()
+        initial = self._sites.initial.checked(state)
         self._control.restore(state)
+        self._sites.initial.restore(initial)
 
     def mask(self, mask: Tensor, where: Wheres) -> AbstractContextManager[None]:
         """Set which elements of some activities count, for the forwards in this context.
@@ -465,6 +471,10 @@ class Regularization:
                 f"{parameter.full_name}: {one.written!r} is kept after each step of an optimizer, "
                 f"and none is attached; call reg.attach(optimizer) before training"
             )
+
+    def _check_step(self) -> None:
+        self._check_usable()
+        self._sites.initial.use()
 
     def _follow(self) -> None:
         """Add new modules and weights of the model that the rules select."""

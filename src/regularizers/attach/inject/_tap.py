@@ -79,6 +79,7 @@ class Injecting(Tap):
             )
         if not activation.x.requires_grad:  # frozen: it has no gradient to add to
             self._scale.seen(self._site)
+            self._check_weights_are_frozen(activation)
             return None
         total = activation.x.new_zeros((), dtype=torch.float32)
         window = self._targets.window(activation.x, inputs)
@@ -121,6 +122,18 @@ class Injecting(Tap):
         if self._targets.are_due:
             injected = self._targets.gauged(injected, x, None, window)
         return injected if x is output else replace_in(output, x, injected, self._site)
+
+    def _check_weights_are_frozen(self, activation: Activation) -> None:
+        """Raise if the weights of units have a gradient, which the output cannot bring them."""
+        if self._weights is None or activation.x.requires_grad:
+            return
+        axes = self._terms[0][1].batch_axis or activation.batch_axis
+        if self._weights.beside(activation.x, axes).requires_grad:
+            raise RegimeError(
+                f"{self._site}: the output needs no gradient, and the weights of its units need "
+                f"one, which with delivery='inject' comes by the output; use delivery='collect', "
+                f"or detach the weights"
+            )
 
     def _replicas(self, term: Formula, statistic: Tensor) -> int:
         """Return the factor with which the average over processes is the penalty of the batch.

@@ -40,6 +40,22 @@ def statistic_of(x: Tensor, mask: Tensor | None, request: Request) -> tuple[Tens
     return statistic, *saved
 
 
+def note_forward(ctx: Any, x: Tensor | None, mask: Tensor | None) -> None:
+    """Keep what `saved_tensors` compares in the backward pass; nothing in traced code.
+
+    Args:
+        ctx: the context of a Function.
+        x: the tensor that is saved first; None if it is not the output of a module itself.
+        mask: the tensor that is saved second.
+    """
+    plain = not (torch.compiler.is_compiling() or is_transformed())
+    ctx.mask = mask if plain else None
+    if not plain or x is None or x.is_inference() or versions_are_unknown():
+        ctx.version = None
+    else:
+        ctx.version = x._version
+
+
 class Traced(torch.autograd.Function):
     """The statistic of an array, in a form that transforms and compilers can follow."""
 
@@ -59,14 +75,11 @@ class Traced(torch.autograd.Function):
             ctx.mark_non_differentiable(*saved)
         ctx.set_materialize_grads(False)
         ctx.shape, ctx.dtype = x.shape, x.dtype
-        ctx.saves, ctx.version = ctx.request.saves, None
-        plain = not (torch.compiler.is_compiling() or is_transformed())
-        ctx.mask = mask if plain else None
+        ctx.saves = ctx.request.saves
+        note_forward(ctx, x if ctx.saves == "input" else None, mask)
         match ctx.saves:
             case "input":
                 read = x
-                if plain and not versions_are_unknown():
-                    ctx.version = x._version
             case "sign":
                 read = _eager.signs_of(x)
             case "nothing":
@@ -116,7 +129,9 @@ class Eager(torch.autograd.Function):
         ctx.active = totals.get("active") if counts and totals is not None else None
         is_input = saves == "input"
         ctx.saves = saves
-        ctx.version = x._version if is_input and not saved_tensors_are_hooked() else None
+        # in inference mode no version is counted, and no gradient is asked for
+        compares = is_input and not saved_tensors_are_hooked() and not x.is_inference()
+        ctx.version = x._version if compares else None
         ctx.save_for_backward(x if is_input else signs, mask, *saved)
         return statistic
 
@@ -136,7 +151,7 @@ def _gradient(ctx: Any, cotangent: Tensor | None) -> Tensor | None:
     if 0 in ctx.shape:
         return cotangent.new_zeros(ctx.shape, dtype=ctx.dtype)
     request: Request = ctx.request
-    read, mask, *saved = _saved(ctx)
+    read, mask, *saved = saved_tensors(ctx)
     # a gauge's first strength is tiny; half precision would round it to 0
     dtype = ctx.dtype if request.gauge is None else cotangent.dtype
     gradient = None
@@ -188,7 +203,7 @@ def _gradient_by_formula(
     return selected
 
 
-def _saved(ctx: Any) -> tuple[Tensor | None, ...]:
+def saved_tensors(ctx: Any) -> tuple[Tensor | None, ...]:
     """Return the saved tensors; raise if they are not those of the forward."""
     try:
         saved: tuple[Tensor | None, ...] = ctx.saved_tensors

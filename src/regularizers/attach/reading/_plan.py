@@ -75,6 +75,12 @@ WAYS = (
         "the same for a formula that PyTorch differentiates: its graph is the compiler's to see",
         "none: a Function around torch.func.grad fails within checkpoints",
     ),
+    Way(
+        "weighted",
+        "reading/_tap.py: Tap._read",
+        "a rule with weights=, in every regime",
+        "none: the weights have a gradient too",
+    ),
 )
 
 
@@ -181,9 +187,15 @@ def plan_for(
     return Plan(key, request, term.denominator(frame), by_autograd)
 
 
-def must_copy(term: Formula, copy: bool) -> bool:
-    """Return whether a penalty must read a copy, since its output may be changed in place."""
-    return term.saves == "input" and (copy or versions_are_unknown())
+def must_copy(term: Formula, copy: bool, *, weighted: bool = False) -> bool:
+    """Return whether a penalty must read a copy, since its output may be changed in place.
+
+    Args:
+        term: the penalty.
+        copy: whether the user wants a copy.
+        weighted: whether elements have weights, whose gradient needs the output itself.
+    """
+    return (weighted or term.saves == "input") and (copy or versions_are_unknown())
 
 
 def penalise(

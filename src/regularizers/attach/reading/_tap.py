@@ -17,6 +17,8 @@ from regularizers.attach.reading._plan import Plan, must_copy, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._site_targets import SiteTargets
 from regularizers.attach.reading._time_axis import time_difference, with_initial_state
+from regularizers.attach.reading._unit_weights import UnitWeights
+from regularizers.attach.reading._weighted import WeightedSum
 from regularizers.attach.sites import ActivitySite, Strengths
 from regularizers.errors import RegimeError
 from regularizers.modules import (
@@ -71,10 +73,13 @@ class Tap(Hook):
         self._plain_plans: dict[tuple[object, ...], list[Plan]] = {}
         self._is_recurrent = isinstance(site.module, nn.RNNBase)
         self._targets = SiteTargets(site, self._terms, gauges)
+        weights = self._rule.weights
+        self._weights = None if weights is None else UnitWeights(weights, self._model, site.name)
         self._is_simple = (
             self._rule.select is None
             and self._rule.mask is None
             and not self._rule.carry
+            and self._weights is None
             and (self._is_recurrent or not isinstance(site.module, MODULES_WITH_KNOWN_AXES))
         )
 
@@ -215,9 +220,14 @@ class Tap(Hook):
             if before is not None and self._time_differences[number] is not None:
                 x, _, mask = with_initial_state(activation, before)[:3]
             plan = self._plan(number, x, activation)
-            if must_copy(term, self._rule.copy):
+            if must_copy(term, self._rule.copy, weighted=self._weights is not None):
                 x = x.clone()
-            statistic, denominator = plan.read(x, mask, window), plan.divisor(x, mask)
+            if self._weights is None:
+                statistic = plan.read(x, mask, window)
+            else:
+                weights = self._weights.beside(x, plan.request.batch_axis)
+                statistic = WeightedSum.apply(x, weights, mask, plan.request, window)  # type: ignore[no-untyped-call]
+            denominator = plan.divisor(x, mask)
             amount = self._targets.amount(activation._replace(x=x, mask=mask), plan)
             records.append(Record(key, statistic, denominator, amount=amount))
         return records

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from regularizers.attach.reading._plan import penalise
+from regularizers.attach.reading import _namespace as xp
+from regularizers.attach.reading._plan import penalise, plan_for
+from regularizers.attach.reading._weighted import WeightedSum
 from regularizers.attach.sites import Entry, WeightGroup
 from regularizers.errors import RegimeError
 from regularizers.penalties import is_elementwise
@@ -27,13 +29,25 @@ def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tu
         for entry in site.entries:
             if weight.ndim == 1:
                 _check_is_whole(weight, entry)
-            axis = entry.term.batch_axis
-            x = weight if entry.view is None else weight.reshape(entry.view)
-            if entry.with_bias is not None:
-                x = entry.with_bias.read(weight)
-            value = penalise(x, entry.term, 0 if axis is None else axis)
+            value = _penalty_of(weight, entry)
             # each process has a part of the sum of a sharded weight (DTensor)
             yield entry, value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def _penalty_of(weight: Tensor, entry: Entry) -> Tensor:
+    """Return the penalty of a weight for a strength of 1, in its graph."""
+    term, reference = entry.term, entry.reference
+    axis = 0 if term.batch_axis is None else term.batch_axis
+    if entry.with_bias is not None:
+        return penalise(entry.with_bias.read(weight), term, axis)
+    x = weight if reference is None else reference.measured(weight)
+    if reference is not None and reference.is_weighted:
+        plan = plan_for("", x, term, axis)
+        weights = reference.importance(weight)
+        statistic = WeightedSum.apply(x, weights, None, plan.request, None)  # type: ignore[no-untyped-call]
+        value: Tensor = term.value(statistic, plan.denominator, xp)
+        return value
+    return penalise(x if entry.view is None else x.reshape(entry.view), term, axis)
 
 
 def _check_is_whole(weight: Tensor, entry: Entry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Never
 
+from regularizers.attach.rules._measured import Weights
 from regularizers.attach.rules._rule import Rule
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Mask, Select, Wheres, described
@@ -25,6 +26,7 @@ def activity(
     carry: bool = False,
     optional: bool = False,
     shared: bool = False,
+    weights: Weights | None = None,
     **unknown: Never,
 ) -> Rule:
     r"""Penalise the outputs of modules, in training mode with gradients enabled.
@@ -54,19 +56,34 @@ def activity(
             record it equally often.
         unknown: any other option raises.
         shared: one strength with a target for all sites of the rule, which together reach it.
+        weights: w, which multiply the penalty of each unit, s·Σ wⱼ·f(xᵢⱼ): a tensor that
+            broadcasts to the units of one sample (all axes of the output but those of samples), or
+            a function of the model that returns one, called in each forward, such as
+            `lambda model: model.decoder.weight.norm(dim=0)`. Not negative: read at every forward
+            on a CPU, at the first one elsewhere. For sums over elements. Both the output and the
+            weights get their gradient. Denominators stay the number of elements or samples, and a
+            target measures the output itself.
 
     Returns:
         A rule for `Regularization`.
 
     Raises:
         ConfigurationError: there is no penalty or no `where`, two reductions contradict, the mask
-            is no function, `carry` is set for a penalty that is not temporal, or an option is
-            unknown.
+            is no function, `carry` is set for a penalty that is not temporal, `weights` are given
+            to a penalty that is no sum over elements, or an option is unknown. Weights that do not
+            fit the output raise at the forward.
 
     Example:
         >>> import regularizers as rz
         >>> rz.activity(rz.L1(1e-3), where="encoder.act").where
         'encoder.act'
+        >>> import torch
+        >>> act = torch.nn.ReLU()
+        >>> rule = rz.activity(rz.L1(1.0), where="", weights=torch.tensor([1.0, 10.0]))
+        >>> reg = rz.Regularization(act, [rule])
+        >>> _ = act(torch.tensor([[1.0, 2.0], [3.0, 0.0]]))
+        >>> reg.penalty().item()  # the mean over two samples of 21 and 3
+        12.0
     """
     _refuse("activity", where, unknown)
     return Rule(
@@ -81,6 +98,7 @@ def activity(
         carry=carry,
         optional=optional,
         shared=shared,
+        weights=weights,
     )
 
 

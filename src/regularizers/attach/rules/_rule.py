@@ -7,6 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from regularizers.attach.rules._measured import (
+    Tensors,
+    Towards,
+    Weights,
+    check_weights,
+    checked_importance,
+    checked_towards,
+)
 from regularizers.constraints import Constraint
 from regularizers.control import Target
 from regularizers.errors import ConfigurationError
@@ -37,6 +45,9 @@ class Rule(AnyRule):
     carry: bool = False
     optional: bool = False
     shared: bool = False
+    towards: Towards | None = None
+    importance: Tensors | None = None
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.penalty, Penalty):
@@ -52,6 +63,10 @@ class Rule(AnyRule):
         terms = self.terms  # a contradiction raises here, where the rule is written
         if self.proximal:
             check_proximal(terms)
+        object.__setattr__(self, "towards", checked_towards(self.kind, self.towards, terms))
+        importance = checked_importance(self.kind, self.importance, terms)
+        object.__setattr__(self, "importance", importance)
+        check_weights(self.kind, self.weights, terms)
         if self.mask is not None and not callable(self.mask):
             raise ConfigurationError(
                 f"{self.kind}: mask: expected a function of the module's inputs, got a "
@@ -130,7 +145,11 @@ class Rule(AnyRule):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind}({self.penalty!r}, where={described(self.where)})"
+        towards = repr(self.towards) if isinstance(self.towards, str) else "..."
+        options = "" if self.towards is None else f", towards={towards}"
+        options += "" if self.importance is None else ", importance=..."
+        options += "" if self.weights is None else ", weights=..."
+        return f"{self.kind}({self.penalty!r}, where={described(self.where)}{options})"
 
 
 def check_are_rules(rules: Iterable[AnyRule]) -> list[AnyRule]:

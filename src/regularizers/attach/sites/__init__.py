@@ -13,6 +13,9 @@ from regularizers.attach.sites._marks import (
 from regularizers.attach.sites._parameter import (
     Parameter,
 )
+from regularizers.attach.sites._reference import (
+    Reference,
+)
 from regularizers.attach.sites._roles import (
     Roles,
     parameters_of,
@@ -48,6 +51,7 @@ __all__ = [
     "Entry",
     "FollowHook",
     "Parameter",
+    "Reference",
     "Roles",
     "SelectedWeights",
     "SiteConstraint",

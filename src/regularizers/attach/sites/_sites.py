@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +12,10 @@ from torch import nn
 from regularizers._keys import Keys, key_of
 from regularizers.attach.rules import AnyRule, ConstraintRule, Kind, Rule
 from regularizers.attach.sites._axis_roles import view_for_constraint, view_of
+from regularizers.attach.sites._initial import InitialWeights
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
+from regularizers.attach.sites._reference import Reference, References
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
 from regularizers.attach.sites._with_bias import WithBias
@@ -39,20 +41,29 @@ class Entry:
     """The penalty as the user wrote it, if it names an axis by its role."""
     with_bias: WithBias | None = None
     """Reads the bias of the module beside the kernel, if the penalty takes it along."""
+    reference: Reference | None = None
+    """What the penalty of a weight is measured from and by, if it is not 0 and 1."""
+    weights: int | None = None
+    """The identity of the weights of units, if the penalty of an output has any."""
 
     @property
-    def signature(self) -> tuple[Formula, bool, bool]:
+    def signature(self) -> tuple[object, ...]:
         """Equal for penalties that differ only in their strength."""
-        joins = self.with_bias is not None
-        return dataclasses.replace(self.term, strength=1.0), self.proximal, joins
+        unit, joins = dataclasses.replace(self.term, strength=1.0), self.with_bias is not None
+        return unit, self.proximal, joins, self.reference, self.weights
 
     def penalty_of(self, strength: float) -> str:
-        """Return the call that makes the penalty, without the reduction, which the site decides."""
+        """Return the call that makes the penalty, without the reduction, which the site decides.
+
+        After it stands what it is measured from and by.
+        """
         rounded = float(
             f"{strength:.6g}"
         )  # a controller's strength has more digits than are meaningful
         term = self.written or self.term
-        return repr(dataclasses.replace(term, strength=rounded, reduce=None))
+        call = repr(dataclasses.replace(term, strength=rounded, reduce=None))
+        suffix = "by weights" if self.weights is not None else str(self.reference or "")
+        return f"{call} {suffix}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,11 @@ class SelectedWeights:
 
     sites: list[WeightSite]
 
+    def without_site(self, selected: Iterable[Parameter]) -> list[Parameter]:
+        """Return the weights that are no sites yet."""
+        known = {(site.parameter.owner, site.parameter.full_name) for site in self.sites}
+        return [p for p in selected if (p.owner, p.full_name) not in known]
+
     def counted(self) -> Iterator[WeightSite]:
         """Yield the sites of the currently trainable weights; the first site of tied ones."""
         seen: set[object] = set()
@@ -146,6 +162,8 @@ class Sites:
         self._keys = Keys()
         self.inventory = Inventory(model)
         """Tells whether modules or weights of the model have changed since the last `follow`."""
+        self.initial = InitialWeights(model)
+        """The weights at the start of the run, for rules with `towards="initial"`."""
         self._paths = ModulePaths(model, ())
         self._assumed: dict[str, str] = {}
         self.activities: list[ActivitySite] = []
@@ -245,8 +263,14 @@ class Sites:
         weights = [select_weights(group.rule, self._model, parameters) for group in groups]
         if groups:
             self._assumed |= {p.full_name: _note(p) for p in parameters if p.assumed}
-        for group, selected in zip(groups, weights, strict=True):
-            self._add_sites(group, selected)
+        references = References(parameters, self.initial)
+        added = [
+            [(p, _reference(references, group, p)) for p in group.without_site(selected)]
+            for group, selected in zip(groups, weights, strict=True)
+        ]
+        for group, some in zip(groups, added, strict=True):
+            for parameter, reference in some:
+                group.sites.append(self._weight_site(parameter, reference, group))
         known = {(id(site.rule), site.module) for site in self.activities}
         new = [
             ActivitySite(module, rule, self._entries(key_of(name), printable(name), rule))
@@ -261,30 +285,29 @@ class Sites:
         self.inventory.take()
         return new
 
-    def _add_sites(
-        self, group: WeightGroup | ConstrainedGroup, selected: Sequence[Parameter]
-    ) -> None:
-        known = {(site.parameter.owner, site.parameter.full_name) for site in group.sites}
-        for parameter in selected:
-            if (parameter.owner, parameter.full_name) not in known:
-                group.sites.append(self._weight_site(parameter, group))
-
     def _weight_site(
-        self, parameter: Parameter, group: WeightGroup | ConstrainedGroup
+        self,
+        parameter: Parameter,
+        reference: Reference | None,
+        group: WeightGroup | ConstrainedGroup,
     ) -> WeightSite:
         if isinstance(group, ConstrainedGroup):
             return WeightSite(parameter, constraint=self._constraint(parameter, group.rule))
         name = parameter.full_name
-        entries = self._entries(name, name, group.rule)
-        return WeightSite(parameter, tuple([_with_axes(entry, parameter) for entry in entries]))
+        entries = [_with_axes(e, parameter) for e in self._entries(name, name, group.rule)]
+        if reference is not None:
+            entries = [dataclasses.replace(entry, reference=reference) for entry in entries]
+        return WeightSite(parameter, tuple(entries))
 
     def _entries(self, key: str, site: str, rule: Rule) -> tuple[Entry, ...]:
         entries = []
         for term in rule.terms:
             kind: Kind = "temporal" if isinstance(term, Difference) else rule.kind
             of = term.of if isinstance(term, Difference) else term
-            unique = self._keys.add(f"{key}/{kind}/{of.label}")
-            entries.append(Entry(unique, site, kind, term, rule.proximal))
+            label = of.label if rule.towards is None else f"{of.label}/towards"
+            unique = self._keys.add(f"{key}/{kind}/{label}")
+            weights = None if rule.weights is None else id(rule.weights)
+            entries.append(Entry(unique, site, kind, term, rule.proximal, weights=weights))
         return tuple(entries)
 
     def _constraint(self, parameter: Parameter, rule: ConstraintRule) -> SiteConstraint:
@@ -298,6 +321,13 @@ class Sites:
             raise ShapeError(f"{name}: {written!r}: {error}") from None
         key = self._keys.add(f"{name}/{rule.kind}/{type(written).__name__}")
         return SiteConstraint(key, numbered, view, written)
+
+
+def _reference(
+    references: References, group: WeightGroup | ConstrainedGroup, parameter: Parameter
+) -> Reference | None:
+    """Return what a weight is measured from and by; None where nothing is measured."""
+    return references.of(group.rule, parameter) if isinstance(group, WeightGroup) else None
 
 
 def _with_axes(entry: Entry, parameter: Parameter) -> Entry:

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.control import Control
 from regularizers.attach.reading import read_weights
-from regularizers.attach.sites import SiteConstraint, Strengths, WeightSite
+from regularizers.attach.sites import Entry, SiteConstraint, Strengths, WeightSite
 from regularizers.attach.step._constrained import projected
 from regularizers.attach.step._inner_optimizers import initialise_hooks
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
@@ -117,9 +117,12 @@ class Apply:
 
     @torch.no_grad()
     def zeros(self) -> dict[str, float]:
-        """Return the fraction of exact zeros in each proximally penalised weight, by key."""
+        """Return the fraction of exact zeros in each proximally penalised weight, by key.
+
+        A weight that is drawn towards other values counts where it equals them.
+        """
         return {
-            entry.key: _zeros(site.parameter.read())
+            entry.key: _zeros(_measured(site, entry))
             for group in self._penalised
             for site in group.counted()
             for entry in site.entries
@@ -218,6 +221,11 @@ def _distance(weight: Tensor, constraint: SiteConstraint) -> float:
     squares = (wide - projected(constraint, weight)).square().sum()
     whole = squares.full_tensor() if isinstance(squares, DTensor) else squares
     return whole.sqrt().item()
+
+
+def _measured(site: WeightSite, entry: Entry) -> Tensor:
+    weight = site.parameter.read()
+    return weight if entry.reference is None else entry.reference.measured(weight)
 
 
 def _zeros(weight: Tensor) -> float:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regularizers.attach.sites import Entry
+from regularizers.attach.sites import Entry, Reference
 from regularizers.attach.step._batches import batches, parts
 from regularizers.attach.step._weight_gradients import (
     WeightGradient,
     constant_factor,
+    foreach_gradients,
+    gradient_at,
     weight_gradient,
 )
 
@@ -29,15 +31,26 @@ class PenaltyGradients:
     def __init__(self, entries: Iterable[tuple[Entry, int, Tensor]]) -> None:
         penalties: dict[tuple[object, ...], _UnitPenalty] = {}
         indices: dict[Tensor, int] = {}
+        at_weight: dict[tuple[object, ...], list[Reference]] = {}
+        self._references: dict[tuple[_UnitPenalty, int], Reference] = {}
         self._entries: list[tuple[str, _UnitPenalty, int, float]] = []
         for entry, sign, weight in entries:
             unit = dataclasses.replace(entry.term, strength=1.0)
             # foreach operations reject weights that are sharded over different meshes
-            mesh = getattr(weight, "device_mesh", None)
-            penalty = penalties.setdefault(
-                (unit, mesh, entry.view), _UnitPenalty(weight_gradient(unit, entry.view))
-            )
+            alike: tuple[object, ...] = unit, getattr(weight, "device_mesh", None), entry.view
             index = indices.setdefault(weight, len(indices))
+            reference = entry.reference
+            if reference is not None:
+                # of several references of one weight, each is a penalty of its own
+                others = at_weight.setdefault((*alike, index), [])
+                if not any(reference is other for other in others):
+                    others.append(reference)
+                number = [reference is other for other in others].index(True)
+                alike = *alike, reference.is_shifted, reference.is_weighted, number
+            gradient = weight_gradient(unit, entry.view)
+            penalty = penalties.setdefault(alike, _UnitPenalty(gradient))
+            if reference is not None:
+                self._references[penalty, index] = reference
             self._entries.append((entry.key, penalty, index, sign * constant_factor(weight, unit)))
         self._all_weights = list(indices)
         self._active: list[Tensor] = []
@@ -56,15 +69,20 @@ class PenaltyGradients:
             if factor:
                 grouped[penalty, factor].append(positions.setdefault(index, len(positions)))
         self._active = [self._all_weights[index] for index in positions]
+        index_at = list(positions)
         self._batches = []
         for (penalty, factor), members in grouped.items():
             members.sort()
             weights = [self._active[position] for position in members]
-            # only elementwise gradients allocate temporaries, whose size must be bounded
-            elementwise = penalty.gradient.elementwise
-            slices = batches(weights) if elementwise else [slice(None)]
+            found = [self._references.get((penalty, index_at[position])) for position in members]
+            references = [reference for reference in found if reference is not None]
+            # only these gradients allocate temporaries, whose size must be bounded
+            bounded = penalty.gradient.elementwise or bool(references)
+            slices = batches(weights) if bounded else [slice(None)]
             self._batches += [
-                _BatchedGradient(penalty.gradient, factor, members[some], weights[some])
+                _BatchedGradient(
+                    penalty.gradient, factor, members[some], weights[some], references[some]
+                )
                 for some in slices
             ]
         # all penalties of the same weights in a row, while weights and gradients are in the cache
@@ -97,13 +115,15 @@ class _BatchedGradient:
     factor: float
     positions: list[int]
     weights: list[Tensor]
+    references: list[Reference]
+    """One for each weight, or none at all."""
 
     def add(self, gradients: list[Tensor], scale: Tensor | None) -> None:
         """Add it in place to `gradients`, one for each weight."""
-        if self.gradient.foreach is None or len(self.weights) == 1:
+        if self.gradient.foreach is None or len(self.weights) == 1 or self._is_narrow:
             pairs = self._one_by_one(gradients)
         else:
-            added = self.gradient.foreach(self.weights)
+            added = foreach_gradients(self.gradient.foreach, self.weights, self.references)
             if scale is None:
                 torch._foreach_add_(gradients, added, alpha=self.factor)
                 return
@@ -114,7 +134,18 @@ class _BatchedGradient:
             else:
                 gradient.add_(one * (self.factor * scale.to(gradient.device)))
 
+    @property
+    def _is_narrow(self) -> bool:
+        """Whether differences are to be taken in another precision than that of the weights."""
+        return bool(self.references) and any(w.dtype.itemsize < 4 for w in self.weights)
+
     def _one_by_one(self, gradients: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.references:
+            for weight, gradient, reference in zip(
+                self.weights, gradients, self.references, strict=True
+            ):
+                yield gradient, gradient_at(self.gradient, weight, reference)
+            return
         for pair in zip(self.weights, gradients, strict=True):
             for weight, gradient in parts(*pair) if self.gradient.elementwise else [pair]:
                 yield gradient, self.gradient.single(weight)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.optim import Optimizer
 
-from regularizers.attach.sites import Entry, Parameter, SelectedWeights, WeightSite
+from regularizers.attach.sites import Entry, Parameter, Reference, SelectedWeights, WeightSite
 from regularizers.attach.step._inner_optimizers import inner_optimizers
 from regularizers.attach.step._proximal import check_step_size_is_known
-from regularizers.errors import RegimeError, SelectionError
+from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.penalties import check_proximal
 from regularizers.penalties.arrays import namespace_of
 
@@ -98,10 +98,15 @@ class Ownership:
             constrained = {s.parameter.full_name for s in sites if s.constraint is not None}
             raise SelectionError(_not_held(missing, self.optimizers, constrained))
         proximal: dict[Tensor, list[Any]] = {}
+        references: dict[Tensor, Reference | None] = {}
         for site in sites:
             weight, name = self.weight_of(site), site.parameter.full_name
             namespace_of(weight, name)
             terms = [entry.term for entry in site.entries if entry.proximal]
+            for entry in site.entries:
+                if entry.proximal:
+                    first = references.setdefault(weight, entry.reference)
+                    _check_same_reference(first, entry)
             if terms:
                 check_step_size_is_known(self.optimizer_of(weight), self.group_of(weight), name)
                 proximal[weight] = proximal.get(weight, []) + terms
@@ -136,6 +141,16 @@ def _check_can_be_projected(site: WeightSite) -> None:
             f"{site.parameter.full_name} is computed from other parameters, so it cannot be "
             f"projected to {site.constraint.written!r}; narrow the rule, or state the constraint "
             f"as a parametrization"
+        )
+
+
+def _check_same_reference(first: Reference | None, entry: Entry) -> None:
+    """Raise if a weight's proximal penalties are measured from or by different tensors."""
+    if entry.reference != first:
+        raise ConfigurationError(
+            f"{entry.site}: its proximal rules have different towards= or importance=, and the "
+            f"step of their sum has no closed form; give them the same ones, or let one of them "
+            f"add its gradient, proximal=False"
         )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from regularizers.attach.reading import xp
-from regularizers.attach.sites import Strengths, is_binary
+from regularizers.attach.sites import Reference, Strengths, is_binary
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.penalties import Formula, proximal
 
@@ -29,6 +29,8 @@ class ProximalWeight:
     """Returns the current pruning mask; pruned elements keep their values."""
     view: tuple[int, ...] | None = None
     """The shape in which a group penalty reads the weight, if it differs from the weight's."""
+    reference: Reference | None = None
+    """What all its penalties are measured from and by."""
 
     def __post_init__(self) -> None:
         check_mask_is_binary(self.name, self.mask)
@@ -56,6 +58,24 @@ class ProximalWeight:
         return strength.to(self.weight.device) if isinstance(strength, Tensor) else strength
 
     def _shrunk(self, x: Tensor, step: Any, terms: list[tuple[Formula, Any]]) -> Tensor:
+        """Return the proximal step of the weight `x`.
+
+        That of p(w − w⁰) is the step of p from w − w⁰, shifted back; an importance multiplies the
+        step of each element.
+        """
+        reference = self.reference
+        if reference is None:
+            return self._shrunk_in_view(x, step, terms)
+        if reference.is_weighted:
+            step = step * reference.importance(x)
+        if not reference.is_shifted:
+            return self._shrunk_in_view(x, step, terms)
+        difference = reference.measured(x)
+        shrunk = self._shrunk_in_view(difference, step, terms)
+        # rounding must not move what the step leaves alone
+        return torch.where(shrunk == difference, x, (reference.towards(x) + shrunk).to(x.dtype))
+
+    def _shrunk_in_view(self, x: Tensor, step: Any, terms: list[tuple[Formula, Any]]) -> Tensor:
         if self.view is None:
             result: Tensor = proximal(xp, x, step, terms)
             return result

@@ -34,7 +34,8 @@ def batch_proximal(weights: Iterable[ProximalWeight]) -> list[ProximalWeight | P
     batched: dict[tuple[object, ...], list[ProximalWeight]] = defaultdict(list)
     for proximal in weights:
         weight, types = proximal.weight, [type(term) for term, _ in _ordered_terms(proximal)]
-        plain = type(weight) in (Tensor, nn.Parameter) and not (proximal.mask or proximal.view)
+        alone = proximal.mask or proximal.view or proximal.reference
+        plain = type(weight) in (Tensor, nn.Parameter) and not alone
         wide = weight.dtype in (torch.float32, torch.float64)
         numbers = not any(proximal.strengths.is_found(key) for _, key in proximal.terms)
         if plain and wide and numbers and {*types} <= {L1, L2Squared}:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regularizers.attach.sites import Entry, Strengths
+from regularizers.attach.sites import Entry, Reference, Strengths
 from regularizers.attach.step._weight_gradients import (
     WeightGradient,
     constant_factor,
+    gradient_at,
     weight_gradient,
 )
 
@@ -31,6 +32,7 @@ class PrunedGradient:
         constant: that constant; negative where the optimizer maximises.
         weight: the parameter.
         mask: returns the current mask; None if the weight is not pruned.
+        reference: what the penalty is measured from and by.
     """
 
     key: str
@@ -38,16 +40,17 @@ class PrunedGradient:
     constant: float
     weight: Tensor
     mask: Callable[[], Tensor] | None
+    reference: Reference | None
 
     def add(self, strengths: Strengths, scale: Tensor | None) -> None:
         """Add it to the parameter's `.grad`, times `scale` if the gradients are scaled."""
         if strengths.is_zero(self.key):
             return
         if self.mask is None:
-            gradient = self.gradient.single(self.weight)
+            gradient = gradient_at(self.gradient, self.weight, self.reference)
         else:
             mask = self.mask().to(self.weight.dtype)
-            gradient = self.gradient.single(mask * self.weight) * mask
+            gradient = gradient_at(self.gradient, mask * self.weight, self.reference) * mask
         add_to_gradient(self.weight, gradient, strengths.value(self.key), self.constant, scale)
 
 
@@ -75,4 +78,5 @@ def pruned_gradient(
     """Return the gradient of the penalty `entry` at the weight, pruned to `mask() * weight`."""
     unit = dataclasses.replace(entry.term, strength=1.0)
     constant = sign * constant_factor(weight, unit)
-    return PrunedGradient(entry.key, weight_gradient(unit, entry.view), constant, weight, mask)
+    gradient = weight_gradient(unit, entry.view)
+    return PrunedGradient(entry.key, gradient, constant, weight, mask, entry.reference)

@@ -53,7 +53,9 @@ class StepPlan:
                     (joint if entry.proximal else self._pruned).append(both)
                 elif entry.proximal:
                     name = site.parameter.full_name
-                    first = ProximalWeight(name, weight, group, strengths, [], mask)
+                    first = ProximalWeight(
+                        name, weight, group, strengths, [], mask, reference=entry.reference
+                    )
                     proximal_weight = proximal.setdefault(weight, first)
                     proximal_weight.terms.append((entry.term, entry.key))
                     proximal_weight.view = entry.view or proximal_weight.view

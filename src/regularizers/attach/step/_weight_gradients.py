@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from regularizers.attach.reading import xp
+from regularizers.attach.sites import Reference
 from regularizers.penalties import L1, Formula, L2Squared
 from regularizers.penalties.arrays import Frame, one_over, widen
+
+Tensors: TypeAlias = list[Tensor] | tuple[Tensor, ...]
+Foreach: TypeAlias = Callable[[list[Tensor]], Tensors]
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class WeightGradient:
     single: Callable[[Tensor], Tensor]
     """Returns the gradient at one weight."""
 
-    foreach: Callable[[list[Tensor]], list[Tensor] | tuple[Tensor, ...]] | None = None
+    foreach: Foreach | None = None
     """Returns the gradients at several weights by one operation, if there is such an operation."""
 
     constant: float = 1.0
@@ -46,6 +51,35 @@ def weight_gradient(term: Formula, view: tuple[int, ...] | None = None) -> Weigh
     if view is not None:
         return WeightGradient(partial(_gradient_in_view, term, view))
     return _CLOSED_FORMS.get(type(term)) or WeightGradient(partial(_gradient, term))
+
+
+def gradient_at(gradient: WeightGradient, weight: Tensor, reference: Reference | None) -> Tensor:
+    """Return the gradient at one weight, measured from and by its reference."""
+    if reference is None:
+        return gradient.single(weight)
+    return reference.weighted(gradient.single(reference.measured(weight)), weight)
+
+
+def foreach_gradients(
+    foreach: Foreach, weights: list[Tensor], references: Sequence[Reference]
+) -> Tensors:
+    """Return the gradients at several weights.
+
+    Args:
+        foreach: returns them for weights without references.
+        weights: the weights, in float32 or float64 if they have references.
+        references: one for each weight, all of which have the same parts; or none at all.
+    """
+    if not references:
+        return foreach(weights)
+    pairs = list(zip(references, weights, strict=True))
+    read = weights
+    if references[0].is_shifted:
+        read = list(torch._foreach_sub(weights, [each.towards(weight) for each, weight in pairs]))
+    slopes = foreach(read)
+    if not references[0].is_weighted:
+        return slopes
+    return torch._foreach_mul(slopes, [each.importance(weight) for each, weight in pairs])
 
 
 def constant_factor(weight: Tensor, term: Formula) -> float:

@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 
 from regularizers.attach.reading import Gauge, xp
 from regularizers.attach.sites import Entry, Strengths, WeightSite
-from regularizers.attach.step._weight_gradients import constant_factor, weight_gradient
+from regularizers.attach.step._weight_gradients import constant_factor, gradient_at, weight_gradient
 from regularizers.control import Batch, Target
 from regularizers.errors import RegimeError
 from regularizers.penalties.arrays import Frame
@@ -39,7 +39,7 @@ class MeasuredWeight(NamedTuple):
         unit = dataclasses.replace(self.entry.term, strength=1.0)
         mask = self.site.parameter.mask
         read = weight if mask is None else mask() * weight
-        slope = weight_gradient(unit, self.entry.view).single(read)
+        slope = gradient_at(weight_gradient(unit, self.entry.view), read, self.entry.reference)
         slope = slope if mask is None else slope * mask()
         # a first strength is tiny; half precision would round it to 0
         slope = slope.to(torch.promote_types(slope.dtype, torch.float32))
