@@ -1,10 +1,15 @@
-"""Chooses the tests that `make quick` runs, by the mark that tests/quick.py gives."""
+"""Chooses the tests that run: few for `make quick`, and of JAX a sample unless all are wanted."""
 
 from pathlib import Path
 
 import pytest
 
+import jax_cells
 import quick
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-cells", action="store_true", help="every cell on JAX, not a sample")
 
 
 def _is_asked_for(config: pytest.Config) -> bool:
@@ -21,6 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
     if _is_asked_for(config):
         for item in quick.chosen(items):
             item.add_marker("quick")
+    elif not config.option.all_cells:
+        left_out = {*jax_cells.left_out(items)}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)
