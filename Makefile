@@ -23,7 +23,7 @@ quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a m
 test: $(VENV)/dev ## All tests, and the examples in the docs.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
 
-test-all: $(VENV)/dev ## The same, with every cell on JAX; `make test` has a third of them.
+test-all: $(VENV)/dev ## The same, with every cell on JAX; `make test` has a sixth of them.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet --all-cells
 
 check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-EVERY = 3
+EVERY = 6
 """Of the cells of a test that run on JAX, this one and each so many after it."""
 
 
