@@ -67,7 +67,8 @@ class Hoyer(Term):
         saved = (total, norm, scale)
         if frame.reduce == "batch_mean":
             return xp.sum(_squared_ratio(xp, total, norm)), saved
-        return xp.concat([xp.reshape(part, (1,)) for part in saved]), saved
+        # a sum of one element: parts of a sharded array have none to reshape
+        return xp.stack([xp.sum(part) for part in saved]), saved
 
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
         xp, (total, norm, scale) = frame.xp, saved
