@@ -37,9 +37,13 @@ def with_grad_scaler(method: Method, case: Case) -> Iterator[Step]:
 
 
 def of_sizes(case: Case) -> bool:
-    """Return whether a penalty is of sizes: around 400 float16 has lost most of a difference."""
-    kinds = (rz.Entropy, rz.ConfidencePenalty, rz.Decorrelation)
-    return not isinstance(case.penalty, kinds)
+    """Return whether a penalty is of sizes, and its gradient not tiny where they are large.
+
+    Around 400 float16 has lost most of a difference, and the gradients of LogSum and Hoyer, of 1e-4
+    and 1e-6, are subnormal there: rounded as they should be, and lost in the layers before.
+    """
+    of_differences = (rz.Entropy, rz.ConfidencePenalty, rz.Decorrelation)
+    return not isinstance(case.penalty, (*of_differences, rz.LogSum, rz.Hoyer))
 
 
 REGIMES = [
