@@ -109,20 +109,27 @@ def sums_of_elements(method: Method, case: Case) -> Must:
     return Must() if is_sum else says("importance=", "sums over elements")
 
 
+def has_a_slope_at_0(case: Case) -> bool:
+    """Return whether autograd differentiates the plain formula where elements are left out."""
+    return not (isinstance(case.penalty, rz.Lp) and case.penalty.p < 1)
+
+
 def ours(method: Method) -> bool:
     return method.ours
 
+
+BY_IMPORTANCE = {"must": sums_of_elements, "takes": has_a_slope_at_0}
 
 _LOOPS: list[tuple[str, Callable, dict[str, object]]] = [
     ("towards", in_loss(by=False), {}),
     ("towards, shared weights", in_loss(by=False, tied=True), {}),
     ("towards, checkpoint", in_loss(by=False, call=non_reentrant), {}),
-    ("towards, by importance", in_loss(by=True), {"must": sums_of_elements}),
+    ("towards, by importance", in_loss(by=True), BY_IMPORTANCE),
     ("step, towards, SGD", in_step(made(SGD, lr=0.01), by=False), {"in_step": True}),
     (
         "step, towards, by importance, Adam",
         in_step(made(Adam, lr=0.01), by=True),
-        {"in_step": True, "must": sums_of_elements},
+        {"in_step": True, **BY_IMPORTANCE},
     ),
     ("proximal, towards, SGD", shrinking, {"in_step": True, "must": where_there_is_one}),
 ]
