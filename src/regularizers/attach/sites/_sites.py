@@ -49,7 +49,8 @@ class Entry:
     @property
     def signature(self) -> tuple[object, ...]:
         """Equal for penalties that differ only in their strength."""
-        unit, joins = dataclasses.replace(self.term, strength=1.0), self.with_bias is not None
+        unit = dataclasses.replace(self.term, strength=1.0)
+        joins = self.with_bias is not None
         return unit, self.proximal, joins, self.reference, self.weights
 
     def penalty_of(self, strength: float) -> str:
