@@ -304,7 +304,7 @@ ATTACHED = [
     ),
     Mutant(
         "one strength more makes another rule",
-        "attach/sites/_sites.py",
+        "attach/sites/_site.py",
         "unit = dataclasses.replace(self.term, strength=1.0)",
         "unit = self.term",
         (twice("a_cell_that_is_run_again_replaces_what_it_made_before"),),

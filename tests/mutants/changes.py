@@ -132,7 +132,7 @@ CHANGES = [
     ),
     Mutant(
         "weights join once more whenever others are added",
-        "attach/sites/_sites.py",
+        "attach/sites/_site.py",
         "return [p for p in selected if (p.owner, p.full_name) not in known]",
         "return list(selected)",
         (ADDED,),

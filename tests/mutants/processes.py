@@ -44,7 +44,7 @@ PROCESSES = [
     Mutant(
         "a sharded weight is penalised by its part",
         "attach/reading/_weights.py",
-        "yield entry, value.full_tensor() if isinstance(value, DTensor) else value",
+        "yield entry, whole(value)",
         "yield entry, value.to_local() if isinstance(value, DTensor) else value",
         (TWO_PROCESSES,),
     ),

@@ -33,14 +33,14 @@ SITES = [
     ),
     Mutant(
         "a tied weight counts twice",
-        "attach/sites/_sites.py",
+        "attach/sites/_site.py",
         "if site.parameter.trainable and site.parameter.identity not in seen:",
         "if site.parameter.trainable:",
         (attach("weights::tied_weights_count_once"),),
     ),
     Mutant(
         "frozen weights count",
-        "attach/sites/_sites.py",
+        "attach/sites/_site.py",
         "if site.parameter.trainable and site.parameter.identity not in seen:",
         "if site.parameter.identity not in seen:",
         (attach("weights::frozen_weights_do_not_count_whenever_they_were_frozen"),),

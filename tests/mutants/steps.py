@@ -169,8 +169,8 @@ STEPS = [
     Mutant(
         "a step that a fused optimizer left out shrinks",
         "attach/step/_proximal.py",
-        "        if found_inf is not None:\n",
-        "        if False:\n",
+        "return step if found_inf is None else step * (found_inf.to(weight.device) == 0)",
+        "return step",
         (optimizer("a_step_whose_gradient_overflowed_changes_nothing"),),
     ),
     Mutant(

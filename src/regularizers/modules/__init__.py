@@ -64,6 +64,9 @@ from regularizers.modules._select import (
     nothing_matched,
     select_modules,
 )
+from regularizers.modules._sharded import (
+    whole,
+)
 from regularizers.modules._totals import (
     Totals,
     totals_of,
@@ -134,4 +137,5 @@ __all__ = [
     "simple_pass",
     "totals_of",
     "warn_if_unread",
+    "whole",
 ]

@@ -75,7 +75,7 @@ class Budget(Term):
         super().__post_init__()
         object.__setattr__(self, "budget", check_not_negative(self.budget, "budget"))
         term = _one_term(self.penalty)
-        if getattr(term, "with_bias", False):
+        if term.joins_bias:
             raise ConfigurationError(f"Budget: expected a penalty of one array, got {term!r}")
         for name, unsaid in (("strength", 1.0), ("reduce", None), ("batch_axis", None)):
             said = _said_once(name, getattr(self, name), getattr(term, name), unsaid)

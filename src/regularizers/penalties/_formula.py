@@ -92,6 +92,11 @@ class Formula(ABC):
         return False
 
     @property
+    def joins_bias(self) -> bool:
+        """True where the penalty of a kernel reads the bias of its module, too."""
+        return False
+
+    @property
     def adds_over_units(self) -> bool:
         """True where the penalty of all units is the sum over any two parts of them."""
         return self.sums_elements and self.reduce != "mean"

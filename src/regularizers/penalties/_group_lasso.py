@@ -100,6 +100,10 @@ class GroupLasso(Blocks):
     def by_role(self) -> bool:
         return is_side(self.axis)
 
+    @property
+    def joins_bias(self) -> bool:
+        return self.with_bias
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         super().check_shape(shape)
         self._groups(len(shape), normalise_axes(self.batch_axis, len(shape)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from regularizers.errors import SelectionError
-from regularizers.modules import Wheres, printable
+from regularizers.modules import Wheres, printable, whole
 from regularizers.pruning._chain import LAYERS, CannotFollowError, Chain, Graphs
 from regularizers.pruning._copy import plain_copy
 from regularizers.pruning._kernels import select_kernels
@@ -102,8 +102,7 @@ def _has_silent_units(layer: nn.Module) -> bool:
 def _silent(layer: Any) -> Tensor:
     """Return which units of a layer have a kernel of 0; (units,), boolean."""
     weight: Tensor = layer.weight.detach()
-    whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
-    return (whole == 0).flatten(1).all(dim=1)
+    return (whole(weight) == 0).flatten(1).all(dim=1)
 
 
 def _chain(graphs: Graphs, model: nn.Module, layer: str) -> Chain | None:

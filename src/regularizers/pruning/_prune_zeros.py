@@ -12,7 +12,7 @@ from torch.nn.utils import prune
 
 from regularizers.attach.sites import Parameter
 from regularizers.errors import SelectionError
-from regularizers.modules import Wheres
+from regularizers.modules import Wheres, whole
 from regularizers.pruning._kernels import select_kernels
 from regularizers.pruning._zeros import Zeros, zeros
 
@@ -85,7 +85,7 @@ def _has_new_zeros(parameter: Parameter, weight: Tensor) -> bool:
     if parameter.mask is not None:
         new &= parameter.mask() != 0
     found = new.any()
-    return bool(found.full_tensor() if isinstance(found, DTensor) else found)
+    return bool(whole(found))
 
 
 def _check_can_be_masked(parameter: Parameter, model: nn.Module, owners: Counter[int]) -> None:

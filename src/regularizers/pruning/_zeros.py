@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from regularizers._keys import key_of
 from regularizers._text import table
-from regularizers.modules import Wheres
+from regularizers.modules import Wheres, whole
 from regularizers.pruning._kernels import select_kernels
 
 
@@ -119,5 +118,4 @@ def zeros(model: nn.Module, where: Wheres = "**") -> Zeros:
 
 
 def _zeros_in(weight: Tensor) -> int:
-    count = (weight == 0).sum()
-    return int(count.full_tensor() if isinstance(count, DTensor) else count)
+    return int(whole((weight == 0).sum()))

@@ -12,6 +12,7 @@ from regularizers.attach.reading._plan import penalise, plan_for
 from regularizers.attach.reading._weighted import WeightedSum
 from regularizers.attach.sites import Entry, WeightGroup
 from regularizers.errors import RegimeError
+from regularizers.modules import whole
 from regularizers.penalties import is_elementwise
 
 
@@ -31,7 +32,7 @@ def read_weights(group: WeightGroup, *, whole_only: bool = False) -> Iterator[tu
                 _check_is_whole(weight, entry)
             value = _penalty_of(weight, entry)
             # each process has a part of the sum of a sharded weight (DTensor)
-            yield entry, value.full_tensor() if isinstance(value, DTensor) else value
+            yield entry, whole(value)
 
 
 def _penalty_of(weight: Tensor, entry: Entry) -> Tensor:

@@ -76,7 +76,7 @@ def checked_towards(kind: str, towards: Any, terms: Sequence[Formula]) -> Toward
                 f"{kind}: {term.strength!r} counts weights that are exactly 0, and towards= draws "
                 f"them to other values; leave one of the two out"
             )
-        if getattr(term, "with_bias", False):
+        if term.joins_bias:
             raise ConfigurationError(
                 f"{kind}: towards= is of one weight, and with_bias=True joins a kernel with its "
                 f"bias; leave one of the two out, got {term!r}"

@@ -125,7 +125,7 @@ class Rule(AnyRule):
                     f"proximal rules have: kernel({self.penalty!r}, proximal=True), then "
                     f"reg.attach(optimizer)"
                 )
-            if target.measures == "weights" and getattr(term, "with_bias", False):
+            if target.measures == "weights" and term.joins_bias:
                 raise ConfigurationError(
                     f"{self.kind}: {target!r} measures kernels alone, and with_bias=True takes "
                     f"biases along; give {term!r} a number or a schedule"

@@ -24,14 +24,16 @@ from regularizers.attach.sites._select_weights import (
     check_is_whole,
     select_by_role,
 )
-from regularizers.attach.sites._sites import (
+from regularizers.attach.sites._site import (
     ActivitySite,
     Entry,
     SelectedWeights,
     SiteConstraint,
-    Sites,
     WeightGroup,
     WeightSite,
+)
+from regularizers.attach.sites._sites import (
+    Sites,
 )
 from regularizers.attach.sites._strengths import (
     Strengths,

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from regularizers.errors import RegimeError
+from regularizers.modules import whole
 
 
 class Kept:
@@ -83,14 +84,13 @@ class Absent(Kept):
 def _in_the_form_of(weight: Tensor, tensor: Tensor) -> Tensor:
     """Return `tensor` on the device of a weight, and sharded if the weight is."""
     if isinstance(weight, DTensor):
-        if isinstance(tensor, DTensor):
-            if _is_sharded_alike(tensor, weight):
-                return tensor
-            tensor = tensor.full_tensor()
+        if isinstance(tensor, DTensor) and _is_sharded_alike(tensor, weight):
+            return tensor
         # every process has the whole tensor, so none needs to send it
-        return distribute_tensor(tensor, weight.device_mesh, weight.placements, src_data_rank=None)
-    whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-    return whole.to(weight.device)
+        return distribute_tensor(
+            whole(tensor), weight.device_mesh, weight.placements, src_data_rank=None
+        )
+    return whole(tensor).to(weight.device)
 
 
 def _is_sharded_alike(first: Tensor, second: Tensor) -> bool:

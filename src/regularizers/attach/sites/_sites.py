@@ -3,144 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
 from regularizers._keys import Keys, key_of
 from regularizers.attach.rules import AnyRule, ConstraintRule, Kind, Rule
-from regularizers.attach.sites._axis_roles import view_for_constraint, view_of
+from regularizers.attach.sites._axis_roles import view_for_constraint
+from regularizers.attach.sites._entry_axes import with_axes
 from regularizers.attach.sites._initial import InitialWeights
 from regularizers.attach.sites._inventory import Inventory, ModulePaths
 from regularizers.attach.sites._parameter import Parameter
 from regularizers.attach.sites._reference import Reference, References
 from regularizers.attach.sites._roles import Roles, parameters_of
 from regularizers.attach.sites._select_weights import select_weights
-from regularizers.attach.sites._with_bias import WithBias
-from regularizers.constraints import Constraint
-from regularizers.errors import CollectionError, ConfigurationError, SelectionError, ShapeError
+from regularizers.attach.sites._site import (
+    ActivitySite,
+    ConstrainedGroup,
+    Entry,
+    SiteConstraint,
+    WeightGroup,
+    WeightSite,
+)
+from regularizers.errors import CollectionError, SelectionError, ShapeError
 from regularizers.modules import Wheres, described, printable, select_modules
-from regularizers.penalties import Difference, Formula, GroupLasso
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One elementary penalty at one site; `penalties()` reports it under `key`."""
-
-    key: str
-    site: str
-    kind: Kind
-    term: Formula
-
-    proximal: bool = False
-    view: tuple[int, ...] | None = None
-    """The shape in which the penalty reads a weight, if it differs from the weight's."""
-    written: Formula | None = None
-    """The penalty as the user wrote it, if it names an axis by its role."""
-    with_bias: WithBias | None = None
-    """Reads the bias of the module beside the kernel, if the penalty takes it along."""
-    reference: Reference | None = None
-    """What the penalty of a weight is measured from and by, if it is not 0 and 1."""
-    weights: int | None = None
-    """The identity of the weights of units, if the penalty of an output has any."""
-
-    @property
-    def signature(self) -> tuple[object, ...]:
-        """Equal for penalties that differ only in their strength."""
-        unit = dataclasses.replace(self.term, strength=1.0)
-        joins = self.with_bias is not None
-        return unit, self.proximal, joins, self.reference, self.weights
-
-    def penalty_of(self, strength: float) -> str:
-        """Return the call that makes the penalty, without the reduction, which the site decides.
-
-        After it stands what it is measured from and by.
-        """
-        rounded = float(
-            f"{strength:.6g}"
-        )  # a controller's strength has more digits than are meaningful
-        term = self.written or self.term
-        call = repr(dataclasses.replace(term, strength=rounded, reduce=None))
-        suffix = "by weights" if self.weights is not None else str(self.reference or "")
-        return f"{call} {suffix}".rstrip()
-
-
-@dataclass(frozen=True)
-class ActivitySite:
-    """The output of one module."""
-
-    module: nn.Module
-    rule: Rule
-    entries: tuple[Entry, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the module, for messages."""
-        return self.entries[0].site
-
-
-@dataclass(frozen=True)
-class SiteConstraint:
-    """The constraint of one weight; `as_dict()` reports the distance from it under `key`."""
-
-    key: str
-    constraint: Constraint
-    """With axes by number."""
-    view: tuple[int, ...] | None
-    """The shape in which the constraint reads the weight, if it differs from the weight's."""
-    written: Constraint
-    """The constraint as the user wrote it."""
-
-
-@dataclass(frozen=True)
-class WeightSite:
-    """One weight of one module; a tied weight has several sites."""
-
-    parameter: Parameter
-    entries: tuple[Entry, ...] = ()
-    constraint: SiteConstraint | None = None
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """The weight, and the bias that a penalty reads with it."""
-        joined = [entry.with_bias.bias for entry in self.entries if entry.with_bias is not None]
-        return [self.parameter, *joined[:1]]
-
-
-@dataclass(frozen=True)
-class SelectedWeights:
-    """The weights of one rule; tied weights count once."""
-
-    sites: list[WeightSite]
-
-    def without_site(self, selected: Iterable[Parameter]) -> list[Parameter]:
-        """Return the weights that are no sites yet."""
-        known = {(site.parameter.owner, site.parameter.full_name) for site in self.sites}
-        return [p for p in selected if (p.owner, p.full_name) not in known]
-
-    def counted(self) -> Iterator[WeightSite]:
-        """Yield the sites of the currently trainable weights; the first site of tied ones."""
-        seen: set[object] = set()
-        for site in self.sites:
-            if site.parameter.trainable and site.parameter.identity not in seen:
-                seen.add(site.parameter.identity)
-                yield site
-
-
-@dataclass(frozen=True)
-class WeightGroup(SelectedWeights):
-    """The weights that one rule penalises."""
-
-    rule: Rule
-
-
-@dataclass(frozen=True)
-class ConstrainedGroup(SelectedWeights):
-    """The weights that one rule constrains."""
-
-    rule: ConstraintRule
+from regularizers.penalties import Difference
 
 
 class Sites:
@@ -295,7 +183,7 @@ class Sites:
         if isinstance(group, ConstrainedGroup):
             return WeightSite(parameter, constraint=self._constraint(parameter, group.rule))
         name = parameter.full_name
-        entries = [_with_axes(e, parameter) for e in self._entries(name, name, group.rule)]
+        entries = [with_axes(e, parameter) for e in self._entries(name, name, group.rule)]
         if reference is not None:
             entries = [dataclasses.replace(entry, reference=reference) for entry in entries]
         return WeightSite(parameter, tuple(entries))
@@ -329,35 +217,6 @@ def _reference(
 ) -> Reference | None:
     """Return what a weight is measured from and by; None where nothing is measured."""
     return references.of(group.rule, parameter) if isinstance(group, WeightGroup) else None
-
-
-def _with_axes(entry: Entry, parameter: Parameter) -> Entry:
-    """Return the entry with axes by number instead of by role."""
-    if not entry.term.by_role:
-        return entry
-    joins = isinstance(entry.term, GroupLasso) and entry.term.with_bias
-    term = dataclasses.replace(entry.term, with_bias=False) if joins else entry.term  # type: ignore[call-arg]
-    with torch.no_grad():
-        shape = parameter.read().shape
-    view, term = view_of(parameter.owner, parameter.name, shape, term, entry.site)
-    resolved = dataclasses.replace(entry, view=view, term=term, written=entry.term)
-    return _with_bias(resolved, parameter) if joins else resolved
-
-
-def _with_bias(entry: Entry, parameter: Parameter) -> Entry:
-    """Return the entry of a group penalty that reads the module's bias beside the kernel."""
-    term, owner = entry.term, parameter.owner
-    assert isinstance(term, GroupLasso)
-    known = entry.kind == "kernel" and parameter.name == "weight" and hasattr(owner, "bias")
-    if not (known and entry.view is None and isinstance(term.axis, int)):
-        raise ConfigurationError(
-            f"{entry.site}: with_bias=True: expected the kernel of a linear layer or "
-            f"convolution (transposed ones without groups), got {parameter.name!r} of "
-            f"{type(owner).__name__}; use with_bias=False, and a rule for biases"
-        )
-    bias = dataclasses.replace(parameter, name="bias", role="bias")
-    rows = dataclasses.replace(term, axis=0)
-    return dataclasses.replace(entry, term=rows, with_bias=WithBias(bias, term.axis))
 
 
 def _note(parameter: Parameter) -> str:

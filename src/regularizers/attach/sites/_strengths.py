@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from regularizers.attach.sites._sites import Entry
+from regularizers.attach.sites._site import Entry
 from regularizers.control import QUIET, Target, at_step
 from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.penalties.strength import Schedule, Strength, as_strength, check_strength

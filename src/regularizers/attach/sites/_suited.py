@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from regularizers.attach.sites._sites import ActivitySite
+from regularizers.attach.sites._site import ActivitySite
 from regularizers.control import TargetActive
 from regularizers.errors import ConfigurationError
 from regularizers.penalties import ConfidencePenalty, Difference, Entropy, Formula, KLSparsity

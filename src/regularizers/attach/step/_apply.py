@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
@@ -23,6 +22,7 @@ from regularizers.attach.step._ownership import Ownership
 from regularizers.attach.step._step_plan import StepPlan
 from regularizers.attach.step._unseen_steps import UnseenSteps
 from regularizers.attach.step._weight_targets import measured_weights
+from regularizers.modules import whole
 
 _is_trainable = operator.attrgetter("requires_grad")
 
@@ -219,8 +219,7 @@ def _distance(weight: Tensor, constraint: SiteConstraint) -> float:
     """Return the Euclidean distance of a weight from its projection."""
     wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
     squares = (wide - projected(constraint, weight)).square().sum()
-    whole = squares.full_tensor() if isinstance(squares, DTensor) else squares
-    return whole.sqrt().item()
+    return whole(squares).sqrt().item()
 
 
 def _measured(site: WeightSite, entry: Entry) -> Tensor:
@@ -229,6 +228,4 @@ def _measured(site: WeightSite, entry: Entry) -> Tensor:
 
 
 def _zeros(weight: Tensor) -> float:
-    count = (weight == 0).sum()
-    whole = count.full_tensor() if isinstance(count, DTensor) else count
-    return whole.item() / max(weight.numel(), 1)
+    return whole((weight == 0).sum()).item() / max(weight.numel(), 1)

@@ -137,18 +137,12 @@ def batch_constrained(
 
 def projected(one: SiteConstraint, weight: Tensor) -> Tensor:
     """Return the projection of a weight, read in the view of the constraint."""
-    if one.view is None:
-        result: Tensor = project(xp, weight, one.constraint)
-        return result
-    viewed: Tensor = project(xp, weight.reshape(one.view), one.constraint)
+    shape = one.view or weight.shape
+    viewed: Tensor = project(xp, weight.reshape(shape), one.constraint)
     return viewed.reshape(weight.shape)
 
 
 def _tangential(one: SiteConstraint, gradient: Tensor, weight: Tensor) -> Tensor:
-    if one.view is None:
-        result: Tensor = tangential(xp, gradient, weight, one.constraint)
-        return result
-    viewed: Tensor = tangential(
-        xp, gradient.reshape(one.view), weight.reshape(one.view), one.constraint
-    )
+    shape = one.view or weight.shape
+    viewed: Tensor = tangential(xp, gradient.reshape(shape), weight.reshape(shape), one.constraint)
     return viewed.reshape(gradient.shape)

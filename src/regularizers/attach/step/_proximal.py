@@ -39,12 +39,7 @@ class ProximalWeight:
         """Take the proximal step, unless the optimizer did not update the weight."""
         if self.weight.grad is None:
             return
-        check_step_size_is_known(optimizer, self.group, self.name)
-        step = step_size(optimizer, self.group, self.weight)
-        found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
-        if found_inf is not None:
-            # a fused optimizer skips a step whose gradients overflowed, on the device
-            step = step * (found_inf.to(self.weight.device) == 0)
+        step = step_taken(optimizer, self.group, self.weight, self.name)
         terms = [(term, self._strength(key)) for term, key in self.terms]
         if self.mask is None:
             self.weight.copy_(self._shrunk(self.weight, step, terms))
@@ -113,7 +108,20 @@ def check_step_size_is_known(optimizer: Optimizer, group: dict[str, Any], site: 
         )
 
 
-def step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
+def step_taken(optimizer: Optimizer, group: dict[str, Any], weight: Tensor, site: str) -> Any:
+    """Return the step size of the step that the optimizer has made: 0 if it skipped the step.
+
+    Raises:
+        RegimeError: as `check_step_size_is_known`.
+    """
+    check_step_size_is_known(optimizer, group, site)
+    step = _step_size(optimizer, group, weight)
+    found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
+    # a fused optimizer skips a step whose gradients overflowed, on the device
+    return step if found_inf is None else step * (found_inf.to(weight.device) == 0)
+
+
+def _step_size(optimizer: Optimizer, group: dict[str, Any], weight: Tensor) -> Any:
     r"""Return the step size τ: a constant gradient g moves the weight by -τg in each step.
 
     .. math:: \tau = \eta\,\frac{1 - \text{dampening}}{1 - \mu} \quad\text{(SGD)}, \qquad

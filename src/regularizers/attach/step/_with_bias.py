@@ -15,8 +15,7 @@ from regularizers.attach.reading import xp
 from regularizers.attach.sites import Entry, Parameter, Strengths, WithBias
 from regularizers.attach.step._proximal import (
     check_mask_is_binary,
-    check_step_size_is_known,
-    step_size,
+    step_taken,
 )
 from regularizers.attach.step._pruned import add_to_gradient
 from regularizers.attach.step._weight_gradients import weight_gradient
@@ -122,13 +121,7 @@ class GroupsWithBias:
 def _step_of(part: Part, optimizer: Optimizer) -> Any:
     if part.tensor.grad is None:
         return 0.0
-    check_step_size_is_known(optimizer, part.group, part.parameter.full_name)
-    step = step_size(optimizer, part.group, part.tensor)
-    found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
-    if found_inf is not None:
-        # a fused optimizer skips a step whose gradients overflowed, on the device
-        step = step * (found_inf.to(part.tensor.device) == 0)
-    return step
+    return step_taken(optimizer, part.group, part.tensor, part.parameter.full_name)
 
 
 def groups_with_bias(

@@ -1,0 +1,11 @@
+"""Sharded tensors, of which each process has a part."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+
+def whole(x: Tensor) -> Tensor:
+    """Return all of a tensor; every process must ask if it is sharded."""
+    return x.full_tensor() if isinstance(x, DTensor) else x
