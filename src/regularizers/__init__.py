@@ -78,7 +78,7 @@ from regularizers.penalties import (
 )
 
 if TYPE_CHECKING:
-    from regularizers import functional, layers, monitor, testing
+    from regularizers import functional, layers, monitor, sae, testing
     from regularizers.attach import (
         ConstraintRule,
         Regularization,
@@ -180,6 +180,7 @@ __all__ = [
     "penalties",
     "prune_zeros",
     "regularize",
+    "sae",
     "tar",
     "testing",
     "weight_decay_groups",
@@ -202,7 +203,7 @@ _ATTACH = {
     "weight_decay_groups",
 }
 _PRUNING = {"Zeros", "compact", "prune_zeros", "zeros"}
-_ROOMS = {"functional", "layers", "monitor", "testing"}
+_ROOMS = {"functional", "layers", "monitor", "sae", "testing"}
 
 
 def __getattr__(name: str) -> object:
