@@ -4,6 +4,7 @@ from regularizers.attach._diagonal_fisher import diagonal_fisher
 from regularizers.attach._regularization import Regularization
 from regularizers.attach._report import Report
 from regularizers.attach.rules import (
+    AnyRule,
     ConstraintRule,
     Rule,
     activity,
@@ -16,6 +17,7 @@ from regularizers.attach.rules import (
 from regularizers.attach.sites import regularize, weight_decay_groups
 
 __all__ = [
+    "AnyRule",
     "ConstraintRule",
     "Regularization",
     "Report",

@@ -12,7 +12,7 @@ from regularizers.control._packed import Packed
 from regularizers.control._proportional_integral import Constants, ProportionalIntegral, shares_of
 from regularizers.control._schedules import Constant, Cosine, LinearWarmup, Piecewise
 from regularizers.control._steps import at_step
-from regularizers.control._target import Target, check_target
+from regularizers.control._target import Target, check_target, check_wanted
 from regularizers.control._target_loss import TargetLoss
 from regularizers.control._target_zeros import TargetZeros
 from regularizers.control._targets import TargetActive, TargetMean, TargetNorm
@@ -41,5 +41,6 @@ __all__ = [
     "TargetZeros",
     "at_step",
     "check_target",
+    "check_wanted",
     "shares_of",
 ]

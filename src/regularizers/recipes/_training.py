@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from regularizers._lightning import own_interrupt, quiet
 from regularizers.recipes._progress import Bar, progress_of
 
 
@@ -49,7 +47,7 @@ def fit(
         save_on_train_epoch_end=True,
     )
     progress = progress_of(name, epochs, lines, alone=alone)
-    with one_thread(), _quiet(), _own_interrupt():
+    with one_thread(), quiet(), own_interrupt():
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
@@ -84,29 +82,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning's warnings that the user of a recipe cannot act on."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        # the samples are in memory, so workers would only be slower
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        # a deprecation in Lightning's own call of PyTorch
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
-        # the folder of the checkpoints is made for them and may exist
-        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-        yield
-
-
-@contextmanager
-def _own_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on Ctrl-C, where Lightning would exit the process."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,86 @@
+"""What happened in a training, as a few hundred points."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+POINTS = 200
+"""Approximate number of points, as many as a chart can show."""
+
+
+@dataclass
+class History:
+    """Points of one training, each the reading of one step.
+
+    Example:
+        >>> import regularizers as rz
+        >>> history = rz.sae.History(steps=1000)
+        >>> history.every
+        5
+        >>> history.add(5, active=31.0, explained=0.5, loss=4.0, strength=0.01, idle=3, revived=0)
+        >>> history.step, history.active
+        ([5], [31.0])
+    """
+
+    steps: int
+    """Length of the training."""
+
+    step: list[int] = field(default_factory=list)
+    """The steps done by then."""
+
+    loss: list[float] = field(default_factory=list)
+    """The loss without penalties, in the units of c·x."""
+
+    active: list[float] = field(default_factory=list)
+    """Active units, a mean over samples."""
+
+    explained: list[float] = field(default_factory=list)
+    """1 − Σ error² / Σ (x − x̄)² of the batch."""
+
+    strength: list[float] = field(default_factory=list)
+    """λ of the penalty; 0 without one."""
+
+    idle: list[int] = field(default_factory=list)
+    """Units that explain next to nothing."""
+
+    revived: list[int] = field(default_factory=list)
+    """How many units were started anew by then."""
+
+    @property
+    def every(self) -> int:
+        """Steps from one point to the next."""
+        return max(self.steps // POINTS, 1)
+
+    def is_due(self, step: int) -> bool:
+        """Return whether a step is a point."""
+        return step % self.every == 0 or step == self.steps
+
+    def add(
+        self,
+        step: int,
+        *,
+        loss: float,
+        active: float,
+        explained: float,
+        strength: float,
+        idle: int,
+        revived: int,
+    ) -> None:
+        """Add a point."""
+        self.step.append(step)
+        self.loss.append(loss)
+        self.active.append(active)
+        self.explained.append(explained)
+        self.strength.append(strength)
+        self.idle.append(idle)
+        self.revived.append(revived)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> History:
+        """Return the history from the values of `state_dict`."""
+        return cls(**state)

@@ -1,0 +1,207 @@
+"""The training as Lightning runs it: batches in, steps, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+
+from regularizers._lightning import own_interrupt, quiet
+from regularizers.attach import Regularization
+from regularizers.errors import DataError
+from regularizers.layers import BatchTopK, TopK
+from regularizers.sae._active import number_at
+from regularizers.sae._autoencoder import Losses, SparseAutoencoder
+from regularizers.sae._batches import Batches
+from regularizers.sae._history import History
+from regularizers.sae._revival import Revival
+from regularizers.sae._settings import Settings
+
+SAMPLES = 16_384
+"""Samples of the first batches from which the scale is measured."""
+
+_SAVES = 20
+"""Checkpoints of a training."""
+
+
+def fit(
+    sae: SparseAutoencoder,
+    batches: Batches,
+    settings: Settings,
+    folder: Path | None,
+    *,
+    progress: bool,
+    options: dict[str, Any],
+) -> History:
+    """Train, from the checkpoint in `folder` if there is one; `train` says the rest."""
+    steps = len(batches)
+    job = Job(sae, batches, settings)
+    callbacks = [*options.pop("callbacks", [])]
+    last = None
+    if folder is not None:
+        last = folder / "last.ckpt"
+        callbacks.append(
+            ModelCheckpoint(
+                dirpath=folder,
+                filename="last",
+                enable_version_counter=False,
+                every_n_train_steps=max(steps // _SAVES, 1),
+            )
+        )
+    defaults: dict[str, Any] = {
+        "devices": 1,
+        "logger": False,
+        "gradient_clip_val": settings.clip,
+        "enable_checkpointing": folder is not None,
+    }
+    was_training = sae.training
+    try:
+        with quiet(), own_interrupt():
+            trainer = lightning.Trainer(
+                **defaults | options,
+                max_epochs=1,
+                callbacks=callbacks,
+                enable_progress_bar=progress,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+            )
+            resumed = last if last is not None and last.is_file() else None
+            trainer.fit(job, train_dataloaders=batches, ckpt_path=resumed, weights_only=False)
+    finally:
+        job.close()
+        sae.train(was_training)
+    return job.history
+
+
+class Job(lightning.LightningModule):
+    """The loss, the optimizer, and the work between steps."""
+
+    def __init__(self, sae: SparseAutoencoder, batches: Batches, settings: Settings) -> None:
+        super().__init__()
+        self.sae = sae
+        self._batches, self._settings = batches, settings
+        self._steps = len(batches)
+        self.history = History(self._steps)
+        self._regularization: Regularization | None = None
+        self._revival: Revival | None = None
+        self._loaded: dict[str, Any] | None = None
+        self._found: Losses | None = None
+
+    def on_fit_start(self) -> None:
+        # here the processes are known, and the optimizer's parameters are in their place
+        sae = self.sae
+        (optimizer,) = self.trainer.optimizers
+        regularization = sae.regularization(process_group="world")
+        regularization.attach(optimizer)
+        self._regularization = regularization
+        if self._settings.revive:
+            self._revival = Revival(sae, optimizer, steps=self._steps, seed=self._settings.seed)
+        if self._loaded is not None:
+            regularization.load_state_dict(self._loaded["regularization"])
+            if self._revival is not None:
+                self._revival.load_state_dict(self._loaded["revival"])
+        else:
+            self._calibrate()
+
+    def _calibrate(self) -> None:
+        """Measure the scale from the first batches, which the training then takes again."""
+        parts: list[tuple[Any, ...]] = []
+        position, samples = self._batches.state_dict(), 0
+        for batch in self._batches:
+            parts.append(self.sae.parts(batch))
+            samples += len(_rows(parts[-1][0]))
+            if samples >= SAMPLES:
+                break
+        self._batches.load_state_dict(position)
+        self.sae.calibrate(*[_joined(some, self.device) for some in zip(*parts, strict=True)])
+
+    def training_step(self, batch: Any, number: int) -> Tensor:
+        assert self._regularization is not None
+        _set_active(self.sae, number)
+        found = self.sae.losses(*self.sae.parts(batch))
+        # kept here: Lightning walks through what a step returns
+        self._found = Losses(*[part.detach() for part in found])
+        return found.loss + self._regularization.penalty()
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, number: int) -> None:  # type: ignore[override]
+        step, found = number + 1, self._found
+        assert found is not None
+        if self._revival is not None:
+            self._revival.step(self.sae.parts(batch)[0], found.error, found.code)
+        if self.history.is_due(step):
+            self._note(step, found)
+
+    def _note(self, step: int, found: Losses) -> None:
+        """Add a point to the history, and log it."""
+        loss = found.loss.item()
+        if not math.isfinite(loss):
+            raise DataError(
+                f"data: expected a finite loss, got {loss} at step {step}; look for NaN and "
+                f"infinite samples, or lower the learning rate"
+            )
+        spread = (found.target - found.target.mean(0)).square().sum()
+        strengths = self._regularization.strengths if self._regularization is not None else {}
+        point = {
+            "loss": loss,
+            "active": found.code.count_nonzero().item() / len(found.code),
+            "explained": 1 - (found.error.square().sum() / spread).item(),
+            "strength": next(iter(strengths.values()), 0.0),
+        }
+        revival = self._revival
+        idle = 0 if revival is None else int(revival.idle.sum())
+        revived = 0 if revival is None else revival.revived
+        self.history.add(step, **point, idle=idle, revived=revived)
+        shown = {"L0": point["active"], "EV": point["explained"], "λ": point["strength"]}
+        self.log_dict(shown | {"idle": float(idle)}, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        settings = self._settings
+        optimizer = torch.optim.Adam(
+            self.parameters(), settings.learning_rate, betas=settings.betas
+        )
+        rate = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: settings.rate_at(step, self._steps)
+        )
+        return [optimizer], [{"scheduler": rate, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        assert self._regularization is not None
+        checkpoint["regularization"] = self._regularization.state_dict()
+        checkpoint["revival"] = None if self._revival is None else self._revival.state_dict()
+        checkpoint["history"] = self.history.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._loaded = checkpoint
+        self.history = History.from_state_dict(checkpoint["history"])
+
+    def close(self) -> None:
+        """Take the hooks out of the autoencoder."""
+        if self._regularization is not None:
+            self._regularization.detach()
+
+
+def _set_active(sae: nn.Module, step: int) -> None:
+    """Tell a nonlinearity that counts by itself how many units are to be active."""
+    if isinstance(sae.coding, BatchTopK):
+        sae.coding.k = number_at(sae.active, step)  # type: ignore[arg-type]
+    elif isinstance(sae.coding, TopK):
+        sae.coding.k = round(number_at(sae.active, step))  # type: ignore[arg-type]
+
+
+def _rows(x: Any) -> Tensor:
+    """Return a tensor of a batch; one of a crosscoder's sites."""
+    first: Tensor = next(iter(x.values())) if isinstance(x, Mapping) else x
+    return first
+
+
+def _joined(parts: Sequence[Any], device: torch.device) -> Any:
+    """Return the rows of several batches as one."""
+    if isinstance(parts[0], Mapping):
+        return {site: _joined([part[site] for part in parts], device) for site in parts[0]}
+    return torch.cat(list(parts)).to(device)

@@ -1,0 +1,100 @@
+"""The last errors of a training, and the directions that many of them share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from regularizers.sae._joined import Joined
+
+POOL = 24_576
+"""Rows that are kept over all processes."""
+
+SHARPENED = 3
+"""How often a direction is drawn towards the errors that it explains best."""
+
+TWINS = 0.9
+"""The cosine above which two directions are one."""
+
+
+class Residuals:
+    """The last inputs of the encoder and what was left of them.
+
+    Args:
+        batch: rows of one batch on this process.
+        features: the width of inputs.
+        outputs: the width of errors.
+        joined: the processes that share each batch.
+        like: a tensor with the dtype and device to keep them in.
+    """
+
+    def __init__(
+        self, batch: int, features: int, outputs: int, joined: Joined, like: Tensor
+    ) -> None:
+        slots = max(POOL // (batch * joined.size), 1)
+        self.inputs = like.new_zeros(slots, batch, features)
+        self.errors = like.new_zeros(slots, batch, outputs)
+        self.seen = 0
+        self._joined = joined
+
+    def add(self, inputs: Tensor, errors: Tensor) -> None:
+        """Keep a batch in place of the oldest."""
+        slot = self.seen % len(self.errors)
+        self.inputs[slot], self.errors[slot] = inputs, errors
+        self.seen += 1
+
+    @property
+    def rows(self) -> int:
+        """The rows kept by all processes."""
+        slots, batch = self.errors.shape[:2]
+        return min(self.seen, slots) * batch * self._joined.size
+
+    def kept(self) -> tuple[Tensor, Tensor]:
+        """Return the inputs and the errors that this process keeps, (rows, features)."""
+        filled = min(self.seen, len(self.errors))
+        return self.inputs[:filled].flatten(0, 1), self.errors[:filled].flatten(0, 1)
+
+    def directions(
+        self, number: int, starts: int, share: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        r"""Return directions that many errors share, those that explain most first.
+
+        From `starts` errors v, drawn in proportion to their square, each is sharpened,
+
+        .. math:: v \leftarrow \frac{u}{\|u\|}, \qquad u = \sum_i \max(0, e_i \cdot v)^3\, e_i
+
+        and they are ordered by the squared error that each would take away if it were active in
+        `share` of the samples. Of those that point alike the first is kept.
+
+        Returns:
+            The directions in the space of errors, and those of the inputs in which they occur; each
+            of norm 1, (at most `number`, ...).
+        """
+        inputs, errors = self.kept()
+        v = normalize(self._drawn(errors, starts, generator), dim=1)
+        for _ in range(SHARPENED):
+            v = normalize(self._joined.sum(_pull(errors, v).T @ errors), dim=1)
+        projections = (errors @ v.T).relu_()
+        won = self._joined.largest(projections, max(int(share * self.rows), 1)).square_().sum(0)
+        v = v[won.argsort(descending=True)]
+        v = v[~((v @ v.T).triu(1) > TWINS).any(0)][:number]
+        return v, normalize(self._joined.sum(_pull(errors, v).T @ inputs), dim=1)
+
+    def _drawn(self, errors: Tensor, number: int, generator: torch.Generator) -> Tensor:
+        """Return errors drawn in proportion to their square, the same on every process."""
+        batch, joined = self.errors.shape[1], self._joined
+        squares = errors.square().sum(1).reshape(-1, batch)
+        weights = joined.gather(squares, dim=1).flatten().cpu()
+        number = min(number, int((weights > 0).sum()))
+        drawn = torch.multinomial(weights, number, generator=generator).to(errors.device)
+        # of all rows, in the order in which one process would keep them
+        slot, place = drawn // (batch * joined.size), drawn % (batch * joined.size)
+        mine = place // batch == joined.rank
+        rows = errors.new_zeros(number, errors.shape[1])
+        rows[mine] = errors[slot[mine] * batch + place[mine] % batch]
+        return joined.sum(rows)
+
+
+def _pull(errors: Tensor, v: Tensor) -> Tensor:
+    return (errors @ v.T).relu_().pow_(3)

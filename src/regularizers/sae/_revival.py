@@ -1,0 +1,200 @@
+"""Brings units that explain next to nothing to directions that many errors share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from regularizers.layers import JumpReLU
+from regularizers.sae._active import number_at
+from regularizers.sae._autoencoder import SparseAutoencoder
+from regularizers.sae._joined import joined_world
+from regularizers.sae._residuals import Residuals
+
+IDLE = 0.05
+"""Share of the mean unit's part of the reconstruction below which a unit is idle."""
+
+_STARTS = (2, 16)  # errors that directions are sought from: times the idle units, and more
+_NORM = 0.5  # of an encoder row, relative to the mean of the others
+_RATE = 0.5  # how often a new unit fires, relative to the mean unit
+_LATE = 0.7  # from this part of the training on, at most _MOST of the units at a time
+_MOST = 0.01
+_UNTIL = 0.95
+_WINDOW = 20  # batches over which the parts of units are averaged
+_ROWS = 1024  # of a batch, from which they are estimated
+
+
+class Revival:
+    r"""Aims idle units at what is missing, and starts Adam's state for them.
+
+    A unit is idle if its part of the reconstruction, a moving average of Σ f², is below 5 % of the
+    mean unit's; a dead unit is the extreme case. A missing feature mostly sits merged with another
+    in one unit, and a single error is too noisy to part the two. A direction that many errors
+    share is not: see `Residuals.directions`.
+
+    A new unit has that direction in the dictionary and, at half the mean norm, in the encoder, no
+    bias, and a threshold at which it fires half as often as the mean unit. Adam's first moments
+    are 0 for it, its second moments the mean of the others.
+
+    Args:
+        sae: the autoencoder.
+        optimizer: its optimizer; moments of the kind of Adam's and momentum are known.
+        steps: the length of the training. Units are looked for until 95 % of it; in the last 30 %
+            at most 1 % of the units start anew at a time.
+        every: steps between two looks.
+        seed: the seed of what is drawn.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> sae = rz.sae.SparseAutoencoder(8, 32, active=2)
+        >>> optimizer = torch.optim.Adam(sae.parameters(), 3e-3)
+        >>> revival = rz.sae.Revival(sae, optimizer, steps=1000)
+        >>> x = torch.randn(64, 8)
+        >>> found = sae.losses(x)
+        >>> found.loss.backward()
+        >>> optimizer.step()
+        >>> revival.step(x, found.error, found.code)
+        0
+    """
+
+    def __init__(
+        self,
+        sae: SparseAutoencoder,
+        optimizer: Optimizer,
+        *,
+        steps: int,
+        every: int = 25,
+        seed: int = 0,
+    ) -> None:
+        self._sae, self._optimizer = sae, optimizer
+        self._steps, self._every = steps, every
+        self._joined = joined_world()
+        self._generator = torch.Generator().manual_seed(seed)
+        self._residuals: Residuals | None = None
+        self._energy: Tensor | None = None
+        self._step = 0
+        self.revived = 0
+        """How many units were started anew so far."""
+
+    @property
+    def idle(self) -> Tensor:
+        """Which units are idle, (units,)."""
+        energy = self._energy
+        if energy is None:
+            return torch.zeros(self._sae.units, dtype=torch.bool)
+        return energy < IDLE * energy.mean()
+
+    @torch.no_grad()
+    def step(self, x: Any, error: Tensor, code: Tensor) -> int:
+        """Note a batch after the optimizer's step; return how many units started anew.
+
+        Args:
+            x: the batch, (samples, features).
+            error: as `SparseAutoencoder.losses` returns it.
+            code: likewise.
+        """
+        self._note(x, error.detach(), code.detach())
+        due = self._step % self._every == 0 and self._step <= _UNTIL * self._steps
+        return self._revive() if due else 0
+
+    def _note(self, x: Any, error: Tensor, code: Tensor) -> None:
+        sae = self._sae
+        if self._residuals is None:
+            outputs = error.shape[1]
+            width = sae.encoder.in_features
+            self._residuals = Residuals(len(error), width, outputs, self._joined, error)
+        if len(error) == self._residuals.inputs.shape[1]:  # a last, smaller batch is left out
+            self._residuals.add(sae.scaled(x) - sae.offset, error)
+        stride = max(len(code) * self._joined.size // _ROWS, 1)
+        energy = code[::stride].square().sum(0)
+        if self._energy is None:
+            self._energy = energy * _WINDOW
+        else:
+            self._energy.mul_(1 - 1 / _WINDOW).add_(energy)
+        self._step += 1
+
+    def _revive(self) -> int:
+        assert self._residuals is not None
+        assert self._energy is not None
+        energy = self._joined.sum(self._energy)
+        idle = energy < IDLE * energy.mean()
+        number = int(idle.sum())
+        if self._step > _LATE * self._steps:
+            number = min(number, max(int(_MOST * len(idle)), 1))
+        if not number or bool(idle.all()):
+            return 0
+        share = number_at(self._sae.active, self._step) / len(idle)
+        starts = _STARTS[0] * number + _STARTS[1]
+        rows = self._residuals.directions(number, starts, share, self._generator)
+        units = idle.nonzero().flatten()[: len(rows[0])]
+        self._start(units, ~idle, *rows, share)
+        self._energy[units] = 3 * IDLE * energy.mean() / self._joined.size
+        self.revived += len(units)
+        return len(units)
+
+    def _start(
+        self, units: Tensor, live: Tensor, direction: Tensor, entry: Tensor, share: float
+    ) -> None:
+        """Give units a direction, that of the inputs it occurs in, and a fresh state."""
+        sae = self._sae
+        encoder, decoder = sae.encoder, sae.decoder
+        encoder.weight[units] = _NORM * encoder.weight[live].norm(dim=1).mean() * entry
+        encoder.bias[units] = 0.0
+        decoder.weight[:, units] = direction.T
+        started = [(encoder.weight, 0), (encoder.bias, 0), (decoder.weight, 1)]
+        if isinstance(sae.coding, JumpReLU):
+            threshold = sae.coding.threshold
+            threshold[units] = self._threshold(encoder.weight[units], share)
+            started.append((threshold, 0))
+        for parameter, axis in started:
+            _start_state(self._optimizer.state.get(parameter, {}), units, live, axis)
+
+    def _threshold(self, rows: Tensor, share: float) -> Tensor:
+        """Return at which thresholds new units fire half as often as the mean unit."""
+        assert self._residuals is not None
+        inputs, _ = self._residuals.kept()
+        number = max(int(_RATE * share * self._residuals.rows), 1)
+        return self._joined.largest(inputs @ rows.T, number)[-1].clamp(min=0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything a resumed training needs."""
+        residuals = self._residuals
+        return {
+            "step": self._step,
+            "revived": self.revived,
+            "energy": self._energy,
+            "generator": self._generator.get_state(),
+            "inputs": None if residuals is None else residuals.inputs,
+            "errors": None if residuals is None else residuals.errors,
+            "seen": 0 if residuals is None else residuals.seen,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self._step, self.revived = state["step"], state["revived"]
+        self._generator.set_state(state["generator"])
+        self._energy = None if state["energy"] is None else state["energy"].clone()
+        self._residuals = None
+        if state["inputs"] is not None:
+            inputs, errors = state["inputs"], state["errors"]
+            size = inputs.shape[1], inputs.shape[2], errors.shape[2]
+            self._residuals = Residuals(*size, self._joined, errors)
+            self._residuals.inputs = inputs.clone()
+            self._residuals.errors = errors.clone()
+            self._residuals.seen = state["seen"]
+
+
+def _start_state(state: dict[str, Any], units: Tensor, live: Tensor, axis: int) -> None:
+    """Start an optimizer's state of some units: no momentum, the mean second moment of others."""
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or value.ndim <= axis:
+            continue
+        value = value.movedim(axis, 0)
+        if name in ("exp_avg_sq", "max_exp_avg_sq", "square_avg"):
+            value[units] = value[live].mean(0)
+        elif name in ("exp_avg", "momentum_buffer"):
+            value[units] = 0

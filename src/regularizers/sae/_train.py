@@ -1,0 +1,84 @@
+"""Trains a sparse autoencoder by Lightning."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from regularizers.errors import ConfigurationError
+from regularizers.sae._autoencoder import SparseAutoencoder
+from regularizers.sae._batches import batches_of
+from regularizers.sae._history import History
+from regularizers.sae._settings import Settings
+
+
+def train(
+    sae: SparseAutoencoder,
+    data: Any,
+    *,
+    steps: int | None = None,
+    learning_rate: float = 3e-3,
+    batch_size: int = 512,
+    revive: bool = True,
+    clip: float = 1.0,
+    seed: int = 0,
+    checkpoints: Path | str | None = None,
+    progress: bool = False,
+    **trainer: Any,
+) -> History:
+    """Train a sparse autoencoder, in place.
+
+    It begins by `calibrate` with the first batches. Then each step takes the gradient of
+    `losses(x).loss` and of the rules of the autoencoder, and Adam's step (β 0.9 and 0.99) with a
+    rate that falls to 0 over the last third. `Revival` brings back idle units.
+
+    Args:
+        sae: the autoencoder.
+        data: samples in the rows of a tensor; or an iterable of batches, whose first entry counts
+            if they are tuples: a list, a DataLoader, a stream. One that can be iterated again is,
+            if one pass is too few.
+        steps: the number of batches; None: one pass over data that says its length.
+        learning_rate: of Adam.
+        batch_size: samples of a batch, if `data` is a tensor. With several processes each takes
+            an equal part of it.
+        revive: whether idle units are brought back.
+        clip: the largest norm of the gradient.
+        seed: the seed of the order of samples and of what revival draws.
+        checkpoints: a folder for the state of the training, from which it goes on if it was
+            interrupted; it ends bit for bit as if it had not been.
+        progress: whether to show a bar.
+        trainer: options of `lightning.Trainer`, such as `devices`, `accelerator`, `strategy`,
+            `precision`, `logger`, `callbacks`.
+
+    Returns:
+        What happened, as a few hundred points.
+
+    Raises:
+        ConfigurationError: a setting that cannot be, or Lightning is not installed.
+        DataError: data that are constant, not finite or too few, or a loss that is not finite.
+        KeyboardInterrupt: it was interrupted; the checkpoint is there.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> directions = torch.randn(32, 8)
+        >>> x = (torch.rand(4096, 32) < 0.06).float() @ directions
+        >>> sae = rz.sae.SparseAutoencoder(features=8, units=32, active=2)
+        >>> history = rz.sae.train(sae, x, steps=200, batch_size=128)
+        >>> history.explained[-1] > 0.5
+        True
+    """
+    settings = Settings(learning_rate=learning_rate, revive=revive, clip=clip, seed=seed)
+    batches = batches_of(data, steps=steps, batch_size=batch_size, seed=seed)
+    try:
+        job = importlib.import_module("regularizers.sae._job")
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"train: expected Lightning, which is not installed ({error.name}); install "
+            f"regularizers[sae], or write the loop with losses(), regularization() and Revival"
+        ) from error
+    folder = None if checkpoints is None else Path(checkpoints)
+    history: History = job.fit(sae, batches, settings, folder, progress=progress, options=trainer)
+    return history

@@ -1,0 +1,139 @@
+"""Directions that many errors share, and units that are started anew."""
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+import regularizers as rz
+
+# the pool of errors has no public way in
+from regularizers.sae._joined import Joined
+
+# likewise
+from regularizers.sae._residuals import Residuals
+from sae.problems import superposed
+
+
+def pool(errors, batch=64):
+    residuals = Residuals(batch, errors.shape[1], errors.shape[1], Joined(), errors)
+    for some in errors.split(batch):
+        residuals.add(some, some)
+    return residuals
+
+
+def test_directions_that_many_errors_share_are_found():
+    generator = torch.Generator().manual_seed(0)
+    missing = normalize(torch.randn(3, 20, generator=generator), dim=1)
+    present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.05, 0.02])
+    errors = present.float() @ missing + 0.05 * torch.randn(2048, 20, generator=generator)
+    found, entries = pool(errors).directions(3, 30, 0.02, generator)
+    assert len(found) == 3
+    cosines = (found @ missing.T).abs().max(dim=0).values
+    assert (cosines > 0.98).all(), cosines
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    # of inputs that are the errors, the direction is nearly the same
+    assert ((found * entries).sum(1) > 0.98).all()
+
+
+def test_a_direction_is_found_once():
+    generator = torch.Generator().manual_seed(0)
+    only = normalize(torch.randn(1, 20, generator=generator), dim=1)
+    errors = torch.rand(1024, 1, generator=generator) * only
+    found, _ = pool(errors).directions(5, 20, 0.1, generator)
+    assert found.shape == (1, 20)
+    torch.testing.assert_close(found, only)
+
+
+def test_the_oldest_batches_are_dropped():
+    residuals = Residuals(12_288, 2, 2, Joined(), torch.zeros(1))
+    for number in range(3):
+        residuals.add(*[torch.full((12_288, 2), float(number))] * 2)
+    assert residuals.rows == 24_576
+    assert residuals.kept()[1].unique().tolist() == [1, 2]
+
+
+def trained(steps=50, optimizer=torch.optim.Adam, **options):
+    """Return an autoencoder with three dead units after a look for idle ones, and what it had."""
+    torch.manual_seed(0)
+    x, _ = superposed(512)
+    sae = rz.sae.SparseAutoencoder(8, 16, active=2)
+    sae.calibrate(x)
+    with torch.no_grad():
+        sae.encoder.bias[[1, 5, 9]] = -100.0
+    opt = optimizer(sae.parameters(), 1e-3, **options)
+    revival = rz.sae.Revival(sae, opt, steps=steps, every=10)
+    states = []
+    for _ in range(10):
+        opt.zero_grad()
+        found = sae.losses(x)
+        found.loss.backward()
+        opt.step()
+        states = [{k: v.clone() for k, v in opt.state[p].items()} for p in sae.parameters()]
+        revival.step(x, found.error, found.code)
+    return sae, opt, revival, dict(zip(dict(sae.named_parameters()), states, strict=True)), x
+
+
+def test_idle_units_get_a_direction_a_threshold_and_a_fresh_state():
+    sae, opt, revival, before, x = trained()
+    units, others = [1, 5, 9][: revival.revived], [u for u in range(16) if u not in (1, 5, 9)]
+    assert units
+    weight = sae.encoder.weight.detach()
+    norm = weight[others].norm(dim=1).mean()
+    torch.testing.assert_close(weight[units].norm(dim=1), (norm / 2).expand(len(units)))
+    assert (sae.encoder.bias[units] == 0).all()
+    # the entry direction is that of the dictionary where the inputs are all error; here near it
+    dictionary = sae.decoder.weight.detach()[:, units].T
+    torch.testing.assert_close(dictionary.norm(dim=1), torch.ones(len(units)))
+    # half as often as the mean unit, which fires in 2 of 16
+    z = (x * sae.scale - sae.decoder.bias) @ weight[units].T
+    rate = (z > sae.coding.threshold[units]).float().mean(0)
+    assert (rate <= 0.5 * 2 / 16).all()
+    assert (rate > 0.4 * 2 / 16).all()
+    named = dict(sae.named_parameters())
+    for name, axis in (("encoder.weight", 0), ("encoder.bias", 0), ("decoder.weight", 1)):
+        first = opt.state[named[name]]["exp_avg"].movedim(axis, 0)
+        second = opt.state[named[name]]["exp_avg_sq"].movedim(axis, 0)
+        was = before[name]["exp_avg_sq"].movedim(axis, 0)
+        assert (first[units] == 0).all()
+        live = [u for u in range(16) if u not in (1, 5, 9)]
+        torch.testing.assert_close(second[units], was[live].mean(0).expand_as(second[units]))
+        torch.testing.assert_close(second[live], was[live])
+        torch.testing.assert_close(first[live], before[name]["exp_avg"].movedim(axis, 0)[live])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [(torch.optim.SGD, {}), (torch.optim.SGD, {"momentum": 0.9}), (torch.optim.RMSprop, {})],
+)
+def test_other_optimizers_are_started_too(optimizer, options):
+    sae, opt, revival, _, _ = trained(optimizer=optimizer, **options)
+    assert revival.revived
+    momentum = opt.state[sae.encoder.weight].get("momentum_buffer")
+    if momentum is not None:
+        assert (momentum[1] == 0).all()
+
+
+def test_nothing_is_started_late_and_little_before():
+    assert trained(steps=10)[2].revived == 0  # step 10 of 10 is beyond 95 %
+    assert trained(steps=12)[2].revived == 1  # beyond 70 %: 1 % of 16 units, which is one
+
+
+def test_a_resumed_revival_goes_on_as_it_would_have():
+    sae, opt, revival, _, x = trained()
+    again = rz.sae.Revival(sae, opt, steps=50, every=10)
+    again.load_state_dict(revival.state_dict())
+    assert again.revived == revival.revived
+    assert again.idle.equal(revival.idle)
+    assert again.state_dict()["generator"].equal(revival.state_dict()["generator"])
+    weights = {name: value.clone() for name, value in sae.state_dict().items()}
+    results = []
+    for one in (revival, again):
+        sae.load_state_dict(weights)
+        with torch.no_grad():
+            sae.encoder.bias[3] = -100.0
+        for _ in range(10):
+            found = sae.losses(x)
+            one.step(x, found.error, found.code * (torch.arange(16) != 3))
+        results.append({name: value.clone() for name, value in sae.state_dict().items()})
+    assert all(results[0][name].equal(results[1][name]) for name in weights)
+    assert not results[0]["encoder.weight"].equal(weights["encoder.weight"])
