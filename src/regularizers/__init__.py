@@ -48,6 +48,7 @@ from regularizers.errors import (
 )
 from regularizers.penalties import (
     AR,
+    L0,
     L1,
     L1L2,
     TAR,
@@ -101,6 +102,7 @@ __version__ = version("regularizers")
 
 __all__ = [
     "AR",
+    "L0",
     "L1",
     "L1L2",
     "TAR",

@@ -196,6 +196,12 @@ OF_SIX_UNITS = [
 ]
 """Penalties of outputs (samples, 6)."""
 
+OF_GATES = [
+    Case(rz.L0(0.3, reduce="batch_mean"), lambda x: 0.3 * x.sum() / len(x)),
+    Case(rz.L0(0.3, reduce="sum"), lambda x: 0.3 * x.sum()),
+]
+"""Penalties that only gates may have, which no site of the matrix is."""
+
 OF_KERNELS = [
     Case(rz.Orthogonal(0.3), lambda w: 0.3 * _dependence(w)),
     Case(rz.Orthogonal(2.0, axis=1), lambda w: 2 * _dependence(w.T)),

@@ -6,19 +6,28 @@ import torch
 from matrix.judge import judge
 from matrix.methods import HOOKS
 from matrix.network import batch, build, explicit, task
-from matrix.penalties import CASES, OF_KERNELS, OF_SIX_UNITS, Case, public_classes
+from matrix.penalties import (
+    CASES,
+    OF_GATES,
+    OF_KERNELS,
+    OF_SIX_UNITS,
+    Case,
+    public_classes,
+)
 from matrix.regimes import REGIMES
 from penalties.oracle import plain
+
+ELSEWHERE = OF_GATES + OF_KERNELS + OF_SIX_UNITS
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
 def test_every_public_penalty_is_in_the_matrix():
-    missing = public_classes() - {type(c.penalty) for c in CASES + OF_KERNELS + OF_SIX_UNITS}
+    missing = public_classes() - {type(c.penalty) for c in CASES + ELSEWHERE}
     assert not missing, f"add to tests/matrix/penalties.py: {missing}"
 
 
-@pytest.mark.parametrize("case", CASES + OF_KERNELS + OF_SIX_UNITS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + ELSEWHERE, ids=lambda case: case.name)
 def test_formulas_agree_with_the_oracle_of_the_penalties(case: Case):
     x = torch.randn(
         5,

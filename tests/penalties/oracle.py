@@ -11,6 +11,7 @@ import torch
 
 from regularizers import (
     AR,
+    L0,
     L1,
     L1L2,
     TAR,
@@ -41,6 +42,8 @@ from regularizers import (
 def plain(penalty, x):
     """Return the penalty of the float64 tensor `x`."""
     match penalty:
+        case L0(strength=s):
+            return s * _reduced(_by_sample(x, penalty), penalty)
         case L1(strength=s):
             return s * _reduced(_by_sample(x, penalty).abs(), penalty)
         case L2Squared(strength=s):

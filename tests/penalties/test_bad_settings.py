@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from regularizers import (
+    L0,
     L1,
     L1L2,
     ActivityRegularization,
@@ -33,6 +34,7 @@ from regularizers import (
 from regularizers.errors import ConfigurationError, StrengthError, StrengthTypeError
 
 MAKERS = {
+    "L0": L0,
     "L1": L1,
     "L2Norm": L2Norm,
     "L2Squared": L2Squared,

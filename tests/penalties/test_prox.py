@@ -14,6 +14,7 @@ from scipy.optimize import brentq, minimize
 from penalties.arrays import make, numbers
 from penalties.cases import REDUCTIONS
 from regularizers import (
+    L0,
     L1,
     L1L2,
     ActivityRegularization,
@@ -342,14 +343,14 @@ def test_a_step_that_does_not_broadcast(shape):
     "penalty",
     [
         *[KLSparsity(0.1, 0.5), Orthogonal(0.1), Huber(0.1), Lp(0.1, 0.5), L1(0.1) + Huber(0.1)],
-        *[LogSum(0.1, 1.0), Hinge(0.1, above=1.0), Hoyer(0.1)],
+        *[LogSum(0.1, 1.0), Hinge(0.1, above=1.0), Hoyer(0.1), L0(0.1)],
     ],
     ids=repr,
 )
 def test_a_penalty_without_a_proximal_form(penalty):
     match = (
         r"proximal step: expected L1, L2Squared, L1L2, L2Norm, GroupLasso, .*, "
-        r"got (KLSparsity|Orthogonal|Huber|Lp|LogSum|Hinge|Hoyer)\(.*; use its gradient"
+        r"got (KLSparsity|Orthogonal|Huber|Lp|LogSum|Hinge|Hoyer|L0)\(.*; use its gradient"
     )
     with pytest.raises(ConfigurationError, match=match):
         penalty.prox(X, 0.1)

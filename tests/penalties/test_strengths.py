@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 from regularizers import (
     AR,
+    L0,
     L1,
     L1L2,
     TAR,
@@ -65,6 +66,7 @@ def halved(step):
 
 FOUND = Found()
 MAKERS = {
+    "L0": L0,
     "L1": L1,
     "L2Norm": L2Norm,
     "L2Squared": L2Squared,

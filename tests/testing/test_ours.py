@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import regularizers as rz
-from matrix.penalties import CASES, OF_KERNELS, ONE_EACH
+from matrix.penalties import CASES, OF_GATES, OF_KERNELS, ONE_EACH
 from penalties.cases import OPTIONED
 from penalties.outside import Asymmetric, Leaning, Log, Quartic, Signed, Signs, Towards
 from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.testing import check_penalty
 
 OURS = [
-    *[case.penalty for case in ONE_EACH + OF_KERNELS],
+    *[case.penalty for case in ONE_EACH + OF_GATES + OF_KERNELS],
     *[case.penalty for case in CASES if isinstance(case.penalty, (rz.Elementwise, rz.Lp))],
     *[p for p in OPTIONED if isinstance(p, (rz.GroupLasso, rz.L2Norm, rz.KLSparsity))],
     *[rz.Hinge(0.5, above=0.5, below=-0.25), rz.Hoyer(0.5), rz.Hoyer(0.5, batch_axis=(0, 1))],

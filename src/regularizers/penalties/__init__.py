@@ -17,6 +17,7 @@ from regularizers.penalties._hinge import Hinge
 from regularizers.penalties._hoyer import Hoyer
 from regularizers.penalties._huber import Huber
 from regularizers.penalties._kl import KLSparsity
+from regularizers.penalties._l0 import L0
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l1l2 import L1L2
 from regularizers.penalties._l2 import L2Norm, L2Squared
@@ -35,6 +36,7 @@ from regularizers.penalties.strength import Schedule, Strength
 
 __all__ = [
     "AR",
+    "L0",
     "L1",
     "L1L2",
     "STAGES",

@@ -113,6 +113,10 @@ class Budget(Term):
         return self.of.for_weights_only
 
     @property
+    def for_gates_only(self) -> bool:
+        return self.of.for_gates_only
+
+    @property
     def by_role(self) -> bool:
         return self.of.by_role
 

@@ -87,6 +87,11 @@ class Formula(ABC):
         return False
 
     @property
+    def for_gates_only(self) -> bool:
+        """True where the slope makes sense only at a gate, which states its gradient's window."""
+        return False
+
+    @property
     def by_role(self) -> bool:
         """True where an axis is named by its role in a weight and has no number yet."""
         return False

@@ -29,8 +29,8 @@ class Temporal(Penalty):
         time_axis: the axis of time; it is no batch axis. None where a recurrent layer says it.
 
     Raises:
-        ConfigurationError: no penalty, one that is temporal already, or one of weights by their
-            role; called on an array, no axis of time.
+        ConfigurationError: no penalty, one that is temporal already, of gates, or of weights by
+            their role; called on an array, no axis of time.
         ShapeError: called on an array, an axis it has not or that is a batch axis; a length of 0.
 
     Example:
@@ -53,6 +53,11 @@ class Temporal(Penalty):
         if any(isinstance(term, Difference) for term in self.penalty.terms):
             raise ConfigurationError(
                 f"Temporal: expected a penalty of single states, got {self.penalty!r}"
+            )
+        if any(term.for_gates_only for term in self.penalty.terms):
+            raise ConfigurationError(
+                f"Temporal: expected a penalty of differences, got {self.penalty!r}, whose sum "
+                f"over changes of gates is that of the last less the first; L1 counts the changes"
             )
         if any(term.by_role for term in self.penalty.terms):
             raise ConfigurationError(

@@ -43,7 +43,10 @@ def check_site(case: Case) -> None:
     whole = any(0 in term.joint_axes(case.x.ndim) for term in case.penalty.terms)
     for copies in (_FEW,) if whole else (_FEW, _MANY):
         x = case.library.array(np.concatenate([case.x] * copies)).requires_grad_()
-        model = torch.nn.Sequential(torch.nn.Identity())
+        site = torch.nn.Identity()
+        if any(term.for_gates_only for term in case.penalty.terms):
+            site.pseudo_gradient_window = torch.ones_like  # type: ignore[assignment]
+        model = torch.nn.Sequential(site)
         rule = activity(case.penalty, where="0")
         terms = rule.terms
         reg = Regularization(model, [rule])

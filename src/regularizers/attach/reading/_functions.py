@@ -19,6 +19,7 @@ from regularizers.attach.reading._request import Request
 from regularizers.attach.reading._target_measurements import measure_gradient
 from regularizers.errors import RegimeError
 from regularizers.modules import is_saved_anyway, is_transformed, saved_tensors_are_hooked
+from regularizers.penalties import L0
 
 
 def versions_are_unknown() -> bool:
@@ -172,8 +173,10 @@ def _squared_slope(
     ctx: Any, request: Request, mask: Tensor | None, saved: tuple[Tensor | None, ...]
 ) -> Tensor | None:
     """Return the squared norm of the gradient for a cotangent of 1; None if it must be read."""
-    if torch.compiler.is_compiling() or mask is not None or ctx.window is not None:
+    if torch.compiler.is_compiling() or mask is not None:
         return None
+    if ctx.window is not None:  # only a slope of 1 everywhere is known in a part
+        return ctx.window.count_nonzero() if type(request.term) is L0 else None
     active: Tensor | None = getattr(ctx, "active", None)
     if active is not None:
         return active

@@ -16,7 +16,7 @@ from regularizers.attach.reading._ops import gauge_gradient
 from regularizers.control import Batch, Target, TargetActive, TargetMean, TargetNorm
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Activation, Totals, describe, is_saved_anyway, is_transformed
-from regularizers.penalties import Difference, Formula, L2Norm
+from regularizers.penalties import L0, Difference, Formula, L2Norm
 from regularizers.penalties.arrays import Frame, widen
 
 CHANNELS_SECOND = (
@@ -72,7 +72,12 @@ def total_measured(target: Target) -> str | None:
 
 
 def is_statistic(term: Formula, frame: Frame | None, target: Target, batch: Batch) -> bool:
-    """Return whether a target measures what the penalty computes: the norms of the samples."""
+    """Return whether a target measures what the penalty computes.
+
+    These are the norms of the samples, and the sum of gates, which are 0 or 1.
+    """
+    if frame is not None and type(term) is L0 and type(target) is TargetActive:
+        return target.threshold < 1
     if frame is None or type(term) is not L2Norm or type(target) is not TargetNorm:
         return False
     return frame.reduce == "batch_mean" and () != frame.units == batch.unit_axes

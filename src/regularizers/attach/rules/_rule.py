@@ -97,6 +97,12 @@ class Rule(AnyRule):
 
     def _check_activity(self) -> None:
         for term in self.penalty.terms:
+            if self.kind != "activity" and term.for_gates_only:
+                raise ConfigurationError(
+                    f"{self.kind}: expected a penalty of weights, got {term!r}, which counts gates "
+                    f"that are 0 or 1; use activity({self.penalty!r}, where=...) at a gate, and "
+                    f"for weights that become exactly 0 kernel(L1(...), proximal=True)"
+                )
             if self.kind == "activity" and term.by_role:
                 raise ConfigurationError(
                     f"activity: expected the number of an axis of the output, got {term!r}, whose "

@@ -54,11 +54,13 @@ def check_suited(sites: Iterable[ActivitySite]) -> None:
     function transforms, are not judged.
 
     Raises:
-        ConfigurationError: a difference in time at a recurrent cell.
+        ConfigurationError: a difference in time at a recurrent cell; a count of gates at a module
+            that is none.
     """
     for site in sites:
         for entry in site.entries:
             _check_time(site, entry.term)
+            _check_gate(site, entry.term)
             if not callable(site.rule.select):
                 _check_zeros(site, entry.term)
                 _check_fractions(site, entry.term)
@@ -74,6 +76,16 @@ def _check_time(site: ActivitySite, term: Formula) -> None:
             f"    self.states = nn.Identity()  # in the model's __init__\n"
             f"    states = self.states(torch.stack(each_state, dim=1))  # in its forward\n"
             f'    tar(1.0, where="states", time_axis=1)  # the rule'
+        )
+
+
+def _check_gate(site: ActivitySite, term: Formula) -> None:
+    if term.for_gates_only and not hasattr(site.module, "pseudo_gradient_window"):
+        raise ConfigurationError(
+            f"{site.name}: {term!r} counts the open gates of a module that returns 0 or 1 and "
+            f"states where its gradient is not 0, pseudo_gradient_window(z); a "
+            f"{type(site.module).__name__} states none, and a slope of 1 everywhere would be wrong "
+            f"for it; name the gate, as in where='coding.gate' for layers.JumpReLU, or use L1"
         )
 
 
