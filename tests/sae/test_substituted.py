@@ -132,6 +132,21 @@ def test_a_copy_made_inside_is_not_changed():
     assert torch.equal(twin(x), before)
 
 
+def test_the_output_of_attention_is_named_by_select():
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 12, batch_first=True), 1).eval()
+    sae, x = random_autoencoder(6, 20), torch.randn(2, 4, 6)
+    with torch.no_grad():
+        plain = model(x)
+        with substituted(model, "layers.0.linear2", sae):  # not passed over by the fast path
+            assert not torch.allclose(model(x), plain)
+        with substituted(model, "layers.0.self_attn", sae, select=0):
+            assert not torch.allclose(model(x), plain)
+        message = r"^layers.0.self_attn: .*tuple.*substituted\(..., select=INDEX"
+        with pytest.raises(OutputError, match=message):
+            run_inside(model, "layers.0.self_attn", sae, x)
+        assert torch.equal(model(x), plain)
+
+
 class Integers(nn.Module):
     def forward(self, x):
         return x.argmax(-1)

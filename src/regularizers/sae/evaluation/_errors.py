@@ -33,7 +33,7 @@ class MeanExplainedVariance(PairMetric):
         \right)
 
     The mean x̄ is that of the sample's batch. Samples near the mean weigh as much as those far from
-    it, so it is lower than the share of all variance. A sample that is the mean of its batch has no
+    it, and a few that are very near may rule it. A sample that is the mean of its batch has no
     ratio and does not count.
     """
 

@@ -44,7 +44,8 @@ class Evaluation:
     mean_explained_variance: float
     """The mean over samples of 1 − ‖x − x̂‖² / ‖x − x̄‖², x̄ being the mean of the sample's batch.
 
-    It is lower, and depends on the batches. SAELens reports it as `explained_variance_legacy`."""
+    It depends on the batches, and few samples near the mean may rule it. SAELens reports it as
+    `explained_variance_legacy`."""
     mse: float
     """(x − x̂)², the mean over samples and features."""
     cosine: float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
 from regularizers.modules import Mask, Select, Where, describe
 from regularizers.sae._autoencoder import SparseAutoencoder
 from regularizers.sae.evaluation._mode import evaluation_mode
-from regularizers.sae.evaluation._substituted import Edit, edited, reconstruct, site_of
+from regularizers.sae.evaluation._substituted import Edit, Place, edited, reconstruct, site_of
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -110,15 +109,15 @@ def cross_entropy_recovered(
             f"data: expected batches that can be gone through twice, such as a list or a "
             f"DataLoader, got {type(data).__name__}; wrap an iterator in list(...)"
         )
-    site = site_of(model, where, "cross_entropy_recovered")
+    caller = "cross_entropy_recovered"
+    place = Place(site_of(model, where, caller), sae.features, select, axis, mask, caller)
     mean = _Mean(sae.features)
 
-    def run(edits: Mapping[str, Edit | None]) -> dict[str, _Average]:
+    def run(edits: Mapping[str, Edit]) -> dict[str, _Average]:
         totals = {name: _Average() for name in edits}
         for batch in data:
             for name, edit in edits.items():
-                arguments = (sae.features, select, axis, mask)
-                with nullcontext() if edit is None else edited(model, site, edit, *arguments):
+                with edited(place, edit):
                     totals[name].add(loss(model, batch), batch)
         return totals
 

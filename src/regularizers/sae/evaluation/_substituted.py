@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -79,7 +79,8 @@ def substituted(
     """
     with evaluation_mode(sae):
         site = site_of(model, where, "substituted")
-        with edited(model, site, reconstruct(sae), sae.features, select, axis, mask):
+        place = Place(site, sae.features, select, axis, mask, "substituted")
+        with edited(place, reconstruct(sae)):
             yield
 
 
@@ -93,8 +94,21 @@ def reconstruct(sae: SparseAutoencoder) -> Edit:
     return edit
 
 
+class Place(NamedTuple):
+    """The part of a module's output that is replaced."""
+
+    site: tuple[str, nn.Module]
+    """The name of the module, as messages have it, and the module."""
+    features: int
+    select: Select | None
+    axis: int
+    mask: Mask | None
+    caller: str
+    """The public function, for messages."""
+
+
 def site_of(model: nn.Module, where: Where, caller: str) -> tuple[str, nn.Module]:
-    """Return the name of the one module that `where` matches, and the module.
+    """Return the name of the one module that `where` matches, for messages, and the module.
 
     Raises:
         SelectionError: no module matches, or several.
@@ -107,22 +121,15 @@ def site_of(model: nn.Module, where: Where, caller: str) -> tuple[str, nn.Module
             f"{caller}: expected one module, where={described(where)} matches {len(found)}: "
             f"{names}; name one of them"
         )
-    return found[0]
+    name, module = found[0]
+    return printable(name, model), module
 
 
 @contextmanager
-def edited(
-    model: nn.Module,
-    site: tuple[str, nn.Module],
-    edit: Edit,
-    features: int,
-    select: Select | None,
-    axis: int,
-    mask: Mask | None,
-) -> Iterator[None]:
-    """Replace the output of one module by what `edit` makes of it inside the context."""
-    name, module = site
-    substitution = _Substitution(printable(name, model), edit, features, select, axis, mask)
+def edited(place: Place, edit: Edit) -> Iterator[None]:
+    """Replace a part of an output by what `edit` makes of it inside the context."""
+    name, module = place.site
+    substitution = _Substitution(place, edit)
     handle = module.register_forward_hook(substitution, with_kwargs=True)
     try:
         yield
@@ -130,9 +137,10 @@ def edited(
         handle.remove()
     if not substitution.number:
         raise SelectionError(
-            f"{printable(name, model)}: this module did not run, so nothing was replaced; run the "
-            f"model inside the context, and name a module that its forward calls, as module(x) and "
-            f"not module.forward(x). Run the model itself where it is compiled"
+            f"{name}: this module did not run, so nothing was replaced; run the model inside the "
+            f"context, and name a module that its forward calls, as module(x) and not "
+            f"module.forward(x); a compiled model does not see the context: run the model that was "
+            f"compiled"
         )
 
 
@@ -141,35 +149,31 @@ class _Substitution(Hook):
 
     cure = "leave the context first"
 
-    def __init__(
-        self,
-        site: str,
-        edit: Edit,
-        features: int,
-        select: Select | None,
-        axis: int,
-        mask: Mask | None,
-    ) -> None:
-        self._site, self._edit, self._features = site, edit, features
-        self._select, self._axis, self._mask = select, axis, mask
+    def __init__(self, place: Place, edit: Edit) -> None:
+        self._place, self._edit = place, edit
+        self._site = place.site[0]
         self.number = 0
 
     def __call__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
-        activation = activation_of(module, output, self._select, self._site)
-        refuse_nested(activation.x, "an autoencoder", self._site)
-        old = activation.entry
-        counts = None
-        if self._mask is not None:
-            given = mask_of(self._mask, args, kwargs, self._site)
-            counts = masked(activation, given, self._site).mask
-        new = self._made(old, counts)
+        place = self._place
         try:
-            replaced = replace_in(output, old, new, self._site)
+            activation = activation_of(module, output, place.select, self._site)
+        except OutputError as error:
+            said = str(error).replace("activity(", f"{place.caller}(")
+            raise OutputError(said) from None
+        refuse_nested(activation.x, "an autoencoder", self._site)
+        if place.mask is not None:
+            given = mask_of(place.mask, args, kwargs, self._site)
+            activation = masked(activation, given, self._site)
+        counts = None if place.mask is None else activation.mask
+        new = self._made(activation.entry, counts)
+        try:
+            replaced = replace_in(output, activation.entry, new, self._site)
         except OutputError:
             raise OutputError(
-                f"{self._site}: what select={self._select!r} gives must be a part of the output, "
+                f"{self._site}: what select={place.select!r} gives must be a part of the output, "
                 f"which is {describe(output)}, and not computed from it"
             ) from None
         self.number += 1
@@ -177,11 +181,11 @@ class _Substitution(Hook):
 
     def _made(self, old: Tensor, counts: Tensor | None) -> Tensor:
         """Return the edited tensor, where it counts."""
-        axis = self._axis + old.ndim if self._axis < 0 else self._axis
-        if not 0 <= axis < old.ndim or old.shape[axis] != self._features:
+        axis = self._place.axis + old.ndim if self._place.axis < 0 else self._place.axis
+        if not 0 <= axis < old.ndim or old.shape[axis] != self._place.features:
             raise ShapeError(self._other_width(old))
         rows = old.movedim(axis, -1)
-        samples = rows.reshape(-1, self._features)
+        samples = rows.reshape(-1, self._place.features)
         if counts is None:
             made = self._edit(samples)
         else:
@@ -200,13 +204,14 @@ class _Substitution(Hook):
         return counts.reshape(counts.shape + more).expand(rows.shape[:-1]).reshape(-1)
 
     def _other_width(self, old: Tensor) -> str:
-        fitting = [axis for axis, size in enumerate(old.shape) if size == self._features]
+        fitting = [axis for axis, size in enumerate(old.shape) if size == self._place.features]
         cure = (
             f"say axis={fitting[0]}"
             if fitting
             else "name the module that the autoencoder was trained on"
         )
+        features, axis = self._place.features, self._place.axis
         return (
-            f"{self._site}: expected {self._features} features along axis {self._axis}, as the "
-            f"autoencoder has, got an output of shape {tuple(old.shape)}; {cure}"
+            f"{self._site}: expected {features} features along axis {axis}, as the autoencoder "
+            f"has, got an output of shape {tuple(old.shape)}; {cure}"
         )

@@ -89,7 +89,13 @@ class Superposition:
         return superposition(**PROBLEMS[name], seed=seed)
 
     def sample(self, n: int, generator: torch.Generator) -> Samples:
-        """Return `n` samples and the coefficients that they are made of."""
+        """Return `n` samples and the coefficients that they are made of.
+
+        Raises:
+            ConfigurationError: `n` is no integer, 0 or more.
+        """
+        if type(n) is not int or n < 0:
+            raise ConfigurationError(f"n: expected an integer, 0 or more, got {n!r}")
         fires, magnitudes = self._drawn(n, generator)
         coefficients = torch.zeros(n, self.features)
         coefficients[fires.sample, fires.feature] = magnitudes
