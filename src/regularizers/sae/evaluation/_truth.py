@@ -43,7 +43,7 @@ class Truth:
     recall: float
     """Of the firings of all true features, the share that are found; pooled over features."""
     f1: float
-    """2 · both / (found + true), pooled over features: frequent ones weigh more. The F1 to report."""
+    """2 · both / (found + true), pooled over features: frequent ones weigh more; to report."""
     mean_f1: float
     """The mean over true features of the F1 of each: rare ones weigh as much."""
     dead: int
