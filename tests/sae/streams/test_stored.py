@@ -4,14 +4,18 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import ConfigurationError, DataError, RegimeError
 from regularizers.sae.streams import StoredActivations, activations
 from sae.streams.cells import all_equal, sorted_rows
 
@@ -48,12 +52,22 @@ def test_every_row_once_and_the_same_order_for_the_same_seed(folder, data, windo
 
 
 def test_rows_of_a_group_of_shards_are_shuffled_together(folder):
-    rows = torch.cat(list(StoredActivations(folder, window=25, batch_size=8)))[:, 0] // 2
-    groups = [{int(row) // 10 for row in rows[start : start + 20]} for start in range(0, 60, 20)]
-    # the last shard has three rows, so that a group may have it as a third
-    assert all(len(shards) <= 3 for shards in groups[:1])
-    assert groups[0] != {0, 1}
-    assert rows[:20].diff().abs().gt(1).sum() > 10
+    rows = torch.cat(list(StoredActivations(folder, window=20, batch_size=8)))[:, 0] // 2
+    order = [int(row) // 10 for row in rows]
+    spans = {shard: [n for n, s in enumerate(order) if s == shard] for shard in range(11)}
+    # two shards of ten rows at a time, and in random order
+    assert all(max(span) - min(span) < 20 for span in spans.values())
+    assert sum(max(span) - min(span) > 12 for span in spans.values()) > 6
+    assert list(dict.fromkeys(order)) != sorted(spans)
+    assert sum(rows.diff().abs() == 1) < 30
+
+
+def test_a_loop_that_was_left_leaves_no_thread(folder):
+    before = threading.active_count()
+    for _ in StoredActivations(folder, batch_size=8, workers=2):
+        assert threading.active_count() > before
+        break
+    assert threading.active_count() == before
 
 
 def test_the_order_of_the_store(folder, data):
@@ -111,15 +125,18 @@ def test_a_state_of_other_settings_is_refused(folder):
         StoredActivations(folder, batch_size=8, rank=0, ranks=2).load_state_dict(state)
 
 
-def test_the_process_is_that_of_torch_distributed(folder):
-    from torch.testing._internal.distributed.fake_pg import FakeStore
-
+def test_the_process_is_that_of_torch_distributed_and_parts_of_units_are_refused(folder):
     dist.init_process_group("fake", store=FakeStore(), rank=1, world_size=3)
     try:
         one = StoredActivations(folder)
         assert (one.rank, one.ranks) == (1, 3)
         two = StoredActivations(folder, rank=0, ranks=1)
         assert (two.rank, two.ranks) == (0, 1)
+        model = nn.Sequential(nn.Linear(6, 6), nn.ReLU())
+        parallelize_module(model, init_device_mesh("cpu", (3,)), {"0": ColwiseParallel()})
+        for site in "01":
+            with pytest.raises(RegimeError, match=f"{site}: under tensor parallelism"):
+                list(activations(model, site, [torch.randn(2, 6)]))
     finally:
         dist.destroy_process_group()
 
@@ -130,6 +147,7 @@ def test_bad_settings(folder):
         ({"rank": 2, "ranks": 2}, "rank: expected a number below ranks=2, got 2"),
         ({"workers": -1}, "workers"),
         ({"window": 0}, "window"),
+        ({"dtype": torch.int8}, "dtype"),
     ]:
         with pytest.raises(ConfigurationError, match=message):
             StoredActivations(folder, **settings)

@@ -81,8 +81,10 @@ def test_a_state_of_other_settings_is_refused():
     data = torch.randn(20, 2).split(5)
     state = activations(nn.Identity(), "", data, batch_size=4).state_dict()
     other = activations(nn.Identity(), "", data, batch_size=5)
-    with pytest.raises(ConfigurationError, match=r"batch_size: the state was saved with 4.* has 5"):
+    with pytest.raises(ConfigurationError, match=r"batch_size: .* with 4, here it is 5"):
         other.load_state_dict(state)
+    with pytest.raises(ConfigurationError, match=r"of an ActivationStream returned, .* of model"):
+        other.load_state_dict({"model": 1})
     assert len(list(other)) == 4
 
 

@@ -44,7 +44,8 @@ def activations(
             module, a predicate (module, name), or a list of these.
         data: batches for the model, such as a DataLoader or a list. It is iterated once for each
             epoch. A dictionary is run as `model(**batch)`, of a tuple or list the first item as
-            `model(batch[0])`, anything else as `model(batch)`, on the device of the model.
+            `model(batch[0])`, anything else as `model(batch)`, on the device of the model. In
+            each of several processes, data gives the batches of that process.
         select: the part of an output that is no tensor, as in `activity`.
         mask: a function of a batch of the data that returns a boolean tensor (batch, tokens): True
             where a token counts; None if all do. By default it is the `attention_mask` of a
@@ -71,7 +72,8 @@ def activations(
     Raises:
         SelectionError: `where` matches nothing.
         ConfigurationError: another setting is invalid, or the data cannot be iterated again.
-        RegimeError: the model is in `nn.DataParallel`.
+        RegimeError: the model is in `nn.DataParallel`; while reading, it is under tensor
+            parallelism, where an output may be a part of its units.
         OutputError: while reading, the output is no floating tensor, or its module did not run
             exactly once.
         ShapeError: while reading, sites have other positions than each other, or the mask does not

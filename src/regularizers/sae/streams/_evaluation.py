@@ -35,7 +35,8 @@ def evaluated(model: nn.Module) -> Iterator[None]:
         if model.training != modes[0][1]:
             model.train(modes[0][1])
         for module, training in modes:
-            module.training = training
+            if module.training != training:
+                module.training = training
 
 
 def _eager(model: nn.Module) -> Any:
@@ -53,7 +54,9 @@ def run_on(model: nn.Module, batch: Any) -> Any:
     Raises:
         DataError: the batch is an empty tuple or list.
     """
-    device = next((x.device for x in (*model.parameters(), *model.buffers())), None)
+    # weights that are loaded only when they are used have no device before
+    held = [x for x in (*model.parameters(), *model.buffers()) if not x.is_meta]
+    device = held[0].device if held else None
 
     def moved(value: Any) -> Any:
         return value.to(device) if device is not None and hasattr(value, "to") else value

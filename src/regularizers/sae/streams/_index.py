@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,11 @@ class StoreIndex:
     def rows(self) -> int:
         """How many rows are stored."""
         return sum(shard.rows for shard in self.shards)
+
+    @property
+    def digest(self) -> str:
+        """A digest of all shards together."""
+        return hashlib.sha256("".join(shard.sha256 for shard in self.shards).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write the index, whole or not at all."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regularizers.sae.streams._counts import generator_of
+from regularizers.sae.streams._settings import generator_of
 
 
 class Piece(NamedTuple):

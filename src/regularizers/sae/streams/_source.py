@@ -8,8 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regularizers.errors import ConfigurationError, DataError, OutputError, ShapeError
-from regularizers.modules import Hook
+from regularizers.errors import (
+    ConfigurationError,
+    DataError,
+    OutputError,
+    RegimeError,
+    ShapeError,
+)
+from regularizers.modules import Hook, may_hold_a_part_of_the_units
 from regularizers.sae.streams._evaluation import Forward, evaluated
 from regularizers.sae.streams._rows import Block, Rows, rows_of
 from regularizers.sae.streams._sites import Site
@@ -44,7 +50,9 @@ class ActivationSource:
             DataError: the data has fewer batches, or an activation is not finite.
             ShapeError: sites have other positions than each other, or other widths than before.
             OutputError: a module did not run once, or its output is no floating tensor.
+            RegimeError: under tensor parallelism an output may be a part of its units.
         """
+        self._check_whole()
         batches = iter(self._data)
         for number in range(start):
             if next(batches, self) is self:
@@ -79,6 +87,14 @@ class ActivationSource:
                     f"them, or run the model in a wider type"
                 )
         return {name: rows for name, (rows, _) in found.items()}
+
+    def _check_whole(self) -> None:
+        for site in self.sites:
+            if may_hold_a_part_of_the_units(site.module, self.model):
+                raise RegimeError(
+                    f"{site.name}: under tensor parallelism this output may hold a part of the "
+                    f"units; read a module sharded by rows, whose output is whole"
+                )
 
     def _check_layout(self, block: Block, number: int) -> None:
         layout = {name: (rows.shape[1], rows.dtype) for name, rows in block.items()}

@@ -12,13 +12,13 @@ import torch
 import torch.distributed as dist
 
 from regularizers.errors import ConfigurationError, DataError
-from regularizers.sae.streams._counts import check_count, check_seed
 from regularizers.sae.streams._files import safetensors
 from regularizers.sae.streams._index import NAME, StoreIndex, read_index
 from regularizers.sae.streams._open_shards import OpenShards
 from regularizers.sae.streams._prefetch import ahead
 from regularizers.sae.streams._row_order import RowOrder
 from regularizers.sae.streams._rows import Batch, batch_of
+from regularizers.sae.streams._settings import check_count, check_dtype, check_seed, check_state
 
 
 class StoredActivations:
@@ -85,6 +85,7 @@ class StoredActivations:
         check_count("window", window, 1, "rows that are shuffled together")
         check_count("workers", workers, 0, "threads that read ahead")
         check_seed(seed)
+        check_dtype(dtype)
         self.folder = Path(folder)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, bool(shuffle)
         self.rank, self.ranks = _rank_of(rank, ranks)
@@ -141,13 +142,7 @@ class StoredActivations:
             ConfigurationError: the state is of another store or of other settings. The number of
                 processes may be another if `ranks * batch_size` is the same.
         """
-        for name, value in self._settings().items():
-            saved = state["settings"].get(name)
-            if saved != value:
-                raise ConfigurationError(
-                    f"load_state_dict: {name}: the state was saved with {saved!r}, here it is "
-                    f"{value!r}; make the reader with the same store and settings"
-                )
+        check_state(state, self._settings(), "StoredActivations")
         self._epoch, self._position = state["epoch"], state["position"]
         self._goes_on = True
 
@@ -155,7 +150,7 @@ class StoredActivations:
         return {
             "ranks * batch_size": self._rows_together,
             **{"seed": self.seed, "shuffle": self.shuffle, "window": self._window},
-            "shards": [shard.sha256 for shard in self._index.shards],
+            "store": self._index.digest,
         }
 
     @property

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import DataError
 from regularizers.sae.streams._buffer import RowBuffer
-from regularizers.sae.streams._counts import check_count, check_seed, generator_of
 from regularizers.sae.streams._rows import Batch, Block, batch_of, check_varies
+from regularizers.sae.streams._settings import check_count, check_seed, check_state, generator_of
 from regularizers.sae.streams._source import ActivationSource
 from regularizers.sae.streams._write_store import write_store
 
@@ -111,14 +111,7 @@ class ActivationStream:
         Raises:
             ConfigurationError: the state is of a stream with other settings.
         """
-        here = self._settings()
-        for name, value in here.items():
-            saved = state["settings"].get(name)
-            if saved != value:
-                raise ConfigurationError(
-                    f"load_state_dict: {name}: the state was saved with {saved!r}, this stream has "
-                    f"{value!r}; make it with the same settings"
-                )
+        check_state(state, self._settings(), "an ActivationStream")
         progress = dict(state["progress"])
         if progress["buffer"] is not None:
             progress["buffer"] = RowBuffer.from_state(progress["buffer"], self._device)

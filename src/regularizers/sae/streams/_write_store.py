@@ -1,4 +1,4 @@
-"""Writes the activations of a source into shards; an interrupted call is gone on with."""
+"""Writes the activations of a source into shards; an interrupted call is resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from regularizers.errors import ConfigurationError, DataError
-from regularizers.sae.streams._counts import check_count
 from regularizers.sae.streams._files import (
     digest_of_file,
     digest_of_model,
@@ -19,10 +18,10 @@ from regularizers.sae.streams._files import (
 )
 from regularizers.sae.streams._index import Shard, StoreIndex, read_index
 from regularizers.sae.streams._rows import Block, check_varies, length_of, part_of
+from regularizers.sae.streams._settings import check_count, check_dtype
 from regularizers.sae.streams._source import ActivationSource
 
 _SHARD_BYTES = 2**26
-_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def write_store(
@@ -30,10 +29,7 @@ def write_store(
 ) -> Path:
     """Write the shards that are missing in the folder, and return it."""
     safetensors()
-    if dtype is not None and dtype not in _TYPES:
-        raise ConfigurationError(
-            f"dtype: expected one of {', '.join(map(str, _TYPES))} or None, got {dtype!r}"
-        )
+    check_dtype(dtype)
     if shard_rows is not None:
         check_count("shard_rows", shard_rows, 1, "rows in a shard")
     settings = _settings(source, dtype, shard_rows)
@@ -138,15 +134,15 @@ def _check_same(stored: dict[str, Any], asked: dict[str, Any], folder: Path) -> 
     for name, value in asked.items():
         if stored.get(name) != value:
             raise ConfigurationError(
-                f"{folder}: {name}: the folder has activations of {stored.get(name)!r}, asked for "
-                f"are those of {value!r}; choose another folder"
+                f"{folder}: {name}: expected {stored.get(name)!r}, with which the folder was "
+                f"begun, got {value!r}; choose another folder"
             )
 
 
 def _converted(rows: torch.Tensor, dtype: torch.dtype | None, site: str) -> torch.Tensor:
     if dtype is None or rows.dtype == dtype:
-        return rows
-    converted = rows.to(dtype)
+        return rows.cpu()
+    converted = rows.to(dtype).cpu()
     if not converted.isfinite().all():
         raise DataError(
             f"{site}: an activation of {float(rows.abs().max()):.3g} does not fit {dtype}; store "
