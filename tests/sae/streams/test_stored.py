@@ -62,6 +62,14 @@ def test_rows_of_a_group_of_shards_are_shuffled_together(folder):
     assert sum(rows.diff().abs() == 1) < 30
 
 
+def test_each_group_has_an_order_of_its_own(folder):
+    rows = torch.cat(list(StoredActivations(folder, window=1)))[:, 0].long() // 2
+    orders: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        orders.setdefault(row // 10, []).append(row % 10)
+    assert len({tuple(order) for order in orders.values()}) == 11
+
+
 def test_a_loop_that_was_left_leaves_no_thread(folder):
     before = threading.active_count()
     for _ in StoredActivations(folder, batch_size=8, workers=2):

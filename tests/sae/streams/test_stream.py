@@ -45,6 +45,18 @@ def test_half_of_the_buffer_is_given_at_a_time():
         assert rows[start : start + 20].max() < start + 40
     assert rows[:20].max() > 25  # shuffled through all of it
     assert max(abs(rows - torch.arange(400))) > 30  # some stay for a while
+    held, places = list(range(40)), []
+    for start in range(0, 100, 20):
+        given = rows[start : start + 20].long().tolist()
+        places.append(tuple(held.index(row) for row in given))
+        held = [row for row in held if row not in given] + [*range(start + 40, start + 60)]
+    assert len(set(places)) == len(places)  # each filling has an order of its own
+
+
+def test_rows_of_a_large_buffer_are_moved_in_parts():
+    data = torch.arange(70_000.0).reshape(-1, 1).split(9_000)
+    rows = torch.cat(list(activations(nn.Identity(), "", data, batch_size=5_000, buffer=50_000)))
+    assert torch.equal(rows.sort(dim=0).values, torch.cat(data))
 
 
 @pytest.mark.parametrize("buffer", [0, 10, None])
