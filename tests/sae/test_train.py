@@ -80,8 +80,8 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(architecture, tmp_pa
     expected = train(whole, x, steps=200)
     sae = fresh(architecture)
     for step in (57, 131):
+        callbacks = [Interrupted(step)]
         with pytest.raises(RuntimeError, match="interrupted"):
-            callbacks = [Interrupted(step)]
             train(sae, x, steps=200, checkpoints=tmp_path, callbacks=callbacks)
         sae = fresh(architecture, seed=3)  # as another process would begin
     history = train(sae, x, steps=200, checkpoints=tmp_path)
@@ -174,7 +174,7 @@ def test_a_loss_that_is_not_finite_is_told_and_hooks_are_gone():
     batches = [*x.split(64)]
     batches[-1] = batches[-1] * float("nan")
     sae = fresh()
-    with pytest.raises(DataError, match="not finite|are finite|finite loss"):
+    with pytest.raises(DataError, match=r"are finite|finite loss"):
         rz.sae.train(sae, batches, steps=100)
     assert not sae.coding.gate._forward_hooks
     assert sae.training

@@ -9,7 +9,7 @@ import regularizers as rz
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.sae import SparseAutoencoder
 from regularizers.sae.evaluation import compare_with_truth, evaluate
-from regularizers.sae.superposition import Superposition, superposition
+from regularizers.sae.synthetic import Superposition, superposition
 from sae.known import autoencoder, of_directions
 
 SAMPLES = 3000

@@ -30,6 +30,8 @@ class Losses(NamedTuple):
     """The code, (samples, units)."""
     target: Tensor
     """What is to be reconstructed, (samples, features)."""
+    scaled: Tensor
+    """What the encoder reads: c·x."""
 
 
 class Encoder(nn.Linear):
@@ -203,14 +205,14 @@ class SparseAutoencoder(nn.Module):
         z = self.encoder(scaled, self.offset)
         code = self.coding(z)
         errors = self._errors(target, code)
-        loss = sum(error.square().sum(-1).mean() for error in errors) / len(errors)
+        loss = torch.stack([error.square().sum(-1).mean() for error in errors]).mean()
         if isinstance(self.coding, Gated):
             # called as a function: the module's own call is a site of penalties
             gates = torch.relu(z + self.coding.gate.bias)
             decoder = self.decoder
             by_gates = linear(gates, decoder.weight.detach(), decoder.bias.detach())
             loss = loss + (target - by_gates).square().sum(-1).mean()
-        return Losses(loss, errors[-1], code, target)
+        return Losses(loss, errors[-1], code, target, scaled)
 
     def _errors(self, target: Tensor, code: Tensor) -> list[Tensor]:
         """Return what each prefix of the code leaves of the target, the whole code last."""

@@ -129,11 +129,13 @@ class Job(lightning.LightningModule):
         self._found = Losses(*[part.detach() for part in found])
         return found.loss + self._regularization.penalty()
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, number: int) -> None:  # type: ignore[override]
+    def optimizer_step(self, epoch: int, number: int, *arguments: Any, **options: Any) -> None:
+        super().optimizer_step(epoch, number, *arguments, **options)
+        # here and not when the batch ends: checkpoints are written before that
         step, found = number + 1, self._found
         assert found is not None
         if self._revival is not None:
-            self._revival.step(self.sae.parts(batch)[0], found.error, found.code)
+            self._revival.step(found.scaled, found.error, found.code)
         if self.history.is_due(step):
             self._note(step, found)
 

@@ -57,7 +57,7 @@ class Revival:
         >>> found = sae.losses(x)
         >>> found.loss.backward()
         >>> optimizer.step()
-        >>> revival.step(x, found.error, found.code)
+        >>> revival.step(found.scaled, found.error, found.code)
         0
     """
 
@@ -89,26 +89,26 @@ class Revival:
         return energy < IDLE * energy.mean()
 
     @torch.no_grad()
-    def step(self, x: Any, error: Tensor, code: Tensor) -> int:
+    def step(self, scaled: Tensor, error: Tensor, code: Tensor) -> int:
         """Note a batch after the optimizer's step; return how many units started anew.
 
         Args:
-            x: the batch, (samples, features).
-            error: as `SparseAutoencoder.losses` returns it.
+            scaled: as `SparseAutoencoder.losses` returns it, (samples, features).
+            error: likewise.
             code: likewise.
         """
-        self._note(x, error.detach(), code.detach())
+        self._note(scaled.detach(), error.detach(), code.detach())
         due = self._step % self._every == 0 and self._step <= _UNTIL * self._steps
         return self._revive() if due else 0
 
-    def _note(self, x: Any, error: Tensor, code: Tensor) -> None:
+    def _note(self, scaled: Tensor, error: Tensor, code: Tensor) -> None:
         sae = self._sae
         if self._residuals is None:
             outputs = error.shape[1]
             width = sae.encoder.in_features
             self._residuals = Residuals(len(error), width, outputs, self._joined, error)
         if len(error) == self._residuals.inputs.shape[1]:  # a last, smaller batch is left out
-            self._residuals.add(sae.scaled(x) - sae.offset, error)
+            self._residuals.add(scaled - sae.offset, error)
         stride = max(len(code) * self._joined.size // _ROWS, 1)
         energy = code[::stride].square().sum(0)
         if self._energy is None:

@@ -188,7 +188,8 @@ class Crosscoder(SparseAutoencoder):
 
     def _split(self, x: Tensor) -> dict[str, Tensor]:
         """Return the part of each site, of the last axis."""
-        return dict(zip(self.sites, x.split(list(self.sites.values()), dim=-1), strict=True))
+        parts = torch.split(x, list(self.sites.values()), dim=-1)
+        return dict(zip(self.sites, parts, strict=True))
 
     def _checked(self, x: Any) -> Tensor:
         """Return the tensors of all sites side by side."""

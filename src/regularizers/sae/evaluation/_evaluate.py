@@ -26,7 +26,7 @@ from regularizers.sae.evaluation._data import check_finite, matrices
 from regularizers.sae.evaluation._errors import MeanExplainedVariance, MeanSquaredError
 from regularizers.sae.evaluation._mode import evaluation_mode
 from regularizers.sae.evaluation._truth import Truth, compare_with_truth
-from regularizers.sae.superposition import Superposition
+from regularizers.sae.synthetic import Superposition
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -19,7 +19,7 @@ from regularizers.sae._autoencoder import SparseAutoencoder
 from regularizers.sae.evaluation._data import as_samples, check_finite
 from regularizers.sae.evaluation._firing_of_units import FiringOfUnits
 from regularizers.sae.evaluation._mode import evaluation_mode
-from regularizers.sae.superposition import Superposition
+from regularizers.sae.synthetic import Superposition
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -112,7 +112,7 @@ def compare_with_truth(
         >>> import torch
         >>> from regularizers.sae import SparseAutoencoder
         >>> from regularizers.sae.evaluation import compare_with_truth
-        >>> from regularizers.sae.superposition import superposition
+        >>> from regularizers.sae.synthetic import superposition
         >>> problem = superposition(features=4, dimensions=4, active=1.0)
         >>> sae = SparseAutoencoder(features=4, units=6, active=1, architecture="l1")
         >>> with torch.no_grad():  # four units know the features, two are silent

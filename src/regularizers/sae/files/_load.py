@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from regularizers.errors import ConfigurationError, DataError
+from regularizers.sae._architectures import Architecture
 from regularizers.sae._autoencoder import SparseAutoencoder
 from regularizers.sae.files._architectures import (
     ARCHITECTURES,
@@ -77,7 +78,7 @@ def load(folder: str | PathLike[str], *, active: float | None = None) -> SparseA
 def _load_theirs(folder: Path, active: float | None) -> SparseAutoencoder:
     theirs = read_theirs(folder)
     return _built(
-        theirs.architecture,
+        cast(Architecture, theirs.architecture),
         *theirs.sizes,
         active=_active(theirs, active),
         nested=None,
@@ -188,7 +189,7 @@ def _check_agreement(folder: Path, own: dict[str, Any], theirs: Theirs, state: S
 
 
 def _built(
-    architecture: str,
+    architecture: Architecture,
     features: int,
     units: int,
     *,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
-from regularizers.sae.superposition._hierarchy import Hierarchy
+from regularizers.sae.synthetic._hierarchy import Hierarchy
 
 DEFAULT_ACTIVE = 2.8
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError
-from regularizers.sae.superposition._batches import SyntheticBatches, generator_at, mixed
-from regularizers.sae.superposition._dictionary import dictionary
-from regularizers.sae.superposition._firing import Correlated, Firings, Independent, Samples
-from regularizers.sae.superposition._hierarchy import Hierarchy
-from regularizers.sae.superposition._probabilities import given_parent
-from regularizers.sae.superposition._problems import PROBLEMS
+from regularizers.sae.synthetic._batches import SyntheticBatches, generator_at, mixed
+from regularizers.sae.synthetic._dictionary import dictionary
+from regularizers.sae.synthetic._firing import Correlated, Firings, Independent, Samples
+from regularizers.sae.synthetic._hierarchy import Hierarchy
+from regularizers.sae.synthetic._probabilities import given_parent
+from regularizers.sae.synthetic._problems import PROBLEMS
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +29,7 @@ class Superposition:
 
     Example:
         >>> import torch
-        >>> from regularizers.sae.superposition import Superposition
+        >>> from regularizers.sae.synthetic import Superposition
         >>> problem = Superposition.named("A2")
         >>> problem
         Superposition(256 features in 64 dimensions, 2.8 active)
@@ -179,7 +179,7 @@ def superposition(
 
     Example:
         >>> import torch
-        >>> from regularizers.sae.superposition import superposition
+        >>> from regularizers.sae.synthetic import superposition
         >>> tree = superposition(4, 8, probabilities=torch.tensor([0.5, 0.5, 0.5, 0.125]),
         ...                      hierarchy=[-1, 0, 1, -1])
         >>> tree.probabilities
