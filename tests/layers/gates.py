@@ -5,11 +5,17 @@ import torch
 WIDTH = 0.25
 
 
-def density(shape=(20_001, 3)):
-    """Return pre-activations that lie as evenly as can be, and the step between them."""
-    count = shape[0]
-    z = torch.linspace(-1, 1, count, dtype=torch.float64)
-    return z[:, None].expand(shape).contiguous(), 2 / (count - 1)
+STEP = 2.0**-12
+THRESHOLDS = [0.25, 0.375, 0.5]
+
+
+def density():
+    """Return a density of pre-activations over (−1, 1): points in the middle of even cells.
+
+    Thresholds and the ends of their windows are ends of cells, so that sums over cells are exact.
+    """
+    z = (torch.arange(-(2**12), 2**12, dtype=torch.float64) + 0.5) * STEP
+    return z[:, None].expand(-1, 3).contiguous()
 
 
 def smoothed(function, z, threshold, width=WIDTH):
@@ -20,7 +26,7 @@ def smoothed(function, z, threshold, width=WIDTH):
     threshold = threshold.clone().requires_grad_()
     mean = ((z - threshold) / width + 0.5).clamp(0, 1)
     value = function(z, mean)
-    (slope,) = torch.autograd.grad(value, threshold)
+    (slope,) = torch.autograd.grad(value.sum(), threshold)
     return value.detach(), slope
 
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 import regularizers as rz
-from layers.gates import WIDTH, density, smoothed, weights
+from layers.gates import STEP, THRESHOLDS, WIDTH, density, smoothed, weights
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
 from regularizers.layers import JumpReLU, StepGate
 
@@ -55,48 +55,59 @@ def test_the_gradients_are_those_on_paper(shape, input_gradient):
     torch.testing.assert_close(of_z, expected)
 
 
+def over_a_density(layer):
+    """Return a layer with the thresholds of the density, and the density."""
+    module = made(layer)
+    with torch.no_grad():
+        module.threshold.copy_(torch.tensor(THRESHOLDS))
+    return module, density(), torch.tensor(THRESHOLDS, dtype=torch.float64)
+
+
+def differences(function, theta, h):
+    """Return the central difference of a function of the threshold of each unit."""
+    return (function(theta + h) - function(theta - h)) / (2 * h)
+
+
 def test_the_gate_has_the_gradient_of_the_smoothed_expectation():
-    z, _ = density()
-    gate = made(StepGate)
-    theta = gate.threshold.detach()
-    _, slope = smoothed(lambda z, on: (weights(z) * on).sum(), z, theta)
+    """Over uniform shifts of the threshold, by autograd and by differences."""
+    gate, z, theta = over_a_density(StepGate)
+
+    def value(z, on):
+        return (weights(z) * on).sum(0)
+
     _, _, of_theta = gradients(gate, z, weights(z))
-    torch.testing.assert_close(of_theta, slope, rtol=1e-6, atol=0)
-    above, below = [
-        smoothed(lambda z, on: (weights(z) * on).sum(), z, theta + h)[0] for h in (1e-6, -1e-6)
-    ]
-    torch.testing.assert_close(of_theta.sum(), (above - below) / 2e-6, rtol=1e-3, atol=0)
-
-
-def test_the_gradient_of_a_jump_is_that_over_a_fine_density():
-    """The mean of h(f) over z has the derivative −(h(θ) − h(0)) p(θ) in θ.
-
-    Of a loss with the constant slope c that is −c·θ·p(θ), whatever the density; a slope that is
-    linear in z over the window gives the same, since the window is even.
-    """
-    z, step = density()
-    jump = made(JumpReLU)
-    theta = jump.threshold.detach()
-    _, of_z, of_theta = gradients(jump, z, torch.full_like(z, 2.0))
-    exact = (WIDTH / step).__floor__() + 1  # of an evenly spaced density in the window, ±1
-    torch.testing.assert_close(of_theta * step, -2 * theta, rtol=2 * step / WIDTH, atol=0)
-    assert exact * step == pytest.approx(WIDTH, rel=1e-3)
-    h = 1e-3
-    for shift in (h, -h):
-        value = (2 * z * (z > theta + shift)).sum(0) * step
-        base = (2 * z * (z > theta)).sum(0) * step
-        torch.testing.assert_close((value - base) / shift, -2 * theta, rtol=0.15, atol=0)
-    assert torch.equal(of_z, 2.0 * (z > theta))
+    torch.testing.assert_close(of_theta, smoothed(value, z, theta)[1], rtol=1e-12, atol=0)
+    by_differences = differences(lambda theta: smoothed(value, z, theta)[0], theta, 1e-5)
+    torch.testing.assert_close(of_theta, by_differences, rtol=1e-6, atol=0)
 
 
 def test_the_gradient_of_a_jump_is_that_of_its_smoothed_height():
     """Of θ·1[z > θ + u] in the mean over u, the height θ held: the formula of the authors."""
-    z, _ = density()
-    jump = made(JumpReLU)
-    theta = jump.threshold.detach()
-    _, slope = smoothed(lambda z, on: (weights(z) * theta * on).sum(), z, theta)
+    jump, z, theta = over_a_density(JumpReLU)
+
+    def value(z, on):
+        return (weights(z) * theta * on).sum(0)
+
     _, _, of_theta = gradients(jump, z, weights(z))
-    torch.testing.assert_close(of_theta, slope, rtol=1e-6, atol=0)
+    torch.testing.assert_close(of_theta, smoothed(value, z, theta)[1], rtol=1e-12, atol=0)
+    by_differences = differences(lambda theta: smoothed(value, z, theta)[0], theta, 1e-5)
+    torch.testing.assert_close(of_theta, by_differences, rtol=1e-6, atol=0)
+
+
+@layers
+def test_over_a_density_the_gradient_is_that_of_the_step_itself(layer):
+    """∫ 2 g(z) dz has the derivative −2 in θ, and ∫ 2 f(z) dz the derivative −2θ."""
+    module, z, theta = over_a_density(layer)
+
+    def integral(theta):
+        height = z if layer is JumpReLU else torch.ones_like(z)
+        return (2 * height * (z > theta)).sum(0) * STEP
+
+    _, _, of_theta = gradients(module, z, torch.full_like(z, 2.0))
+    expected = -2 * (theta if layer is JumpReLU else torch.ones(3).double())
+    torch.testing.assert_close(of_theta * STEP, expected, rtol=1e-12, atol=0)
+    by_differences = differences(integral, theta, 64 * STEP)
+    torch.testing.assert_close(by_differences, expected, rtol=1e-12, atol=0)
 
 
 def test_the_window_is_open_on_both_sides_and_even():
