@@ -9,6 +9,7 @@ from mutants.control import CONTROL
 from mutants.deliveries import COLLECTING, INJECTING
 from mutants.face import FACE
 from mutants.functions import FUNCTIONS
+from mutants.gates import GATES
 from mutants.given import GIVEN
 from mutants.mathematics import MATHEMATICS
 from mutants.matrices import MATRICES
@@ -37,6 +38,7 @@ MUTANTS = [
     *NOISES,
     *CONSTRAINED,
     *REFERENCES,
+    *GATES,
 ]
 
 EQUIVALENT = {

@@ -28,11 +28,13 @@ def largest_of_batch(z: Tensor, number: int) -> tuple[Tensor, Tensor]:
     values, places = flat.topk(number, sorted=False) if found is None else found
     values = values.relu()
     kept = torch.zeros_like(flat).scatter_(0, places, values)
-    return kept.view(z.shape), least_of(values)
+    return kept.view(z.shape), _least_of(values)
 
 
-def least_of(values: Tensor) -> Tensor:
+def _least_of(values: Tensor) -> Tensor:
     """Return the least positive value; NaN if there is none."""
+    if values.numel() == 0:
+        return values.new_full((), math.nan)
     least = values.where(values > 0, math.inf).amin()
     return least.where(least < math.inf, math.nan)
 
