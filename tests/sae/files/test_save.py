@@ -14,7 +14,7 @@ from regularizers.errors import (
     ShapeError,
 )
 from regularizers.sae.files import load, save
-from sae.files.oracle import FEATURES, UNITS, K, formulas
+from sae.files.oracle import FEATURES, TOLERANCES, UNITS, K, assert_near, formulas
 
 ARCHITECTURES = ["l1", "topk", "jumprelu", "batchtopk", "gated"]
 
@@ -27,14 +27,15 @@ def read(folder):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_their_formulas_give_our_codes_and_outputs(architecture, trained, x, tmp_path):
-    sae = trained(architecture)
-    config, tensors = read(save(sae, tmp_path / "sae"))
-    code, output = formulas(config, tensors, x)
-    assert 0 < (code > 0).float().mean() < 1
-    torch.testing.assert_close(sae.encode(x), code, rtol=0, atol=1e-6)
-    torch.testing.assert_close(sae(x), output, rtol=0, atol=1e-6)
-    norms = tensors["W_dec"].norm(dim=1)
-    torch.testing.assert_close(norms, torch.ones(UNITS))
+    for dtype in TOLERANCES:
+        sae = trained(architecture, dtype=dtype)
+        config, tensors = read(save(sae, tmp_path / str(dtype)))
+        code, output = formulas(config, tensors, x)
+        assert 0 < (code > 0).double().mean() < 1
+        assert_near(sae.encode(x.to(dtype)), code)
+        assert_near(sae(x.to(dtype)), output)
+        norms = tensors["W_dec"].norm(dim=1)
+        torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -133,7 +134,7 @@ def test_what_cannot_be_saved_is_refused(trained, tmp_path):
     cases = [
         ({"metadata": {"a": {1}}}, ConfigurationError, "of JSON's types"),
         ({"metadata": {"a": float("nan")}}, ConfigurationError, "of JSON's types"),
-        ({"firing_rates": [0.5]}, ArrayTypeError, r"floating tensor of shape \(12,\)"),
+        ({"firing_rates": [0.5]}, ArrayTypeError, r"floating tensor of shape \(24,\)"),
         ({"firing_rates": torch.ones(3)}, ShapeError, r"one rate a unit.*got \(3,\)"),
         ({"firing_rates": 2 * torch.ones(UNITS)}, ConfigurationError, "divide counts"),
     ]
@@ -169,8 +170,8 @@ def test_one_half_written_by_another_program_is_refused(trained, tmp_path):
     [
         ({"format": 2, "library": "9.0"}, r"at most 1, got 2 \(written by regularizers 9\.0\)"),
         ({"architecture": "other"}, "got 'other'"),
-        ({"units": "12"}, "units: expected a positive integer, got '12'"),
-        ({"units": 13}, "of another name or shape"),
+        ({"units": "24"}, "units: expected a positive integer, got '24'"),
+        ({"units": 25}, "of another name or shape"),
         ({"architecture": "l1"}, "of another name or shape"),
     ],
 )
