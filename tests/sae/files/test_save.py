@@ -1,6 +1,7 @@
 """What is saved is what SAELens' formulas need; ours comes back to the bit."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,7 +112,7 @@ def test_the_configuration_and_its_metadata(trained, tmp_path):
     assert own["scale"] == torch.tensor(3.7).item()
 
 
-def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path, monkeypatch):
+def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path):
     folder = save(trained("l1"), tmp_path / "sae", firing_rates=torch.ones(UNITS))
     save(trained("gated"), folder)
     assert not (folder / "sparsity.safetensors").exists()
@@ -127,6 +128,23 @@ def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path, monkeypatch):
         save(trained("l1"), folder)
     with pytest.raises(RunFolderError, match="expected a folder, got a file"):
         save(trained("l1"), folder / "notes.txt")
+
+
+def test_the_former_folder_comes_back_if_the_new_one_cannot_take_its_place(
+    trained, tmp_path, monkeypatch
+):
+    folder = save(trained("gated"), tmp_path / "sae")
+    rename = Path.rename
+
+    def failing(path, target):
+        if path.name == "new":
+            raise PermissionError("the disk says no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(PermissionError, match="the disk says no"):
+        save(trained("l1"), folder)
+    assert load(folder).architecture == "gated"
 
 
 def test_what_cannot_be_saved_is_refused(trained, tmp_path):
