@@ -2,7 +2,7 @@
 
     python -m benchmarks.sae.contenders train --trainer batchtopk --data samples.f32
         --shape 1000000,64 --units 256 --active 8 --learning-rate 1e-2 --out runs/batchtopk
-    python -m benchmarks.sae.contenders time --features 64 --units 256 --against "COMMAND"
+    python -m benchmarks.sae.contenders time --features 64 --units 256 --against "ours=COMMAND"
 
 `train` writes into `--out` their `cfg.json` and `sae_weights.safetensors` for evaluation, the same
 tensors as `weights.npz`, and `result.json`: the settings, wall and processor time, and L0, EV and
@@ -62,7 +62,7 @@ def parsed() -> argparse.Namespace:
             kind.add_argument("--features", type=int, required=True)
             kind.add_argument("--rounds", type=int, default=20)
             kind.add_argument("--steps", type=int, default=5, help="in a round")
-            kind.add_argument("--against", action="append", default=[], help="another program")
+            kind.add_argument("--against", action="append", default=[], help="NAME=COMMAND")
             continue
         kind.add_argument("--data", type=Path, required=True, help="a raw file of float32")
         kind.add_argument("--shape", type=_shape, required=True, help="samples,features")
@@ -94,8 +94,8 @@ def following(tried: list[tuple[float, float]], active: float, first: float) -> 
     """Return the coefficient to try next, from log L0 over its logarithm.
 
     Between runs on both sides of the L0 it is interpolated: by all runs where that stays between
-    them, else by the nearest two. A code that has collapsed counts as one eightfold too sparse. Beyond
-    runs on one side it goes on by a factor of 2 to 10.
+    them, else by the nearest two. A code that has collapsed counts as one eightfold too sparse.
+    Beyond runs on one side it goes on by a factor of 2 to 10.
     """
     if not tried:
         return first
@@ -228,7 +228,7 @@ def timed(arguments: argparse.Namespace) -> None:
     a = arguments
     own = [sys.executable, "-m", "benchmarks.sae.contenders", "steps", *_passed_on(a)]
     commands = {f"SAELens {a.trainer}": shlex.join(own)}
-    commands |= {command: command for command in a.against}
+    commands |= dict(each.split("=", maxsplit=1) for each in a.against)
     results = interleave(commands, a.rounds, a.steps)
     print(f"{a.features} x {a.units}, batch {a.batch}, one thread, {a.rounds} rounds of {a.steps}")
     print(table(results))

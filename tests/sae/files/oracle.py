@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-FEATURES, UNITS, K = 5, 12, 3
+FEATURES, UNITS, K = 8, 24, 3
 
 BIASES = {
     "standard": ("b_enc",),
@@ -78,9 +78,9 @@ class File:
             self.config |= {"k": K, "rescale_acts_by_decoder_norm": False}
         self.config |= self.options
 
-    def write(self, folder: Path) -> Path:
+    def write(self, folder: Path, **changes) -> Path:
         folder.mkdir()
-        (folder / "cfg.json").write_text(json.dumps(self.config))
+        (folder / "cfg.json").write_text(json.dumps(self.config | changes))
         save_file(self.tensors, folder / "sae_weights.safetensors")
         return folder
 
@@ -90,8 +90,18 @@ class File:
 
 
 def formulas(config, tensors, x):
-    """The code and the output of SAELens for `x`, as float32 tensors."""
+    """The code and the output of SAELens for `x`, in float64."""
     wide = {name: np.asarray(t, dtype="float64") for name, t in tensors.items()}
     code = theirs_code(config, wide, x.double().numpy())
     output = theirs_output(config, wide, code)
-    return torch.from_numpy(code).float(), torch.from_numpy(output).float()
+    return torch.from_numpy(code), torch.from_numpy(output)
+
+
+TOLERANCES = {torch.float64: 1e-13, torch.float32: 1e-6}
+"""Of the largest value."""
+
+
+def assert_near(found, expected):
+    """That values of a type are as near as rounding leaves them, seen from float64."""
+    within = TOLERANCES[found.dtype] * max(1, float(expected.abs().max()))
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=within)

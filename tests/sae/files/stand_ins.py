@@ -66,7 +66,7 @@ class StandIn(SparseAutoencoder):
 
 
 # until the autoencoder builds them itself
-READY = isinstance(SparseAutoencoder(2, 4, 1, "l1").coding, nn.ReLU) and not isinstance(
-    SparseAutoencoder(2, 4, 1, "topk").coding, nn.ReLU
+READY = isinstance(SparseAutoencoder(8, 32, 2, "l1").coding, nn.ReLU) and not isinstance(
+    SparseAutoencoder(8, 32, 2, "topk").coding, nn.ReLU
 )
 Autoencoder = SparseAutoencoder if READY else StandIn

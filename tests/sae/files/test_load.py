@@ -8,7 +8,7 @@ import torch
 
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.sae.files import fold_decoder_norms, load, save
-from sae.files.oracle import FEATURES, UNITS, File
+from sae.files.oracle import FEATURES, TOLERANCES, UNITS, File, assert_near
 
 
 def small_threshold():
@@ -33,16 +33,17 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_codes_and_outputs_are_theirs(name, x, tmp_path):
     file = FILES[name]
-    sae = load(file.write(tmp_path / "theirs"))
     code, output = file.results(x)
-    assert 0 < (code > 0).float().mean() < 1
-    torch.testing.assert_close(sae.encode(x), code, rtol=0, atol=1e-6)
-    torch.testing.assert_close(sae(x), output, rtol=0, atol=1e-6)
-    assert sae.scale == 1
-    assert not sae.training
-    # and the way back
-    again = load(save(sae, tmp_path / "ours"))
-    assert torch.equal(again.encode(x), sae.encode(x))
+    assert 0 < (code > 0).double().mean() < 1
+    for dtype in TOLERANCES:
+        path = tmp_path / str(dtype)
+        sae = load(file.write(path, dtype=str(dtype)))
+        assert_near(sae.encode(x.to(dtype)), code)
+        assert_near(sae(x.to(dtype)), output)
+        assert sae.scale == 1
+        assert not sae.training
+        again = load(save(sae, tmp_path / f"{dtype} again"))
+        assert torch.equal(again.encode(x.to(dtype)), sae.encode(x.to(dtype)))
 
 
 @pytest.mark.parametrize("name", ["standard", "jumprelu", "gated"])
@@ -98,7 +99,7 @@ VERSION = {"sae_lens_version": "6.60.0"}
         ({"metadata": None}, "version None.*open it in SAELens 6"),
         ({"metadata": VERSION, "gain": 2}, r"later than 6\.54\.12.*known here: gain"),
         ({"d_in": None}, "d_in: expected a positive integer"),
-        ({"d_in": 4}, r"W_enc: expected a floating tensor of shape \(4, 12\)"),
+        ({"d_in": 4}, r"W_enc: expected a floating tensor of shape \(4, 24\)"),
         ({"normalize_activations": "layer_norm"}, 'expected "none", got .layer_norm.*yourself'),
         ({"dtype": "float8_e4m3fn"}, "dtype: expected one of float32, float64, float16, bfloat16"),
         ({"architecture": "gated"}, "missing: b_gate, b_mag, r_mag; not expected: b_enc"),

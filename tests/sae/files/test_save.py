@@ -1,6 +1,7 @@
 """What is saved is what SAELens' formulas need; ours comes back to the bit."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from regularizers.errors import (
     ShapeError,
 )
 from regularizers.sae.files import load, save
-from sae.files.oracle import FEATURES, UNITS, K, formulas
+from sae.files.oracle import FEATURES, TOLERANCES, UNITS, K, assert_near, formulas
 
 ARCHITECTURES = ["l1", "topk", "jumprelu", "batchtopk", "gated"]
 
@@ -27,14 +28,15 @@ def read(folder):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_their_formulas_give_our_codes_and_outputs(architecture, trained, x, tmp_path):
-    sae = trained(architecture)
-    config, tensors = read(save(sae, tmp_path / "sae"))
-    code, output = formulas(config, tensors, x)
-    assert 0 < (code > 0).float().mean() < 1
-    torch.testing.assert_close(sae.encode(x), code, rtol=0, atol=1e-6)
-    torch.testing.assert_close(sae(x), output, rtol=0, atol=1e-6)
-    norms = tensors["W_dec"].norm(dim=1)
-    torch.testing.assert_close(norms, torch.ones(UNITS))
+    for dtype in TOLERANCES:
+        sae = trained(architecture, dtype=dtype)
+        config, tensors = read(save(sae, tmp_path / str(dtype)))
+        code, output = formulas(config, tensors, x)
+        assert 0 < (code > 0).double().mean() < 1
+        assert_near(sae.encode(x.to(dtype)), code)
+        assert_near(sae(x.to(dtype)), output)
+        norms = tensors["W_dec"].norm(dim=1)
+        torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -110,7 +112,7 @@ def test_the_configuration_and_its_metadata(trained, tmp_path):
     assert own["scale"] == torch.tensor(3.7).item()
 
 
-def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path, monkeypatch):
+def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path):
     folder = save(trained("l1"), tmp_path / "sae", firing_rates=torch.ones(UNITS))
     save(trained("gated"), folder)
     assert not (folder / "sparsity.safetensors").exists()
@@ -128,12 +130,29 @@ def test_a_folder_is_replaced_whole_or_stays(trained, tmp_path, monkeypatch):
         save(trained("l1"), folder / "notes.txt")
 
 
+def test_the_former_folder_comes_back_if_the_new_one_cannot_take_its_place(
+    trained, tmp_path, monkeypatch
+):
+    folder = save(trained("gated"), tmp_path / "sae")
+    rename = Path.rename
+
+    def failing(path, target):
+        if path.name == "new":
+            raise PermissionError("the disk says no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(PermissionError, match="the disk says no"):
+        save(trained("l1"), folder)
+    assert load(folder).architecture == "gated"
+
+
 def test_what_cannot_be_saved_is_refused(trained, tmp_path):
     sae, folder = trained("l1"), tmp_path / "sae"
     cases = [
         ({"metadata": {"a": {1}}}, ConfigurationError, "of JSON's types"),
         ({"metadata": {"a": float("nan")}}, ConfigurationError, "of JSON's types"),
-        ({"firing_rates": [0.5]}, ArrayTypeError, r"floating tensor of shape \(12,\)"),
+        ({"firing_rates": [0.5]}, ArrayTypeError, r"floating tensor of shape \(24,\)"),
         ({"firing_rates": torch.ones(3)}, ShapeError, r"one rate a unit.*got \(3,\)"),
         ({"firing_rates": 2 * torch.ones(UNITS)}, ConfigurationError, "divide counts"),
     ]
@@ -169,8 +188,8 @@ def test_one_half_written_by_another_program_is_refused(trained, tmp_path):
     [
         ({"format": 2, "library": "9.0"}, r"at most 1, got 2 \(written by regularizers 9\.0\)"),
         ({"architecture": "other"}, "got 'other'"),
-        ({"units": "12"}, "units: expected a positive integer, got '12'"),
-        ({"units": 13}, "of another name or shape"),
+        ({"units": "24"}, "units: expected a positive integer, got '24'"),
+        ({"units": 25}, "of another name or shape"),
         ({"architecture": "l1"}, "of another name or shape"),
     ],
 )
