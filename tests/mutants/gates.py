@@ -1,6 +1,6 @@
 """Wrong edits to the layers of sparse codes, those that others shipped among them."""
 
-from mutants.mutant import Mutant, attach
+from mutants.mutant import Mutant, arrays, attach
 
 
 def layers(name: str) -> str:
@@ -155,8 +155,15 @@ GATES = [
     Mutant(
         "gates: the slope of L0 is 0 at zeros",
         "penalties/_l0.py",
+        "return frame.xp.broadcast_to(cotangent, frame.shape)",
+        "return cotangent * frame.xp.sign(x)",
+        (arrays("by_hand::the_gradient"),),
+    ),
+    Mutant(
+        "gates: the slope of L0 is 0 at zeros of a large array",
+        "penalties/_l0.py",
         "return xp.ones_like(x)",
         "return xp.sign(x)",
-        ("tests/penalties/test_by_hand.py",),
+        ("tests/testing/test_ours.py::test_our_penalties_are_what_they_say",),
     ),
 ]
