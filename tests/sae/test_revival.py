@@ -24,22 +24,23 @@ def pool(errors, batch=64):
 def test_directions_that_many_errors_share_are_found():
     generator = torch.Generator().manual_seed(0)
     missing = normalize(torch.randn(3, 20, generator=generator), dim=1)
-    present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.08, 0.06])
-    errors = present.float() @ missing + 0.05 * torch.randn(2048, 20, generator=generator)
-    found, entries = pool(errors).directions(3, 60, 0.05, generator)
+    present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.09, 0.08])
+    errors = present.float() @ missing + 0.02 * torch.randn(2048, 20, generator=generator)
+    residuals = pool(errors)
+    found = residuals.directions(3, 60, 0.05, generator)
     assert len(found) == 3
     cosines = (found @ missing.T).abs().max(dim=0).values
     assert (cosines > 0.97).all(), cosines
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
     # of inputs that are the errors, the direction is nearly the same
-    assert ((found * entries).sum(1) > 0.97).all()
+    assert ((found * residuals.entries(found)).sum(1) > 0.97).all()
 
 
 def test_a_direction_is_found_once():
     generator = torch.Generator().manual_seed(0)
     only = normalize(torch.randn(1, 20, generator=generator), dim=1)
     errors = torch.rand(1024, 1, generator=generator) * only
-    found, _ = pool(errors).directions(5, 20, 0.1, generator)
+    found = pool(errors).directions(5, 20, 0.1, generator)
     assert found.shape == (1, 20)
     torch.testing.assert_close(found, only)
 
@@ -81,9 +82,9 @@ def test_idle_units_get_a_direction_a_threshold_and_a_fresh_state():
     norm = weight[others].norm(dim=1).mean()
     torch.testing.assert_close(weight[units].norm(dim=1), (norm / 2).expand(len(units)))
     assert (sae.encoder.bias[units] == 0).all()
-    # the entry direction is that of the dictionary where the inputs are all error; here near it
     dictionary = sae.decoder.weight.detach()[:, units].T
     torch.testing.assert_close(dictionary.norm(dim=1), torch.ones(len(units)))
+    torch.testing.assert_close(dictionary, torch.nn.functional.normalize(weight[units], dim=1))
     # half as often as the mean unit, which fires in 2 of 16
     z = (x * sae.scale - sae.decoder.bias) @ weight[units].T
     rate = (z > sae.coding.threshold[units]).float().mean(0)

@@ -57,7 +57,7 @@ class Residuals:
 
     def directions(
         self, number: int, starts: int, share: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         r"""Return directions that many errors share, those that explain most first.
 
         From `starts` errors v, drawn in proportion to their square, each is sharpened,
@@ -68,18 +68,21 @@ class Residuals:
         `share` of the samples. Of those that point alike the first is kept.
 
         Returns:
-            The directions in the space of errors, and those of the inputs in which they occur; each
-            of norm 1, (at most `number`, ...).
+            Directions of norm 1, (at most `number`, outputs).
         """
-        inputs, errors = self.kept()
+        _, errors = self.kept()
         v = normalize(self._drawn(errors, starts, generator), dim=1)
         for _ in range(SHARPENED):
             v = normalize(self._joined.sum(_pull(errors, v).T @ errors), dim=1)
         projections = (errors @ v.T).relu_()
         won = self._joined.largest(projections, max(int(share * self.rows), 1)).square_().sum(0)
         v = v[won.argsort(descending=True)]
-        v = v[~((v @ v.T).triu(1) > TWINS).any(0)][:number]
-        return v, normalize(self._joined.sum(_pull(errors, v).T @ inputs), dim=1)
+        return v[~((v @ v.T).triu(1) > TWINS).any(0)][:number]
+
+    def entries(self, v: Tensor) -> Tensor:
+        """Return the directions of the inputs whose errors point along `v`, each of norm 1."""
+        inputs, errors = self.kept()
+        return normalize(self._joined.sum(_pull(errors, v).T @ inputs), dim=1)
 
     def _drawn(self, errors: Tensor, number: int, generator: torch.Generator) -> Tensor:
         """Return errors drawn in proportion to their square, the same on every process."""

@@ -35,8 +35,9 @@ class Revival:
     in one unit, and a single error is too noisy to part the two. A direction that many errors
     share is not: see `Residuals.directions`.
 
-    A new unit has that direction in the dictionary and, at half the mean norm, in the encoder, no
-    bias, and a threshold at which it fires half as often as the mean unit. Adam's first moments
+    A new unit has that direction in the dictionary and, at half the mean norm, in the encoder (of a
+    transcoder: the direction of the inputs where the error points so). It has no bias, and a
+    threshold at which it fires half as often as the mean unit. Adam's first moments
     are 0 for it, its second moments the mean of the others.
 
     Args:
@@ -129,18 +130,18 @@ class Revival:
             return 0
         share = number_at(self._sae.active, self._step) / len(idle)
         starts = _STARTS[0] * number + _STARTS[1]
-        rows = self._residuals.directions(number, starts, share, self._generator)
-        units = idle.nonzero().flatten()[: len(rows[0])]
-        self._start(units, ~idle, *rows, share)
+        directions = self._residuals.directions(number, starts, share, self._generator)
+        units = idle.nonzero().flatten()[: len(directions)]
+        self._start(units, ~idle, directions, share)
         self._energy[units] = 3 * IDLE * energy.mean() / self._joined.size
         self.revived += len(units)
         return len(units)
 
-    def _start(
-        self, units: Tensor, live: Tensor, direction: Tensor, entry: Tensor, share: float
-    ) -> None:
-        """Give units a direction, that of the inputs it occurs in, and a fresh state."""
+    def _start(self, units: Tensor, live: Tensor, direction: Tensor, share: float) -> None:
+        """Give units a direction in the dictionary and in the encoder, and a fresh state."""
+        assert self._residuals is not None
         sae = self._sae
+        entry = direction if sae.reads_target else self._residuals.entries(direction)
         encoder, decoder = sae.encoder, sae.decoder
         encoder.weight[units] = _NORM * encoder.weight[live].norm(dim=1).mean() * entry
         encoder.bias[units] = 0.0

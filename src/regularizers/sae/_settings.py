@@ -19,6 +19,8 @@ class Settings:
     betas: tuple[float, float] = (0.9, 0.99)
     annealed: float = 1 / 3
     """The last part of the training, over which the rate falls to 0."""
+    dictionary_rate: float = 0.5
+    """Times the rate of the others: columns of norm 1 turn far by a step of Adam."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "clip"):

@@ -31,7 +31,8 @@ def train(
 
     It begins by `calibrate` with the first batches. Then each step takes the gradient of
     `losses(x).loss` and of the rules of the autoencoder, and Adam's step (β 0.9 and 0.99) with a
-    rate that falls to 0 over the last third. `Revival` brings back idle units.
+    rate that falls to 0 over the last third; that of the dictionary is half of it. `Revival` brings
+    back idle units.
 
     Args:
         sae: the autoencoder.
@@ -39,7 +40,7 @@ def train(
             if they are tuples: a list, a DataLoader, a stream. One that can be iterated again is,
             if one pass is too few.
         steps: the number of batches; None: one pass over data that says its length.
-        learning_rate: of Adam.
+        learning_rate: of Adam. One rate does for all problems that were tried.
         batch_size: samples of a batch, if `data` is a tensor. With several processes each takes
             an equal part of it.
         revive: whether idle units are brought back.
