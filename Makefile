@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One thread a process: two processes with two threads each wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -18,19 +20,19 @@ demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a p
 
 ##@ Test
 quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.
-	$(BIN)/python -m pytest -m quick --numprocesses 2 --quiet --ignore=src/regularizers/recipes
+	$(PYTEST) -m quick --ignore=src/regularizers/recipes
 
 test: $(VENV)/dev ## All tests, and the examples in the docs.
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
+	$(PYTEST) --dist worksteal
 
 test-all: $(VENV)/dev ## The same, with every cell on JAX; `make test` has a sixth of them.
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet --all-cells
+	$(PYTEST) --dist worksteal --all-cells
 
 check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
+	$(PYTEST) --dist worksteal
 
 architecture: $(VENV)/dev ## Circles, private imports, rooms and floors; SRC=FOLDER for another state.
 	$(BIN)/python tests/architecture/run.py $(SRC)
