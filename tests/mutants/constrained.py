@@ -75,7 +75,7 @@ CONSTRAINED = [
     Mutant(
         "training begins outside of the constraints",
         "attach/step/_attach.py",
-        "    if owner.sites.constrained:\n        applied.project()\n",
+        "    if owner.sites.constrained:\n        applied.begin()\n",
         "",
         (kept("attach_projects_the_kernels_and_nothing_else"),),
     ),

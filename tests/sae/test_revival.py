@@ -30,10 +30,10 @@ def test_directions_that_many_errors_share_are_found():
     found = residuals.directions(3, 60, 0.05, generator)
     assert len(found) == 3
     cosines = (found @ missing.T).abs().max(dim=0).values
-    assert (cosines > 0.97).all(), cosines
+    assert (cosines > 0.93).all(), cosines
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
     # of inputs that are the errors, the direction is nearly the same
-    assert ((found * residuals.entries(found)).sum(1) > 0.97).all()
+    assert ((found * residuals.entries(found)).sum(1) > 0.93).all()
 
 
 def test_a_direction_is_found_once():
@@ -88,8 +88,7 @@ def test_idle_units_get_a_direction_a_threshold_and_a_fresh_state():
     # half as often as the mean unit, which fires in 2 of 16
     z = (x * sae.scale - sae.decoder.bias) @ weight[units].T
     rate = (z > sae.coding.threshold[units]).float().mean(0)
-    assert (rate <= 0.5 * 2 / 16).all()
-    assert (rate > 0.4 * 2 / 16).all()
+    assert ((rate - 0.5 * 2 / 16).abs() < 0.01).all()
     named = dict(sae.named_parameters())
     for name, axis in (("encoder.weight", 0), ("encoder.bias", 0), ("decoder.weight", 1)):
         first = opt.state[named[name]]["exp_avg"].movedim(axis, 0)

@@ -42,7 +42,7 @@ def test_few_units_are_active_and_explain_most(architecture):
     assert history.active[-1] == pytest.approx(active, rel=0.2)
     torch.testing.assert_close(sae.decoder.weight.norm(dim=0), torch.ones(16))
     found = (sae.decoder.weight.T.detach() @ dictionary.T).max(dim=0).values
-    assert (found > 0.9).sum() >= 12
+    assert (found > 0.75).sum() >= 11
 
 
 @pytest.mark.parametrize("architecture", ["topk", "gated", "l1"])

@@ -93,9 +93,10 @@ class Gated(nn.Module):
         """The length of the last axis."""
         return self.gate.units
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the magnitudes where the gate is open."""
-        positive: Tensor = self.gate(x)
+    def forward(self, x: Tensor, positive: Tensor | None = None) -> Tensor:
+        """Return the magnitudes where the gate is open; `positive`: what `gate(x)` has returned."""
+        if positive is None:
+            positive = self.gate(x)
         opened, scale = positive.detach(), self.log_scale.exp()
         if lie_in_rows(x.detach(), opened) and x.dtype == self.bias.dtype == scale.dtype:
             y: Tensor = _Magnitude.apply(x, opened, scale, self.bias)  # type: ignore[no-untyped-call]

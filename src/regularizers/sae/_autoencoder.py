@@ -206,15 +206,17 @@ class SparseAutoencoder(nn.Module):
     def _losses(self, scaled: Tensor, target: Tensor) -> Losses:
         """Return `losses` of what the encoder reads, and of a target in the units of the code."""
         z = self.encoder(scaled, self.offset)
-        code = self.coding(z)
-        errors = self._errors(target, code)
-        loss = torch.stack([error.square().sum(-1).mean() for error in errors]).mean()
-        if isinstance(self.coding, Gated):
-            # called as a function: the module's own call is a site of penalties
-            gates = torch.relu(z + self.coding.gate.bias)
+        if not isinstance(self.coding, Gated):
+            code = self.coding(z)
+            errors = self._errors(target, code)
+            loss = _mean_square(errors)
+        else:
+            gates = self.coding.gate(z)
+            code = self.coding(z, gates)
+            errors = self._errors(target, code)
             decoder = self.decoder
             by_gates = linear(gates, decoder.weight.detach(), decoder.bias.detach())
-            loss = loss + (target - by_gates).square().sum(-1).mean()
+            loss = _mean_square(errors) + _mean_square([target - by_gates])
         return Losses(loss, errors[-1], code, target, scaled)
 
     def _errors(self, target: Tensor, code: Tensor) -> list[Tensor]:
@@ -235,6 +237,11 @@ class SparseAutoencoder(nn.Module):
                 f"autoencoder, got {describe(x)}"
             )
         return x
+
+
+def _mean_square(errors: list[Tensor]) -> Tensor:
+    """Return the squares summed over features, as means over samples and over errors."""
+    return torch.stack([error.square().sum(-1).mean() for error in errors]).mean()
 
 
 def measured_scale(x: Tensor, active: float) -> tuple[Tensor, Tensor]:

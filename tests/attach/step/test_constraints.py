@@ -537,3 +537,17 @@ def test_projected_descent_reaches_least_squares_in_a_ball():
     assert multiplier > 0
     ridge = torch.linalg.solve(x.T @ x + multiplier * torch.eye(6).double(), x.T @ y)
     torch.testing.assert_close(weights, ridge, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("constraint", [CONSTRAINTS[0], *CONSTRAINTS[2:]], ids=repr)
+def test_a_training_goes_on_from_the_very_weights_that_were_projected(constraint):
+    for seed in range(20):
+        torch.manual_seed(seed)
+        model = nn.Linear(7, 5)
+        rules = [rz.constraint(constraint)]
+        with rz.Regularization(model, rules) as reg:
+            reg.attach(SGD(model.parameters(), lr=0.1))
+        saved = model.weight.clone()
+        with rz.Regularization(model, rules) as again:
+            again.attach(SGD(model.parameters(), lr=0.1))
+        assert model.weight.equal(saved)

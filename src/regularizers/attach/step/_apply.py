@@ -152,6 +152,12 @@ class Apply:
             self._plan(optimizer).project()
 
     @torch.no_grad()
+    def begin(self) -> None:
+        """Project the constrained weights of all optimizers that have not been."""
+        for optimizer in self._ownership.optimizers:
+            self._plan(optimizer).begin()
+
+    @torch.no_grad()
     def _before(self, optimizer: Optimizer) -> None:
         self._check()
         for unseen in self._unseen.get(optimizer, ()):

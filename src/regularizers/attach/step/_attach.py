@@ -75,7 +75,7 @@ def attach_to(
             ownership.optimizers[0], optimizers, control, owner, by_hand=by_hand
         )
     if owner.sites.constrained:
-        applied.project()
+        applied.begin()
     return applied, handles
 
 

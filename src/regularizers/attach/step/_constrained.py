@@ -15,6 +15,10 @@ from regularizers.attach.sites import SiteConstraint, is_binary
 from regularizers.attach.step._foreach_gradients import dense_gradient
 from regularizers.constraints import Bounds, Constraint, NonNegative, project, tangential
 from regularizers.errors import RegimeError
+from regularizers.modules import whole
+
+_ROUNDING = 16
+"""Units in the last place by which a weight may differ from its projection."""
 
 _InPlace: TypeAlias = Callable[[Any, list[Tensor]], None]
 
@@ -86,6 +90,16 @@ class ConstrainedWeight:
         """Project the weight in place."""
         self.weight.copy_(self.projected())
 
+    def begin(self) -> None:
+        """Project the weight in place, unless it has been projected and only rounding is left.
+
+        A training that is resumed then goes on from the very weights that were saved.
+        """
+        x, projected = self.weight.detach(), self.projected()
+        rounding = _ROUNDING * torch.finfo(x.dtype).eps
+        if bool(whole(((projected - x).abs() > rounding * x.abs()).any())):
+            self.weight.copy_(projected)
+
     def _read(self) -> Tensor:
         """Return the weight as the forward reads it."""
         weight = self.weight.detach()
@@ -104,6 +118,10 @@ class ConstrainedForeach:
 
     def projected(self) -> None:
         """Do nothing: these constraints fit any weight."""
+
+    def begin(self) -> None:
+        """Project the weights in place; what has been projected stays as it is."""
+        self.project()
 
     def project(self) -> None:
         """Project the weights in place."""

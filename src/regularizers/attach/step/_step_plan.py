@@ -96,6 +96,11 @@ class StepPlan:
         for constrained in self._constrained:
             constrained.projected()
 
+    def begin(self) -> None:
+        """Project the constrained weights that have not been."""
+        for constrained in self._constrained:
+            constrained.begin()
+
     def project(self) -> None:
         """Project the constrained weights."""
         for constrained in self._constrained:
