@@ -155,8 +155,8 @@ def test_settings_that_cannot_be(options, error, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("folder", "got 'folder' of type str"),
         (7, "got 7 of type int"),
+        (None, "got None of type NoneType"),
     ],
 )
 def test_data_that_are_none(data, message):

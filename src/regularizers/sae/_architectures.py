@@ -43,7 +43,7 @@ class Coding:
 CODINGS: dict[str, Coding] = {
     "jumprelu": Coding(lambda units, _: JumpReLU(units), L0, "coding.gate"),
     "topk": Coding(lambda _, active: TopK(round(active))),
-    "batchtopk": Coding(lambda _, active: BatchTopK(active)),
+    "batchtopk": Coding(lambda _, active: BatchTopK(active, process_group="world")),
     "gated": Coding(lambda units, _: Gated(units), L1, "coding.gate"),
     "l1": Coding(lambda *_: nn.ReLU(), L1),
 }

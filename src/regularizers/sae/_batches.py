@@ -11,6 +11,8 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.modules import describe
+from regularizers.sae._joined import joined_world
+from regularizers.sae.streams import StoredActivations
 
 
 class Rows:
@@ -18,7 +20,8 @@ class Rows:
 
     Args:
         x: samples, (samples, features).
-        batch_size: rows of a batch; what is left at the end of a pass is left out.
+        batch_size: rows of a batch, of which each process gets an equal part; what is left at the
+            end of a pass is left out.
         seed: the seed of the orders.
     """
 
@@ -43,8 +46,11 @@ class Rows:
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
         order = torch.randperm(len(self._x), generator=generator)
+        joined = joined_world()  # here and not before: a training starts its processes
+        part = self._size // joined.size
         for number in range(len(self)):
-            yield self._x[order[number * self._size : (number + 1) * self._size]]
+            start = number * self._size + joined.rank * part
+            yield self._x[order[start : start + part]]
 
 
 class Batches:
@@ -116,21 +122,22 @@ def batches_of(data: Any, *, steps: int | None, batch_size: int, seed: int) -> B
     """Return a training's batches.
 
     Args:
-        data: samples in rows; or an iterable of batches, whose first entry counts if they are
-            tuples.
+        data: samples in rows, an iterable of batches, or a folder of stored activations.
         steps: how many; None: one pass over data that says its length.
-        batch_size: rows of a batch, for a tensor.
-        seed: the seed of the order, for a tensor.
+        batch_size: rows of a batch, for a tensor or a folder.
+        seed: the seed of the order, likewise.
 
     Raises:
         ConfigurationError: no data, or steps that are neither given nor known.
     """
     if isinstance(data, Tensor):
         data = Rows(data, batch_size, seed)
-    if not isinstance(data, Iterable) or isinstance(data, (str, Path)):
+    if isinstance(data, (str, Path)):
+        data = StoredActivations(data, batch_size=batch_size, seed=seed)
+    if not isinstance(data, Iterable):
         raise ConfigurationError(
-            f"data: expected samples in the rows of a tensor, or an iterable of batches, got "
-            f"{data!r} of type {type(data).__name__}"
+            f"data: expected samples in the rows of a tensor, an iterable of batches, or a folder "
+            f"of stored activations, got {data!r} of type {type(data).__name__}"
         )
     if steps is None:
         if not isinstance(data, Sized):

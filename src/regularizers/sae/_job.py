@@ -20,6 +20,7 @@ from regularizers.sae._active import number_at
 from regularizers.sae._autoencoder import Losses, SparseAutoencoder
 from regularizers.sae._batches import Batches
 from regularizers.sae._history import History
+from regularizers.sae._joined import Joined, joined_world
 from regularizers.sae._revival import Revival
 from regularizers.sae._settings import Settings
 
@@ -111,15 +112,18 @@ class Job(lightning.LightningModule):
 
     def _calibrate(self) -> None:
         """Measure the scale from the first batches, which the training then takes again."""
+        of_all = joined_world()
         parts: list[tuple[Any, ...]] = []
         position, samples = self._batches.state_dict(), 0
         for batch in self._batches:
             parts.append(self.sae.parts(batch))
             samples += len(_rows(parts[-1][0]))
-            if samples >= SAMPLES:
+            if samples * of_all.size >= SAMPLES:
                 break
         self._batches.load_state_dict(position)
-        self.sae.calibrate(*[_joined(some, self.device) for some in zip(*parts, strict=True)])
+        self.sae.calibrate(
+            *[_joined(some, self.device, of_all) for some in zip(*parts, strict=True)]
+        )
 
     def training_step(self, batch: Any, number: int) -> Tensor:
         assert self._regularization is not None
@@ -206,8 +210,8 @@ def _rows(x: Any) -> Tensor:
     return first
 
 
-def _joined(parts: Sequence[Any], device: torch.device) -> Any:
-    """Return the rows of several batches as one."""
+def _joined(parts: Sequence[Any], device: torch.device, of_all: Joined) -> Any:
+    """Return the rows of several batches of all processes as one."""
     if isinstance(parts[0], Mapping):
-        return {site: _joined([part[site] for part in parts], device) for site in parts[0]}
-    return torch.cat(list(parts)).to(device)
+        return {site: _joined([part[site] for part in parts], device, of_all) for site in parts[0]}
+    return of_all.gather(torch.cat(list(parts)).to(device))

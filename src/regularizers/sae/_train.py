@@ -36,13 +36,14 @@ def train(
 
     Args:
         sae: the autoencoder.
-        data: samples in the rows of a tensor; or an iterable of batches, whose first entry counts
-            if they are tuples: a list, a DataLoader, a stream. One that can be iterated again is,
-            if one pass is too few.
+        data: samples in the rows of a tensor; a folder of stored activations; or an iterable of
+            batches, whose first entry counts if they are tuples: a list, a DataLoader, a stream of
+            `activations`. It is iterated as often as the steps take. With several processes it
+            gives the batches of its own process.
         steps: the number of batches; None: one pass over data that says its length.
         learning_rate: of Adam. One rate does for all problems that were tried.
-        batch_size: samples of a batch, if `data` is a tensor. With several processes each takes
-            an equal part of it.
+        batch_size: samples of a batch, if `data` is a tensor or a folder; of a tensor over all
+            processes, of a folder on each.
         revive: whether idle units are brought back.
         clip: the largest norm of the gradient.
         seed: the seed of the order of samples and of what revival draws.
