@@ -52,7 +52,7 @@ def settings(
 ) -> dict[str, Any]:
     """Return what the configuration of a trainer is given beside sizes; the rest is its default."""
     if trainer in ("topk", "batchtopk", "matryoshka"):
-        k = {"k": int(active) if trainer == "topk" else active}
+        k = {"k": round(active) if trainer == "topk" else active}
         return k | (
             {"matryoshka_widths": widths or nested(units)} if trainer == "matryoshka" else {}
         )

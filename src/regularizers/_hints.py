@@ -28,7 +28,8 @@ _HINTS = {
     ),
     "fisher fisherinformation empiricalfisher": "use diagonal_fisher(model, batches, loss)",
     "l0 l0norm": (
-        "a count has no gradient: use activity(L1(TargetActive(n)), where) for n active units, or "
+        "L0(strength) counts the open gates of a JumpReLU; a count of other outputs has no gradient: "
+        "use activity(L1(TargetActive(n)), where) for n active units, or "
         "kernel(L1(strength), proximal=True) for zeros in weights"
     ),
     "lpnorm": "use Lp(strength, p), which takes no root",
