@@ -28,7 +28,7 @@ _HINTS = {
     ),
     "fisher fisherinformation empiricalfisher": "use diagonal_fisher(model, batches, loss)",
     "l0 l0norm": (
-        "L0(strength) counts the open gates of a JumpReLU; a count of other outputs has no gradient: "
+        "L0(strength) counts the open gates of a JumpReLU; other counts have no gradient: "
         "use activity(L1(TargetActive(n)), where) for n active units, or "
         "kernel(L1(strength), proximal=True) for zeros in weights"
     ),
