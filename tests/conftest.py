@@ -1,15 +1,17 @@
-"""Chooses the tests that run: few for `make quick`, and of JAX a sample unless all are wanted."""
+"""Chooses the tests that run: few for `make quick`, and a sample of the cells that compile."""
 
 from pathlib import Path
 
 import pytest
 
-import jax_cells
 import quick
+import sampled
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-cells", action="store_true", help="every cell on JAX, not a sample")
+    parser.addoption(
+        "--all-cells", action="store_true", help="every cell that compiles, not a sample"
+    )
 
 
 def _is_asked_for(config: pytest.Config) -> bool:
@@ -27,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         for item in quick.chosen(items):
             item.add_marker("quick")
     elif not config.option.all_cells:
-        left_out = {*jax_cells.left_out(items)}
+        left_out = {*sampled.left_out(items)}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
 
