@@ -68,7 +68,7 @@ def debias(
     for batch in batches_of(data, steps=steps, batch_size=batch_size, seed=seed):
         scaled = batch.to(sae.scale) * sae.scale
         with torch.no_grad():
-            z = encoder(scaled - decoder.bias).relu_()
+            z = encoder(scaled, sae.offset).relu_()
         # z is 0 where a unit is not active
         code = z * gain + (z > 0) * offset
         left = scaled - linear(code, normalize(rows, dim=1).T, bias)

@@ -133,10 +133,12 @@ class Job(lightning.LightningModule):
         self._found = Losses(*[part.detach() for part in found])
         return found.loss + self._regularization.penalty()
 
-    def optimizer_step(self, epoch: int, number: int, *arguments: Any, **options: Any) -> None:
-        super().optimizer_step(epoch, number, *arguments, **options)
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         # here and not when the batch ends: checkpoints are written before that
-        step, found = number + 1, self._found
+        step, found = batch_idx + 1, self._found
         assert found is not None
         if self._revival is not None:
             self._revival.step(found.scaled, found.error, found.code)
@@ -170,7 +172,7 @@ class Job(lightning.LightningModule):
         settings = self._settings
         dictionary = self.sae.decoder.weight
         others = [one for one in self.parameters() if one is not dictionary]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": others},
             {"params": [dictionary], "lr": settings.dictionary_rate * settings.learning_rate},
         ]
