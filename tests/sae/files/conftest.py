@@ -3,15 +3,8 @@
 import pytest
 import torch
 
-# reason: `load` builds stand-ins as long as the autoencoder has no codings of its own
-from regularizers.sae.files import _load
+from regularizers.sae import SparseAutoencoder
 from sae.files.oracle import FEATURES, UNITS, K
-from sae.files.stand_ins import Autoencoder
-
-
-@pytest.fixture(autouse=True)
-def built(monkeypatch):
-    monkeypatch.setattr(_load, "SparseAutoencoder", Autoencoder)
 
 
 @pytest.fixture
@@ -20,7 +13,7 @@ def trained():
 
     def make(architecture, scale=3.7, dtype=torch.float32, nested=None):
         torch.manual_seed(0)
-        sae = Autoencoder(FEATURES, UNITS, K, architecture=architecture, nested=nested)
+        sae = SparseAutoencoder(FEATURES, UNITS, K, architecture=architecture, nested=nested)
         with torch.no_grad():
             for name, parameter in sae.named_parameters():
                 if "weight" not in name:
