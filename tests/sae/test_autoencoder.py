@@ -141,3 +141,11 @@ def test_a_loop_of_ones_own_keeps_columns_of_norm_1(architecture):
         optimizer.step()
     reg.detach()
     torch.testing.assert_close(sae.decoder.weight.norm(dim=0), torch.ones(16).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_samples_of_another_dtype_are_read_in_that_of_the_autoencoder(dtype):
+    sae, x = rz.sae.SparseAutoencoder(8, 16, active=2), superposed(32)[0].to(dtype)
+    sae.calibrate(x)
+    assert sae(x).dtype == sae.losses(x).loss.dtype == torch.float32
+    torch.testing.assert_close(sae(x), sae(x.float()))

@@ -230,13 +230,13 @@ class SparseAutoencoder(nn.Module):
         return errors
 
     def _checked(self, x: Tensor) -> Tensor:
-        """Return `x`; raise unless it has the features."""
+        """Return `x` in the dtype of the autoencoder; raise unless it has the features."""
         if not isinstance(x, Tensor) or x.ndim == 0 or x.shape[-1] != self.features:
             raise ShapeError(
                 f"x: expected a tensor whose last axis has the {self.features} features of this "
                 f"autoencoder, got {describe(x)}"
             )
-        return x
+        return x.to(self.scale.dtype)
 
 
 def _mean_square(errors: list[Tensor]) -> Tensor:

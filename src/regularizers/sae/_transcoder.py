@@ -93,12 +93,12 @@ class Transcoder(SparseAutoencoder):
                 f"y: expected a tensor whose last axis has the {self.outputs} outputs of this "
                 f"transcoder, got {describe(y)}"
             )
-        return self._losses(self.scaled(x), y * self.output_scale)
+        return self._losses(self.scaled(x), y.to(self.scale.dtype) * self.output_scale)
 
     def calibrate(self, x: Tensor, y: Tensor) -> None:  # type: ignore[override]
         active = number_at(self.active, None)
         scale, mean = measured_scale(self._checked(x), active)
-        output_scale, output_mean = measured_scale(y, active)
+        output_scale, output_mean = measured_scale(y.to(self.scale.dtype), active)
         with torch.no_grad():
             self.scale.copy_(scale)
             self.mean.copy_(mean * scale)
@@ -178,9 +178,9 @@ class Crosscoder(SparseAutoencoder):
 
     @torch.no_grad()
     def calibrate(self, x: Mapping[str, Tensor]) -> None:
-        self._checked(x)
         active = number_at(self.active, None) / len(self.sites)
-        measured = [measured_scale(x[site], active) for site in self.sites]
+        parts = self._split(self._checked(x)).values()
+        measured = [measured_scale(part, active) for part in parts]
         scales = [scale.expand(len(mean)) for scale, mean in measured]
         self.site_scale.copy_(torch.cat(scales))
         self.decoder.bias.copy_(torch.cat([mean for _, mean in measured]) * self.site_scale)
@@ -207,4 +207,5 @@ class Crosscoder(SparseAutoencoder):
                     f"x: expected a tensor whose last axis has the {width} features of {site!r}, "
                     f"got {describe(x[site])}"
                 )
-        return torch.cat([x[site] for site in self.sites], dim=-1)
+        joined = torch.cat([x[site] for site in self.sites], dim=-1)
+        return joined.to(self.site_scale.dtype)
