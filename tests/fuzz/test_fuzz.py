@@ -24,7 +24,7 @@ from regularizers.errors import RegimeError
 from regularizers.penalties.kernels import SquaresKernel, thresholds
 
 BLOCK = 75
-BLOCKS = range(22)
+BLOCKS = range(10)
 
 
 @pytest.fixture(autouse=True)
