@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pytest
 
-EVERY = {"jax": 8, "compiled": 3}
+EVERY = {"jax": 8, "compiled": 3, "compiled backward": 9}
 """Of the cells of a test that compile, this one and each so many after it."""
 
 
@@ -25,10 +24,7 @@ def _kind(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
     if callspec is not None and "jax" in callspec.id.split("-"):
         return "jax"
-    regime = _parameters(item).get("regime")
-    return "compiled" if getattr(regime, "compiles", False) else None
-
-
-def _parameters(item: pytest.Item) -> dict[str, Any]:
-    callspec = getattr(item, "callspec", None)
-    return {} if callspec is None else callspec.params
+    regime = None if callspec is None else callspec.params.get("regime")
+    if not getattr(regime, "compiles", False):
+        return None
+    return "compiled backward" if "compiled autograd" in regime.name else "compiled"

@@ -13,7 +13,10 @@ HOOKS = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
 def commands_of(target: str) -> list[str]:
     recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert recipe, target
-    return [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+    pytest_ = re.search(r"^PYTEST := (.*)$", MAKEFILE, re.MULTILINE)
+    assert pytest_
+    text = recipe[1].replace("$(PYTEST)", pytest_[1]).replace("$(BIN)", ".venv/bin")
+    return [line.strip() for line in text.splitlines()]
 
 
 def test_the_hooks_call_what_check_calls():
