@@ -110,7 +110,11 @@ def minimised(x, y, loss, penalty: rz.Penalty, outputs: int = 1) -> np.ndarray:
     layer = nn.Linear(x.shape[1], outputs).double()
     reg = rz.Regularization(layer, [rz.kernel(penalty)])
     optimizer = torch.optim.LBFGS(
-        layer.parameters(), max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
+        layer.parameters(),
+        max_iter=500,
+        tolerance_grad=1e-10,
+        tolerance_change=1e-15,  # by default it stops early from one start in three
+        line_search_fn="strong_wolfe",
     )
     x, y = torch.from_numpy(x), torch.from_numpy(y)
 
