@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import regularizers as rz
 from regularizers.errors import ConfigurationError, ShapeError
@@ -67,3 +68,15 @@ def test_a_refit_keeps_the_units_and_mends_their_size():
 def test_only_l1_shrinks():
     with pytest.raises(ConfigurationError, match=r"architecture='l1', .* got 'topk'"):
         rz.sae.debias(autoencoder("topk"), superposed(600)[0])
+
+
+def test_batches_may_be_tuples_and_a_transcoder_keeps_its_units():
+    x, dictionary = superposed(512)
+    y = torch.relu(x @ dictionary[:5].T)
+    torch.manual_seed(0)
+    sae = rz.sae.Transcoder(8, 5, 16, active=2, architecture="l1")
+    sae.calibrate(x, y)
+    before, left = sae.encode(x), (y - sae(x)).square().sum()
+    rz.sae.debias(sae, DataLoader(TensorDataset(x, y), 64), steps=40)
+    assert ((before > 0) == (sae.encode(x) > 0)).float().mean() > 0.9999
+    assert (y - sae(x)).square().sum() < left

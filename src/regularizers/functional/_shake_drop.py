@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NamedTuple
 
-import array_api_compat
-
+from regularizers.functional._constant import constant_of, differentiates
 from regularizers.functional._drop_path import per_sample_shape
 from regularizers.functional._noised import check_cotangent, identity_noise
 from regularizers.functional._random import Generator, uniform
 from regularizers.functional._settings import check_kept
-from regularizers.penalties.arrays import Array, Axes, Namespace, cast, detached, namespace_of
+from regularizers.penalties.arrays import Array, Axes, Namespace, cast, namespace_of
 
 
 class Shaken(NamedTuple):
@@ -120,12 +118,8 @@ def shake_factors(xp: Namespace, u: Array, p: float) -> tuple[Array, Array]:
 def _with_slope(xp: Namespace, x: Array, factor: Array, slope: Array) -> Array:
     """Return `x` times `factor`, which is differentiated as if it were `x` times `slope`."""
     y = x * factor
-    if array_api_compat.is_torch_array(x):
-        constant = detached
-    elif array_api_compat.is_jax_array(x):
-        constant = sys.modules["jax"].lax.stop_gradient
-    else:
+    if not differentiates(x):
         return y
     # 0 in value, also for infinite elements, whose difference would be NaN
-    zero = xp.where(xp.isfinite(x), x - constant(x), xp.zeros_like(x))
-    return constant(y) + zero * slope
+    zero = xp.where(xp.isfinite(x), x - constant_of(x), xp.zeros_like(x))
+    return constant_of(y) + zero * slope

@@ -58,8 +58,7 @@ def auxk(
     if k == 0 or not bool(spread > 0):
         return e.new_zeros(())
     encoder, decoder = sae.encoder, sae.decoder
-    scaled = x * sae.scale - decoder.bias
-    z = linear(scaled, encoder.weight[dead], encoder.bias[dead])
+    z = linear(sae.scaled(x) - sae.offset, encoder.weight[dead], encoder.bias[dead])
     largest, which = z.topk(k, dim=1)
     code = torch.zeros_like(z).scatter(1, which, largest)
     left = e - linear(code, decoder.weight[:, dead])

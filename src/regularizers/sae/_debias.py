@@ -66,12 +66,11 @@ def debias(
     optimizer = torch.optim.Adam(fitted, learning_rate, betas=(0.9, 0.99))
     rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=steps)
     for batch in batches_of(data, steps=steps, batch_size=batch_size, seed=seed):
-        scaled = batch.to(sae.scale) * sae.scale
         with torch.no_grad():
-            z = encoder(scaled, sae.offset).relu_()
-        # z is 0 where a unit is not active
-        code = z * gain + (z > 0) * offset
-        left = scaled - linear(code, normalize(rows, dim=1).T, bias)
+            found = sae.losses(*[_on(sae.scale.device, part) for part in sae.parts(batch)])
+        # the code is 0 where a unit is not active
+        code = found.code * gain + (found.code > 0) * offset
+        left = found.target - linear(code, normalize(rows, dim=1).T, bias)
         optimizer.zero_grad()
         torch.autograd.backward(left.square().sum(1).mean(), inputs=fitted)
         optimizer.step()
@@ -86,12 +85,18 @@ def debias(
 def _fold(sae: SparseAutoencoder, gain: Tensor, offset: Tensor, rows: Tensor, bias: Tensor) -> None:
     """Write what was fitted into the autoencoder, as one with a threshold for each unit."""
     encoder, decoder = sae.encoder, sae.decoder
-    # z is of the old bias: W (x - b) + b_e = W (x - b') + (b_e + W (b' - b))
-    encoder.bias.add_(encoder.weight @ (bias - decoder.bias))
-    encoder.weight.mul_(gain[:, None])
-    encoder.bias.mul_(gain).add_(offset)
+    former = sae.offset.clone()
     decoder.weight.copy_(rows.T)
     decoder.bias.copy_(bias)
+    # z is of the former offset: W (x - b) + b_e = W (x - b') + (b_e + W (b' - b))
+    encoder.bias.add_(encoder.weight @ (sae.offset - former))
+    encoder.weight.mul_(gain[:, None])
+    encoder.bias.mul_(gain).add_(offset)
     jump = JumpReLU(sae.units).to(offset)
     nn.init.zeros_(jump.threshold).add_(offset)
     sae.become(jump)
+
+
+def _on(device: torch.device, part: Any) -> Any:
+    """Return a part of a batch on a device; a mapping of sites as it is."""
+    return part.to(device) if isinstance(part, Tensor) else part
