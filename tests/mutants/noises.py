@@ -29,7 +29,7 @@ NOISES = [
     Mutant(
         "shake-drop: its y is differentiated as it is computed",
         "functional/_shake_drop.py",
-        "return constant(y) + zero * slope",
+        "return constant_of(y) + zero * slope",
         "return y",
         (
             functional("shake_drop::torch_differentiates_it_to_the_other_factor"),

@@ -57,8 +57,8 @@ PROCESSES = [
     ),
     Mutant(
         "processes that share a batch need not state it",
-        "attach/_processes.py",
-        "return self._stated is None and _are_several()",
+        "modules/_processes.py",
+        "return self._stated is None and are_several()",
         "return False",
         (TWO_PROCESSES,),
     ),
@@ -71,7 +71,7 @@ PROCESSES = [
     ),
     Mutant(
         "a sum that is injected is averaged over processes",
-        "attach/_processes.py",
+        "modules/_processes.py",
         "return 1 if group is None else dist.get_world_size(group)",
         "return 1",
         (TWO_PROCESSES,),

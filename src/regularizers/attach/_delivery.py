@@ -10,11 +10,10 @@ from typing import Protocol
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._processes import Processes
 from regularizers.attach.reading import Gauge, WeightsInLoss
 from regularizers.attach.sites import ActivitySite, FollowHook, Sites, Strengths
 from regularizers.errors import ConfigurationError
-from regularizers.modules import Masks
+from regularizers.modules import Masks, Processes
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach._delivery import Attachment, Delivery
 from regularizers.attach._last_values import LastValues
-from regularizers.attach._processes import Processes, ProcessGroup
 from regularizers.attach._report import Report
 from regularizers.attach.collect import Collect
 from regularizers.attach.control import Control, Reached
@@ -22,7 +21,14 @@ from regularizers.attach.rules import AnyRule
 from regularizers.attach.sites import FollowHook, Roles, Sites, Strengths, all_rules, check_suited
 from regularizers.attach.step import Apply, AttachedRegularization, attach_to
 from regularizers.errors import CollectionError, ConfigurationError, RegimeError
-from regularizers.modules import Wheres, check_model, printable, remove_inert_hooks
+from regularizers.modules import (
+    Processes,
+    ProcessGroup,
+    Wheres,
+    check_model,
+    printable,
+    remove_inert_hooks,
+)
 
 _DELIVERIES: Mapping[str, Callable[[Attachment], Delivery]] = {
     "collect": Collect,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,10 +15,7 @@ from regularizers.layers._largest_of_batch import largest_of_batch
 from regularizers.layers._largest_of_processes import largest_of_processes
 from regularizers.layers._pre_activations import check_pre_activations
 from regularizers.layers._top_k import where_positive
-from regularizers.modules import Pass, current_pass
-
-ProcessGroup: TypeAlias = "dist.ProcessGroup | Literal['world', 'local'] | None"
-"""A group, all processes, each process by itself, or not stated."""
+from regularizers.modules import Pass, Processes, ProcessGroup, current_pass
 
 
 class BatchTopK(nn.Module):
@@ -80,12 +77,7 @@ class BatchTopK(nn.Module):
                 f"momentum: expected a number in [0, 1), the weight of the former threshold, got "
                 f"{momentum!r}"
             )
-        is_group = dist.is_available() and isinstance(process_group, dist.ProcessGroup)
-        if not (process_group in (None, "world", "local") or is_group):
-            raise ConfigurationError(
-                f"process_group: expected a torch.distributed.ProcessGroup, 'world', 'local' or "
-                f"None, got {process_group!r}"
-            )
+        Processes(process_group)  # raises unless it states which share a batch
         self.k = k
         self.momentum = float(momentum)
         self.process_group = process_group
@@ -137,22 +129,14 @@ class BatchTopK(nn.Module):
 
     def _group(self) -> dist.ProcessGroup | None:
         """Return the processes that share the batch; None for this one by itself."""
-        stated = self.process_group
-        if isinstance(stated, str) or stated is None:
-            several = (
-                stated != "local"
-                and dist.is_available()
-                and dist.is_initialized()
-                and dist.get_world_size() > 1
+        processes = Processes(self.process_group)
+        if processes.are_unstated():
+            raise RegimeError(
+                "BatchTopK: the k·N largest of each process's part are not those of the whole "
+                "batch; say BatchTopK(k, process_group='world') if the processes share one "
+                "batch, a group of them, or 'local' if each has a whole batch of its own"
             )
-            if several and stated is None:
-                raise RegimeError(
-                    "BatchTopK: the k·N largest of each process's part are not those of the whole "
-                    "batch; say BatchTopK(k, process_group='world') if the processes share one "
-                    "batch, a group of them, or 'local' if each has a whole batch of its own"
-                )
-            return dist.group.WORLD if several else None
-        return stated
+        return processes.group
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_trained": None}

@@ -56,6 +56,7 @@ from regularizers.modules._outputs import (
     initial_state,
     replace_in,
 )
+from regularizers.modules._processes import Processes, ProcessGroup, are_several
 from regularizers.modules._select import (
     as_list,
     is_glob,
@@ -94,6 +95,8 @@ __all__ = [
     "Masks",
     "OnLoad",
     "Pass",
+    "ProcessGroup",
+    "Processes",
     "Select",
     "Totals",
     "UnreadMark",
@@ -101,6 +104,7 @@ __all__ = [
     "Wheres",
     "activation_of",
     "add_unread_warning",
+    "are_several",
     "as_list",
     "check_is_no_proxy",
     "check_model",

@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from regularizers.modules import Processes
+
 
 class Joined:
     """Sums and gathers over the processes of a group; the identity for a single process.
@@ -41,5 +43,4 @@ class Joined:
 
 def joined_world() -> Joined:
     """Return the processes that are running: all of them, or this one alone."""
-    several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-    return Joined(dist.group.WORLD if several else None)
+    return Joined(Processes("world").group)

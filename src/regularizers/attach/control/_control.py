@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from regularizers.attach._processes import Processes
 from regularizers.attach.control._check_target import check_reachable
 from regularizers.attach.control._former_keys import with_todays_keys
 from regularizers.attach.control._goal import Reached
@@ -19,6 +18,7 @@ from regularizers.attach.control._targets import Targets
 from regularizers.attach.sites import ActivitySite, Sites, Strengths
 from regularizers.control import Target, at_step
 from regularizers.errors import ConfigurationError
+from regularizers.modules import Processes
 from regularizers.penalties.strength import Schedule, check_strength
 
 _MAX_WITHOUT_STEP = 100

@@ -10,7 +10,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from regularizers.attach._processes import Processes
 from regularizers.attach.control._check_update import is_number
 from regularizers.attach.control._controller import Controller, Update, controllers_of
 from regularizers.attach.control._goal import Goal, Reached
@@ -27,7 +26,7 @@ from regularizers.attach.control._step_sums import (
 from regularizers.attach.reading import Gauge, device_of
 from regularizers.attach.sites import Sites, Strengths
 from regularizers.errors import ConfigurationError
-from regularizers.modules import describe
+from regularizers.modules import Processes, describe
 
 Values = Callable[[], Mapping[str, Tensor] | None]
 """Returns the last values of the penalties by key; None before the first."""

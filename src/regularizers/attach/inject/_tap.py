@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regularizers.attach._processes import Processes
 from regularizers.attach.inject._functions import Inject
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.reading import Amount, Gauge, Plan, Tap, xp
@@ -18,6 +17,7 @@ from regularizers.modules import (
     Activation,
     Masks,
     Pass,
+    Processes,
     current_pass,
     eager_only,
     is_recording,

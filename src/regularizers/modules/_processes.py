@@ -35,7 +35,7 @@ class Processes:
     def group(self) -> dist.ProcessGroup | None:
         """The group that shares the batch; None if each process is by itself."""
         if self._stated == "world":
-            return dist.group.WORLD if _are_several() else None
+            return dist.group.WORLD if are_several() else None
         return None if self._stated == "local" else self._stated
 
     @property
@@ -53,7 +53,7 @@ class Processes:
 
     def are_unstated(self) -> bool:
         """Return whether several processes are running and the user stated no group."""
-        return self._stated is None and _are_several()
+        return self._stated is None and are_several()
 
     def check_stated(self, site: str, what: str) -> None:
         """Raise if several processes are running and the user stated no group.
@@ -74,5 +74,6 @@ class Processes:
             )
 
 
-def _are_several() -> bool:
+def are_several() -> bool:
+    """Return whether more than one process is running."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
