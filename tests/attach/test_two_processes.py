@@ -1,8 +1,5 @@
 """What two processes say of a batch they share and of weights that each has a part of."""
 
-import os
-import subprocess
-import sys
 import warnings
 
 import pytest
@@ -14,6 +11,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 
 import regularizers as rz
 from regularizers.errors import CollectionError, RegimeError
+from two_processes import assert_both_pass, run
 
 
 def check_a_forward_more_in_one_process_raises_in_both() -> None:
@@ -173,29 +171,9 @@ CHECKS = [
 ]
 
 
-def main() -> None:
-    dist.init_process_group("gloo")
-    for check in CHECKS:
-        check()
-        sys.stdout.write(f"{dist.get_rank()} {check.__name__}\n")
-        sys.stdout.flush()
-        dist.barrier()
-    dist.destroy_process_group()
-
-
 def test_every_check_holds_in_both_processes():
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    finished = subprocess.run(
-        [sys.executable, *launch, __file__],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    for check in CHECKS:
-        for rank in range(2):
-            assert f"{rank} {check.__name__}" in finished.stdout, finished.stderr
+    assert_both_pass(__file__, CHECKS)
 
 
 if __name__ == "__main__":
-    main()
+    run(CHECKS)

@@ -1,16 +1,12 @@
 """BatchTopK over two processes keeps what one would keep of all samples."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import torch.distributed as dist
 
 import regularizers as rz
 from regularizers.errors import RegimeError
+from two_processes import assert_both_pass, run
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 
@@ -77,33 +73,9 @@ CHECKS = [
 ]
 
 
-def main() -> None:
-    dist.init_process_group("gloo")
-    for check in CHECKS:
-        check()
-        sys.stdout.write(f"{dist.get_rank()} {check.__name__}\n")
-        sys.stdout.flush()
-        dist.barrier()
-    # at once: threads of gloo that are still being joined would abort an ordinary exit
-    os._exit(0)
-
-
 def test_every_check_holds_in_both_processes():
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    beside = os.pathsep.join(
-        [*filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parent.parent)]
-    )
-    finished = subprocess.run(
-        [sys.executable, *launch, __file__],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": beside},
-    )
-    for check in CHECKS:
-        for rank in range(2):
-            assert f"{rank} {check.__name__}" in finished.stdout, finished.stderr
+    assert_both_pass(__file__, CHECKS)
 
 
 if __name__ == "__main__":
-    main()
+    run(CHECKS)

@@ -1,10 +1,5 @@
 """Two processes say what one would say of all samples."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import torch.distributed as dist
@@ -18,6 +13,7 @@ import regularizers as rz
 from monitor.helpers import Autoencoder, batches, sparse
 from monitor.oracles import OF_ONE, OF_TWO
 from regularizers.errors import ArrayTypeError, ConfigurationError, RegimeError, ShapeError
+from two_processes import assert_both_pass, run
 
 PAIRS = {"r": (rz.monitor.input_of("encoder"), "decoder")}
 
@@ -123,33 +119,9 @@ CHECKS = [
 ]
 
 
-def main() -> None:
-    dist.init_process_group("gloo")
-    for check in CHECKS:
-        check()
-        sys.stdout.write(f"{dist.get_rank()} {check.__name__}\n")
-        sys.stdout.flush()
-        dist.barrier()
-    # at once: threads of gloo that are still being joined would abort an ordinary exit
-    os._exit(0)
-
-
 def test_every_check_holds_in_both_processes():
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    beside = os.pathsep.join(
-        [*filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parent.parent)]
-    )
-    finished = subprocess.run(
-        [sys.executable, *launch, __file__],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": beside},
-    )
-    for check in CHECKS:
-        for rank in range(2):
-            assert f"{rank} {check.__name__}" in finished.stdout, finished.stderr
+    assert_both_pass(__file__, CHECKS)
 
 
 if __name__ == "__main__":
-    main()
+    run(CHECKS)

@@ -22,9 +22,9 @@ from regularizers.monitor.metrics import (
     Seen,
 )
 from regularizers.sae._autoencoder import SparseAutoencoder
+from regularizers.sae._evaluation_mode import evaluation_mode
 from regularizers.sae.evaluation._data import check_finite, matrices
 from regularizers.sae.evaluation._errors import MeanExplainedVariance, MeanSquaredError
-from regularizers.sae.evaluation._mode import evaluation_mode
 from regularizers.sae.evaluation._truth import Truth, compare_with_truth
 from regularizers.sae.synthetic import Superposition
 

@@ -13,7 +13,7 @@ from regularizers._text import table
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
 from regularizers.modules import Mask, Select, Where, describe
 from regularizers.sae._autoencoder import SparseAutoencoder
-from regularizers.sae.evaluation._mode import evaluation_mode
+from regularizers.sae._evaluation_mode import evaluation_mode
 from regularizers.sae.evaluation._substituted import Edit, Place, edited, reconstruct, site_of
 
 Loss = Callable[[nn.Module, Any], Tensor]

@@ -26,7 +26,7 @@ from regularizers.modules import (
     select_modules,
 )
 from regularizers.sae._autoencoder import SparseAutoencoder
-from regularizers.sae.evaluation._mode import evaluation_mode
+from regularizers.sae._evaluation_mode import evaluation_mode
 
 Edit = Callable[[Tensor], Tensor]
 """Maps samples of (samples, features) to others."""

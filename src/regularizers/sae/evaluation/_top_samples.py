@@ -11,9 +11,9 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.sae._autoencoder import SparseAutoencoder
+from regularizers.sae._evaluation_mode import evaluation_mode
 from regularizers.sae.evaluation._contexts import Context, check_tokens, context
 from regularizers.sae.evaluation._data import as_samples, batches_of
-from regularizers.sae.evaluation._mode import evaluation_mode
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -16,9 +16,9 @@ from regularizers.monitor.metrics import (
     recovery,
 )
 from regularizers.sae._autoencoder import SparseAutoencoder
+from regularizers.sae._evaluation_mode import evaluation_mode
 from regularizers.sae.evaluation._data import as_samples, check_finite
 from regularizers.sae.evaluation._firing_of_units import FiringOfUnits
-from regularizers.sae.evaluation._mode import evaluation_mode
 from regularizers.sae.synthetic import Superposition
 
 

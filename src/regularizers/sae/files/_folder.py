@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from regularizers.errors import ConfigurationError, DataError, RunFolderError
+from regularizers.errors import DataError, RunFolderError
+from regularizers.sae._safetensors import safetensors
 
 CONFIG, WEIGHTS, SPARSITY = "cfg.json", "sae_weights.safetensors", "sparsity.safetensors"
 OWN_CONFIG, OWN_TENSORS = "regularizers.json", "regularizers.safetensors"
@@ -54,7 +54,8 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a file of tensors."""
-    _safetensors("save", "save_file")({k: t.contiguous().cpu() for k, t in tensors.items()}, path)
+    library = safetensors("save: files of weights")
+    library.torch.save_file({k: t.contiguous().cpu() for k, t in tensors.items()}, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file, on the CPU."""
-    read = _safetensors("load", "load_file")
+    read = safetensors("load: files of weights").torch.load_file
     _there(path)
     try:
         tensors: dict[str, Tensor] = read(path)
@@ -118,14 +119,3 @@ def _put(new: Path, folder: Path, old: Path) -> None:
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _safetensors(call: str, name: str) -> Callable[..., Any]:
-    try:
-        function: Callable[..., Any] = getattr(importlib.import_module("safetensors.torch"), name)
-    except ImportError:
-        raise ConfigurationError(
-            f"{call}: files of weights need safetensors, which is not installed: "
-            f"pip install 'regularizers[sae]'"
-        ) from None
-    return function

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from regularizers.errors import DataError
+from regularizers.sae._evaluation_mode import evaluation_mode
 
 Forward: TypeAlias = Callable[[nn.Module, Any], Any]
 """Runs a model on a batch of data."""
@@ -22,21 +23,13 @@ def evaluated(model: nn.Module) -> Iterator[None]:
     Compiled parts run eagerly and attention without its fused path, as neither calls the hooks of
     all modules.
     """
-    modes = [(module, module.training) for module in model.modules()]
     fused = torch.backends.mha.get_fastpath_enabled()
     try:
-        if any(training for _, training in modes):
-            model.eval()
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), _eager(model):
+        with evaluation_mode(model), torch.no_grad(), _eager(model):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
-        if model.training != modes[0][1]:
-            model.train(modes[0][1])
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
 
 
 def _eager(model: nn.Module) -> Any:

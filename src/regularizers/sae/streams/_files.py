@@ -12,25 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regularizers.errors import ConfigurationError
 from regularizers.modules import whole
+from regularizers.sae._safetensors import safetensors
 from regularizers.sae.streams._rows import Block
 
-
-def safetensors() -> Any:
-    """Return the module safetensors, with its part for PyTorch.
-
-    Raises:
-        ConfigurationError: it is not installed.
-    """
-    try:
-        import safetensors.torch
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"stored activations need {error.name}, which is not installed: "
-            f"pip install 'regularizers[sae]'"
-        ) from None
-    return safetensors
+STORED = "stored activations"
+"""What needs the library, for the message."""
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -51,12 +38,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def write_shard(path: Path, block: Block) -> None:
     """Write rows as a file in the safetensors format."""
     tensors = {name: rows.cpu().contiguous() for name, rows in block.items()}
-    write_whole(path, lambda draft: safetensors().torch.save_file(tensors, draft))
+    write_whole(path, lambda draft: safetensors(STORED).torch.save_file(tensors, draft))
 
 
 def read_shard(path: Path) -> Block:
     """Return the rows of a file, mapped into memory: read from the disk where they are used."""
-    with safetensors().safe_open(path, framework="pt") as file:
+    with safetensors(STORED).safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 

@@ -12,7 +12,8 @@ import torch
 import torch.distributed as dist
 
 from regularizers.errors import ConfigurationError, DataError
-from regularizers.sae.streams._files import safetensors
+from regularizers.sae._safetensors import safetensors
+from regularizers.sae.streams._files import STORED
 from regularizers.sae.streams._index import NAME, StoreIndex, read_index
 from regularizers.sae.streams._open_shards import OpenShards
 from regularizers.sae.streams._prefetch import ahead
@@ -80,7 +81,7 @@ class StoredActivations:
         dtype: torch.dtype | None = None,
         verify: bool = True,
     ) -> None:
-        safetensors()
+        safetensors(STORED)
         check_count("batch_size", batch_size, 1, "rows in a batch")
         check_count("window", window, 1, "rows that are shuffled together")
         check_count("workers", workers, 0, "threads that read ahead")

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from regularizers.errors import ConfigurationError, DataError
+from regularizers.sae._safetensors import safetensors
 from regularizers.sae.streams._files import (
+    STORED,
     digest_of_file,
     digest_of_model,
     name_of_type,
-    safetensors,
     write_shard,
 )
 from regularizers.sae.streams._index import Shard, StoreIndex, read_index
@@ -28,7 +29,7 @@ def write_store(
     source: ActivationSource, folder: Path, dtype: torch.dtype | None, shard_rows: int | None
 ) -> Path:
     """Write the shards that are missing in the folder, and return it."""
-    safetensors()
+    safetensors(STORED)
     check_dtype(dtype)
     if shard_rows is not None:
         check_count("shard_rows", shard_rows, 1, "rows in a shard")
