@@ -30,9 +30,6 @@ class Coding:
     site: str = "coding"
     """Where the penalty reads."""
 
-    threshold: float = 0.0
-    """Above this a unit at the site counts as active."""
-
     def rules(self, active: Any) -> list[Rule]:
         """Return the rules that hold the active units."""
         if self.penalty is None:
