@@ -42,9 +42,8 @@ def run(config: Config) -> None:
     print("\n".join([*lines, f"{len(trainings)} trainings{beside}"]), flush=True)
     with resumable(RECIPE, folder):
         results = _train_all(config, folder, trainings)
-    title = (
-        f"Sparse codes against the truth, {config.units:g} × as many latents as features{beside}"
-    )
+    times = "" if config.units == 1 else f"{config.units:g} × "
+    title = f"Sparse codes against the truth, {times}as many latents as features{beside}"
     draw(best_rows(results), title, folder.path / "picture.png")
     text = results_table(results)
     folder.write_text("table.txt", text + "\n")

@@ -73,7 +73,7 @@ def _label(row: Row) -> str:
 def _legend(figure: Figure, rows: Sequence[Row]) -> None:
     names = {(_OURS if row.is_ours else _THEIRS): row.library for row in rows}
     marks = [
-        Line2D([], [], color=color, marker="o", linestyle="", label=f"{name}, mean and each seed")
+        Line2D([], [], color=color, marker="o", linestyle="", label=f"{name}: mean, each seed")
         for color, name in names.items()
     ]
     figure.legend(handles=marks, loc="outside lower center", ncols=2, frameon=False, fontsize=9)

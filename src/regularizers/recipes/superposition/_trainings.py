@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from regularizers.errors import ConfigurationError
@@ -54,7 +55,7 @@ class Training:
 
     def source(self) -> Superposition:
         """Return the problem with its dictionary."""
-        return Superposition.named(self.problem)
+        return _source(self.problem)
 
     def batches(self, source: Superposition) -> SyntheticBatches:
         """Return the batches that every training of the problem and the seed sees."""
@@ -71,6 +72,12 @@ class Training:
     def __str__(self) -> str:
         rate = "" if self.library == OURS else f" at {self.learning_rate:g}"
         return f"{self.problem}, seed {self.seed}, {self.library} {self.architecture}{rate}"
+
+
+@cache
+def _source(problem: str) -> Superposition:
+    # the dictionary of B8 takes seconds to make, and a source holds no state
+    return Superposition.named(problem)
 
 
 def trainings_of(config: Config) -> list[Training]:
