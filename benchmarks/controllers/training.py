@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.controllers.network import Autoencoder
+from benchmarks.controllers.revival import is_due, resample
+from benchmarks.controllers.silence import Silence
 from torch import Tensor, nn
 
 import regularizers as rz
 
-# the recipe's own loop, with a target in the place of its strength
-from regularizers.recipes._tables import load_digits, load_samples
+# the recipe's samples, split as it splits them
 from regularizers.recipes.sparse_autoencoder import Config
-from regularizers.recipes.sparse_autoencoder._command import split
-from regularizers.recipes.sparse_autoencoder._network import Autoencoder
-from regularizers.recipes.sparse_autoencoder._revival import is_due, resample
-from regularizers.recipes.sparse_autoencoder._silence import Silence
+from regularizers.recipes.sparse_autoencoder._data import load
 
 UNITS = 100
 STEPS = 2000
@@ -75,7 +74,8 @@ class Run:
 @cache
 def samples(data: str, seed: int) -> tuple[Tensor, Tensor]:
     """Return training and validation samples."""
-    return split(load_digits() if data == "digits" else load_samples(Path(data)), Config(seed=seed))
+    found = load(Config(data=None if data == "digits" else Path(data), seed=seed))
+    return found.training, found.validation
 
 
 def train(run: Run) -> dict[str, Any]:

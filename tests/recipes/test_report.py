@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from recipes.results import UNITS, history, metrics, result
+from recipes.results import UNITS, history, metrics, of_sigmoid, result
 
 # a recipe's parts are private; each is tested without the training around it
-from regularizers.recipes.sparse_autoencoder._history import History
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder.report import page
 from regularizers.recipes.sparse_autoencoder.report._advice import advice_for
 from regularizers.recipes.sparse_autoencoder.report._densities import counts
 from regularizers.recipes.sparse_autoencoder.report._html import element, escaped, joined
-from regularizers.recipes.sparse_autoencoder.report._pictures import use_of
 from regularizers.recipes.sparse_autoencoder.report._png import ink, signed
 from regularizers.recipes.sparse_autoencoder.report._scales import linear, logarithmic, named
+from regularizers.recipes.sparse_autoencoder.report._units import neighbours, use_of
 
 
 class Reader(HTMLParser):
@@ -67,7 +66,8 @@ def test_it_says_what_the_run_was_and_came_to():
     text = Reader(page(result())).text
     for said in (
         "5.1 of 30 units explain 83.0% of the variance",
-        "on 80 samples of 9 pixels (3 × 3), 4 times over",
+        "with JumpReLU, and for comparison with L1 and with KL, on 80 samples of 9 pixels (3 × 3)",
+        "in 40 steps",
         "20 samples it has not seen",
         "5 asked for",
         "--batch-size",
@@ -105,12 +105,19 @@ def test_what_cannot_be_seen_is_said():
     assert all(image["alt"] for image in reader.all("img"))
     assert all(chart["aria-label"] for chart in reader.all("svg", role="img"))
     assert len(reader.all("svg")) == len(reader.all("svg", role="img")) == 6
-    assert "With L1, from 15.0 to 5.0 active units; the target is 5." in page(result())
+    assert "With JumpReLU, from 15.0 to 5.0 active units; the target is 5." in page(result())
 
 
-def test_the_target_is_a_line_where_there_is_one():
+def test_the_target_is_a_line():
     assert "target 5</text>" in page(result())
-    assert "target" not in "".join(re.findall("<svg.*?</svg>", page(result(active=None, l1=5e-3))))
+
+
+def test_an_architecture_alone_has_no_others():
+    text = page(result(beside=(), architecture="topk", happened=history(strength=[0.0] * 4)))
+    assert "with TopK on 80" in Reader(text).text
+    assert "The units of the others" not in text
+    assert "Strength λ" not in text
+    assert len(Reader(text).all("svg")) == 4
 
 
 def test_a_table_is_drawn_in_strips_and_few_units_do_not_unfold():
@@ -154,19 +161,29 @@ def test_signed_values_are_red_above_0_blue_below_and_nothing_at_0():
 
 
 def test_features_are_ordered_by_use_and_say_it():
-    run = result()
-    network = run.trained["L1"].network
+    run = result(architecture="l1", beside=())
+    network = run.trained["l1"].network
     with torch.no_grad():
         network.encoder.weight.zero_()
         network.encoder.bias.fill_(-1)
         network.encoder.bias[4] = 1
         network.encoder.weight[7, 0] = 2
-        network.encoder.bias[7] = -2 * run.validation[:, 0].sort().values[4]
-    shares = use_of(run.trained["L1"], run.validation)
+        network.encoder.bias[7] = -2 * run.data.validation[:, 0].sort().values[4]
+    shares = use_of(run.trained["l1"], run.data.validation)
     assert shares[[4, 7, 0]].tolist() == [1, 0.75, 0]
-    alts = [image["alt"] for image in Reader(page(run)).all("img") if "feature" in image["alt"]]
-    assert alts[:3] == ["feature of unit 5, used 100%", "feature of unit 8, used 75%", alts[2]]
+    alts = [image["alt"] for image in Reader(page(run)).all("img") if "direction" in image["alt"]]
+    assert alts[:3] == ["direction of unit 5, used 100%", "direction of unit 8, used 75%", alts[2]]
     assert "dead" in alts[2]
+
+
+def test_neighbours_are_the_nearest_directions_without_the_unit_itself():
+    decoder = torch.tensor([[2.0, 0.0, 3.0, -4.0], [0.0, 1.0, 4.0, -3.0]])
+    units, cosines = neighbours(decoder, 2)
+    assert units.tolist() == [[2, 1], [2, 0], [1, 0], [1, 0]]
+    torch.testing.assert_close(
+        cosines, torch.tensor([[0.6, 0.0], [0.8, 0.0], [0.8, 0.6], [-0.6, -0.8]])
+    )
+    assert neighbours(decoder[:, :2], 5)[0].tolist() == [[1], [0]]
 
 
 def test_units_are_counted_by_how_often_they_are_used():
@@ -226,71 +243,67 @@ def advised(run: Result) -> list[str]:
 
 def test_where_all_is_fine_it_says_so():
     assert all(said.startswith("fine: ") for said in advised(result()))
-    assert len(advised(result())) == 4
+    assert len(advised(result())) == 6
 
 
 ADVICE = {
     "missed on unseen samples": (
-        result(of_l1=metrics(active_units=5.6)),
-        "mend: L1 was to leave 5 units active. On unseen samples 5.6 are, 12% more; on training "
-        "samples 5.0. The strength is right, but .* fewer --units",
+        result(first=metrics(active_units=5.6)),
+        "note: JumpReLU was to leave 5 units active. On unseen samples 5.6 are, 12% more; on "
+        "training samples 5.0. The strength is right, .* fewer --steps or --units",
     ),
     "missed in training": (
-        result(of_l1=metrics(active_units=8.0, active_in_training=7.5)),
-        "mend: .* 60% more; on training samples 7.5. The training ended .* more --epochs",
+        result(first=metrics(active_units=8.0, active_in_training=7.5)),
+        "mend: .* 60% more; on training samples 7.5. The training ended .* more --steps",
     ),
     "what the control said": (
-        result(happened=history(said=["coding/activity/L1: the rate is too high. Anneal it"])),
-        "note: While the strength of L1 was sought: the rate is too high. Anneal it.",
+        result(warnings=["coding.gate/activity/L0: the rate is too high. Anneal it"]),
+        "note: While the strength of JumpReLU was sought: the rate is too high. Anneal it.",
     ),
     "what the control said of what was never reached": (
         result(
-            happened=history(said=["coding/activity/L1: no more is reached"]),
-            of_l1=metrics(active_in_training=2.0),
+            warnings=["coding.gate/activity/L0: no more is reached"],
+            first=metrics(active_in_training=2.0),
         ),
-        "mend: While the strength of L1 was sought: no more is reached.",
+        "mend: While the strength of JumpReLU was sought: no more is reached.",
     ),
-    "constant": (
-        result(active=None, l1=5e-3, of_l1=metrics(strength=5e-3)),
-        "note: The strength of L1 was given: 0.005 leaves 5.1 units active. .* --active",
-    ),
-    "few dead": (result(of_l1=metrics(dead_units=1)), "note: With L1 1 of 30 units is dead"),
+    "few dead": (result(first=metrics(dead_units=1)), "note: With JumpReLU 1 of 30 units is dead"),
     "many dead": (
-        result(of_l1=metrics(dead_units=6)),
-        "mend: With L1 6 of 30 units are dead: .* --units 24 would do",
+        result(first=metrics(dead_units=6)),
+        "mend: With JumpReLU 6 of 30 units are dead: .* --units 24 would do",
     ),
     "many dead, left alone": (
-        result(of_l1=metrics(dead_units=6), revive="none"),
-        "mend: With L1 6 of 30 .* --revive resample",
+        result(first=metrics(dead_units=6), revive=False),
+        "mend: With JumpReLU 6 of 30 .* --revive",
     ),
     "revived": (
-        result(of_l1=metrics(revived=3)),
-        "fine: Units that had fallen silent came back 3 times, after a new start",
+        result(first=metrics(revived=3)),
+        "fine: Each of the 30 units .* started anew 3 times",
     ),
-    "revived by the auxiliary loss": (
-        result(of_l1=metrics(revived=1), revive="auxiliary"),
-        "fine: Units that had fallen silent came back once, by the auxiliary loss",
+    "long directions": (
+        result(first=metrics(longest_column=2.8)),
+        "mend: A direction of the dictionary has norm 2.8, where 1 is held",
     ),
-    "never revived": (
-        result(happened=history(dead=[0, 4, 4, 2])),
-        "mend: Up to 4 units were silent for 1000 training samples; none came back. Train longer",
+    "little recovered": (
+        result(first=metrics(loss_recovered=0.7)),
+        "note: A linear classifier that reads reconstructions keeps 70.0%",
     ),
-    "left alone": (result(revive="none"), "note: Units that fell silent were left alone"),
+    "behind L1": (
+        result(l1=metrics(coding="relu", explained_variance=0.86)),
+        "note: JumpReLU explains 3.0% less than L1 with 5.1 active units",
+    ),
+    "ahead of L1": (
+        result(l1=metrics(coding="relu", explained_variance=0.8)),
+        "fine: JumpReLU explains 3.0% more than L1",
+    ),
     "saturated": (
-        result(kl=metrics(coding="sigmoid", mean_activation=0.1, saturated=0.3)),
-        "note: 30.0% of the sigmoid's activations .* lower --kl, or raise --target above 0.1",
+        result(kl=of_sigmoid(saturated=0.3)),
+        "note: 30.0% of the sigmoid's activations .* lower --kl, or raise --target above 0.16",
     ),
-    "mostly saturated": (
-        result(kl=metrics(coding="sigmoid", mean_activation=0.1, saturated=0.7)),
-        "mend: 70.0% of the sigmoid's",
-    ),
+    "mostly saturated": (result(kl=of_sigmoid(saturated=0.7)), "mend: 70.0% of the sigmoid's"),
     "mean off": (
-        result(kl=metrics(coding="sigmoid", mean_activation=0.12)),
+        result(kl=of_sigmoid(mean_activation=0.12), target=0.1),
         "note: KL was to bring the mean activation to 0.1. It is 0.12, 20% more. Raise --kl",
-    ),
-    "copied": (
-        result(none=metrics(active_units=29.7, explained_variance=0.999)),
-        "note: Without a penalty the network copies its input: 29.7 of 30 units",
     ),
 }
 
@@ -302,22 +315,3 @@ def test_what_stands_out_is_said_with_what_to_do(case):
     assert sum(bool(re.match(said, one)) for one in found) == 1, found
     levels = [one.partition(":")[0] for one in found]
     assert levels == sorted(levels, key=["mend", "note", "fine"].index)
-
-
-# what happened in the training
-
-
-def test_a_point_is_the_mean_of_the_updates_since_the_one_before():
-    happened = History.of(600)
-    assert happened.every == 3
-    for step, (active, error) in enumerate([(9, 3.0), (6, 2.0), (3, 1.0), (8, 5.0)], 1):
-        happened.add(step, 0.1 * step, active, error, dead=step)
-    assert (happened.step, happened.active, happened.error) == ([3], [6], [2])
-    assert (happened.strength, happened.dead) == ([pytest.approx(0.3)], [3])
-    assert happened.last_strength == pytest.approx(0.4)
-    again = History.from_json(happened.to_json())
-    for one in (happened, again):
-        one.add(5, 0.5, 4, 1.0, dead=5)
-        one.add(6, 0.6, 3, 3.0, dead=6)
-    assert again == happened
-    assert again.active == [6, 5]

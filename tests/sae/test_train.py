@@ -1,5 +1,6 @@
 """The training: the stated number of active units, norms, interruption, other loops."""
 
+import itertools
 import warnings
 
 import lightning
@@ -9,6 +10,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import regularizers as rz
 from regularizers.errors import ConfigurationError, DataError
+
+# the position of a training's batches has no public way in
+from regularizers.sae._batches import batches_of
 from sae.problems import superposed
 
 STEPS = 400
@@ -178,3 +182,21 @@ def test_a_loss_that_is_not_finite_is_told_and_hooks_are_gone():
         rz.sae.train(sae, batches, steps=100)
     assert not sae.coding.gate._forward_hooks
     assert sae.training
+
+
+@pytest.mark.parametrize("given", [2, 3, 4, 6])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_position_at_the_end_of_a_pass_is_one_at_the_start_of_the_next(tmp_path, stored, given):
+    data = torch.arange(48.0).reshape(12, 4)
+    if stored:
+        data = rz.sae.activations(torch.nn.Identity(), "", data.split(4)).store(tmp_path)
+
+    def batches():
+        return batches_of(data, steps=9, batch_size=4, seed=1)
+
+    whole, first, resumed = list(batches()), batches(), batches()
+    before = list(itertools.islice(first, given))
+    resumed.load_state_dict(first.state_dict())
+    together = [*before, *resumed]
+    assert len(together) == 9
+    assert all(a.equal(b) for a, b in zip(together, whole, strict=True))

@@ -61,3 +61,22 @@ class Lines(Callback):
         done = trainer.current_epoch + 1
         if self._every and done % self._every == 0:
             print(f"{self._name}: epoch {done} of {trainer.max_epochs}", flush=True)
+
+
+class Steps(Callback):
+    """Progress without a terminal, of a training that counts steps: lines spread evenly.
+
+    Args:
+        name: the name of the training.
+        lines: the number of lines.
+    """
+
+    def __init__(self, name: str, lines: int = 5) -> None:
+        self._name, self._lines = name, lines
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        steps, done = int(trainer.num_training_batches), batch_idx + 1
+        if done % max(steps // self._lines, 1) == 0 and trainer.is_global_zero:
+            print(f"{self._name}: step {done} of {steps}", flush=True)

@@ -74,7 +74,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         while self._given < self._steps:
-            before = self._given
+            data = self._data
+            if self._in_epoch and isinstance(data, Sized) and self._in_epoch == len(data):
+                # resumed where a pass had just ended
+                self._epoch, self._in_epoch, self._inner = self._epoch + 1, 0, None
+            before = self._given - self._in_epoch
             for batch in self._pass():
                 self._given += 1
                 self._in_epoch += 1

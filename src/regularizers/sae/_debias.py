@@ -12,6 +12,7 @@ from regularizers.errors import ConfigurationError
 from regularizers.layers import JumpReLU
 from regularizers.sae._autoencoder import SparseAutoencoder
 from regularizers.sae._batches import batches_of
+from regularizers.sae._joined import joined_world
 
 _LEAST_GAIN = 0.1
 
@@ -65,6 +66,7 @@ def debias(
     fitted = [one.requires_grad_() for one in (gain, offset, rows, bias)]
     optimizer = torch.optim.Adam(fitted, learning_rate, betas=(0.9, 0.99))
     rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=steps)
+    joined = joined_world()
     for batch in batches_of(data, steps=steps, batch_size=batch_size, seed=seed):
         with torch.no_grad():
             found = sae.losses(*[_on(sae.scale.device, part) for part in sae.parts(batch)])
@@ -73,6 +75,9 @@ def debias(
         left = found.target - linear(code, normalize(rows, dim=1).T, bias)
         optimizer.zero_grad()
         torch.autograd.backward(left.square().sum(1).mean(), inputs=fitted)
+        for one in fitted:
+            assert one.grad is not None
+            one.grad = joined.sum(one.grad) / joined.size
         optimizer.step()
         rate.step()
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""An overcomplete sparse autoencoder, trained without a penalty, with L1 and with KL."""
+"""A sparse autoencoder told how many units are active, beside L1 and KL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Config", "run"]
 
 
 def run(config: Config) -> None:
-    """Train the networks, measure them, write the run folder, and print a summary."""
+    """Train the autoencoders, measure them, write the run folder, and print a summary."""
     # imported here, so that a mistyped option fails without loading PyTorch
     from regularizers.recipes.sparse_autoencoder import _command
 

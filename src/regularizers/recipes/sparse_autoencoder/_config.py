@@ -8,63 +8,76 @@ from typing import Literal, get_args
 
 from regularizers.penalties import KLSparsity
 from regularizers.penalties.strength import check_strength
-from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
+from regularizers.recipes._settings import check, check_counts, check_rate
 
-STEPS = 4500
-"""Updates of a network if `epochs` is not given."""
+Architecture = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
+Beside = Literal["l1", "kl"]
 
-ACTIVE = 10.0
-"""Units that L1 leaves active if neither `active` nor `l1` is given."""
-
-Revive = Literal["resample", "auxiliary", "none"]
-"""How dead units are revived."""
+TITLES = {
+    "jumprelu": "JumpReLU",
+    "topk": "TopK",
+    "batchtopk": "BatchTopK",
+    "gated": "Gated",
+    "l1": "L1",
+    "kl": "KL",
+}
+"""What the networks are called in tables and pictures."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Train a sparse autoencoder by activity regularization, and show what the penalty did.
+    """Train a sparse autoencoder that is told how many units are active, and show what it learned.
 
-    The same network is trained three times: without a penalty, with L1 on a ReLU coding, and with
-    the KL divergence from a target mean activation on a sigmoid coding. L1 is told how many units
-    to leave active and finds its strength itself. It ends with a table, a picture, a report to
-    read in a browser, and a folder that holds them, the networks, and all figures.
+    A code of many units, few of them active in each sample, is decoded by directions of norm 1.
+    Beside it, for comparison, the same is trained with L1 on a ReLU code, and with the KL
+    divergence from a target mean activation on a sigmoid code. It ends with a table, a picture, a
+    report to read in a browser, and a folder that holds them, the networks, and all figures.
+
+    `regularizers sparse-autoencoder superposition` compares codes with a dictionary that is known.
     """
 
     data: Path | None = None
-    """Samples in rows: .npy, .npz, .csv, or pictures in IDX (each may be compressed: .gz).
-    By default the 1797 handwritten digits of scikit-learn."""
+    """Samples in rows: .npy, .npz, .csv, or pictures in IDX (each may be compressed: .gz); or a
+    folder of stored activations. By default the 1797 handwritten digits of scikit-learn."""
+
+    site: str | None = None
+    """Which site of a folder of activations, if it has several."""
+
+    architecture: Architecture = "jumprelu"
+    """How the code is made, and what holds its active units."""
+
+    beside: tuple[Beside, ...] = ("l1", "kl")
+    """What is trained for comparison; nothing after `--beside` trains the architecture alone."""
 
     units: int = 100
-    """Units of the coding."""
+    """Units of the code."""
 
-    active: float | None = None
-    """Units of the coding that L1 leaves active on a sample, on average; by default 10."""
+    active: float = 10.0
+    """Units of the code that are active in a sample, on average."""
 
-    l1: float | None = None
-    """A constant strength of L1 instead: summed over units, averaged over samples, against the
-    mean squared error."""
+    steps: int = 1500
+    """Updates of each network."""
 
-    revive: Revive = "resample"
-    """How dead units are revived with L1. resample: re-initialise them at badly reconstructed
-    samples. auxiliary: a term of the loss by which they reconstruct the residual."""
-
-    kl: float = 1e-2
-    """Strength of the KL divergence, summed over units."""
-
-    target: float = 0.1
-    """Target of the mean activation in the KL divergence."""
-
-    epochs: int | None = None
-    """Passes over the training data; by default as many as make 4500 updates."""
-
-    batch_size: int = 32
+    batch_size: int = 64
     """Samples in an update."""
 
-    learning_rate: float = 2e-3
-    """Learning rate of NAdam; it falls to zero over the last third."""
+    learning_rate: float = 3e-3
+    """Learning rate of Adam; it falls to zero over the last third."""
+
+    revive: bool = True
+    """Whether units that explain next to nothing start anew where much is left to explain."""
+
+    kl: float = 2.0
+    """Strength of the KL divergence, summed over units."""
+
+    target: float | None = None
+    """Target of the mean activation in the KL divergence; by default --active of --units."""
 
     validation: float = 0.2
-    """Fraction of the samples kept for validation."""
+    """Fraction of the samples kept for validation; of a folder at most 20,000 rows, its last."""
+
+    devices: int = 1
+    """Devices to train on; without accelerators, processes."""
 
     seed: int = 0
     """Seed of the split, the order and the initial weights."""
@@ -78,38 +91,29 @@ class Config:
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         check_strength(self.kl, "kl")
-        KLSparsity(self.kl, self.target)
-        check_counts(units=self.units, batch_size=self.batch_size, epochs=self.epochs)
-        self._check_l1()
+        check_counts(
+            units=self.units, batch_size=self.batch_size, steps=self.steps, devices=self.devices
+        )
+        # a NaN is in no range
+        in_range = 0 < self.active < self.units
+        expected = f"more than 0 and less than --units {self.units}"
+        check("active", in_range, expected, f"{self.active:g}")
+        architectures = get_args(Architecture)
+        known = self.architecture in architectures
+        check("architecture", known, " or ".join(architectures), self.architecture)
+        known = set(self.beside) <= set(get_args(Beside))
+        check("beside", known, " or ".join(get_args(Beside)), " ".join(self.beside))
+        KLSparsity(self.kl, self.mean_activation)
         check("seed", self.seed >= 0, "0 or more", self.seed)
         check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
         check_rate("learning-rate", self.learning_rate)
 
     @property
-    def wanted_active(self) -> float | None:
-        """The target number of active units with L1; None if its strength is constant."""
-        if self.l1 is not None:
-            return None
-        return ACTIVE if self.active is None else self.active
+    def mean_activation(self) -> float:
+        """The target of the KL divergence."""
+        return self.active / self.units if self.target is None else self.target
 
-    def _check_l1(self) -> None:
-        if self.l1 is not None:
-            check_strength(self.l1, "l1")
-            check(
-                "active",
-                self.active is None,
-                "nothing beside --l1, since a strength is either given or found",
-                self.active,
-            )
-        elif self.wanted_active is not None:
-            check(
-                "active",
-                0 < self.wanted_active <= self.units,
-                f"more than 0 and at most --units {self.units}",
-                f"{self.wanted_active:g}",
-            )
-        check("revive", self.revive in get_args(Revive), " or ".join(get_args(Revive)), self.revive)
-
-    def epochs_for(self, samples: int) -> int:
-        """Return the passes over `samples` training samples."""
-        return self.epochs or epochs_for(STEPS, samples, self.batch_size)
+    @property
+    def kinds(self) -> list[str]:
+        """The networks that a run trains, the one that it is about first."""
+        return list(dict.fromkeys([self.architecture, *self.beside]))

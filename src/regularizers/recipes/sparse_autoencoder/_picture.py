@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,30 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+from regularizers.recipes.sparse_autoencoder._config import TITLES
+from regularizers.recipes.sparse_autoencoder._result import Result
 
 _SHOWN = 12
 _FEATURES = 40
 
 
-def draw(
-    networks: Mapping[str, Autoencoder],
-    x: Tensor,
-    picture: tuple[int, int] | None,
-    path: Path,
-) -> None:
+@torch.no_grad()
+def draw(result: Result, path: Path) -> None:
     """Draw originals, reconstructions, learned features and histograms of activations.
 
     Args:
-        networks: the trained networks by name, the one without a penalty first.
-        x: validation samples, of shape (samples, features).
-        picture: height and width of a sample; None for a table, drawn as a strip.
+        result: the trained networks, and samples that they have not seen.
         path: the PNG file to write.
     """
-    shape = picture or (1, x.shape[1])
-    with torch.no_grad():
-        codings = {name: network.encode(x) for name, network in networks.items()}
-        outputs = {name: networks[name].decoder(coding) for name, coding in codings.items()}
+    x, shape = result.data.validation, result.shape
+    networks = {TITLES[kind]: one.network for kind, one in result.trained.items()}
+    codes = {name: network.encode(x) for name, network in networks.items()}
+    outputs = {name: networks[name].decode(code) for name, code in codes.items()}
     rows = {"original": x, **outputs}
     heights = (0.75 * len(rows), 1.35 * len(networks), 2.6)
     figure = Figure(figsize=(13, sum(heights) + 0.8), layout="constrained")
@@ -45,19 +39,19 @@ def draw(
     ):
         _show_tiles(axes, values[:_SHOWN].numpy(), shape, columns=_SHOWN, signed=False)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    middle.suptitle("What the most used units add to a reconstruction", fontsize=11)
+    middle.suptitle("Directions of the units that are used most", fontsize=11)
     for axes, (name, network) in zip(
         middle.subplots(len(networks), 1, squeeze=False).flat, networks.items(), strict=True
     ):
-        order = codings[name].mean(dim=0).argsort(descending=True)[:_FEATURES]
-        features = network.decoder.weight.detach()[:, order].T.numpy()
+        order = codes[name].mean(dim=0).argsort(descending=True)[:_FEATURES]
+        features = network.decoder.weight[:, order].T.numpy()
         _show_tiles(axes, features, shape, columns=_FEATURES // 2, signed=True)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    bottom.suptitle("Activations of the coding, each unit on each sample", fontsize=11)
-    for axes, (name, coding) in zip(
-        bottom.subplots(1, len(networks), squeeze=False).flat, codings.items(), strict=True
+    bottom.suptitle("Activations of the code, each unit on each sample", fontsize=11)
+    for axes, (name, code) in zip(
+        bottom.subplots(1, len(networks), squeeze=False).flat, codes.items(), strict=True
     ):
-        _show_histogram(axes, name, coding)
+        _show_histogram(axes, name, code)
     figure.savefig(path, dpi=110)
 
 
@@ -87,8 +81,8 @@ def _show_tiles(
     axes.spines[:].set_visible(False)
 
 
-def _show_histogram(axes: Axes, name: str, coding: Tensor) -> None:
-    values = coding.flatten().numpy()
+def _show_histogram(axes: Axes, name: str, code: Tensor) -> None:
+    values = code.flatten().numpy()
     axes.hist(values, bins=60, color="#30638e", log=True)
     axes.set_title(f"{name}: mean {values.mean():.3f}", fontsize=10)
     axes.set_xlabel("activation")

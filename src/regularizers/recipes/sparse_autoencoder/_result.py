@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from torch import Tensor
+from dataclasses import dataclass, field
 
 from regularizers.recipes.sparse_autoencoder._config import Config
-from regularizers.recipes.sparse_autoencoder._history import History
+from regularizers.recipes.sparse_autoencoder._data import Data
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics
-from regularizers.recipes.sparse_autoencoder._network import Autoencoder
+from regularizers.sae import History, SparseAutoencoder
 
 
 @dataclass(frozen=True)
 class Trained:
     """One network, its figures, and what happened while it trained."""
 
-    network: Autoencoder
+    network: SparseAutoencoder
     metrics: Metrics
     history: History
+    warnings: list[str] = field(default_factory=list)
+    """What the control of its strength said."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """All networks of a run by name, the one without a penalty first, and what they saw."""
+    """All networks of a run by kind, the one that it is about first, and what they saw."""
 
     config: Config
-    data: str
-    """The name of the samples."""
-    training_samples: int
-    validation: Tensor
-    """Samples the networks have not seen, of shape (samples, features)."""
-    picture: tuple[int, int] | None
-    """Height and width of a sample; None for a table."""
+    data: Data
     trained: dict[str, Trained]
+
+    @property
+    def first(self) -> Trained:
+        """The network that the run is about."""
+        return self.trained[self.config.architecture]
 
     @property
     def metrics(self) -> dict[str, Metrics]:
         """The figures of all networks."""
-        return {name: trained.metrics for name, trained in self.trained.items()}
+        return {kind: trained.metrics for kind, trained in self.trained.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of a sample as it is drawn: a table's is a strip."""
-        return self.picture or (1, self.validation.shape[1])
+        return self.data.picture or (1, self.data.features)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from regularizers.recipes.sparse_autoencoder._config import Config
-from regularizers.recipes.sparse_autoencoder._history import History
+from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._metrics import MISSED, Metrics
-from regularizers.recipes.sparse_autoencoder._result import Result
+from regularizers.recipes.sparse_autoencoder._result import Result, Trained
 
 Level = Literal["fine", "note", "mend"]
 
 _MANY_DEAD = 0.1
 _SATURATED = (0.1, 0.5)
-_COPIED = 0.98
+_KEPT = 0.9
+"""The share of a classifier's loss that good reconstructions keep."""
+_LEVEL = 0.01
+"""Explained variances that are nearer are level."""
+_UNIT = 1e-3
+"""How far the norm of a direction may be from 1."""
 
 
 @dataclass(frozen=True)
@@ -28,99 +32,102 @@ class Advice:
 
 def advice_for(result: Result) -> list[Advice]:
     """Return the findings, most urgent first."""
-    config, trained = result.config, result.trained
-    l1, kl = trained["L1"], trained["KL"]
+    config = result.config
     findings = [
-        *_target_advice(l1.metrics, l1.history, config),
-        _dead_units_advice(l1.metrics, config),
-        _revival_advice(l1.metrics, l1.history, config),
-        *_sigmoid_advice(kl.metrics, config),
-        *_copying_advice(trained["none"].metrics, config),
+        *_target_advice(result.first, config),
+        _dead_units_advice(result.first.metrics, config),
+        *_norm_advice(result.first.metrics),
+        *_recovered_advice(result.first.metrics),
+        *_l1_advice(result),
     ]
+    if "kl" in result.trained:
+        findings += _sigmoid_advice(result.metrics["kl"], config)
     urgency = ("mend", "note", "fine")
     return sorted(findings, key=lambda advice: urgency.index(advice.level))
 
 
-def _target_advice(l1: Metrics, history: History, config: Config) -> list[Advice]:
-    wanted = config.wanted_active
-    if wanted is None:
-        return [
-            Advice(
-                "note",
-                f"The strength of L1 was given: {l1.strength:g} leaves {l1.active_units:.1f} units "
-                f"active.",
-                "To say how many instead, and have the strength found, give --active in place of "
-                "--l1.",
-            )
-        ]
-    unseen, seen = l1.active_units / wanted - 1, l1.active_in_training / wanted - 1
+def _target_advice(first: Trained, config: Config) -> list[Advice]:
+    found, wanted, name = first.metrics, config.active, TITLES[config.architecture]
+    unseen, seen = found.active_units / wanted - 1, found.active_in_training / wanted - 1
     level: Level = "note" if abs(seen) <= MISSED else "mend"
-    found = [
-        Advice(level, f"While the strength of L1 was sought: {_without_site(s)}.")
-        for s in history.said
+    said = [
+        Advice(level, f"While the strength of {name} was sought: {_without_site(one)}.")
+        for one in first.warnings
     ]
+    finding = f"{name} was to leave {wanted:g} units active. On unseen samples "
     if abs(unseen) <= MISSED:
-        finding = (
-            f"L1 was to leave {wanted:g} units active. On unseen samples {l1.active_units:.1f} are."
-        )
-        return [*found, Advice("fine", finding)]
-    finding = (
-        f"L1 was to leave {wanted:g} units active. On unseen samples {l1.active_units:.1f} are, "
-        f"{_relative(unseen)}; on training samples {l1.active_in_training:.1f}."
+        return [*said, Advice("fine", f"{finding}{found.active_units:.1f} are.")]
+    finding += (
+        f"{found.active_units:.1f} are, {_relative(unseen)}; on training samples "
+        f"{found.active_in_training:.1f}."
     )
     if abs(seen) <= MISSED:
         cure = (
-            "The strength is right, but the network knows its training samples too well: take "
-            "more samples, or fewer --units."
+            "The strength is right, and the network knows its training samples better than "
+            "others: take more samples, or fewer --steps or --units."
         )
-    elif history.said:
-        cure = ""
-    else:
-        cure = "The training ended before the strength had settled: give it more --epochs."
-    return [Advice("mend", finding, cure), *found]
+        return [*said, Advice("note", finding, cure)]
+    cure = "" if said else "The training ended before the number had settled: give it more --steps."
+    return [Advice("mend", finding, cure), *said]
 
 
-def _dead_units_advice(l1: Metrics, config: Config) -> Advice:
-    share = l1.dead_units / config.units
-    if l1.dead_units == 0:
-        return Advice(
-            "fine", f"With L1 each of the {config.units} units is active on some unseen sample."
-        )
-    some = f"{l1.dead_units} of {config.units} units"
-    finding = (
-        f"With L1 {some} {'is' if l1.dead_units == 1 else 'are'} dead: active on no unseen sample."
-    )
+def _dead_units_advice(found: Metrics, config: Config) -> Advice:
+    share, name = found.dead_units / config.units, TITLES[config.architecture]
+    anew = f" Units were started anew {_times(found.revived)}." if found.revived else ""
+    if found.dead_units == 0:
+        finding = f"Each of the {config.units} units is active on some unseen sample."
+        return Advice("fine", finding + anew)
+    some = f"{found.dead_units} of {config.units} units"
+    be = "is" if found.dead_units == 1 else "are"
+    finding = f"With {name} {some} {be} dead: active on no unseen sample.{anew}"
     if share < _MANY_DEAD:
         return Advice("note", finding, "So few do no harm: a rare feature may not occur in them.")
-    if config.revive == "none":
-        return Advice("mend", finding, "Let them be given a new start: --revive resample.")
+    if not config.revive:
+        return Advice("mend", finding, "Let them be given a new start: --revive.")
     return Advice(
         "mend",
         finding,
-        f"The data need no more: --units {config.units - l1.dead_units} would do as well. If not, "
-        f"train longer, with more --epochs.",
+        f"The data need no more: --units {config.units - found.dead_units} would do as well. If "
+        f"not, train longer, with more --steps.",
     )
 
 
-def _revival_advice(l1: Metrics, history: History, config: Config) -> Advice:
-    if config.revive == "none":
-        return Advice("note", "Units that fell silent were left alone, as --revive none says.")
-    if l1.revived:
-        how = {
-            "resample": "after a new start at a badly reconstructed sample",
-            "auxiliary": "by the auxiliary loss",
-        }[config.revive]
-        return Advice(
-            "fine", f"Units that had fallen silent came back {_times(l1.revived)}, {how}."
+def _norm_advice(found: Metrics) -> list[Advice]:
+    if abs(found.longest_column - 1) <= _UNIT:
+        finding = "Every direction of the dictionary has norm 1, so that no penalty is evaded."
+        return [Advice("fine", finding)]
+    return [
+        Advice(
+            "mend",
+            f"A direction of the dictionary has norm {found.longest_column:.3g}, where 1 is held.",
+            "Penalties are evaded by long directions: report this run.",
         )
-    if max(history.dead, default=0) == 0:
-        finding = "No unit fell silent for 1000 training samples, so that none had to be revived."
-        return Advice("fine", finding)
-    return Advice(
-        "mend",
-        f"Up to {max(history.dead)} units were silent for 1000 training samples; none came back.",
-        "Train longer, with more --epochs, or ask for more active units.",
+    ]
+
+
+def _recovered_advice(found: Metrics) -> list[Advice]:
+    if found.loss_recovered is None:
+        return []
+    finding = (
+        f"A linear classifier that reads reconstructions keeps {found.loss_recovered:.1%} of what "
+        f"samples are worth to it."
     )
+    return [Advice("fine" if found.loss_recovered > _KEPT else "note", finding)]
+
+
+def _l1_advice(result: Result) -> list[Advice]:
+    """Compare the explained variance with that of L1 at the same number of active units."""
+    if "l1" not in result.trained or result.config.architecture == "l1":
+        return []
+    first, l1 = result.first.metrics, result.metrics["l1"]
+    more = first.explained_variance - l1.explained_variance
+    than = "as much as" if abs(more) < _LEVEL else f"{abs(more):.1%} {_more(more)} than"
+    name = TITLES[result.config.architecture]
+    finding = (
+        f"{name} explains {than} L1 with {l1.active_units:.1f} active units, whose magnitudes were "
+        f"fitted again after the training."
+    )
+    return [Advice("fine" if more > -_LEVEL else "note", finding)]
 
 
 def _sigmoid_advice(kl: Metrics, config: Config) -> list[Advice]:
@@ -131,31 +138,27 @@ def _sigmoid_advice(kl: Metrics, config: Config) -> list[Advice]:
     )
     found = [Advice("fine", finding)]
     if kl.saturated > some:
-        cure = f"There they learn slowly: lower --kl, or raise --target above {config.target:g}."
+        cure = (
+            f"There they learn slowly: lower --kl, or raise --target above "
+            f"{config.mean_activation:.3g}."
+        )
         found = [Advice("mend" if kl.saturated > most else "note", finding, cure)]
-    off = kl.mean_activation / config.target - 1
+    off = kl.mean_activation / config.mean_activation - 1
     if abs(off) > MISSED:
         finding = (
-            f"KL was to bring the mean activation to {config.target:g}. It is "
+            f"KL was to bring the mean activation to {config.mean_activation:.3g}. It is "
             f"{kl.mean_activation:.3g}, {_relative(off)}."
         )
         found.append(Advice("note", finding, f"Raise --kl above {config.kl:g} to hold it closer."))
     return found
 
 
-def _copying_advice(none: Metrics, config: Config) -> list[Advice]:
-    if none.explained_variance < _COPIED or none.active_units < config.units / 2:
-        return []
-    finding = (
-        f"Without a penalty the network copies its input: {none.active_units:.1f} of "
-        f"{config.units} units are active on a sample."
-    )
-    cure = "Look at its features beside those with L1: they are what a penalty is for."
-    return [Advice("note", finding, cure)]
+def _more(difference: float) -> str:
+    return "more" if difference > 0 else "less"
 
 
 def _relative(share: float) -> str:
-    return f"{abs(share):.0%} {'more' if share > 0 else 'less'}"
+    return f"{abs(share):.0%} {_more(share)}"
 
 
 def _times(count: int) -> str:

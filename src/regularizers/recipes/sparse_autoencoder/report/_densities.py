@@ -9,17 +9,17 @@ from torch import Tensor
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder.report._charts import bar_chart
 from regularizers.recipes.sparse_autoencoder.report._html import Html, element
-from regularizers.recipes.sparse_autoencoder.report._pictures import titled, use_of
 from regularizers.recipes.sparse_autoencoder.report._scales import linear
+from regularizers.recipes.sparse_autoencoder.report._units import titled, use_of
 
 _EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NAMES = [(0.5, "never"), *((i + 1.0, f"{edge:.0%}") for i, edge in enumerate(_EDGES) if edge)]
 
 
 def density_charts(result: Result) -> Html:
-    """Return a histogram of the shares of samples on which units are active, for each ReLU."""
+    """Return a histogram of the shares of samples on which units are active, for each network."""
     uses = {
-        name: counts(use_of(trained, result.validation))
+        name: counts(use_of(trained, result.data.validation))
         for name, trained in result.trained.items()
         if trained.metrics.is_sparse
     }

@@ -5,30 +5,28 @@ from __future__ import annotations
 import re
 
 import regularizers as rz
+from regularizers.recipes.sparse_autoencoder._config import TITLES
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder.report._advice import Advice, advice_for
 from regularizers.recipes.sparse_autoencoder.report._densities import density_charts
 from regularizers.recipes.sparse_autoencoder.report._html import Html, element, filled, joined, read
-from regularizers.recipes.sparse_autoencoder.report._pictures import (
-    features,
-    reconstructions,
-    titled,
-)
+from regularizers.recipes.sparse_autoencoder.report._pictures import reconstructions
 from regularizers.recipes.sparse_autoencoder.report._tables import (
     figures_table,
     key_numbers,
     settings_list,
 )
 from regularizers.recipes.sparse_autoencoder.report._training import training_charts
+from regularizers.recipes.sparse_autoencoder.report._units import features, titled, units_by_use
 
 
 def page(result: Result) -> str:
     """Return the report as one HTML page that asks for nothing else."""
     return filled(
         "page.html",
-        title=f"Sparse autoencoder: {result.data}",
+        title=f"Sparse autoencoder: {result.data.name}",
         style=Html(read("style.css")),
-        data=result.data,
+        data=result.data.name,
         heading=_heading(result),
         lead=_lead(result),
         numbers=key_numbers(result),
@@ -38,22 +36,23 @@ def page(result: Result) -> str:
 
 
 def _heading(result: Result) -> str:
-    l1 = result.metrics["L1"]
+    found = result.first.metrics
     return (
-        f"{l1.active_units:.1f} of {result.config.units} units explain "
-        f"{l1.explained_variance:.1%} of the variance"
+        f"{found.active_units:.1f} of {result.config.units} units explain "
+        f"{found.explained_variance:.1%} of the variance"
     )
 
 
 def _lead(result: Result) -> str:
-    config, samples = result.config, result.training_samples
-    epochs = config.epochs_for(samples)
+    config, data = result.config, result.data
+    first, *others = [TITLES[kind] for kind in result.trained]
+    beside = f", and for comparison with {' and with '.join(others)}," if others else ""
     height, width = result.shape
-    kind = "columns" if result.picture is None else f"pixels ({height} × {width})"
+    kind = "columns" if data.picture is None else f"pixels ({height} × {width})"
     return (
-        f"The same network was trained without a penalty, with L1 and with KL, on {samples} "
-        f"samples of {result.validation.shape[1]} {kind}, {epochs} times over. All figures are of "
-        f"{len(result.validation)} samples it has not seen."
+        f"A dictionary of {config.units} directions was trained with {first}{beside} on "
+        f"{data.training_samples} samples of {data.features} {kind}, in {config.steps} steps. All "
+        f"figures are of {len(data.validation)} samples it has not seen."
     )
 
 
@@ -63,7 +62,7 @@ def _sections(result: Result) -> list[Html]:
         _section("Figures", "", figures_table(result)),
         _section(
             "Training",
-            "Updates from left to right; each point is a mean over those since the one before.",
+            "Steps from left to right; each point is one batch.",
             training_charts(result),
         ),
         _section(
@@ -72,15 +71,14 @@ def _sections(result: Result) -> list[Html]:
             reconstructions(result),
         ),
         _section(
-            "Features",
-            "What each unit adds to a reconstruction, red where more and blue where less, the most "
-            "used first. Below each the share of unseen samples on which it is active; of a "
-            "sigmoid, which always is, its mean activation.",
-            *(
-                Html(element("h3", titled(name)) + features(result, name))
-                for name in sorted(result.trained, key=["L1", "none", "KL"].index)
-            ),
+            f"The units of {TITLES[result.config.architecture]}",
+            "The direction of each unit in the dictionary, red where it adds and blue where it "
+            "takes away, the most used first. Below each its number, the share of unseen samples "
+            "on which it is active, those that activate it most, and the units whose directions "
+            "are nearest, with their cosines.",
+            units_by_use(result, result.config.architecture),
         ),
+        *_others(result),
         _section(
             "How often units are used",
             "Units by the share of unseen samples on which they are active.",
@@ -88,6 +86,17 @@ def _sections(result: Result) -> list[Html]:
         ),
         _section("Settings", "", settings_list(result)),
     ]
+
+
+def _others(result: Result) -> list[Html]:
+    others = [kind for kind in result.trained if kind != result.config.architecture]
+    if not others:
+        return []
+    shown = [Html(element("h3", titled(kind)) + features(result, kind)) for kind in others]
+    introduction = (
+        "Their directions, and how often each is active; of a sigmoid its mean activation."
+    )
+    return [_section("The units of the others", introduction, *shown)]
 
 
 def _section(title: str, introduction: str, *content: Html) -> Html:

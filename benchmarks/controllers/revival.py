@@ -7,10 +7,9 @@ and more gently.
 from __future__ import annotations
 
 import torch
+from benchmarks.controllers.network import Autoencoder
 from torch import Tensor, nn
 from torch.optim import Optimizer
-
-from regularizers.recipes.sparse_autoencoder._network import Autoencoder
 
 EVERY = 50
 """Updates between two checks for dead units."""

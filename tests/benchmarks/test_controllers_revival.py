@@ -1,25 +1,18 @@
-"""Dead units: which they are, the new start they get, and the loss that gives them a gradient."""
+"""Dead units in the comparison of controllers: which they are, and the new start they get."""
 
 import math
 
 import pytest
 import torch
-from torch import Tensor, nn
-
-# a recipe's parts are private; each is tested without the training around it
-from regularizers.recipes.sparse_autoencoder._auxiliary import (
-    COEFFICIENT,
-    auxiliary_loss,
-    units_for,
-)
-from regularizers.recipes.sparse_autoencoder._network import Autoencoder
-from regularizers.recipes.sparse_autoencoder._revival import (
+from benchmarks.controllers.network import Autoencoder
+from benchmarks.controllers.revival import (
     draw_by_error,
     is_due,
     resample,
     reset_moments,
 )
-from regularizers.recipes.sparse_autoencoder._silence import SILENT, Silence
+from benchmarks.controllers.silence import SILENT, Silence
+from torch import Tensor, nn
 
 FEATURES, UNITS = 6, 5
 DEAD = torch.tensor([False, True, False, True, False])
@@ -269,59 +262,3 @@ def test_before_the_first_update_there_are_no_moments(network):
     optimizer = torch.optim.NAdam(network.parameters())
     reset_moments(optimizer, network.encoder.weight, torch.tensor([1]), ~DEAD)
     assert not optimizer.state[network.encoder.weight]
-
-
-# the auxiliary loss
-
-
-def by_hand(network: Autoencoder, x: Tensor, dead: list[int], k: int) -> float:
-    """Return the published formula, sample by sample."""
-    total = 0.0
-    with torch.no_grad():
-        for sample in x:
-            before = network.encoder.weight @ sample + network.encoder.bias
-            error = sample - network(sample[None])[0]
-            largest = sorted(dead, key=lambda unit: -before[unit].item())[:k]
-            for unit in largest:
-                error = error - before[unit] * network.decoder.weight[:, unit]
-            total += error.square().sum().item()
-    return total / x.numel() / 32
-
-
-@pytest.mark.parametrize(("dead", "k"), [([1, 3], 2), ([0, 1, 2, 3, 4], 4)])
-def test_the_auxiliary_loss_is_the_published_one(network, x, dead, k):
-    mask = torch.zeros(UNITS, dtype=torch.bool)
-    mask[dead] = True
-    assert k == min(units_for(FEATURES), len(dead))
-    with torch.no_grad():
-        network.encoder.bias[DEAD] = -0.5
-    error = x - network(x)
-    loss = auxiliary_loss(network, error, network.encoder(x), mask)
-    assert COEFFICIENT == 1 / 32
-    assert loss.item() == pytest.approx(by_hand(network, x, dead, k), rel=1e-5)
-
-
-def test_its_gradient_reaches_dead_units_alone(network, x):
-    auxiliary_loss(network, x - network(x), network.encoder(x), DEAD).backward()
-    for gradient in (
-        network.encoder.weight.grad,
-        network.encoder.bias.grad[:, None],
-        network.decoder.weight.grad.T,
-    ):
-        assert gradient[DEAD].abs().sum() > 0
-        assert gradient[~DEAD].abs().sum() == 0
-    assert network.decoder.bias.grad is None
-
-
-def test_it_is_nothing_where_no_unit_is_dead_or_something_is_not_finite(network, x):
-    error, preactivations = x - network(x), network.encoder(x)
-    assert auxiliary_loss(network, error, preactivations, DEAD & ~DEAD) == 0
-    for bad in (math.nan, math.inf):
-        loss = auxiliary_loss(network, error, preactivations + bad, DEAD)
-        assert loss == 0
-        assert not loss.requires_grad
-
-
-@pytest.mark.parametrize(("features", "units"), [(1, 1), (2, 1), (9, 4), (64, 32), (784, 512)])
-def test_as_many_units_take_part_as_the_power_of_two_nearest_to_half_the_features(features, units):
-    assert units_for(features) == units
