@@ -27,12 +27,19 @@ class Residuals:
         outputs: the width of errors.
         joined: the processes that share each batch.
         like: a tensor with the dtype and device to keep them in.
+        together: batches of one step, which are kept together.
     """
 
     def __init__(
-        self, batch: int, features: int, outputs: int, joined: Joined, like: Tensor
+        self,
+        batch: int,
+        features: int,
+        outputs: int,
+        joined: Joined,
+        like: Tensor,
+        together: int = 1,
     ) -> None:
-        slots = max(POOL // (batch * joined.size), 1)
+        slots = max(POOL // (batch * joined.size * together), 1) * together
         self.inputs = like.new_zeros(slots, batch, features)
         self.errors = like.new_zeros(slots, batch, outputs)
         self.seen = 0
