@@ -53,6 +53,24 @@ def test_the_oldest_batches_are_dropped():
     assert residuals.kept()[1].unique().tolist() == [1, 2]
 
 
+def test_directions_are_the_same_whatever_is_multiplied_at_once(monkeypatch):
+    errors = torch.randn(256, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def found():
+        residuals = pool(errors)
+        generator = torch.Generator().manual_seed(1)
+        directions = residuals.directions(40, 60, 0.1, generator)
+        return directions, residuals.entries(directions), residuals.thresholds(directions, 20)
+
+    whole = found()
+    assert 5 < len(whole[0]) < 40
+    by_hand = (errors @ whole[0].T).sort(dim=0, descending=True).values[19]
+    torch.testing.assert_close(whole[2], by_hand)
+    monkeypatch.setattr("regularizers.sae._residuals.PRODUCTS", 256 * 7)
+    for one, other in zip(found(), whole, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def trained(steps=50, optimizer=torch.optim.Adam, **options):
     """Return an autoencoder with three dead units after a look for idle ones, and what it had."""
     torch.manual_seed(0)

@@ -21,8 +21,10 @@ from regularizers.sae._autoencoder import Losses, SparseAutoencoder
 from regularizers.sae._batches import Batches
 from regularizers.sae._history import History
 from regularizers.sae._joined import Joined, joined_world
+from regularizers.sae._memory import memory
 from regularizers.sae._noted import Noted, pooled
 from regularizers.sae._revival import Revival
+from regularizers.sae._room import check_room
 from regularizers.sae._settings import Settings
 from regularizers.sae._trainer_options import callbacks_of
 
@@ -126,9 +128,25 @@ class Job(lightning.LightningModule):
             if samples * of_all.size >= SAMPLES:
                 break
         self._batches.load_state_dict(position)
+        self._check_room(len(_rows(parts[0][0])), of_all.size)
         self.sae.calibrate(
             *[_joined(some, self.device, of_all) for some in zip(*parts, strict=True)]
         )
+
+    def _check_room(self, rows: int, processes: int) -> None:
+        """Raise if the device has not the memory for a batch of so many rows."""
+        encoder, decoder = self.sae.encoder, self.sae.decoder
+        need = memory(
+            encoder.in_features,
+            self.sae.units,
+            rows,
+            outputs=decoder.out_features,
+            architecture=self.sae.architecture,
+            revive=self._settings.revive,
+            processes=processes,
+            dtype=decoder.weight.dtype,
+        )
+        check_room(need, self.device, self.trainer.num_devices)
 
     def training_step(self, batch: Any, number: int) -> Tensor:
         assert self._regularization is not None

@@ -175,9 +175,8 @@ class Revival:
     def _threshold(self, rows: Tensor, share: float) -> Tensor:
         """Return at which thresholds new units fire half as often as the mean unit."""
         assert self._residuals is not None
-        inputs, _ = self._residuals.kept()
         number = max(int(_RATE * share * self._residuals.rows), 1)
-        return self._joined.largest(inputs @ rows.T, number)[-1].clamp(min=0)
+        return self._residuals.thresholds(rows, number)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resumed training needs, after a step of the optimizer."""
