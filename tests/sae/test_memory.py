@@ -11,6 +11,9 @@ import torch
 import regularizers as rz
 from regularizers.errors import ConfigurationError
 
+# a machine with little memory is not at hand
+from regularizers.sae import _room
+
 SCRIPT = Path(__file__).parent / "resident.py"
 
 
@@ -62,14 +65,12 @@ def test_a_device_without_room_is_told_before_the_training(monkeypatch):
     before = {name: value.clone() for name, value in sae.state_dict().items()}
     x = torch.randn(640, 8)
     need = rz.sae.memory(8, 16, 64)
-    # a machine with as little memory
-    free_memory = "regularizers.sae._room.free_memory"
-    monkeypatch.setattr(free_memory, lambda _: need.total // 2)
+    monkeypatch.setattr(_room, "free_memory", lambda _: need.total // 2)
     message = r"free memory on cpu besides the weights, got 4 MiB; lower batch_size"
     with pytest.raises(ConfigurationError, match=message) as raised:
         rz.sae.train(sae, x, batch_size=64)
     assert str(need) in str(raised.value)
     for name, value in sae.state_dict().items():
         assert value.equal(before[name])
-    monkeypatch.setattr(free_memory, lambda _: need.total)
+    monkeypatch.setattr(_room, "free_memory", lambda _: need.total)
     assert rz.sae.train(sae, x, batch_size=64).step[-1] == 10

@@ -6,7 +6,10 @@ from torch.nn.functional import normalize
 
 import regularizers as rz
 
-# the pool of errors has no public way in
+# the pool of errors has no public way in, nor has how much is multiplied at once
+from regularizers.sae import _residuals
+
+# likewise
 from regularizers.sae._joined import Joined
 
 # likewise
@@ -66,8 +69,7 @@ def test_directions_are_the_same_whatever_is_multiplied_at_once(monkeypatch):
     assert 5 < len(whole[0]) < 40
     by_hand = (errors @ whole[0].T).sort(dim=0, descending=True).values[19]
     torch.testing.assert_close(whole[2], by_hand)
-    # how much is multiplied at once has no public setting
-    monkeypatch.setattr("regularizers.sae._residuals.PRODUCTS", 256 * 7)
+    monkeypatch.setattr(_residuals, "PRODUCTS", 256 * 7)
     for one, other in zip(found(), whole, strict=True):
         torch.testing.assert_close(one, other)
 
