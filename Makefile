@@ -58,8 +58,9 @@ calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms 
 controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
 
-superposed: $(VENV)/dev ## Sparse codes on problems whose dictionary is known; SAELENS=INTERPRETER beside.
-	$(BIN)/python -m benchmarks.sae.superposed $(if $(SAELENS),--saelens $(SAELENS))
+superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRETER, which has sae-lens and this.
+	$(or $(SAELENS),$(BIN)/python) -m regularizers sparse-autoencoder superposition \
+	  $(if $(SAELENS),--against saelens)
 
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
 	$(BIN)/python -m benchmarks.pruning

@@ -5,7 +5,7 @@
 Ours: autoencoders with drawn parameters and an input scale that is not 1, which SAELens opens.
 Theirs: trained by SAELens for a hundred steps and saved by its `save_inference_model`, with decoder
 norms that are not 1; and its TopK checkpoint, which is not folded. Ends with 1 where a difference
-is above 1e-6 of the largest value.
+is above 1e-6 of the largest value. The environment has this library beside sae-lens.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def drawn(name: str, x: torch.Tensor) -> SparseAutoencoder:
     sae.decoder.bias.normal_(0, 0.2)
     if sae.encoder.bias is not None and name != "gated":
         sae.encoder.bias.normal_(-3 if name == "l1" else 0, 0.3)
-    z = sae.encoder(x * sae.scale - sae.decoder.bias)
+    z = sae.encoder(sae.scaled(x), sae.offset)
     count = len(x) * ACTIVE // UNITS
     levels = z.topk(count + 1, dim=0).values[-2:].mean(0).clamp(min=0)  # at no sample
     state = sae.state_dict()

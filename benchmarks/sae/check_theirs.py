@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.sae import saelens
 from sae_lens import SAE
+
+# their trainers are built in one place, which the comparison in the recipe shares
+from regularizers.recipes.superposition import _saelens as saelens
 
 FEATURES, UNITS, ACTIVE, STEPS, BATCH = 64, 256, 8, 100, 512
 
@@ -38,7 +40,8 @@ def trained(trainer: str) -> Any:
     sae = saelens.build(trainer, FEATURES, UNITS, options, 0)
     batches = (torch.randn(BATCH, FEATURES) + 0.3 for _ in range(STEPS))
     settings = {"steps": STEPS, "batch": BATCH, "learning_rate": 3e-3}
-    return saelens.trainer_of(sae, batches, **settings).fit()
+    with saelens.silenced():
+        return saelens.trainer_of(sae, batches, **settings).fit()
 
 
 @torch.no_grad()

@@ -8,6 +8,9 @@ from typing import Any
 
 from regularizers.errors import RegularizersError
 
+_SUPERPOSITION = "sparse-autoencoder superposition"
+"""A recipe whose name is two words: the first is a recipe by itself."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a recipe from the command line; return the exit status.
@@ -18,7 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import tyro
 
-        from regularizers.recipes import classifier, language_model, sparse_autoencoder
+        from regularizers.recipes import (
+            classifier,
+            language_model,
+            sparse_autoencoder,
+            superposition,
+        )
     except ModuleNotFoundError as error:
         return _refuse(
             f"the recipes need {error.name}, which is not installed: "
@@ -26,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     recipes: dict[str, tuple[type, Callable[[Any], None]]] = {
         "sparse-autoencoder": (sparse_autoencoder.Config, sparse_autoencoder.run),
+        _SUPERPOSITION: (superposition.Config, superposition.run),
         "classifier": (classifier.Config, classifier.run),
         "language-model": (language_model.Config, language_model.run),
     }
@@ -34,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {name: settings for name, (settings, _) in recipes.items()},
             prog="regularizers",
             description="Regularization for neural networks, put to work on real data.",
-            args=arguments,
+            args=_joined(sys.argv[1:] if arguments is None else arguments),
         )
         next(run for settings, run in recipes.values() if isinstance(config, settings))(config)
     except RegularizersError as error:
@@ -42,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with a recipe's name of two words as one."""
+    words = _SUPERPOSITION.split()
+    count = len(words)
+    return [_SUPERPOSITION, *arguments[count:]] if [*arguments[:count]] == words else [*arguments]
 
 
 def _refuse(message: str) -> int:

@@ -32,8 +32,8 @@ def test_revival_keeps_inputs_and_errors():
     several = rz.sae.memory(10, 40, 100, processes=2)
     alone = rz.sae.memory(10, 40, 100)
     assert several.gradients == 2 * alone.gradients
-    products = 2 * 24_500 * 80 - 6 * 100 * 40
-    assert alone.revival == 4 * (24_500 * 20 + products)
+    products = 2 * 4800 * 16 - 6 * 100 * 40
+    assert alone.revival == 4 * (4800 * 20 + products)
     assert several.code == alone.code
     assert rz.sae.memory(10, 40, 100, dtype=torch.float64).total == 2 * alone.total
 
@@ -66,7 +66,7 @@ def test_a_device_without_room_is_told_before_the_training(monkeypatch):
     x = torch.randn(640, 8)
     need = rz.sae.memory(8, 16, 64)
     monkeypatch.setattr(_room, "free_memory", lambda _: need.total // 2)
-    message = r"free memory on cpu besides the weights, got 4 MiB; lower batch_size"
+    message = r"free memory on cpu besides the weights, got \d+ MiB; lower batch_size"
     with pytest.raises(ConfigurationError, match=message) as raised:
         rz.sae.train(sae, x, batch_size=64)
     assert str(need) in str(raised.value)

@@ -21,6 +21,16 @@ def progress_of(name: str, epochs: int, lines: int, *, alone: bool = True) -> Ca
     return Bar(name) if alone and sys.stderr.isatty() else Lines(name, epochs, lines)
 
 
+def duration(seconds: float) -> str:
+    """Return a time that is left, in words.
+
+    Example:
+        >>> duration(89), duration(90)
+        ('89 seconds', '2 minutes')
+    """
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+
+
 class Bar(TQDMProgressBar):
     """A progress bar for a terminal."""
 

@@ -80,10 +80,10 @@ def to_json(settings: Settings) -> dict[str, Any]:
 def from_json(kind: type[S], kept: dict[str, Any]) -> S:
     """Return the settings from the values of `to_json`."""
     known = {f.name: f for f in dataclasses.fields(kind)}
-    return kind(
-        **{
-            name: Path(value) if value is not None and "Path" in str(known[name].type) else value
-            for name, value in kept.items()
-            if name in known
-        }
-    )
+
+    def restored(name: str, value: Any) -> Any:
+        if value is not None and "Path" in str(known[name].type):
+            return Path(value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return kind(**{name: restored(name, value) for name, value in kept.items() if name in known})

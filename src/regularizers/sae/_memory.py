@@ -9,7 +9,7 @@ import torch
 from regularizers._text import table
 from regularizers.errors import ConfigurationError
 from regularizers.sae._architectures import coding_of
-from regularizers.sae._residuals import POOL, PRODUCTS
+from regularizers.sae._residuals import BATCHES, POOL, PRODUCTS
 
 _CODES = {"jumprelu": 7, "gated": 7}
 _OTHER_CODES = 4
@@ -39,7 +39,7 @@ class Memory:
     samples: int
     """Inputs, targets and errors of one batch."""
     revival: int
-    """The last 24,576 inputs and errors, and what is made of them beyond the room of the code."""
+    """The last inputs and errors, and what is made of them beyond the room of the code."""
 
     @property
     def total(self) -> int:
@@ -117,8 +117,8 @@ def memory(
         revival=0,
     )
     if revive:
-        rows = max(POOL // (batch_size * processes), 1) * batch_size
-        products = 2 * min(rows * min(2 * units, POOL), PRODUCTS)
+        rows = min(max(POOL // (batch_size * processes), 1), BATCHES) * batch_size
+        products = 2 * min(rows * max(units // 8, 16), PRODUCTS)
         beyond = max(products - code * (codes - 1) // codes, 0)
         numbers = dataclasses.replace(numbers, revival=rows * (features + outputs) + beyond)
     return Memory(*[dtype.itemsize * number for number in dataclasses.astuple(numbers)])

@@ -11,6 +11,9 @@ from regularizers.sae._joined import Joined
 POOL = 24_576
 """Rows that are kept over all processes."""
 
+BATCHES = 48
+"""Batches that are kept at most, so that a look costs little where batches are small."""
+
 SHARPENED = 3
 """How often a direction is drawn towards the errors that it explains best."""
 
@@ -42,7 +45,8 @@ class Residuals:
         like: Tensor,
         together: int = 1,
     ) -> None:
-        slots = max(POOL // (batch * joined.size * together), 1) * together
+        steps = max(POOL // (batch * joined.size * together), 1)
+        slots = min(steps, BATCHES) * together
         self.inputs = like.new_zeros(slots, batch, features)
         self.errors = like.new_zeros(slots, batch, outputs)
         self.seen = 0
@@ -66,8 +70,8 @@ class Residuals:
         return self.inputs[:filled].flatten(0, 1), self.errors[:filled].flatten(0, 1)
 
     def directions(
-        self, number: int, starts: int, share: float, generator: torch.Generator
-    ) -> Tensor:
+        self, number: int, starts: int, share: float, cost: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         r"""Return directions that many errors share, those that explain most first.
 
         From `starts` errors v, drawn in proportion to their square, each is sharpened,
@@ -75,19 +79,24 @@ class Residuals:
         .. math:: v \leftarrow \frac{u}{\|u\|}, \qquad u = \sum_i \max(0, e_i \cdot v)^3\, e_i
 
         and they are ordered by the squared error that each would take away if it were active in
-        `share` of the samples. Of those that point alike the first is kept.
+        `share` of the samples, less `cost` for each of them. Of those that point alike the first
+        is kept.
 
         Returns:
-            Directions of norm 1, (at most `number`, outputs).
+            Directions of norm 1, (at most `number`, outputs), and for each what it takes away, a
+            mean over rows.
         """
         _, errors = self.kept()
         v = normalize(self._drawn(errors, starts, generator), dim=1)
         for _ in range(SHARPENED):
             v = self._drawn_along(errors, v)
         of = max(int(share * self.rows), 1)
-        won = [self._largest(errors, part, of).relu_().square_() for part in self._parts(v)]
-        v = v[torch.cat(won, dim=1).sum(0).argsort(descending=True)]
-        return v[~self._is_twin(v)][:number]
+        won = [self._won(errors, part, of, cost) for part in self._parts(v)]
+        won_by = torch.cat(won) / self.rows
+        order = won_by.argsort(descending=True)
+        v, won_by = v[order], won_by[order]
+        single = ~self._is_twin(v)
+        return v[single][:number], won_by[single][:number]
 
     def entries(self, v: Tensor) -> Tensor:
         """Return the directions of the inputs whose errors point along `v`, each of norm 1."""
@@ -113,6 +122,11 @@ class Residuals:
     def _largest(self, x: Tensor, v: Tensor, number: int) -> Tensor:
         """Return the largest projections of rows onto each direction, in falling order."""
         return self._joined.largest(x @ v.T, number)
+
+    def _won(self, errors: Tensor, v: Tensor, number: int, cost: float) -> Tensor:
+        """Return what the largest projections take away, less the cost of each."""
+        largest = self._largest(errors, v, number).relu_()
+        return (largest.square_() - cost).clamp_(min=0).sum(0)
 
     def _is_twin(self, v: Tensor) -> Tensor:
         """Return of each direction whether one before it points alike."""

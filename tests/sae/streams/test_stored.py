@@ -172,3 +172,25 @@ def test_memory_does_not_grow_with_the_store(tmp_path):
     found = json.loads(run.stdout)
     assert found["stored_mb"] > 180
     assert found["reading_mb"] < 60
+
+
+@pytest.mark.parametrize("part", [(0, 80), (80, ROWS), (13, 37), (30, 31), (40, 50)])
+def test_a_part_is_read_and_nothing_else(folder, data, part):
+    reader = StoredActivations(folder, batch_size=8, part=part)
+    first, end = part
+    assert reader.rows == end - first
+    assert sorted_rows(list(reader)) == data[first:end].tolist()
+    in_order = StoredActivations(folder, batch_size=8, part=part, shuffle=False)
+    assert torch.cat(list(in_order)).equal(data[first:end])
+
+
+@pytest.mark.parametrize("part", [(0, ROWS + 1), (-1, 5), (5, 5)])
+def test_a_part_that_is_not_there_is_refused(folder, part):
+    with pytest.raises(ConfigurationError, match=f"from 0 to {ROWS}"):
+        StoredActivations(folder, part=part)
+
+
+def test_a_position_in_one_part_is_none_in_another(folder):
+    state = StoredActivations(folder, batch_size=8, part=(0, 80)).state_dict()
+    with pytest.raises(ConfigurationError, match="part"):
+        StoredActivations(folder, batch_size=8, part=(0, 70)).load_state_dict(state)

@@ -11,6 +11,7 @@ from safetensors.torch import load_model, save_model
 
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._jobs import run_tasks
+from regularizers.recipes._progress import duration
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes.language_model._config import Config
@@ -126,7 +127,7 @@ def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, l
         print(
             f"{task.variant.name}, seed {task.seed}: validation perplexity "
             f"{learned.epochs[-1].perplexity:.1f} ({count} of {len(tasks)} networks"
-            + (f", about {_duration(left)} left)" if left else ")"),
+            + (f", about {duration(left)} left)" if left else ")"),
             flush=True,
         )
     return {
@@ -175,7 +176,3 @@ def _sample(config: Config, folder: RunFolder, corpus: Corpus) -> str:
         network.eval(), prompt, _SAMPLE[config.level], config.temperature, config.seed, never=0
     )
     return f"{corpus.text_of(prompt.tolist())} [...] {corpus.text_of(drawn)}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

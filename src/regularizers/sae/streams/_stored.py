@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -36,6 +36,8 @@ class StoredActivations:
         folder: the folder.
         batch_size: rows in a batch, of one process; the last of an epoch may have fewer, or up to
             `ranks - 1` more in all processes together.
+        part: the first row to read and the one after the last, as they were stored: to hold some
+            out. None: all of them.
         shuffle: False: the rows come in the order in which they were stored.
         seed: determines the order; the same in all processes.
         window: rows that are shuffled together, of whole shards, one at least. It costs 16 bytes a
@@ -72,6 +74,7 @@ class StoredActivations:
         folder: str | Path,
         *,
         batch_size: int = 4096,
+        part: tuple[int, int] | None = None,
         shuffle: bool = True,
         seed: int = 0,
         window: int = 2**18,
@@ -92,18 +95,22 @@ class StoredActivations:
         self.rank, self.ranks = _rank_of(rank, ranks)
         self._window, self._workers, self._dtype = window, workers, dtype
         self._index = _complete_index(self.folder)
+        self._part = _checked_part(part, self._index.rows)
+        self._slices = _slices([shard.rows for shard in self._index.shards], *self._part)
         if self.rows < self.ranks:
             raise DataError(
                 f"{self.folder}: expected a row for each of {self.ranks} processes, got {self.rows}"
             )
-        verified = range(self.rank, len(self._index.shards), self.ranks) if verify else ()
+        mine = self._slices[self.rank :: self.ranks] if verify else []
+        verified = [one.shard for one in mine]
         self._shards = OpenShards(self.folder, self._index, verified)
         self._epoch, self._position, self._goes_on = 0, 0, False
 
     @property
     def rows(self) -> int:
-        """The number of rows of the store, for all processes together."""
-        return self._index.rows
+        """The number of rows that are read, for all processes together."""
+        first, end = self._part
+        return end - first
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -152,6 +159,7 @@ class StoredActivations:
             "ranks * batch_size": self._rows_together,
             **{"seed": self.seed, "shuffle": self.shuffle, "window": self._window},
             "store": self._index.digest,
+            "part": list(self._part),
         }
 
     @property
@@ -159,7 +167,7 @@ class StoredActivations:
         return self.ranks * self.batch_size
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        lengths = [shard.rows for shard in self._index.shards]
+        lengths = [one.rows for one in self._slices]
         order = RowOrder(lengths, self._window, (self.seed, epoch) if self.shuffle else None)
         numbers = range(start, len(self))
         with closing(ahead(partial(self._batch, order), numbers, self._workers)) as batches:
@@ -179,10 +187,40 @@ class StoredActivations:
             for name, site in self._index.sites.items()
         }
         for piece in order.pieces(start, end):
-            shard = self._shards.get(piece.shard, keep=2 * order.largest)
+            within = self._slices[piece.shard]
+            shard = self._shards.get(within.shard, keep=2 * order.largest)
             for name, rows in made.items():
-                rows[piece.places] = shard[name][piece.rows]
+                rows[piece.places] = shard[name][within.first + piece.rows]
         return batch_of({name: rows.to(self._dtype or rows.dtype) for name, rows in made.items()})
+
+
+class _Slice(NamedTuple):
+    """The rows of one shard that are read."""
+
+    shard: int
+    first: int
+    rows: int
+
+
+def _slices(lengths: Sequence[int], first: int, end: int) -> list[_Slice]:
+    """Return what of each shard lies in a part of the store; shards without any are left out."""
+    slices, start = [], 0
+    for shard, length in enumerate(lengths):
+        low, high = max(first, start), min(end, start + length)
+        if low < high:
+            slices.append(_Slice(shard, low - start, high - low))
+        start += length
+    return slices
+
+
+def _checked_part(part: tuple[int, int] | None, rows: int) -> tuple[int, int]:
+    first, end = (0, rows) if part is None else part
+    if not 0 <= first < end <= rows:
+        raise ConfigurationError(
+            f"part: expected the first row and the one after the last, from 0 to {rows}, got "
+            f"{part!r}"
+        )
+    return first, end
 
 
 def _complete_index(folder: Path) -> StoreIndex:
