@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from random import Random
 
-from fuzz.case import Case, Event, Part, StepSpec, Thresholds
+import regularizers as rz
+from fuzz.case import Case, Event, Part, RegSpec, RuleSpec, StepSpec, Thresholds
 from fuzz.draw_penalties import chance
 from fuzz.draw_rules import regularizations
 from fuzz.events import ORDER
@@ -24,7 +25,24 @@ def draw(seed: int) -> Case:
     case = _frame(random, seed)
     case = dataclasses.replace(case, parts=_parts(random, case))
     case = dataclasses.replace(case, regs=regularizations(random, case))
-    return dataclasses.replace(case, optimizer=_optimizer(random, case), steps=_steps(random, case))
+    case = dataclasses.replace(case, optimizer=_optimizer(random, case), steps=_steps(random, case))
+    return _gated(Random(f"gate {seed}"), case)
+
+
+def _gated(random: Random, case: Case) -> Case:
+    """Return the case with a gate at its end, whose open units are penalised, sometimes.
+
+    Only in float64: in another type rounding decides which units are open.
+    """
+    if case.dtype != "float64" or not chance(random, 0.15):
+        return case
+    reduce = random.choice([None, "sum", "batch_mean", "mean"])
+    rule = RuleSpec("activity", rz.L0(random.choice([0.1, 0.7]), reduce=reduce), "g.gate")
+    first, *others = case.regs or (RegSpec(()),)
+    first = dataclasses.replace(first, rules=(*first.rules, rule))
+    return dataclasses.replace(
+        case, parts=(*case.parts, Part("g", "jumprelu")), regs=(first, *others)
+    )
 
 
 def _frame(random: Random, seed: int) -> Case:

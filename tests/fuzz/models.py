@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
+import regularizers as rz
 from fuzz.case import Case, Part
 
 
@@ -108,6 +109,8 @@ def module_of(part: Part, case: Case) -> nn.Module:
             return nn.ConvTranspose2d(width, width, 3, padding=1)
         case "norm":
             return _norm(width)
+        case "jumprelu":
+            return rz.layers.JumpReLU(width, 0.1, bandwidth=0.8)
         case "attention":
             return nn.MultiheadAttention(width, 1, batch_first=case.batch_first)
         case "rnn" | "gru" | "lstm":

@@ -71,6 +71,15 @@ def test_a_wrong_formula_is_seen(monkeypatch, small):
     assert (verdict.kind, verdict.words) == ("wrong", "gradient")
 
 
+def test_gates_that_pull_only_where_they_are_open_are_seen(monkeypatch):
+    rules = (RuleSpec("activity", rz.L0(0.7), "b.gate"),)
+    case = Case((Part("a"), Part("b", "jumprelu")), (RegSpec(rules),))
+    assert run(case).kind == "exact"
+    monkeypatch.setattr(rz.L0, "element_slope", lambda self, xp, x: 1.0 * x)
+    verdict = run(case)
+    assert (verdict.kind, verdict.words) == ("wrong", "gradient")
+
+
 @pytest.mark.parametrize(
     "precision", [{"dtype": "bfloat16"}, {"dtype": "float32", "autocast": True}]
 )

@@ -56,6 +56,13 @@ CONSTRAINED = [
         (kept("steps_are_those_of_the_optimizer_and_a_projection"),),
     ),
     Mutant(
+        "thresholds of a sparse autoencoder may go below 0",
+        "sae/_architectures.py",
+        "        if self.threshold is not None:\n",
+        "        if False:\n",
+        ("tests/sae/test_autoencoder.py::test_a_loop_of_ones_own_keeps_thresholds_at_0_or_more",),
+    ),
+    Mutant(
         "the gradient of a penalty is added after the radial part was taken out",
         "attach/step/_step_plan.py",
         "        self._gradients.add(scale)\n",

@@ -143,6 +143,21 @@ def test_a_loop_of_ones_own_keeps_columns_of_norm_1(architecture):
     torch.testing.assert_close(sae.decoder.weight.norm(dim=0), torch.ones(16).double())
 
 
+def test_a_loop_of_ones_own_keeps_thresholds_at_0_or_more():
+    sae, x = autoencoder(), superposed(64)[0].double()
+    optimizer = torch.optim.SGD(sae.parameters(), 1.0)
+    reg = sae.regularization()
+    reg.attach(optimizer)
+    sae.losses(x).loss.backward()
+    before = sae.coding.threshold.detach().clone()
+    sae.coding.threshold.grad = torch.linspace(-0.3, 0.3, 16).double()
+    optimizer.step()
+    reg.detach()
+    expected = before - torch.linspace(-0.3, 0.3, 16).double()
+    assert expected.min() < -0.1
+    torch.testing.assert_close(sae.coding.threshold.detach(), expected.clamp(min=0))
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_samples_of_another_dtype_are_read_in_that_of_the_autoencoder(dtype):
     sae, x = rz.sae.SparseAutoencoder(8, 16, active=2), superposed(32)[0].to(dtype)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+import regularizers as rz
 from regularizers.errors import ArrayTypeError, ConfigurationError, ShapeError
 from regularizers.sae.evaluation import evaluate
 from sae.known import random_autoencoder
@@ -154,3 +155,103 @@ def test_memory_does_not_grow_with_the_data():
 
     assert evaluate(sae, stream()).samples == 3200
     assert sum(one() is not None for one in alive) <= 2
+
+
+def transcoder():
+    torch.manual_seed(0)
+    sae = rz.sae.Transcoder(6, 4, 20, active=3, architecture="topk")
+    sae.calibrate(data(), outputs())
+    return sae
+
+
+def outputs() -> torch.Tensor:
+    return torch.relu(data() @ torch.randn(6, 4, generator=torch.Generator().manual_seed(2)))
+
+
+def of_pairs(target, made) -> dict[str, float]:
+    """Return the measures that do not depend on batches, by their formulas."""
+    y, made = target.double().numpy(), made.detach().double().numpy()
+    error = ((y - made) ** 2).sum(1)
+    norms, made_norms = np.linalg.norm(y, axis=1), np.linalg.norm(made, axis=1)
+    return {
+        "explained_variance": 1 - error.sum() / ((y - y.mean(0)) ** 2).sum(),
+        "mse": ((y - made) ** 2).mean(),
+        "cosine": ((y * made).sum(1) / np.maximum(norms * made_norms, 1e-300)).mean(),
+        "norm_ratio": (made_norms[norms > 0] / norms[norms > 0]).mean(),
+        "relative_bias": (made**2).sum() / (y * made).sum(),
+    }
+
+
+def test_of_a_transcoder_everything_is_of_the_output():
+    sae, x, y = transcoder(), data(), outputs()
+    found = evaluate(sae, (x, y), batch_size=128).as_dict()
+    for name, value in of_pairs(y, sae(x)).items():
+        assert found[name] == pytest.approx(value, rel=1e-5), name
+    assert (found["samples"], found["units"], found["l0"]) == (300, 20, pytest.approx(3, abs=0.01))
+    in_batches = evaluate(sae, DataLoader(TensorDataset(x, y), 128)).as_dict()
+    assert in_batches == pytest.approx(found, rel=1e-6)
+
+
+def crosscoder(x):
+    torch.manual_seed(0)
+    sae = rz.sae.Crosscoder({"early": 6, "late": 4}, 20, active=3, architecture="topk")
+    sae.calibrate(x)
+    return sae
+
+
+def test_of_a_crosscoder_each_site_is_measured():
+    x = {"early": data(), "late": 100 * outputs()}
+    sae = crosscoder(x)
+    found = evaluate(sae, x, batch_size=128)
+    made = sae(x)
+    for site in x:
+        for name, value in of_pairs(x[site], made[site]).items():
+            assert found.sites[site][name] == pytest.approx(value, rel=1e-5), (site, name)
+            assert found.as_dict()[f"{site}/{name}"] == found.sites[site][name]
+    whole = of_pairs(sae.scaled(x), sae.scaled(made))
+    for name, value in whole.items():
+        assert getattr(found, name) == pytest.approx(value, rel=1e-5), name
+    assert found.l0 == pytest.approx(3, abs=0.01)
+    assert "late/explained_variance" in str(found)
+    batches = [{site: rows[k : k + 128] for site, rows in x.items()} for k in range(0, 300, 128)]
+    assert evaluate(sae, batches).as_dict() == pytest.approx(found.as_dict(), rel=1e-6)
+    assert evaluate(random_autoencoder(6, 20), data()).sites == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (data(), ArrayTypeError, r"expected batches that are pairs \(x, y\)"),
+        ([data()], ArrayTypeError, r"batch 0: expected batches that are pairs \(x, y\)"),
+        ([(data(), data())], ShapeError, r"y: expected \(samples, 4\), .* 4 outputs, got shape"),
+        ((data(), outputs()[:7]), ShapeError, "as many samples of each, got {'x': 300, 'y': 7}"),
+        ([(data(), outputs()[:7])], ShapeError, "batch 0: expected as many samples of each"),
+        ([], ShapeError, "expected samples, got none"),
+        ([(data(), outputs() * math.nan)], ConfigurationError, "y: expected finite activations"),
+    ],
+)
+def test_what_is_no_data_of_a_transcoder(given, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(transcoder(), given)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (data(), ArrayTypeError, "expected mappings of the sites 'early', 'late' to tensors"),
+        ([{"early": data()}], ArrayTypeError, "batch 0: expected mappings of the sites"),
+        ({"early": data(), "late": data()}, ShapeError, r"'late': expected \(samples, 4\)"),
+        ({"early": data()[:9], "late": outputs()}, ShapeError, "'early': 9, 'late': 300"),
+        ({"early": 3, "late": outputs()}, ArrayTypeError, "'early': expected a tensor of samples"),
+    ],
+)
+def test_what_is_no_data_of_a_crosscoder(given, error, message):
+    sae = crosscoder({"early": data(), "late": outputs()})
+    with pytest.raises(error, match=message):
+        evaluate(sae, given)
+
+
+def test_a_truth_is_of_an_autoencoder():
+    truth = rz.sae.superposition(features=4, dimensions=6, active=1.0)
+    with pytest.raises(ConfigurationError, match="truth: expected a SparseAutoencoder"):
+        evaluate(transcoder(), (data(), outputs()), truth=truth)

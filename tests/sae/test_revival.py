@@ -6,7 +6,10 @@ from torch.nn.functional import normalize
 
 import regularizers as rz
 
-# the pool of errors has no public way in
+# the pool of errors has no public way in, nor has how much is multiplied at once
+from regularizers.sae import _residuals
+
+# likewise
 from regularizers.sae._joined import Joined
 
 # likewise
@@ -68,6 +71,26 @@ def test_the_oldest_batches_are_dropped():
         residuals.add(*[torch.full((12_288, 2), float(number))] * 2)
     assert residuals.rows == 24_576
     assert residuals.kept()[1].unique().tolist() == [1, 2]
+
+
+def test_directions_are_the_same_whatever_is_multiplied_at_once(monkeypatch):
+    errors = torch.randn(256, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def found():
+        residuals = pool(errors)
+        generator = torch.Generator().manual_seed(1)
+        directions, won = residuals.directions(40, 60, 0.1, 0.5, generator)
+        return directions, won, residuals.entries(directions), residuals.thresholds(directions, 20)
+
+    whole = found()
+    assert 5 < len(whole[0]) < 40
+    projections = (errors @ whole[0].T).sort(dim=0, descending=True).values
+    torch.testing.assert_close(whole[3], projections[19])
+    won = (projections[:25].square() - 0.5).clamp(min=0).sum(0) / 256
+    torch.testing.assert_close(whole[1], won)
+    monkeypatch.setattr(_residuals, "PRODUCTS", 256 * 7)
+    for one, other in zip(found(), whole, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def trained(steps=50, optimizer=torch.optim.Adam, units=16, **options):

@@ -14,6 +14,7 @@ from regularizers.errors import ConfigurationError, DataError
 # the position of a training's batches has no public way in
 from regularizers.sae._batches import batches_of
 from sae.problems import superposed
+from sae.resumed import are_equal, data_of, trained
 
 STEPS = 400
 
@@ -77,21 +78,20 @@ class Interrupted(lightning.Callback):
             raise RuntimeError("interrupted")
 
 
-@pytest.mark.parametrize("architecture", ["jumprelu", "batchtopk"])
-def test_an_interrupted_training_ends_as_if_it_had_not_been(architecture, tmp_path):
-    x, _ = superposed(1000)
-    whole = fresh(architecture)
-    expected = train(whole, x, steps=200)
-    sae = fresh(architecture)
-    for step in (57, 131):
-        callbacks = [Interrupted(step)]
+@pytest.mark.parametrize(
+    ("architecture", "kind"),
+    [("jumprelu", "tensor"), ("batchtopk", "store"), ("jumprelu", "stream")],
+)
+def test_an_interrupted_training_ends_as_if_it_had_not_been(architecture, kind, tmp_path):
+    steps, points, store = 120, tmp_path / "points", tmp_path / "store"
+    expected = trained(architecture, data_of(kind, store), steps)
+    assert expected["history"]["revived"][-1] > 0
+    for step in (47, 91):
+        again, stop = data_of(kind, store), Interrupted(step)
         with pytest.raises(RuntimeError, match="interrupted"):
-            train(sae, x, steps=200, checkpoints=tmp_path, callbacks=callbacks)
-        sae = fresh(architecture, seed=3)  # as another process would begin
-    history = train(sae, x, steps=200, checkpoints=tmp_path)
-    assert history == expected
-    for name, value in whole.state_dict().items():
-        assert value.equal(sae.state_dict()[name]), name
+            trained(architecture, again, steps, points, callbacks=stop)
+    again = data_of(kind, store)
+    assert are_equal(trained(architecture, again, steps, points), expected)
 
 
 @pytest.mark.parametrize("given", ["loader", "list", "generator"])

@@ -22,7 +22,7 @@ class JumpReLU(nn.Module):
     `rz.activity(rz.L0(rz.TargetActive(32)), where="coding.gate")`. That penalty moves thresholds
     alone.
 
-    After a step of the optimizer call `gate.clamp_()`, which holds thresholds at 0 or more.
+    `rz.constraint(rz.NonNegative(), where="coding.gate.threshold")` keeps thresholds at 0 or more.
 
     Args:
         units: the length of the last axis of the input.

@@ -23,8 +23,8 @@ class StepGate(nn.Module):
     counts. It states where its gradient is not 0, `pseudo_gradient_window`, since the scale of a
     target's strength is measured there.
 
-    Thresholds of 0 or more make sense. A step of the optimizer may take them below: call `clamp_`
-    after it. They are neither kernels nor biases, so that no constraint by a rule reaches them.
+    Thresholds of 0 or more make sense. A step of the optimizer may take them below. A rule that
+    names them keeps them: `rz.constraint(rz.NonNegative(), where="coding.gate.threshold")`.
 
     Args:
         units: the length of the last axis of the input.
@@ -76,11 +76,6 @@ class StepGate(nn.Module):
     def pseudo_gradient_window(self, z: Tensor) -> Tensor:
         """Return where the pseudo-gradient is not 0, a boolean tensor of the shape of `z`."""
         return _window(z.detach(), self.threshold.detach(), self.bandwidth)
-
-    @torch.no_grad()
-    def clamp_(self) -> None:
-        """Set thresholds below 0 to 0."""
-        self.threshold.clamp_(min=0)
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""

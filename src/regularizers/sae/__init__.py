@@ -4,6 +4,7 @@ from regularizers.sae._autoencoder import Losses, SparseAutoencoder
 from regularizers.sae._auxk import auxk
 from regularizers.sae._debias import debias
 from regularizers.sae._history import History
+from regularizers.sae._memory import Memory, memory
 from regularizers.sae._revival import Revival
 from regularizers.sae._train import train
 from regularizers.sae._transcoder import Crosscoder, Transcoder
@@ -30,6 +31,7 @@ __all__ = [
     "Evaluation",
     "History",
     "Losses",
+    "Memory",
     "Recovered",
     "Revival",
     "SparseAutoencoder",
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate",
     "fold_decoder_norms",
     "load",
+    "memory",
     "save",
     "store",
     "substituted",

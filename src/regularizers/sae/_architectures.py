@@ -1,4 +1,4 @@
-"""The nonlinearities of sparse codes, and the penalty by which each is told its active units."""
+"""The nonlinearities of sparse codes, and the rules by which each keeps to its active units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from torch import nn
 
-from regularizers.attach import Rule, activity
+from regularizers.attach import AnyRule, activity, constraint
+from regularizers.constraints import NonNegative
 from regularizers.control import TargetActive
 from regularizers.errors import ConfigurationError
 from regularizers.layers import BatchTopK, Gated, JumpReLU, TopK
@@ -30,15 +31,23 @@ class Coding:
     site: str = "coding"
     """Where the penalty reads."""
 
-    def rules(self, active: Any) -> list[Rule]:
-        """Return the rules that hold the active units."""
-        if self.penalty is None:
-            return []
-        return [activity(self.penalty(TargetActive(active)), where=self.site)]
+    threshold: str | None = None
+    """The name of the thresholds, which are 0 or more; None where the nonlinearity has none."""
+
+    def rules(self, active: Any) -> list[AnyRule]:
+        """Return the rules that hold the active units, and thresholds at 0 or more."""
+        rules: list[AnyRule] = []
+        if self.penalty is not None:
+            rules.append(activity(self.penalty(TargetActive(active)), where=self.site))
+        if self.threshold is not None:
+            rules.append(constraint(NonNegative(), where=self.threshold))
+        return rules
 
 
 CODINGS: dict[str, Coding] = {
-    "jumprelu": Coding(lambda units, _: JumpReLU(units), L0, "coding.gate"),
+    "jumprelu": Coding(
+        lambda units, _: JumpReLU(units), L0, "coding.gate", "coding.gate.threshold"
+    ),
     "topk": Coding(lambda _, active: TopK(round(active))),
     "batchtopk": Coding(lambda _, active: BatchTopK(active, process_group="world")),
     "gated": Coding(lambda units, _: Gated(units), L1, "coding.gate"),

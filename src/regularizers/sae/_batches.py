@@ -122,7 +122,9 @@ class Batches:
         self._in_epoch, self._inner = state["in_epoch"], state["data"]
 
 
-def batches_of(data: Any, *, steps: int | None, batch_size: int, seed: int) -> Batches:
+def batches_of(
+    data: Any, *, steps: int | None, batch_size: int, seed: int, accumulated: int = 1
+) -> Batches:
     """Return a training's batches.
 
     Args:
@@ -130,6 +132,7 @@ def batches_of(data: Any, *, steps: int | None, batch_size: int, seed: int) -> B
         steps: how many; None: one pass over data that says its length.
         batch_size: rows of a batch, for a tensor or a folder.
         seed: the seed of the order, likewise.
+        accumulated: batches of one step.
 
     Raises:
         ConfigurationError: no data, or steps that are neither given nor known.
@@ -149,7 +152,7 @@ def batches_of(data: Any, *, steps: int | None, batch_size: int, seed: int) -> B
                 f"steps: expected a number of steps, as a {type(data).__name__} does not say how "
                 f"many batches it has, got None"
             )
-        steps = len(data)
+        steps = len(data) // accumulated
     if type(steps) is not int or steps < 1:
         raise ConfigurationError(f"steps: expected an integer of 1 or more, got {steps!r}")
-    return Batches(data, steps)
+    return Batches(data, steps * accumulated)

@@ -21,8 +21,12 @@ from regularizers.sae._autoencoder import Losses, SparseAutoencoder
 from regularizers.sae._batches import Batches
 from regularizers.sae._history import History
 from regularizers.sae._joined import Joined, joined_world
+from regularizers.sae._memory import memory
+from regularizers.sae._noted import Noted, pooled
 from regularizers.sae._revival import Revival
+from regularizers.sae._room import check_room
 from regularizers.sae._settings import Settings
+from regularizers.sae._trainer_options import callbacks_of
 
 SAMPLES = 16_384
 """Samples of the first batches from which the scale is measured."""
@@ -41,9 +45,9 @@ def fit(
     options: dict[str, Any],
 ) -> History:
     """Train, from the checkpoint in `folder` if there is one; `train` says the rest."""
-    steps = len(batches)
+    steps = len(batches) // settings.accumulated
     job = Job(sae, batches, settings)
-    callbacks = [*options.pop("callbacks", [])]
+    callbacks = callbacks_of(options)
     last = None
     if folder is not None:
         last = folder / "last.ckpt"
@@ -55,19 +59,15 @@ def fit(
                 every_n_train_steps=max(steps // _SAVES, 1),
             )
         )
-    defaults: dict[str, Any] = {
-        "devices": 1,
-        "logger": False,
-        "gradient_clip_val": settings.clip,
-        "enable_checkpointing": folder is not None,
-    }
+    defaults: dict[str, Any] = {"devices": 1, "logger": False}
     was_training = sae.training
     try:
         with quiet(), own_interrupt():
             trainer = lightning.Trainer(
-                **defaults | options,
+                **defaults | options | {"callbacks": callbacks},
                 max_epochs=1,
-                callbacks=callbacks,
+                gradient_clip_val=settings.clip,
+                enable_checkpointing=folder is not None,
                 enable_progress_bar=progress,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
@@ -87,12 +87,13 @@ class Job(lightning.LightningModule):
         super().__init__()
         self.sae = sae
         self._batches, self._settings = batches, settings
-        self._steps = len(batches)
+        self._steps = len(batches) // settings.accumulated
         self.history = History(self._steps)
         self._regularization: Regularization | None = None
         self._revival: Revival | None = None
         self._loaded: dict[str, Any] | None = None
-        self._found: Losses | None = None
+        self._last: Losses | None = None
+        self._noted: list[Noted] = []
 
     def on_fit_start(self) -> None:
         # here the processes are known, and the optimizer's parameters are in their place
@@ -102,7 +103,13 @@ class Job(lightning.LightningModule):
         regularization.attach(optimizer)
         self._regularization = regularization
         if self._settings.revive:
-            self._revival = Revival(sae, optimizer, steps=self._steps, seed=self._settings.seed)
+            self._revival = Revival(
+                sae,
+                optimizer,
+                steps=self._steps,
+                seed=self._settings.seed,
+                accumulated=self._settings.accumulated,
+            )
         if self._loaded is not None:
             regularization.load_state_dict(self._loaded["regularization"])
             if self._revival is not None:
@@ -121,16 +128,37 @@ class Job(lightning.LightningModule):
             if samples * of_all.size >= SAMPLES:
                 break
         self._batches.load_state_dict(position)
+        self._check_room(len(_rows(parts[0][0])), of_all.size)
         self.sae.calibrate(
             *[_joined(some, self.device, of_all) for some in zip(*parts, strict=True)]
         )
 
+    def _check_room(self, rows: int, processes: int) -> None:
+        """Raise if the device has not the memory for a batch of so many rows."""
+        encoder, decoder = self.sae.encoder, self.sae.decoder
+        need = memory(
+            encoder.in_features,
+            self.sae.units,
+            rows,
+            outputs=decoder.out_features,
+            architecture=self.sae.architecture,
+            revive=self._settings.revive,
+            processes=processes,
+            dtype=decoder.weight.dtype,
+        )
+        check_room(need, self.device, self.trainer.num_devices)
+
     def training_step(self, batch: Any, number: int) -> Tensor:
         assert self._regularization is not None
-        _set_active(self.sae, number)
+        step, place = divmod(number, self._settings.accumulated)
+        _set_active(self.sae, step)
         found = self.sae.losses(*self.sae.parts(batch))
         # kept here: Lightning walks through what a step returns
-        self._found = Losses(*[part.detach() for part in found])
+        self._last = Losses(*[part.detach() for part in found])
+        if self.history.is_due(step + 1):
+            self._noted.append(Noted.of(self._last))
+        if place + 1 < self._settings.accumulated:
+            self._give_revival(self._last)
         return found.loss + self._regularization.penalty()
 
     def optimizer_step(
@@ -138,27 +166,29 @@ class Job(lightning.LightningModule):
     ) -> None:
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         # here and not when the batch ends: checkpoints are written before that
-        step, found = batch_idx + 1, self._found
-        assert found is not None
+        assert self._last is not None
+        self._give_revival(self._last)
+        if self._noted:
+            self._note(batch_idx // self._settings.accumulated + 1)
+
+    def _give_revival(self, found: Losses) -> None:
         if self._revival is not None:
             self._revival.step(found.scaled, found.error, found.code)
-        if self.history.is_due(step):
-            self._note(step, found)
 
-    def _note(self, step: int, found: Losses) -> None:
+    def _note(self, step: int) -> None:
         """Add a point to the history, and log it."""
-        loss = found.loss.item()
+        loss, active, explained = pooled(self._noted)
+        self._noted = []
         if not math.isfinite(loss):
             raise DataError(
                 f"data: expected a finite loss, got {loss} at step {step}; look for NaN and "
                 f"infinite samples, or lower the learning rate"
             )
-        spread = (found.target - found.target.mean(0)).square().sum()
         strengths = self._regularization.strengths if self._regularization is not None else {}
         point = {
             "loss": loss,
-            "active": found.code.count_nonzero().item() / len(found.code),
-            "explained": 1 - (found.error.square().sum() / spread).item(),
+            "active": active,
+            "explained": explained,
             "strength": next(iter(strengths.values()), 0.0),
         }
         revival = self._revival

@@ -17,6 +17,9 @@ BATCHES = 48
 SHARPENED = 3
 """How often a direction is drawn towards the errors that it explains best."""
 
+PRODUCTS = 2**26
+"""Products of kept rows and directions that are made at once: a quarter of a GiB in float32."""
+
 TWINS = 0.9
 """The cosine above which two directions are one."""
 
@@ -30,12 +33,20 @@ class Residuals:
         outputs: the width of errors.
         joined: the processes that share each batch.
         like: a tensor with the dtype and device to keep them in.
+        together: batches of one step, which are kept together.
     """
 
     def __init__(
-        self, batch: int, features: int, outputs: int, joined: Joined, like: Tensor
+        self,
+        batch: int,
+        features: int,
+        outputs: int,
+        joined: Joined,
+        like: Tensor,
+        together: int = 1,
     ) -> None:
-        slots = min(max(POOL // (batch * joined.size), 1), BATCHES)
+        steps = max(POOL // (batch * joined.size * together), 1)
+        slots = min(steps, BATCHES) * together
         self.inputs = like.new_zeros(slots, batch, features)
         self.errors = like.new_zeros(slots, batch, outputs)
         self.seen = 0
@@ -78,19 +89,53 @@ class Residuals:
         _, errors = self.kept()
         v = normalize(self._drawn(errors, starts, generator), dim=1)
         for _ in range(SHARPENED):
-            v = normalize(self._joined.sum(_pull(errors, v).T @ errors), dim=1)
-        projections = (errors @ v.T).relu_()
-        largest = self._joined.largest(projections, max(int(share * self.rows), 1))
-        won = (largest.square_() - cost).clamp_(min=0).sum(0) / self.rows
-        order = won.argsort(descending=True)
-        v, won = v[order], won[order]
-        single = ~((v @ v.T).triu(1) > TWINS).any(0)
-        return v[single][:number], won[single][:number]
+            v = self._drawn_along(errors, v)
+        of = max(int(share * self.rows), 1)
+        won = [self._won(errors, part, of, cost) for part in self._parts(v)]
+        won_by = torch.cat(won) / self.rows
+        order = won_by.argsort(descending=True)
+        v, won_by = v[order], won_by[order]
+        single = ~self._is_twin(v)
+        return v[single][:number], won_by[single][:number]
 
     def entries(self, v: Tensor) -> Tensor:
         """Return the directions of the inputs whose errors point along `v`, each of norm 1."""
-        inputs, errors = self.kept()
-        return normalize(self._joined.sum(_pull(errors, v).T @ inputs), dim=1)
+        return self._drawn_along(self.kept()[0], v)
+
+    def thresholds(self, rows: Tensor, number: int) -> Tensor:
+        """Return what so many of the kept inputs exceed along each row, at least 0."""
+        inputs, _ = self.kept()
+        found = [self._largest(inputs, part, number)[-1] for part in self._parts(rows)]
+        return torch.cat(found).clamp(min=0)
+
+    def _parts(self, v: Tensor) -> tuple[Tensor, ...]:
+        """Return directions in parts, whose products with the kept rows fit into memory."""
+        rows = min(self.seen, len(self.errors)) * self.errors.shape[1]
+        return torch.split(v, max(PRODUCTS // max(rows, 1), 1))
+
+    def _drawn_along(self, x: Tensor, v: Tensor) -> Tensor:
+        """Return Σ max(0, e · v)³ x over the rows of each direction, with norm 1."""
+        _, errors = self.kept()
+        sums = [self._joined.sum(_pull(errors, part).T @ x) for part in self._parts(v)]
+        return normalize(torch.cat(sums), dim=1)
+
+    def _largest(self, x: Tensor, v: Tensor, number: int) -> Tensor:
+        """Return the largest projections of rows onto each direction, in falling order."""
+        return self._joined.largest(x @ v.T, number)
+
+    def _won(self, errors: Tensor, v: Tensor, number: int, cost: float) -> Tensor:
+        """Return what the largest projections take away, less the cost of each."""
+        largest = self._largest(errors, v, number).relu_()
+        return (largest.square_() - cost).clamp_(min=0).sum(0)
+
+    def _is_twin(self, v: Tensor) -> Tensor:
+        """Return of each direction whether one before it points alike."""
+        found, start = [], 0
+        for part in self._parts(v):
+            before = v[: start + len(part)] @ part.T
+            found.append((before.triu(1 - start) > TWINS).any(0))
+            start += len(part)
+        return torch.cat(found)
 
     def _drawn(self, errors: Tensor, number: int, generator: torch.Generator) -> Tensor:
         """Return errors drawn in proportion to their square, the same on every process."""

@@ -50,6 +50,8 @@ class Revival:
             sixteenth of them start anew at a time, and in the last 30 % at most 1 %.
         every: steps between two looks.
         seed: the seed of what is drawn.
+        accumulated: batches whose gradients are accumulated for one step of the optimizer. `step`
+            is called for each of them, for the last one after the optimizer's step.
 
     Example:
         >>> import regularizers as rz
@@ -73,13 +75,16 @@ class Revival:
         steps: int,
         every: int = 25,
         seed: int = 0,
+        accumulated: int = 1,
     ) -> None:
         self._sae, self._optimizer = sae, optimizer
-        self._steps, self._every = steps, every
+        self._steps, self._every, self._accumulated = steps, every, accumulated
         self._joined = joined_world()
         self._generator = torch.Generator().manual_seed(seed)
         self._residuals: Residuals | None = None
         self._energy: Tensor | None = None
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
+        """Inputs, errors and parts of units, of the batches since the last step."""
         self._rows = 0
         self._step = 0
         self.revived = 0
@@ -102,27 +107,39 @@ class Revival:
             error: likewise.
             code: likewise.
         """
-        self._note(scaled.detach(), error.detach(), code.detach())
+        scaled, error, code = scaled.detach(), error.detach(), code.detach()
+        rows = len(code) * self._joined.size * self._accumulated
+        some = code[:: max(rows // _ROWS, 1)].to(error.dtype)
+        self._rows = len(some) * self._joined.size * self._accumulated
+        self._batches.append((scaled, error, some.square().sum(0)))
+        if len(self._batches) < self._accumulated:
+            return 0
+        self._note()
         due = self._step % self._every == 0 and self._step <= _UNTIL * self._steps
         return self._revive() if due else 0
 
-    def _note(self, scaled: Tensor, error: Tensor, code: Tensor) -> None:
-        sae = self._sae
-        if self._residuals is None:
-            outputs = error.shape[1]
-            width = sae.encoder.in_features
-            self._residuals = Residuals(len(error), width, outputs, self._joined, error)
-        if len(error) == self._residuals.inputs.shape[1]:  # a last, smaller batch is left out
-            self._residuals.add(scaled - sae.offset, error)
-        stride = max(len(code) * self._joined.size // _ROWS, 1)
-        read = code[::stride]
-        self._rows = len(read) * self._joined.size
-        energy = read.square().sum(0)
+    def _note(self) -> None:
+        """Keep what is left of the batches of a step, and the parts of units in them."""
+        batches, self._batches = self._batches, []
+        for scaled, error, _ in batches:
+            residuals = self._pool(scaled, error)
+            if len(error) == residuals.inputs.shape[1]:  # a last, smaller batch is left out
+                residuals.add(scaled - self._sae.offset, error)
+        energy = batches[0][2]
+        for _, _, more in batches[1:]:
+            energy = energy + more
         if self._energy is None:
             self._energy = energy * _WINDOW
         else:
             self._energy.mul_(1 - 1 / _WINDOW).add_(energy)
         self._step += 1
+
+    def _pool(self, scaled: Tensor, error: Tensor) -> Residuals:
+        """Return where inputs and errors are kept, made for the first batch."""
+        if self._residuals is None:
+            size = len(error), scaled.shape[1], error.shape[1]
+            self._residuals = Residuals(*size, self._joined, error, self._accumulated)
+        return self._residuals
 
     def _revive(self) -> int:
         assert self._residuals is not None
@@ -169,12 +186,11 @@ class Revival:
     def _threshold(self, rows: Tensor, share: float) -> Tensor:
         """Return at which thresholds new units fire half as often as the mean unit."""
         assert self._residuals is not None
-        inputs, _ = self._residuals.kept()
         number = max(int(_RATE * share * self._residuals.rows), 1)
-        return self._joined.largest(inputs @ rows.T, number)[-1].clamp(min=0)
+        return self._residuals.thresholds(rows, number)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything a resumed training needs."""
+        """Return everything a resumed training needs, after a step of the optimizer."""
         residuals = self._residuals
         return {
             "step": self._step,
@@ -195,7 +211,7 @@ class Revival:
         if state["inputs"] is not None:
             inputs, errors = state["inputs"], state["errors"]
             size = inputs.shape[1], inputs.shape[2], errors.shape[2]
-            self._residuals = Residuals(*size, self._joined, errors)
+            self._residuals = Residuals(*size, self._joined, errors, self._accumulated)
             self._residuals.inputs = inputs.clone()
             self._residuals.errors = errors.clone()
             self._residuals.seen = state["seen"]

@@ -16,6 +16,8 @@ class Settings:
     revive: bool
     clip: float
     seed: int
+    accumulated: int = 1
+    """Batches of one step."""
     betas: tuple[float, float] = (0.9, 0.99)
     annealed: float = 1 / 3
     """The last part of the training, over which the rate falls to 0."""

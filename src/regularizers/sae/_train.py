@@ -40,7 +40,7 @@ def train(
             batches, whose first entry counts if they are tuples: a list, a DataLoader, a stream of
             `activations`. It is iterated as often as the steps take. With several processes it
             gives the batches of its own process.
-        steps: the number of batches; None: one pass over data that says its length.
+        steps: the number of steps, each of one batch; None: one pass over data with a length.
         learning_rate: of Adam. One rate does for all problems that were tried.
         batch_size: samples of a batch, if `data` is a tensor or a folder; of a tensor over all
             processes, of a folder on each.
@@ -51,7 +51,9 @@ def train(
             interrupted; it ends bit for bit as if it had not been.
         progress: whether to show a bar.
         trainer: options of `lightning.Trainer`, such as `devices`, `accelerator`, `strategy`,
-            `precision`, `logger`, `callbacks`.
+            `logger`, `callbacks`; `precision="bf16-mixed"`; `accumulate_grad_batches=k`, with which
+            k batches make one step, as one batch of their samples would. Only `"batchtopk"` is
+            another then: it selects in each batch, as many units.
 
     Returns:
         What happened, as a few hundred points.
@@ -72,15 +74,21 @@ def train(
         >>> history.explained[-1] > 0.5
         True
     """
-    settings = Settings(learning_rate=learning_rate, revive=revive, clip=clip, seed=seed)
-    batches = batches_of(data, steps=steps, batch_size=batch_size, seed=seed)
     try:
         job = importlib.import_module("regularizers.sae._job")
+        options = importlib.import_module("regularizers.sae._trainer_options")
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"train: expected Lightning, which is not installed ({error.name}); install "
             f"regularizers[sae], or write the loop with losses(), regularization() and Revival"
         ) from error
+    accumulated = options.check_trainer_options(trainer)
+    settings = Settings(
+        learning_rate=learning_rate, revive=revive, clip=clip, seed=seed, accumulated=accumulated
+    )
+    batches = batches_of(
+        data, steps=steps, batch_size=batch_size, seed=seed, accumulated=accumulated
+    )
     folder = None if checkpoints is None else Path(checkpoints)
     history: History = job.fit(sae, batches, settings, folder, progress=progress, options=trainer)
     return history

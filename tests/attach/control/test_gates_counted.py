@@ -102,7 +102,6 @@ def test_a_stated_number_of_units_is_reached(delivery):
         deliver(reg, loss, delivery)
         optimizer.step()
         reg.step()
-        model[1].gate.clamp_()
         counts.append((f != 0).sum().item() / len(x))
     reg.detach()
     assert abs(sum(counts[-50:]) / 50 - 4) < 0.2

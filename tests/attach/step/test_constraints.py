@@ -14,6 +14,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 import regularizers as rz
 from attach.helpers import batch, mlp
+from regularizers.errors import SelectionError
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "SGD": lambda m: SGD(m.parameters(), lr=0.3),
@@ -551,3 +552,31 @@ def test_a_training_goes_on_from_the_very_weights_that_were_projected(constraint
         with rz.Regularization(model, rules) as again:
             again.attach(SGD(model.parameters(), lr=0.1))
         assert model.weight.equal(saved)
+
+
+def test_a_parameter_that_is_no_kernel_is_kept_by_its_full_name():
+    model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3), rz.layers.JumpReLU(3, 0.2))
+    rules = [
+        rz.constraint(rz.NonNegative(), where=["2.gate.threshold", "0.weight"]),
+        rz.constraint(rz.Bounds(0.9, 1.1), where="1.weight"),
+    ]
+    optimizer = SGD(model.parameters(), lr=1.0)
+    with rz.Regularization(model, rules) as reg:
+        reg.attach(optimizer)
+        assert (model[0].weight >= 0).all()
+        model[2].threshold.grad = torch.tensor([0.5, 0.1, -0.3])
+        model[1].weight.grad = torch.tensor([1.0, -1.0, 0.05])
+        model[1].bias.grad = torch.tensor([0.0, 0.0, 2.0])
+        optimizer.step()
+    torch.testing.assert_close(model[2].threshold, torch.tensor([0.0, 0.1, 0.5]))
+    torch.testing.assert_close(model[1].weight, torch.tensor([0.9, 1.1, 0.95]))
+    assert model[1].bias.tolist() == [0.0, 0.0, -2.0]
+
+
+@pytest.mark.parametrize("where", ["1", "1.*", nn.LayerNorm, "1.weig"])
+def test_a_parameter_that_is_no_kernel_is_kept_by_nothing_else(where):
+    model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+    with pytest.raises(SelectionError):
+        rz.Regularization(model, [rz.constraint(rz.NonNegative(), where=where)]).attach(
+            SGD(model.parameters(), lr=1.0)
+        )

@@ -58,7 +58,8 @@ def constraint(constraint: Constraint, where: Wheres = "**") -> ConstraintRule:
 
     Args:
         constraint: what each kernel is kept to. An axis "output" or "input" is that of its module.
-        where: which kernels, as in `kernel`. Every kernel by default.
+        where: which kernels, as in `kernel`. Every kernel by default. A parameter of another role,
+            such as a threshold, is selected by its full name: `where="coding.gate.threshold"`.
 
     Returns:
         A rule for `Regularization`. For biases see `regularize(module, bias_constraint=...)`.

@@ -33,7 +33,8 @@ def select_weights(
             the weight that an unknown hook computes.
     """
     cure = "; Regularization(..., roles={...}) says otherwise"
-    wanted = select_by_role(rule.kind, rule.where, model, parameters, str(rule), cure)
+    named = isinstance(rule, ConstraintRule)
+    wanted = select_by_role(rule.kind, rule.where, model, parameters, str(rule), cure, named=named)
     for parameter in wanted:
         _check_is_real(rule, parameter)
     return wanted
@@ -46,6 +47,8 @@ def select_by_role(
     parameters: list[Parameter],
     caller: str,
     cure: str = "",
+    *,
+    named: bool = False,
 ) -> list[Parameter]:
     """Return the weights of one role that a `where` selects; a tied one once for each module.
 
@@ -56,6 +59,7 @@ def select_by_role(
         parameters: its parameters.
         caller: what selects them, for messages.
         cure: what to do about weights of another role.
+        named: whether the full name of a weight selects it, whatever its role.
 
     Raises:
         SelectionError: as in `select_weights`.
@@ -64,6 +68,8 @@ def select_by_role(
     wanted: list[Parameter] = []
     for one in as_list(where):
         matches = [p for p in right_role if _is_selected(one, p)]
+        if named and not matches:
+            matches = [p for p in parameters if p.full_name == one]
         if not matches:
             raise SelectionError(_explain(role, one, model, parameters, caller, cure))
         wanted += [p for p in matches if p not in wanted]

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from regularizers._text import table
-from regularizers.monitor.metrics import (
-    CosineSimilarity,
-    DensityHistogram,
-    FractionOfVarianceUnexplained,
-    Histogram,
-    NormRatio,
-    PairMetric,
-    RelativeBias,
-    Samples,
-    Seen,
-)
+from regularizers.monitor.metrics import DensityHistogram, Histogram
 from regularizers.sae._autoencoder import SparseAutoencoder
 from regularizers.sae._evaluation_mode import evaluation_mode
-from regularizers.sae.evaluation._data import check_finite, matrices
-from regularizers.sae.evaluation._errors import MeanExplainedVariance, MeanSquaredError
+from regularizers.sae.evaluation._reconstruction import Reconstruction
+from regularizers.sae.evaluation._targets import check_has_truth, read_targets
 from regularizers.sae.evaluation._truth import Truth, compare_with_truth
 from regularizers.sae.synthetic import Superposition
 
@@ -62,11 +52,16 @@ class Evaluation:
     """Units by log10 of their density."""
     truth: Truth | None = None
     """How the units compare with a known dictionary, if one was given."""
+    sites: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Of a crosscoder, the measures of each site by name; those above are of c·x, all sites side
+    by side, where each has an equal part."""
 
     def as_dict(self) -> dict[str, float]:
-        """Return the numbers by name, for a log."""
+        """Return the numbers by name, for a log; those of a site as `"site/mse"`."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: x for name, x in values.items() if isinstance(x, (int, float))}
+        numbers = {name: x for name, x in values.items() if isinstance(x, (int, float))}
+        of_sites = self.sites.items()
+        return numbers | {f"{site}/{name}": x for site, of in of_sites for name, x in of.items()}
 
     def __str__(self) -> str:
         cells = [("measure", "value"), *[(n, f"{x:.4g}") for n, x in self.as_dict().items()]]
@@ -80,7 +75,7 @@ class Evaluation:
 
 def evaluate(
     sae: SparseAutoencoder,
-    data: Tensor | Iterable[Any],
+    data: Tensor | Mapping[str, Tensor] | Iterable[Any],
     *,
     batch_size: int = 4096,
     bins: int = 24,
@@ -96,7 +91,9 @@ def evaluate(
     Args:
         sae: the autoencoder.
         data: activations of (..., features): a tensor, or an iterable of batches, such as a list, a
-            stream or a DataLoader. Of batches that are tuples the first part is taken.
+            stream or a DataLoader. Of batches that are tuples the first part is taken. For a
+            `Transcoder` pairs (x, y), and all is of y: batches of them, or one tuple. For a
+            `Crosscoder` mappings of its sites to tensors: batches of them, or one.
         batch_size: how many samples of a tensor are read at once; batches are read as they come.
         bins: of the histogram of densities.
         truth: the source of synthetic data, to compare with by `compare_with_truth`, on samples of
@@ -107,7 +104,8 @@ def evaluate(
 
     Raises:
         ArrayTypeError: the data are no tensor and no batches of real floating tensors.
-        ShapeError: there is no sample, or another number of features than the autoencoder has.
+        ShapeError: there is no sample, another number of features than the autoencoder has, or of
+            samples at different sites.
         ConfigurationError: an activation or a reconstruction is not finite, or a number cannot be.
 
     Example:
@@ -138,33 +136,27 @@ def evaluate(
     Source: the definitions beside each field of `Evaluation`; relative bias from Rajamanoharan et
     al., "Improving dictionary learning with gated sparse autoencoders", 2024, arXiv:2404.16014.
     """
-    seen, density = Seen(), DensityHistogram(bins)
-    unexplained, cosine, ratio = FractionOfVarianceUnexplained(), CosineSimilarity(), NormRatio()
-    bias, mse, mean = RelativeBias(), MeanSquaredError(), MeanExplainedVariance()
-    pairs: list[PairMetric] = [unexplained, cosine, ratio, bias, mse, mean]
+    if truth is not None:
+        check_has_truth(sae)
+    density, whole = DensityHistogram(bins), Reconstruction()
+    of_sites = {site: Reconstruction() for site in getattr(sae, "sites", ())}
     with evaluation_mode(sae), torch.no_grad():
-        for x in matrices(sae, data, batch_size):
-            code = sae.encode(x)
+        for read in read_targets(sae, data, batch_size):
+            code = sae.encode(read.encoded)
             made = sae.decode(code)
-            check_finite(made)
-            target, reconstruction = Samples.of(x), Samples.of(made)
-            for pair in pairs:
-                pair.add(target, reconstruction)
-            seen.add(target)
+            for site, reconstruction in of_sites.items():
+                reconstruction.add(read.sites[site], made[site])
+            whole.add(read.target, sae.scaled(made) if of_sites else made)
             density.update(code)
     densities = density.densities().cpu().double()
     return Evaluation(
-        samples=seen.value(),
+        samples=whole.samples,
         units=len(densities),
         l0=densities.sum().item(),
-        explained_variance=1 - unexplained.value(),
-        mean_explained_variance=mean.value(),
-        mse=mse.value(),
-        cosine=cosine.value(),
-        norm_ratio=ratio.value(),
-        relative_bias=bias.value(),
+        **whole.values(),
         dead=int((densities == 0).sum()),
         density=densities,
         histogram=density.value(),
         truth=None if truth is None else compare_with_truth(sae, truth),
+        sites={site: one.values() for site, one in of_sites.items()},
     )
