@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from regularizers import Penalty
+from regularizers import Constraint, Penalty
 
-EVERY = {"jax": 15, "compiled": 3, "compiled backward": 9}
+EVERY = {"jax": 20, "compiled": 3, "compiled backward": 9}
 """Of the cells of one kind that go the same way, one in so many is in the sample."""
 
 
@@ -57,6 +57,6 @@ def _cells(item: pytest.Item) -> Cells | None:
 
 
 def _classes(parameters: dict[str, Any]) -> tuple[Hashable, ...]:
-    """Return what decides about the way of a cell on JAX: the classes of its penalties."""
+    """Return what decides about the way of a cell on JAX: the class of its penalty."""
     given = (parameters[name] for name in sorted(parameters))
-    return tuple(type(value) for value in given if isinstance(value, Penalty))
+    return tuple(type(value) for value in given if isinstance(value, Penalty | Constraint))

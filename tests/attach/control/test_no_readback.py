@@ -25,8 +25,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import regularizers as rz
 
-STEPS = 110
-"""Work of every tenth and of every fiftieth step falls into them, more than once."""
+STEPS = 75
+"""Work of every tenth and of every fiftieth step falls into them."""
 
 FEW = 25
 """Enough for what no schedule, target or monitor changes: work of every tenth step, twice."""
@@ -178,7 +178,7 @@ def together(*attaches: Attach) -> Attach:
     return attach
 
 
-WARMUP, COSINE = rz.LinearWarmup(1e-3, steps=60), rz.Cosine(1e-3, 1e-4, steps=100)
+WARMUP, COSINE = rz.LinearWarmup(1e-3, steps=40), rz.Cosine(1e-3, 1e-4, steps=65)
 SCHEDULES = [output(rz.L1(WARMUP)), rz.kernel(rz.L2Squared(COSINE))]
 TARGETS = {
     "TargetActive": output(rz.L1(rz.TargetActive(4))),
