@@ -25,7 +25,7 @@ quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a m
 test: $(VENV)/dev ## All tests, and the examples in the docs.
 	$(PYTEST) --dist worksteal
 
-test-all: $(VENV)/dev ## The same, with every cell that compiles; `make test` has a sample of them.
+test-all: $(VENV)/dev ## The same, with every cell where `make test` has a sample.
 	$(PYTEST) --dist worksteal --all-cells
 
 check: $(VENV)/dev ## Everything a reviewer would run: format, lint, types, tests, examples.

@@ -1,5 +1,6 @@
-"""Chooses the tests that run: few for `make quick`, and a sample of the cells that compile."""
+"""Chooses the tests that run: few for `make quick`, and a sample of the cells that go one way."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import sampled
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--all-cells", action="store_true", help="every cell that compiles, not a sample"
+        "--all-cells", action="store_true", help="every cell, not a sample of those alike"
     )
 
 
@@ -21,6 +22,13 @@ def _is_asked_for(config: pytest.Config) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     left_out = _is_asked_for(config) and quick.is_left_out(collection_path)
     return True if left_out else None  # None lets others decide
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[None]:
+    """Look for tests only: an example in a docstring here would be read for nothing."""
+    found = yield
+    return [collector for collector in found if type(collector) is pytest.Module]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,6 @@
 """Which tests `make quick` runs: a sample that enters every room, and takes under a minute.
 
-Of each test the first settings are run, with NumPy and PyTorch in eager mode: no other library of
+Of each test the first setting is run, with NumPy and PyTorch in eager mode: no other library of
 arrays, no compiler, no further process. What those would need is refused while the tests run, so
 that a test that is chosen by mistake fails and says so. Of the matrix one penalty is run for each
 regime and method. The choice depends on nothing but the tests, so that two runs are the same.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -32,8 +31,8 @@ LEFT_OUT = {
 }
 """Folders and files that import much and take long; `make test` runs them."""
 
-SETTINGS = 2
-"""How many settings of a test are run."""
+HEAVY = re.compile(r"^(?:from|import) (?:keras|lightning|transformers)\b", re.MULTILINE)
+"""What a file imports that takes seconds to import; `make test` runs it."""
 
 SLOW = re.compile(
     r"\bjax|\bjnp\b|array_api_strict|keras|transformers|lightning|subprocess|spawn|processes"
@@ -44,18 +43,19 @@ SLOW = re.compile(
 
 def is_left_out(path: Path) -> bool:
     """Return whether nothing of a folder or a file of tests is run."""
-    return path.is_relative_to(TESTS) and path.relative_to(TESTS).as_posix() in LEFT_OUT
+    if not path.is_relative_to(TESTS):
+        return False
+    return path.relative_to(TESTS).as_posix() in LEFT_OUT or _imports_much(path)
 
 
 def chosen(items: list[pytest.Item]) -> Iterator[pytest.Item]:
     """Yield the tests to run, in their order."""
-    settings: Counter[tuple[str, ...]] = Counter()
+    met: set[tuple[str, ...]] = set()
     for item in items:
-        if not _is_slow(item):
-            kind = _kind(item)
-            settings[kind] += 1
-            if settings[kind] <= (SETTINGS if len(kind) == 1 else 1):
-                yield item
+        kind = _kind(item)
+        if kind not in met and not _is_slow(item):
+            met.add(kind)
+            yield item
 
 
 def refuse_what_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +67,10 @@ def refuse_what_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("torch.compile", "subprocess.Popen.__init__"):
         monkeypatch.setattr(name, refuse)
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+
+
+def _imports_much(path: Path) -> bool:
+    return path.suffix == ".py" and bool(HEAVY.search(path.read_text(encoding="utf-8")))
 
 
 def _kind(item: pytest.Item) -> tuple[str, ...]:

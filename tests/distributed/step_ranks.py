@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 import regularizers as rz
-from distributed.ranks import Net, batch, net, own_part, run
+from distributed.ranks import Net, batch, net, own_part, run, sampled
 
 STEPS = 3
 PENALTIES = {
@@ -261,4 +261,4 @@ def cells() -> Iterator[tuple[str, str, Callable[[], float]]]:
 
 
 if __name__ == "__main__":
-    run((regime, name, {"ours": cell}) for regime, name, cell in cells())
+    run(sampled(((regime, name, {"ours": cell}) for regime, name, cell in cells()), 2))

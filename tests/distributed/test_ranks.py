@@ -16,8 +16,8 @@ NOT_ADDED_UP = NORMS | RATIOS | PAIRS | MEANS | OF_ALL_UNITS
 
 
 @pytest.fixture(scope="module")
-def measured():
-    return rows()
+def measured(request):
+    return rows(all_cells=request.config.option.all_cells)
 
 
 def must_raise(row: dict[str, str]) -> bool:

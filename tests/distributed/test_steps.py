@@ -3,8 +3,8 @@
 from distributed.measure import rows
 
 
-def test_every_cell_is_exact():
-    measured = rows("step_ranks.py")
+def test_every_cell_is_exact(request):
+    measured = rows("step_ranks.py", all_cells=request.config.option.all_cells)
     wrong = [tuple(row.values()) for row in measured if row["ours"] != "exact"]
     assert wrong == []
-    assert len(measured) >= 90
+    assert len(measured) >= 60

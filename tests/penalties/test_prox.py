@@ -188,12 +188,12 @@ def test_zeros_have_no_sign(penalty):
 
 
 @every_form
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), ()], ids=str)
-def test_an_empty_array_and_one_without_dimensions(xp, penalty, shape):
-    x = make(xp, np.full(shape, 3.0), "float32")
+def test_an_empty_array_and_one_without_dimensions(xp, penalty):
+    for shape in [(0,), (0, 3), (3, 0), ()]:
+        x = make(xp, np.full(shape, 3.0), "float32")
 
-    assert tuple(penalty.prox(x, 0.1).shape) == shape
-    assert penalty.prox(x, xp.zeros(shape)).dtype == x.dtype
+        assert tuple(penalty.prox(x, 0.1).shape) == shape
+        assert penalty.prox(x, xp.zeros(shape)).dtype == x.dtype, shape
 
 
 @pytest.mark.parametrize("penalty", SHRINKING[:9], ids=repr)

@@ -15,7 +15,9 @@ from matrix.judge import OF_DYNAMO
 
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{message}") for message in OF_DYNAMO]
 
-STEPS = 200
+STEPS = 110
+"""Work of every tenth and of every fiftieth step falls into them, more than once."""
+
 KNOWN = 2
 """Steps in which a program may be compiled; in each later one that raises, and says why."""
 
@@ -23,7 +25,7 @@ BACKENDS = ["eager", "aot_eager"]
 
 RULES: dict[str, Callable[[], list[rz.Rule]]] = {
     "target": lambda: [rz.activity(rz.L1(rz.TargetActive(4)), where="1")],
-    "schedule": lambda: [rz.activity(rz.L1(rz.LinearWarmup(1e-2, steps=150)), where="1")],
+    "schedule": lambda: [rz.activity(rz.L1(rz.LinearWarmup(1e-2, steps=80)), where="1")],
     "schedule of one's own": lambda: [
         rz.activity(rz.L1(lambda step: 1e-3 * (1 + step % 7)), where="1")
     ],
@@ -31,7 +33,7 @@ RULES: dict[str, Callable[[], list[rz.Rule]]] = {
         rz.activity(rz.L1(rz.TargetActive(4)), where="1"),
         rz.activity(rz.L2Norm(rz.TargetNorm(0.5)), where="3"),
         rz.activity(rz.L2Squared(rz.Cosine(1e-3, 1e-5, steps=STEPS)), where="1"),
-        rz.kernel(rz.L2Squared(rz.LinearWarmup(1e-4, steps=150))),
+        rz.kernel(rz.L2Squared(rz.LinearWarmup(1e-4, steps=80))),
     ],
 }
 
