@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all quick check architecture matrix mutants fuzz bench calls controllers \
-        pruning forgetting superposed format clean
+        pruning forgetting superposed real format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -60,6 +60,9 @@ controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=
 
 superposed: $(VENV)/dev ## Sparse codes on problems whose dictionary is known; SAELENS=INTERPRETER beside.
 	$(BIN)/python -m benchmarks.sae.superposed $(if $(SAELENS),--saelens $(SAELENS))
+
+real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=INTERPRETER beside.
+	$(BIN)/python -m benchmarks.sae.real --text $(TEXT) $(if $(SAELENS),--saelens $(SAELENS))
 
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
 	$(BIN)/python -m benchmarks.pruning

@@ -68,6 +68,7 @@ def parsed() -> argparse.Namespace:
         kind.add_argument("--shape", type=_shape, required=True, help="samples,features")
         kind.add_argument("--held-out", type=int, default=65_536, help="the last of the file")
         kind.add_argument("--steps", type=int, help="default: each sample once")
+        kind.add_argument("--dead-window", type=int, default=1000, help="steps without firing")
         kind.add_argument("--match-l0", action="store_true", help="search the coefficient")
         kind.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
@@ -145,6 +146,7 @@ def run(
         steps=count,
         batch=a.batch,
         learning_rate=a.learning_rate,
+        dead_window=a.dead_window,
     )
     wall, cpu = time.perf_counter(), time.process_time()
     trainer.fit()

@@ -87,6 +87,7 @@ def trainer_of(
     steps: int,
     batch: int,
     learning_rate: float,
+    dead_window: int = 1000,
 ) -> sae_trainer.SAETrainer[Any, Any]:
     """Return their trainer: Adam, clipping at 1, a rate that decays over the last third."""
     config = SAETrainerConfig(
@@ -97,6 +98,7 @@ def trainer_of(
         lr_scheduler_name="constant",
         lr_decay_steps=steps // 3,
         device="cpu",
+        dead_feature_window=dead_window,
         logger=LoggingConfig(log_to_wandb=False),
     )
     return sae_trainer.SAETrainer(cfg=config, sae=sae, data_provider=batches)
