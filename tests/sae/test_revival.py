@@ -27,8 +27,12 @@ def test_directions_that_many_errors_share_are_found():
     present = torch.rand(2048, 3, generator=generator) < torch.tensor([0.1, 0.09, 0.08])
     errors = present.float() @ missing + 0.02 * torch.randn(2048, 20, generator=generator)
     residuals = pool(errors)
-    found = residuals.directions(3, 60, 0.05, generator)
+    found, won = residuals.directions(3, 60, 0.05, 0.2, generator)
     assert len(found) == 3
+    # the squares of the largest 5 % of projections, less 0.2 for each
+    largest = (errors @ found.T).relu().topk(int(0.05 * 2048), dim=0).values
+    torch.testing.assert_close(won, (largest**2 - 0.2).relu().sum(0) / 2048)
+    assert won.tolist() == sorted(won.tolist(), reverse=True)
     cosines = (found @ missing.T).abs().max(dim=0).values
     assert (cosines > 0.93).all(), cosines
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
@@ -40,9 +44,22 @@ def test_a_direction_is_found_once():
     generator = torch.Generator().manual_seed(0)
     only = normalize(torch.randn(1, 20, generator=generator), dim=1)
     errors = torch.rand(1024, 1, generator=generator) * only
-    found = pool(errors).directions(5, 20, 0.1, generator)
+    found, _ = pool(errors).directions(5, 20, 0.1, 0.0, generator)
     assert found.shape == (1, 20)
     torch.testing.assert_close(found, only)
+
+
+def test_noise_is_worth_nothing():
+    generator = torch.Generator().manual_seed(0)
+    errors = 0.1 * torch.randn(2048, 20, generator=generator)
+    _, won = pool(errors).directions(5, 20, 0.1, 0.25, generator)
+    # the largest of 2048 projections is about 0.4
+    assert (won < 1e-4).all()
+
+
+def test_of_small_batches_few_rows_are_kept():
+    residuals = Residuals(8, 2, 2, Joined(), torch.zeros(1))
+    assert residuals.errors.shape == (48, 8, 2)
 
 
 def test_the_oldest_batches_are_dropped():
@@ -53,11 +70,11 @@ def test_the_oldest_batches_are_dropped():
     assert residuals.kept()[1].unique().tolist() == [1, 2]
 
 
-def trained(steps=50, optimizer=torch.optim.Adam, **options):
+def trained(steps=50, optimizer=torch.optim.Adam, units=16, **options):
     """Return an autoencoder with three dead units after a look for idle ones, and what it had."""
     torch.manual_seed(0)
     x, _ = superposed(512)
-    sae = rz.sae.SparseAutoencoder(8, 16, active=2)
+    sae = rz.sae.SparseAutoencoder(8, units, active=2)
     sae.calibrate(x)
     with torch.no_grad():
         sae.encoder.bias[[1, 5, 9]] = -100.0
@@ -114,8 +131,20 @@ def test_other_optimizers_are_started_too(optimizer, options):
 
 
 def test_nothing_is_started_late_and_little_before():
-    assert trained(steps=10)[2].revived == 0  # step 10 of 10 is beyond 95 %
-    assert trained(steps=12)[2].revived == 1  # beyond 70 %: 1 % of 16 units, which is one
+    assert trained(steps=10, units=48)[2].revived == 0  # step 10 of 10 is beyond 95 %
+    assert trained(steps=12, units=48)[2].revived == 1  # beyond 70 %: at least one, and 1 %
+    assert trained(steps=50, units=48)[2].revived == 3  # at most a sixteenth of 48
+
+
+def test_a_unit_stays_where_no_direction_would_explain_more():
+    sae, opt, _, _, x = trained()
+    found = sae.losses(x)
+    faint = found.code * torch.where(torch.arange(16) == 3, 0.05, 1.0)
+    for size, revived in ((0.01, 0), (1.0, 1)):
+        revival = rz.sae.Revival(sae, opt, steps=50, every=10)
+        for _ in range(10):
+            revival.step(found.scaled, size * found.error, faint)
+        assert revival.revived == revived
 
 
 def test_a_resumed_revival_goes_on_as_it_would_have():

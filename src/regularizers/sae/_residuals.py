@@ -11,6 +11,9 @@ from regularizers.sae._joined import Joined
 POOL = 24_576
 """Rows that are kept over all processes."""
 
+BATCHES = 48
+"""Batches that are kept at most, so that a look costs little where batches are small."""
+
 SHARPENED = 3
 """How often a direction is drawn towards the errors that it explains best."""
 
@@ -32,7 +35,7 @@ class Residuals:
     def __init__(
         self, batch: int, features: int, outputs: int, joined: Joined, like: Tensor
     ) -> None:
-        slots = max(POOL // (batch * joined.size), 1)
+        slots = min(max(POOL // (batch * joined.size), 1), BATCHES)
         self.inputs = like.new_zeros(slots, batch, features)
         self.errors = like.new_zeros(slots, batch, outputs)
         self.seen = 0
@@ -56,8 +59,8 @@ class Residuals:
         return self.inputs[:filled].flatten(0, 1), self.errors[:filled].flatten(0, 1)
 
     def directions(
-        self, number: int, starts: int, share: float, generator: torch.Generator
-    ) -> Tensor:
+        self, number: int, starts: int, share: float, cost: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         r"""Return directions that many errors share, those that explain most first.
 
         From `starts` errors v, drawn in proportion to their square, each is sharpened,
@@ -65,19 +68,24 @@ class Residuals:
         .. math:: v \leftarrow \frac{u}{\|u\|}, \qquad u = \sum_i \max(0, e_i \cdot v)^3\, e_i
 
         and they are ordered by the squared error that each would take away if it were active in
-        `share` of the samples. Of those that point alike the first is kept.
+        `share` of the samples, less `cost` for each of them. Of those that point alike the first
+        is kept.
 
         Returns:
-            Directions of norm 1, (at most `number`, outputs).
+            Directions of norm 1, (at most `number`, outputs), and for each what it takes away, a
+            mean over rows.
         """
         _, errors = self.kept()
         v = normalize(self._drawn(errors, starts, generator), dim=1)
         for _ in range(SHARPENED):
             v = normalize(self._joined.sum(_pull(errors, v).T @ errors), dim=1)
         projections = (errors @ v.T).relu_()
-        won = self._joined.largest(projections, max(int(share * self.rows), 1)).square_().sum(0)
-        v = v[won.argsort(descending=True)]
-        return v[~((v @ v.T).triu(1) > TWINS).any(0)][:number]
+        largest = self._joined.largest(projections, max(int(share * self.rows), 1))
+        won = (largest.square_() - cost).clamp_(min=0).sum(0) / self.rows
+        order = won.argsort(descending=True)
+        v, won = v[order], won[order]
+        single = ~((v @ v.T).triu(1) > TWINS).any(0)
+        return v[single][:number], won[single][:number]
 
     def entries(self, v: Tensor) -> Tensor:
         """Return the directions of the inputs whose errors point along `v`, each of norm 1."""

@@ -20,8 +20,9 @@ IDLE = 0.05
 _STARTS = (2, 16)  # errors that directions are sought from: times the idle units, and more
 _NORM = 0.5  # of an encoder row, relative to the mean of the others
 _RATE = 0.5  # how often a new unit fires, relative to the mean unit
-_LATE = 0.7  # from this part of the training on, at most _MOST of the units at a time
-_MOST = 0.01
+_LATE = 0.7  # part of the training that is not late
+_MOST, _MOST_LATE = 1 / 16, 0.01  # share of the units that start anew at a time
+_COST = 0.25  # of a firing, relative to what the mean firing explains
 _UNTIL = 0.95
 _WINDOW = 20  # batches over which the parts of units are averaged
 _ROWS = 1024  # of a batch, from which they are estimated
@@ -33,7 +34,9 @@ class Revival:
     A unit is idle if its part of the reconstruction, a moving average of Σ f², is below 5 % of the
     mean unit's; a dead unit is the extreme case. A missing feature mostly sits merged with another
     in one unit, and a single error is too noisy to part the two. A direction that many errors
-    share is not: see `Residuals.directions`.
+    share is not: see `Residuals.directions`. A unit starts anew only where the direction would
+    explain more than the unit does, each firing counting against it with a quarter of what the mean
+    firing explains: few units can be active, and noise is no feature.
 
     A new unit has that direction in the dictionary and, at half the mean norm, in the encoder (of a
     transcoder: the direction of the inputs where the error points so). It has no bias, and a
@@ -43,8 +46,8 @@ class Revival:
     Args:
         sae: the autoencoder.
         optimizer: its optimizer; moments of the kind of Adam's and momentum are known.
-        steps: the length of the training. Units are looked for until 95 % of it; in the last 30 %
-            at most 1 % of the units start anew at a time.
+        steps: the length of the training. Units are looked for until 95 % of it. At most a
+            sixteenth of them start anew at a time, and in the last 30 % at most 1 %.
         every: steps between two looks.
         seed: the seed of what is drawn.
 
@@ -77,6 +80,7 @@ class Revival:
         self._generator = torch.Generator().manual_seed(seed)
         self._residuals: Residuals | None = None
         self._energy: Tensor | None = None
+        self._rows = 0
         self._step = 0
         self.revived = 0
         """How many units were started anew so far."""
@@ -111,7 +115,9 @@ class Revival:
         if len(error) == self._residuals.inputs.shape[1]:  # a last, smaller batch is left out
             self._residuals.add(scaled - sae.offset, error)
         stride = max(len(code) * self._joined.size // _ROWS, 1)
-        energy = code[::stride].square().sum(0)
+        read = code[::stride]
+        self._rows = len(read) * self._joined.size
+        energy = read.square().sum(0)
         if self._energy is None:
             self._energy = energy * _WINDOW
         else:
@@ -123,15 +129,21 @@ class Revival:
         assert self._energy is not None
         energy = self._joined.sum(self._energy)
         idle = energy < IDLE * energy.mean()
-        number = int(idle.sum())
-        if self._step > _LATE * self._steps:
-            number = min(number, max(int(_MOST * len(idle)), 1))
+        most = _MOST_LATE if self._step > _LATE * self._steps else _MOST
+        number = min(int(idle.sum()), max(int(most * len(idle)), 1))
         if not number or bool(idle.all()):
             return 0
         share = number_at(self._sae.active, self._step) / len(idle)
+        explained = energy / (_WINDOW * self._rows)
         starts = _STARTS[0] * number + _STARTS[1]
-        directions = self._residuals.directions(number, starts, share, self._generator)
-        units = idle.nonzero().flatten()[: len(directions)]
+        directions, won = self._residuals.directions(
+            number, starts, share, _COST * explained.mean().item() / share, self._generator
+        )
+        units = explained.where(idle, torch.inf).argsort(stable=True)[: len(directions)]
+        is_worth = won > explained[units]
+        units, directions = units[is_worth], directions[is_worth]
+        if not len(units):
+            return 0
         self._start(units, ~idle, directions, share)
         self._energy[units] = 3 * IDLE * energy.mean() / self._joined.size
         self.revived += len(units)
