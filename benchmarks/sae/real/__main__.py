@@ -56,6 +56,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=976, help="976 batches: each row once")
     parser.add_argument("--ours", nargs="*", default=[*OURS])
+    parser.add_argument("--our-rates", nargs="+", type=float, default=[3e-3])
     parser.add_argument("--theirs", nargs="*", default=["batchtopk"])
     parser.add_argument("--rates", nargs="+", type=float, default=[*RATES], help="of theirs")
     parser.add_argument("--dead-window", type=int, default=1000, help="of theirs, in steps")
@@ -71,7 +72,8 @@ def trainings(options: argparse.Namespace, site: str, seed: int) -> Iterator[dic
         common = {"site": site, "active": active, "seed": seed, "rows": options.rows}
         common |= {"batch": options.batch, "steps": options.steps}
         for architecture in options.ours:
-            yield common | {"by": "ours", "trainer": architecture, "rate": 3e-3}
+            for rate in options.our_rates:
+                yield common | {"by": "ours", "trainer": architecture, "rate": rate}
         for trainer in options.theirs if options.saelens else ():
             for rate in options.rates:
                 key = {"by": "SAELens", "trainer": trainer, "rate": rate}
