@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -91,9 +91,6 @@ class SparseAutoencoder(nn.Module):
 
     scale: Tensor
     """c, a buffer without axes."""
-
-    reads_target: ClassVar[bool] = True
-    """Whether the encoder reads what is to be reconstructed."""
 
     def __init__(
         self,

@@ -14,6 +14,9 @@ POOL = 24_576
 BATCHES = 48
 """Batches that are kept at most, so that a look costs little where batches are small."""
 
+RIDGE = 0.01
+"""Added to the moments of inputs, relative to their mean: few rows may be kept."""
+
 SHARPENED = 3
 """How often a direction is drawn towards the errors that it explains best."""
 
@@ -88,9 +91,40 @@ class Residuals:
         return v[single][:number], won[single][:number]
 
     def entries(self, v: Tensor) -> Tensor:
-        """Return the directions of the inputs whose errors point along `v`, each of norm 1."""
+        r"""Return the directions in which errors along `v` are read from inputs, each of norm 1.
+
+        They are those of the regression of max(0, e·v)³ on the inputs x,
+
+        .. math:: w \propto \Big(\sum_i x_i x_i^\top + \epsilon\Big)^{-1}
+            \sum_i \max(0, e_i \cdot v)^3\, x_i
+
+        which does not fire for the directions in which inputs vary most, as v itself would.
+        """
         inputs, errors = self.kept()
-        return normalize(self._joined.sum(_pull(errors, v).T @ inputs), dim=1)
+        moments = self._joined.sum(inputs.T @ inputs)
+        moments.diagonal().add_(RIDGE * moments.diagonal().mean())
+        read = self._joined.sum(inputs.T @ _pull(errors, v))
+        return normalize(torch.linalg.solve(moments, read).T, dim=1)
+
+    def fitted(self, rows: Tensor, v: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return how units with encoder rows and directions `v` would do on what is kept.
+
+        Args:
+            rows: of the encoder, (units, features).
+            v: of norm 1, (units, outputs).
+            share: of the samples in which each is active.
+
+        Returns:
+            The least pre-activation at which each is active; the factor of its code that takes most
+            of the squared error away, and how much that is, a mean over rows; (units,) each.
+        """
+        inputs, errors = self.kept()
+        z = inputs @ rows.T
+        least = self._joined.largest(z, max(int(share * self.rows), 1))[-1].clamp(min=0)
+        code = z * (z >= least)
+        along = self._joined.sum((code * (errors @ v.T)).sum(0)).clamp(min=0)
+        square = self._joined.sum(code.square().sum(0)).clamp(min=torch.finfo(z.dtype).tiny)
+        return least, along / square, along.square() / square / self.rows
 
     def _drawn(self, errors: Tensor, number: int, generator: torch.Generator) -> Tensor:
         """Return errors drawn in proportion to their square, the same on every process."""

@@ -53,8 +53,6 @@ class Transcoder(SparseAutoencoder):
     mean: Tensor
     """m, a buffer of (features,)."""
 
-    reads_target = False
-
     def __init__(
         self,
         features: int,
