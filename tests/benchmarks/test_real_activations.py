@@ -107,7 +107,15 @@ def test_positions_that_count_are_all_but_the_first():
 
 
 def test_the_table_has_the_best_rate_with_all_seeds():
-    common = {"site": "mlp", "active": 16, "dead": 1, "seconds": 60.4, "recovered": 0.9}
+    common = {
+        "site": "mlp",
+        "active": 16,
+        "batch": 64,
+        "steps": 9,
+        "dead": 1,
+        "seconds": 60.4,
+        "recovered": 0.9,
+    }
     theirs = common | {"by": "SAELens", "trainer": "topk"}
     rows = [
         theirs | {"rate": 1e-3, "l0": 16, "explained_variance": 0.80},
@@ -122,8 +130,8 @@ def test_the_table_has_the_best_rate_with_all_seeds():
     _, rule, mine, other = table(rows).splitlines()
     assert set(rule) <= set("|-")
     cells = mine.strip("| ").split(" | ")
-    assert cells[0] == "mlp, 16 active: ours topk, 0.003, 1 seed"
+    assert cells[0] == "mlp, 16 active, 9 × 64: ours topk, 0.003, 1 seed"
     assert cells[1:] == ["15.90", "0.9000", "0.9000", "1", "60"]
     cells = other.strip("| ").split(" | ")
-    assert cells[0] == "mlp, 16 active: SAELens topk, 0.001, 2 seeds"
+    assert cells[0] == "mlp, 16 active, 9 × 64: SAELens topk, 0.001, 2 seeds"
     assert cells[1:] == ["16.50", "0.8100", "0.9000", "1", "60"]

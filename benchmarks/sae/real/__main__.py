@@ -56,7 +56,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=976, help="976 batches: each row once")
     parser.add_argument("--ours", nargs="*", default=[*OURS])
-    parser.add_argument("--our-rates", nargs="+", type=float, default=[3e-3])
+    parser.add_argument("--our-rates", nargs="+", type=float, default=[3e-3, 1e-2])
     parser.add_argument("--theirs", nargs="*", default=["batchtopk"])
     parser.add_argument("--rates", nargs="+", type=float, default=[*RATES], help="of theirs")
     parser.add_argument("--dead-window", type=int, default=1000, help="of theirs, in steps")

@@ -6,7 +6,7 @@ from typing import Any
 
 COLUMNS = ("l0", "explained_variance", "recovered", "dead", "seconds")
 HEADER = "| | L0 | explained variance | loss recovered | dead | CPU, s |"
-KIND = ("site", "active", "by", "trainer")
+KIND = ("site", "active", "batch", "steps", "by", "trainer")
 
 Row = dict[str, Any]
 
@@ -25,9 +25,9 @@ def table(rows: list[Row]) -> str:
         most = max(len(some) for some in by_rate.values())
         means = {rate: mean(some) for rate, some in by_rate.items() if len(some) == most}
         rate = max(means, key=lambda r: means[r]["explained_variance"])
-        site, active, by, trainer = kind
+        site, active, batch, steps, by, trainer = kind
         seeds = f"{most} seed" + "s" * (most > 1)
-        name = f"{site}, {active} active: {by} {trainer}, {rate:g}, {seeds}"
+        name = f"{site}, {active} active, {steps} × {batch}: {by} {trainer}, {rate:g}, {seeds}"
         best = means[rate]
         shown = f"{best['l0']:.2f} | {best['explained_variance']:.4f} | {best['recovered']:.4f}"
         lines.append(f"| {name} | {shown} | {best['dead']:g} | {best['seconds']:.0f} |")
@@ -45,5 +45,5 @@ def mean(rows: list[Row]) -> dict[str, float]:
 
 
 def _place(kind: tuple[Any, ...]) -> tuple[Any, ...]:
-    site, active, by, trainer = kind
-    return site, active, by != "ours", trainer
+    *where, by, trainer = kind
+    return *where, by != "ours", trainer
