@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all quick check architecture matrix mutants fuzz bench calls controllers \
-        pruning forgetting superposed format clean
+        pruning forgetting superposed real format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -61,6 +61,9 @@ controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=
 superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRETER, which has sae-lens and this.
 	$(or $(SAELENS),$(BIN)/python) -m regularizers sparse-autoencoder superposition \
 	  $(if $(SAELENS),--against saelens)
+
+real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=INTERPRETER beside.
+	$(BIN)/python -m benchmarks.sae.real --text $(TEXT) $(if $(SAELENS),--saelens $(SAELENS))
 
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
 	$(BIN)/python -m benchmarks.pruning

@@ -164,3 +164,30 @@ def test_samples_of_another_dtype_are_read_in_that_of_the_autoencoder(dtype):
     sae.calibrate(x)
     assert sae(x).dtype == sae.losses(x).loss.dtype == torch.float32
     torch.testing.assert_close(sae(x), sae(x.float()))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_encoder_starts_without_overshooting_where_data_vary_in_few_directions(architecture):
+    torch.manual_seed(0)
+    x = torch.randn(2000, 8) * torch.tensor([30.0, 3, 3, 1, 1, 1, 0.1, 0.1]) + 5
+    sae = rz.sae.SparseAutoencoder(8, 64, active=4, architecture=architecture)
+    before = sae.encoder.weight.detach().clone()
+    sae.calibrate(x)
+    weight, dictionary = sae.encoder.weight.detach(), sae.decoder.weight.detach()
+    gain = (weight / before).mean()
+    torch.testing.assert_close(weight, gain * before)
+    assert 0.05 < gain < 0.6
+    # every unit is active in 4 of 64 samples, and no other gain reconstructs them better
+    centred = x * sae.scale - sae.decoder.bias.detach()
+    z = centred @ weight.T
+    code = z * (z >= z.quantile(1 - 4 / 64, dim=0, interpolation="higher").clamp(min=0))
+    errors = [(centred - g * code @ dictionary.T).square().sum() for g in (0.98, 1.0, 1.02)]
+    assert errors[1] < min(errors[0], errors[2])
+    if architecture == "jumprelu":
+        assert sae.encode(x).count_nonzero().item() / 2000 == pytest.approx(4, rel=0.02)
+    # a trained encoder keeps its weights
+    with torch.no_grad():
+        sae.encoder.weight[0, 0] += 1
+    changed = sae.encoder.weight.detach().clone()
+    sae.calibrate(x)
+    assert torch.equal(sae.encoder.weight, changed)

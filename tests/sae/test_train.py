@@ -55,7 +55,7 @@ def test_every_architecture_trains(architecture):
     x, _ = superposed(4096)
     sae = fresh(architecture)
     history = train(sae, x)
-    assert history.explained[-1] > history.explained[0]
+    assert history.explained[-1] > 0.35  # L1 shrinks what few units it leaves
     assert history.active[-1] < 6
     torch.testing.assert_close(sae.decoder.weight.norm(dim=0), torch.ones(16))
 

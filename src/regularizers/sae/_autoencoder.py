@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,12 @@ from torch.nn.functional import linear, normalize
 
 from regularizers.attach import AnyRule, Regularization, constraint
 from regularizers.constraints import UnitNorm
-from regularizers.errors import ConfigurationError, DataError, ShapeError
+from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.layers import Gated, JumpReLU
 from regularizers.modules import describe
 from regularizers.sae._active import check_active, number_at
 from regularizers.sae._architectures import Architecture, coding_of
+from regularizers.sae._calibration import ROWS, measured_scale, start_encoder
 
 
 class Losses(NamedTuple):
@@ -90,9 +91,6 @@ class SparseAutoencoder(nn.Module):
 
     scale: Tensor
     """c, a buffer without axes."""
-
-    reads_target: ClassVar[bool] = True
-    """Whether the encoder reads what is to be reconstructed."""
 
     def __init__(
         self,
@@ -179,6 +177,9 @@ class SparseAutoencoder(nn.Module):
     def calibrate(self, x: Any) -> None:
         r"""Measure c and the mean of the data: c² Σ (x − x̄)² is the number of active units.
 
+        An encoder that is still as it was made is scaled such that x̂ does not overshoot, and
+        thresholds of JumpReLU are set such that so many units are active.
+
         Args:
             x: samples, (samples, features); a few thousand are enough.
 
@@ -188,6 +189,10 @@ class SparseAutoencoder(nn.Module):
         scale, mean = measured_scale(self._checked(x), number_at(self.active, None))
         self.scale.copy_(scale)
         self.decoder.bias.copy_(mean * scale)
+        if torch.equal(self.encoder.weight, self.decoder.weight.T):
+            share = number_at(self.active, 0) / self.units
+            read = self.scaled(x[:ROWS]) - self.offset
+            start_encoder(self.encoder, self.coding, self.decoder, read, share)
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""
@@ -242,22 +247,6 @@ class SparseAutoencoder(nn.Module):
 def _mean_square(errors: list[Tensor]) -> Tensor:
     """Return the squares summed over features, as means over samples and over errors."""
     return torch.stack([error.square().sum(-1).mean() for error in errors]).mean()
-
-
-def measured_scale(x: Tensor, active: float) -> tuple[Tensor, Tensor]:
-    """Return the scale at which samples have so many units of size 1, and their mean.
-
-    Raises:
-        DataError: samples that are all the same, or not finite.
-    """
-    mean = x.mean(dim=0)
-    spread = (x - mean).square().sum(dim=1).mean()
-    if not bool(spread.isfinite()) or not spread > 0:
-        raise DataError(
-            f"data: expected samples that differ and are finite, got a mean squared distance to "
-            f"their mean of {spread.item():g} in {len(x)} samples"
-        )
-    return (active / spread).sqrt(), mean
 
 
 def _prefixes(nested: Sequence[int], units: int) -> tuple[int, ...]:

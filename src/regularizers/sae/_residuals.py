@@ -14,6 +14,9 @@ POOL = 24_576
 BATCHES = 48
 """Batches that are kept at most, so that a look costs little where batches are small."""
 
+RIDGE = 0.01
+"""Added to the moments of inputs, relative to their mean: few rows may be kept."""
+
 SHARPENED = 3
 """How often a direction is drawn towards the errors that it explains best."""
 
@@ -89,7 +92,7 @@ class Residuals:
         _, errors = self.kept()
         v = normalize(self._drawn(errors, starts, generator), dim=1)
         for _ in range(SHARPENED):
-            v = self._drawn_along(errors, v)
+            v = self._sharpened(errors, v)
         of = max(int(share * self.rows), 1)
         won = [self._won(errors, part, of, cost) for part in self._parts(v)]
         won_by = torch.cat(won) / self.rows
@@ -99,33 +102,62 @@ class Residuals:
         return v[single][:number], won_by[single][:number]
 
     def entries(self, v: Tensor) -> Tensor:
-        """Return the directions of the inputs whose errors point along `v`, each of norm 1."""
-        return self._drawn_along(self.kept()[0], v)
+        r"""Return the directions in which errors along `v` are read from inputs, each of norm 1.
 
-    def thresholds(self, rows: Tensor, number: int) -> Tensor:
-        """Return what so many of the kept inputs exceed along each row, at least 0."""
-        inputs, _ = self.kept()
-        found = [self._largest(inputs, part, number)[-1] for part in self._parts(rows)]
-        return torch.cat(found).clamp(min=0)
+        They are those of the regression of max(0, e·v)³ on the inputs x,
+
+        .. math:: w \propto \Big(\sum_i x_i x_i^\top + \epsilon\Big)^{-1}
+            \sum_i \max(0, e_i \cdot v)^3\, x_i
+
+        which does not fire for the directions in which inputs vary most, as v itself would.
+        """
+        inputs, errors = self.kept()
+        pulled = [inputs.T @ _pull(errors, part) for part in self._parts(v)]
+        moments = self._joined.sum(inputs.T @ inputs)
+        moments.diagonal().add_(RIDGE * moments.diagonal().mean())
+        read = self._joined.sum(torch.cat(pulled, dim=1))
+        return normalize(torch.linalg.solve(moments, read).T, dim=1)
+
+    def fitted(self, rows: Tensor, v: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return how units with encoder rows and directions `v` would do on what is kept.
+
+        Args:
+            rows: of the encoder, (units, features).
+            v: of norm 1, (units, outputs).
+            share: of the samples in which each is active.
+
+        Returns:
+            The least pre-activation at which each is active; the factor of its code that takes most
+            of the squared error away, and how much that is, a mean over rows; (units,) each.
+        """
+        number = max(int(share * self.rows), 1)
+        pairs = zip(self._parts(rows), self._parts(v), strict=True)
+        parts = [self._fitted(some, along, number) for some, along in pairs]
+        least, gain, won = (torch.cat(some) for some in zip(*parts, strict=True))
+        return least, gain, won / self.rows
+
+    def _fitted(self, rows: Tensor, v: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, errors = self.kept()
+        z = inputs @ rows.T
+        least = self._joined.largest(z, number)[-1].clamp(min=0)
+        code = z * (z >= least)
+        along = self._joined.sum((code * (errors @ v.T)).sum(0)).clamp(min=0)
+        square = self._joined.sum(code.square().sum(0)).clamp(min=torch.finfo(z.dtype).tiny)
+        return least, along / square, along.square() / square
 
     def _parts(self, v: Tensor) -> tuple[Tensor, ...]:
         """Return directions in parts, whose products with the kept rows fit into memory."""
         rows = min(self.seen, len(self.errors)) * self.errors.shape[1]
         return torch.split(v, max(PRODUCTS // max(rows, 1), 1))
 
-    def _drawn_along(self, x: Tensor, v: Tensor) -> Tensor:
-        """Return Σ max(0, e · v)³ x over the rows of each direction, with norm 1."""
-        _, errors = self.kept()
-        sums = [self._joined.sum(_pull(errors, part).T @ x) for part in self._parts(v)]
+    def _sharpened(self, errors: Tensor, v: Tensor) -> Tensor:
+        """Return Σ max(0, e · v)³ e over the errors, with norm 1, for each direction."""
+        sums = [self._joined.sum(_pull(errors, part).T @ errors) for part in self._parts(v)]
         return normalize(torch.cat(sums), dim=1)
-
-    def _largest(self, x: Tensor, v: Tensor, number: int) -> Tensor:
-        """Return the largest projections of rows onto each direction, in falling order."""
-        return self._joined.largest(x @ v.T, number)
 
     def _won(self, errors: Tensor, v: Tensor, number: int, cost: float) -> Tensor:
         """Return what the largest projections take away, less the cost of each."""
-        largest = self._largest(errors, v, number).relu_()
+        largest = self._joined.largest(errors @ v.T, number).relu_()
         return (largest.square_() - cost).clamp_(min=0).sum(0)
 
     def _is_twin(self, v: Tensor) -> Tensor:

@@ -38,10 +38,11 @@ class Revival:
     explain more than the unit does, each firing counting against it with a quarter of what the mean
     firing explains: few units can be active, and noise is no feature.
 
-    A new unit has that direction in the dictionary and, at half the mean norm, in the encoder (of a
-    transcoder: the direction of the inputs where the error points so). It has no bias, and a
-    threshold at which it fires half as often as the mean unit. Adam's first moments
-    are 0 for it, its second moments the mean of the others.
+    A new unit has that direction in the dictionary, and in the encoder the direction from which a
+    regression reads such errors. It has no bias, and a threshold at which it fires half as often as
+    the mean unit. Its row in the encoder has half the mean norm, or less: the one that takes most
+    error away. If even so it would take less away than the unit explains, the unit stays as it is.
+    Adam's first moments are 0 for it, its second moments the mean of the others.
 
     Args:
         sae: the autoencoder.
@@ -161,33 +162,39 @@ class Revival:
         units, directions = units[is_worth], directions[is_worth]
         if not len(units):
             return 0
-        self._start(units, ~idle, directions, share)
+        units = self._start(units, ~idle, directions, share, explained)
         self._energy[units] = 3 * IDLE * energy.mean() / self._joined.size
         self.revived += len(units)
         return len(units)
 
-    def _start(self, units: Tensor, live: Tensor, direction: Tensor, share: float) -> None:
-        """Give units a direction in the dictionary and in the encoder, and a fresh state."""
+    def _start(
+        self, units: Tensor, live: Tensor, direction: Tensor, share: float, explained: Tensor
+    ) -> Tensor:
+        """Give units a direction in the dictionary and in the encoder, and a fresh state.
+
+        Returns:
+            Those of them that explain more than before as they start.
+        """
         assert self._residuals is not None
         sae = self._sae
-        entry = direction if sae.reads_target else self._residuals.entries(direction)
         encoder, decoder = sae.encoder, sae.decoder
-        encoder.weight[units] = _NORM * encoder.weight[live].norm(dim=1).mean() * entry
+        rows = self._residuals.entries(direction)
+        rows *= _NORM * encoder.weight[live].norm(dim=1).mean()
+        least, gain, won = self._residuals.fitted(rows, direction, _RATE * share)
+        is_worth = won > explained[units]
+        gain = gain[is_worth].clamp(max=1.0)
+        units = units[is_worth]
+        encoder.weight[units] = gain[:, None] * rows[is_worth]
         encoder.bias[units] = 0.0
-        decoder.weight[:, units] = direction.T
+        decoder.weight[:, units] = direction[is_worth].T
         started = [(encoder.weight, 0), (encoder.bias, 0), (decoder.weight, 1)]
         if isinstance(sae.coding, JumpReLU):
             threshold = sae.coding.threshold
-            threshold[units] = self._threshold(encoder.weight[units], share)
+            threshold[units] = gain * least[is_worth]
             started.append((threshold, 0))
         for parameter, axis in started:
             _start_state(self._optimizer.state.get(parameter, {}), units, live, axis)
-
-    def _threshold(self, rows: Tensor, share: float) -> Tensor:
-        """Return at which thresholds new units fire half as often as the mean unit."""
-        assert self._residuals is not None
-        number = max(int(_RATE * share * self._residuals.rows), 1)
-        return self._residuals.thresholds(rows, number)
+        return units
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resumed training needs, after a step of the optimizer."""

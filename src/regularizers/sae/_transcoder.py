@@ -13,7 +13,8 @@ from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.modules import describe
 from regularizers.sae._active import number_at
 from regularizers.sae._architectures import Architecture
-from regularizers.sae._autoencoder import Losses, SparseAutoencoder, measured_scale
+from regularizers.sae._autoencoder import Losses, SparseAutoencoder
+from regularizers.sae._calibration import measured_scale
 
 
 class Transcoder(SparseAutoencoder):
@@ -51,8 +52,6 @@ class Transcoder(SparseAutoencoder):
     """c_y, a buffer without axes."""
     mean: Tensor
     """m, a buffer of (features,)."""
-
-    reads_target = False
 
     def __init__(
         self,

@@ -110,7 +110,13 @@ def build(trainer: str, features: int, units: int, options: dict[str, Any], seed
 
 
 def trainer_of(
-    sae: Any, batches: Iterator[Tensor], *, steps: int, batch: int, learning_rate: float
+    sae: Any,
+    batches: Iterator[Tensor],
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    dead_window: int = 1000,
 ) -> Any:
     """Return their trainer: Adam, clipping at 1, a rate that decays over the last third."""
     configs = import_module("sae_lens.config")
@@ -122,6 +128,7 @@ def trainer_of(
         lr_scheduler_name="constant",
         lr_decay_steps=steps // 3,
         device="cpu",
+        dead_feature_window=dead_window,
         logger=configs.LoggingConfig(log_to_wandb=False),
     )
     training = import_module("sae_lens.training.sae_trainer")
