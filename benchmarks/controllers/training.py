@@ -17,9 +17,9 @@ from benchmarks.controllers.silence import Silence
 from torch import Tensor, nn
 
 import regularizers as rz
+from regularizers.recipes.sparse_autoencoder import Config
 
 # the recipe's samples, split as it splits them
-from regularizers.recipes.sparse_autoencoder import Config
 from regularizers.recipes.sparse_autoencoder._data import load
 
 UNITS = 100

@@ -106,7 +106,8 @@ def test_directions_are_the_same_whatever_is_multiplied_at_once(monkeypatch):
         residuals = pool(errors)
         generator = torch.Generator().manual_seed(1)
         directions, won = residuals.directions(40, 60, 0.1, 0.5, generator)
-        return directions, won, residuals.entries(directions), residuals.thresholds(directions, 20)
+        fitted = residuals.fitted(directions, directions, 20 / 256)
+        return directions, won, residuals.entries(directions), *fitted
 
     whole = found()
     assert 5 < len(whole[0]) < 40
@@ -114,6 +115,9 @@ def test_directions_are_the_same_whatever_is_multiplied_at_once(monkeypatch):
     torch.testing.assert_close(whole[3], projections[19])
     won = (projections[:25].square() - 0.5).clamp(min=0).sum(0) / 256
     torch.testing.assert_close(whole[1], won)
+    # the inputs are the errors: the code is the projection, and its best factor is 1
+    torch.testing.assert_close(whole[4], torch.ones_like(whole[4]))
+    torch.testing.assert_close(whole[5], projections[:20].square().sum(0) / 256)
     monkeypatch.setattr(_residuals, "PRODUCTS", 256 * 7)
     for one, other in zip(found(), whole, strict=True):
         torch.testing.assert_close(one, other)

@@ -39,9 +39,9 @@ class Revival:
     firing explains: few units can be active, and noise is no feature.
 
     A new unit has that direction in the dictionary, and in the encoder the direction from which a
-    regression reads such errors. It has no bias, and a threshold at which it fires half as often as
-    the mean unit. Its row in the encoder has half the mean norm, or less: the one that takes most
-    error away. If even so it would take less away than the unit explains, the unit stays as it is.
+    regression reads such errors, at half the mean norm; with JumpReLU at less, if that takes more
+    error away. It has no bias, and a threshold at which it fires half as often as the mean unit. If
+    it would take less away than the idle unit explains, that unit stays as it is.
     Adam's first moments are 0 for it, its second moments the mean of the others.
 
     Args:
@@ -182,8 +182,9 @@ class Revival:
         rows *= _NORM * encoder.weight[live].norm(dim=1).mean()
         least, gain, won = self._residuals.fitted(rows, direction, _RATE * share)
         is_worth = won > explained[units]
-        gain = gain[is_worth].clamp(max=1.0)
-        units = units[is_worth]
+        # a smaller code would win no place among the largest of a batch
+        gain = gain.clamp(max=1.0) if isinstance(sae.coding, JumpReLU) else torch.ones_like(gain)
+        gain, units = gain[is_worth], units[is_worth]
         encoder.weight[units] = gain[:, None] * rows[is_worth]
         encoder.bias[units] = 0.0
         decoder.weight[:, units] = direction[is_worth].T

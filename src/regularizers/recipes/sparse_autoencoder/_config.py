@@ -67,7 +67,7 @@ class Config:
     revive: bool = True
     """Whether units that explain next to nothing start anew where much is left to explain."""
 
-    kl: float = 2.0
+    kl: float = 4.0
     """Strength of the KL divergence, summed over units."""
 
     target: float | None = None
