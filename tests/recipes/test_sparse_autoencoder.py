@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,12 +17,16 @@ import regularizers as rz
 from recipes.commands import after_line, assert_refused, figures, interrupted, only_folder, run
 
 # a recipe's parts are private; each is tested without the training around it
+from regularizers.recipes._settings import Architecture
 from regularizers.recipes.sparse_autoencoder import Config, _command
 from regularizers.recipes.sparse_autoencoder._data import load
 from regularizers.recipes.sparse_autoencoder._metrics import measure
 from regularizers.recipes.sparse_autoencoder._networks import build
 from regularizers.recipes.sparse_autoencoder._recovered import Classifier
 from regularizers.recipes.sparse_autoencoder._training import train
+
+# what the library knows is spelled by a type alone
+from regularizers.sae._architectures import Architecture as Known
 
 QUICK = ["sparse-autoencoder", "--units", "12", "--active", "3", "--steps", "20"]
 SMALL = [*QUICK, "--batch-size", "32"]
@@ -160,6 +165,10 @@ def test_the_mean_activation_is_held_by_the_divergence(tmp_path):
     network, _, _ = train("kl", samples, config, tmp_path)
     mean = (network.encode(samples.training) * network.scale).mean()
     assert mean.item() == pytest.approx(0.1, rel=0.1)
+
+
+def test_the_commands_know_the_architectures_of_the_library():
+    assert get_args(Architecture) == get_args(Known)
 
 
 @pytest.mark.parametrize("architecture", ["topk", "batchtopk", "gated", "l1"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 from regularizers.errors import ConfigurationError
+
+Architecture: TypeAlias = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
+"""Those of `rz.sae.SparseAutoencoder`, which is not imported before a command is understood."""
 
 _NOT_SAVED = ("runs", "resume")
 

@@ -8,9 +8,8 @@ from typing import Literal, get_args
 
 from regularizers.penalties import KLSparsity
 from regularizers.penalties.strength import check_strength
-from regularizers.recipes._settings import check, check_counts, check_rate
+from regularizers.recipes._settings import Architecture, check, check_counts, check_rate
 
-Architecture = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
 Beside = Literal["l1", "kl"]
 
 TITLES = {

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from regularizers.errors import ConfigurationError
-from regularizers.recipes._settings import check, check_counts, check_rate
+from regularizers.recipes._settings import Architecture, check, check_counts, check_rate
 
 BATCH = 512
 """Samples in an update, of all trainings."""
 
 Problem: TypeAlias = Literal["A2", "A8", "B8"]
-
-Architecture: TypeAlias = Literal["jumprelu", "batchtopk", "topk", "gated", "l1"]
 
 Theirs: TypeAlias = Literal["topk", "batchtopk", "matryoshka", "jumprelu", "gated", "l1"]
 

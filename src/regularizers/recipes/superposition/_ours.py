@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from regularizers.recipes.superposition._config import Architecture
+from regularizers.recipes._settings import Architecture
 from regularizers.recipes.superposition._figures import Figures, measure
 from regularizers.recipes.superposition._trainings import Training
 from regularizers.sae import SparseAutoencoder, debias, train
