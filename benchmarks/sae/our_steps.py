@@ -2,6 +2,9 @@
 
 python -m benchmarks.sae.contenders time --features 64 --units 256
     --against "ours=PYTHON -m benchmarks.sae.our_steps --features 64 --units 256"
+
+What the target of active units costs is the difference to `--strength`, a constant. A learning rate
+of 0 holds both codes at one density, the one that training begins with.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ def main() -> None:
     parser.add_argument("--active", type=float, default=8)
     parser.add_argument("--architecture", default="jumprelu")
     parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--strength", type=float, help="of jumprelu's L0, in place of the target")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -31,8 +36,11 @@ def main() -> None:
         options.features, options.units, options.active, options.architecture
     )
     sae.calibrate(torch.cat(given))
-    optimizer = torch.optim.Adam(sae.parameters(), 3e-3, betas=(0.9, 0.99))
-    reg = sae.regularization()
+    optimizer = torch.optim.Adam(sae.parameters(), options.learning_rate, betas=(0.9, 0.99))
+    rules = sae.rules()
+    if options.strength is not None:
+        rules[0] = rz.activity(rz.L0(options.strength), where="coding.gate")
+    reg = rz.Regularization(sae, rules)
     reg.attach(optimizer)
     revival = rz.sae.Revival(sae, optimizer, steps=100_000)
     batches = itertools.cycle(given)

@@ -166,6 +166,42 @@ def test_samples_of_another_dtype_are_read_in_that_of_the_autoencoder(dtype):
     torch.testing.assert_close(sae(x), sae(x.float()))
 
 
+def test_a_transcoder_starts_at_the_means_of_what_its_units_are_to_reconstruct():
+    torch.manual_seed(0)
+    x = torch.randn(500, 8) + 3
+    y = x @ torch.randn(8, 5) + 2
+    transcoder = rz.sae.Transcoder(8, 5, 32, active=4)
+    before = transcoder.encoder.weight.detach().clone()
+    transcoder.calibrate(x, y)
+    centred = x * transcoder.scale - transcoder.mean
+    wanted = y * transcoder.output_scale - transcoder.decoder.bias.detach()
+    z = centred @ before.T
+    expected = []
+    for unit in range(32):
+        rows = z[:, unit].argsort(descending=True)[:62]  # 4 of 32 of the samples, rounded
+        mean = sum(z[row, unit] * wanted[row] for row in rows)
+        expected.append(mean / mean.norm())
+    torch.testing.assert_close(transcoder.decoder.weight.detach(), torch.stack(expected).T)
+    assert transcoder.encode(x).count_nonzero().item() / 500 == pytest.approx(4, rel=0.03)
+    # what is trained stays
+    weights = [p.detach().clone() for p in (transcoder.encoder.weight, transcoder.decoder.weight)]
+    transcoder.calibrate(x, y)
+    assert torch.equal(transcoder.encoder.weight, weights[0])
+    assert torch.equal(transcoder.decoder.weight, weights[1])
+
+
+def test_a_crosscoder_starts_with_the_wanted_number_of_active_units():
+    torch.manual_seed(0)
+    x = {"early": 20 * torch.randn(1000, 4) + 5, "late": torch.randn(1000, 6)}
+    crosscoder = rz.sae.Crosscoder({"early": 4, "late": 6}, 40, active=4)
+    before = crosscoder.encoder.weight.detach().clone()
+    crosscoder.calibrate(x)
+    gain = (crosscoder.encoder.weight / before).mean()
+    torch.testing.assert_close(crosscoder.encoder.weight.detach(), gain * before)
+    assert 0.05 < gain < 1
+    assert crosscoder.encode(x).count_nonzero().item() / 1000 == pytest.approx(4, rel=0.02)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_encoder_starts_without_overshooting_where_data_vary_in_few_directions(architecture):
     torch.manual_seed(0)

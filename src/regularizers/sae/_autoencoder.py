@@ -189,16 +189,19 @@ class SparseAutoencoder(nn.Module):
         scale, mean = measured_scale(self._checked(x), number_at(self.active, None))
         self.scale.copy_(scale)
         self.decoder.bias.copy_(mean * scale)
-        if torch.equal(self.encoder.weight, self.decoder.weight.T):
-            share = number_at(self.active, 0) / self.units
-            read = self.scaled(x[:ROWS]) - self.offset
-            start_encoder(self.encoder, self.coding, self.decoder, read, share)
+        self._start(self.scaled(x[:ROWS]) - self.offset)
 
     def extra_repr(self) -> str:
         """Return the settings, as the module's text shows them."""
         return f"{self.features}, {self.units}, active={self.active!r}, {self.architecture!r}" + (
             "" if self.nested is None else f", nested={self.nested}"
         )
+
+    def _start(self, read: Tensor) -> None:
+        """Start an encoder that is as it was made, by samples with the offset taken off."""
+        if torch.equal(self.encoder.weight, self.decoder.weight.T):
+            share = number_at(self.active, 0) / self.units
+            start_encoder(self.encoder, self.coding, self.decoder, read, read, share)
 
     def _code(self, x: Any) -> Tensor:
         code: Tensor = self.coding(self.encoder(self.scaled(x), self.offset))

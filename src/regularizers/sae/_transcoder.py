@@ -14,7 +14,7 @@ from regularizers.modules import describe
 from regularizers.sae._active import number_at
 from regularizers.sae._architectures import Architecture
 from regularizers.sae._autoencoder import Losses, SparseAutoencoder
-from regularizers.sae._calibration import measured_scale
+from regularizers.sae._calibration import ROWS, measured_scale, start_decoder, start_encoder
 
 
 class Transcoder(SparseAutoencoder):
@@ -23,7 +23,8 @@ class Transcoder(SparseAutoencoder):
     .. math:: z = W_e (c\,x - m) + b_e, \qquad f = \mathrm{act}(z), \qquad
         \hat y = (W_d f + b) / c_y
 
-    m is the mean of c·x, and c_y is measured like c. Everything else is as in `SparseAutoencoder`;
+    m is the mean of c·x, and c_y is measured like c. A column of the decoder starts at the mean of
+    y over samples in which its unit is active. Everything else is as in `SparseAutoencoder`;
     batches of `train` are pairs (x, y).
 
     Args:
@@ -97,12 +98,20 @@ class Transcoder(SparseAutoencoder):
     def calibrate(self, x: Tensor, y: Tensor) -> None:  # type: ignore[override]
         active = number_at(self.active, None)
         scale, mean = measured_scale(self._checked(x), active)
-        output_scale, output_mean = measured_scale(y.to(self.scale.dtype), active)
+        y = y.to(self.scale.dtype)
+        output_scale, output_mean = measured_scale(y, active)
+        is_new = not (self.mean.any() or self.decoder.bias.any())
         with torch.no_grad():
             self.scale.copy_(scale)
             self.mean.copy_(mean * scale)
             self.output_scale.copy_(output_scale)
             self.decoder.bias.copy_(output_mean * output_scale)
+            if is_new:
+                read = self.scaled(x[:ROWS]) - self.offset
+                wanted = y[:ROWS] * output_scale - self.decoder.bias
+                share = number_at(self.active, 0) / self.units
+                start_decoder(self.decoder, self.encoder, read, wanted, share)
+                start_encoder(self.encoder, self.coding, self.decoder, read, wanted, share)
 
     def _leave(self, decoded: Tensor) -> Tensor:
         return decoded / self.output_scale
@@ -183,6 +192,7 @@ class Crosscoder(SparseAutoencoder):
         scales = [scale.expand(len(mean)) for scale, mean in measured]
         self.site_scale.copy_(torch.cat(scales))
         self.decoder.bias.copy_(torch.cat([mean for _, mean in measured]) * self.site_scale)
+        self._start(self.scaled({site: part[:ROWS] for site, part in x.items()}) - self.offset)
 
     def _leave(self, decoded: Tensor) -> dict[str, Tensor]:
         return self._split(decoded / self.site_scale)
