@@ -47,7 +47,7 @@ fuzz: $(VENV)/dev ## Random small programs against plain autograd: SEEDS=10000 P
 
 ##@ Measure
 matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/regimes.md.
-	PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
 
 bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/performance.md.
 	$(BIN)/python -m benchmarks.speed
