@@ -79,6 +79,18 @@ def test_it_begins_between_a_twentieth_and_a_fifth_of_the_scale():
         assert law.strength == pytest.approx(first, rel=1e-12)
 
 
+def test_it_begins_lower_where_that_is_stated():
+    law = ProportionalIntegral(begin=1e-3)
+    state = law.init(1e-9)
+    for _ in range(10):
+        state, strength = law.update(state, 20.0, 20.0, 5.0)  # at the target: the error is 0
+    assert float(strength) == pytest.approx(5e-3, rel=1e-9)
+    with pytest.raises(ConfigurationError, match=r"begin: .* above 0 and at most 0\.2, got 0\.3"):
+        ProportionalIntegral(begin=0.3)
+    with pytest.raises(ConfigurationError, match="begin"):
+        ProportionalIntegral(begin=0)
+
+
 def test_it_is_the_same_law_at_every_scale():
     # what is measured depends on the strength relative to the scale, as it does of a loss times k
     def run(scale):

@@ -18,7 +18,7 @@ _KEEP_MEASURED = 1 - 1 / 10
 _KEEP_SCALE = 1 - 1 / 20
 _LARGEST_ERROR = 1.0
 _SOFTENING = 0.01
-_FIRST = (0.05, 0.2)  # times the scale
+_FIRST = 0.2  # the largest strength to begin with, times the scale
 _ABOVE = 0.4  # at the largest error the strength may be 1.5 times the scale
 
 
@@ -33,17 +33,20 @@ class ProportionalIntegral(Law):
         L \leftarrow \mathrm{clip}(L + k_I\,e,\; \log 10^{-6} s,\; \log s), \qquad
         \lambda = e^{\min(L + k_P\,e,\; \log s + 0.4 \max(e, 0))}
 
-    The law only observes for ten steps. It then begins at `initial`, clipped to between a twentieth
-    and a fifth of the scale. No equilibrium lies above the scale, so the integral stops there. On
-    the way down the strength may be up to 1.5 times the scale.
+    The law only observes for ten steps. It then begins at `initial`, clipped to between `begin`
+    times the scale and a fifth of it. No equilibrium lies above the scale, so the integral stops
+    there. On the way down the strength may be up to 1.5 times the scale.
 
     Args:
         proportional: k_P, the gain of the current error on log λ.
         integral: k_I, the gain of the accumulated error on log λ.
         least: the least integral, as a share of the scale; 1e-6 in the formula.
+        begin: the least strength to begin with, as a share of the scale; a lower one is for a
+            quantity that begins near its target, from which a strong pull would take it away.
 
     Raises:
-        ConfigurationError: a gain is negative or not finite, or `least` is not between 0 and 1.
+        ConfigurationError: a gain is negative or not finite; `least` is not between 0 and 1; or
+            `begin` not between 0 and 0.2.
 
     Example:
         >>> import regularizers as rz
@@ -55,15 +58,21 @@ class ProportionalIntegral(Law):
     proportional: float = 2.0
     integral: float = 0.1
     least: float = 1e-6
+    begin: float = 0.05
 
     elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("proportional", "integral", "least"):
+        for name in ("proportional", "integral", "least", "begin"):
             object.__setattr__(self, name, check_not_negative(getattr(self, name), name))
         if not 0 < self.least < 1:
             raise ConfigurationError(
                 f"least: expected a share of the scale, between 0 and 1, got {self.least!r}"
+            )
+        if not 0 < self.begin <= _FIRST:
+            raise ConfigurationError(
+                f"begin: expected a share of the scale above 0 and at most {_FIRST}, got "
+                f"{self.begin!r}"
             )
 
     def init(self, initial: Scalar) -> State:
@@ -143,7 +152,7 @@ class ProportionalIntegral(Law):
         share = (moved - most).clamp(math.log(self.least), 0.0)
         if not has_begun:
             begins, began = looked_on >= _OBSERVED_STEPS, state.looked_on >= _OBSERVED_STEPS
-            least, greatest = [most + math.log(share) for share in _FIRST]
+            least, greatest = [most + math.log(share) for share in (self.begin, _FIRST)]
             share = torch.where(began, share, state.initial.log().clamp(least, greatest) - most)
         integral = most + share
         # below the target the ceiling is the scale, which a larger gain keeps to by itself

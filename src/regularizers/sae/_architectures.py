@@ -10,12 +10,14 @@ from torch import nn
 
 from regularizers.attach import AnyRule, activity, constraint
 from regularizers.constraints import NonNegative
-from regularizers.control import TargetActive
+from regularizers.control import Law, ProportionalIntegral, TargetActive
 from regularizers.errors import ConfigurationError
 from regularizers.layers import BatchTopK, Gated, JumpReLU, TopK
 from regularizers.penalties import L0, L1
 
 Architecture: TypeAlias = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
+
+_LAW = ProportionalIntegral()
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Coding:
     penalty: type[L0 | L1] | None = None
     """Has a target, the active units; None where the nonlinearity counts by itself."""
 
+    law: Law = _LAW
+    """How the target finds its strength."""
+
     site: str = "coding"
     """Where the penalty reads."""
 
@@ -38,7 +43,9 @@ class Coding:
         """Return the rules that hold the active units, and thresholds at 0 or more."""
         rules: list[AnyRule] = []
         if self.penalty is not None:
-            rules.append(activity(self.penalty(TargetActive(active)), where=self.site))
+            rules.append(
+                activity(self.penalty(TargetActive(active, law=self.law)), where=self.site)
+            )
         if self.threshold is not None:
             rules.append(constraint(NonNegative(), where=self.threshold))
         return rules
@@ -46,11 +53,16 @@ class Coding:
 
 CODINGS: dict[str, Coding] = {
     "jumprelu": Coding(
-        lambda units, _: JumpReLU(units), L0, "coding.gate", "coding.gate.threshold"
+        lambda units, _: JumpReLU(units),
+        L0,
+        # its thresholds are set such that it begins at the target
+        ProportionalIntegral(begin=1e-3),
+        "coding.gate",
+        "coding.gate.threshold",
     ),
     "topk": Coding(lambda _, active: TopK(round(active))),
     "batchtopk": Coding(lambda _, active: BatchTopK(active, process_group="world")),
-    "gated": Coding(lambda units, _: Gated(units), L1, "coding.gate"),
+    "gated": Coding(lambda units, _: Gated(units), L1, site="coding.gate"),
     "l1": Coding(lambda *_: nn.ReLU(), L1),
 }
 

@@ -200,13 +200,9 @@ class Job(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self._settings
-        dictionary = self.sae.decoder.weight
-        others = [one for one in self.parameters() if one is not dictionary]
-        groups: list[dict[str, Any]] = [
-            {"params": others},
-            {"params": [dictionary], "lr": settings.dictionary_rate * settings.learning_rate},
-        ]
-        optimizer = torch.optim.Adam(groups, settings.learning_rate, betas=settings.betas)
+        optimizer = torch.optim.Adam(
+            self.parameters(), settings.learning_rate, betas=settings.betas
+        )
         rate = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: settings.rate_at(step, self._steps)
         )

@@ -21,8 +21,8 @@ class Settings:
     betas: tuple[float, float] = (0.9, 0.99)
     annealed: float = 1 / 3
     """The last part of the training, over which the rate falls to 0."""
-    dictionary_rate: float = 0.5
-    """Times the rate of the others: columns of norm 1 turn far by a step of Adam."""
+    warm_up: float = 1 / 20
+    """The first part, over which it rises: Adam's first steps are as long as any other."""
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "clip"):
@@ -32,4 +32,5 @@ class Settings:
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return what the learning rate is multiplied by at a step."""
-        return min(1.0, max(steps - step, 0) / (self.annealed * steps))
+        rises = (step + 1) / (self.warm_up * steps)
+        return min(rises, 1.0, max(steps - step, 0) / (self.annealed * steps))

@@ -31,7 +31,7 @@ def train(
 
     It begins by `calibrate` with the first batches. Then each step takes the gradient of
     `losses(x).loss` and of the rules of the autoencoder, and Adam's step (β 0.9 and 0.99) with a
-    rate that falls to 0 over the last third; that of the dictionary is half of it. `Revival` brings
+    rate that rises over the first twentieth and falls to 0 over the last third. `Revival` brings
     back idle units.
 
     Args:
