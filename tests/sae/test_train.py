@@ -185,18 +185,25 @@ def test_a_loss_that_is_not_finite_is_told_and_hooks_are_gone():
 
 
 @pytest.mark.parametrize("given", [2, 3, 4, 6])
-@pytest.mark.parametrize("stored", [False, True])
-def test_a_position_at_the_end_of_a_pass_is_one_at_the_start_of_the_next(tmp_path, stored, given):
-    data = torch.arange(48.0).reshape(12, 4)
-    if stored:
-        data = rz.sae.activations(torch.nn.Identity(), "", data.split(4)).store(tmp_path)
+@pytest.mark.parametrize("kind", ["tensor", "store", "stream"])
+def test_a_position_at_the_end_of_a_pass_is_one_at_the_start_of_the_next(tmp_path, kind, given):
+    rows = torch.arange(48.0).reshape(12, 4)
+
+    def stream():
+        return rz.sae.activations(torch.nn.Identity(), "", rows.split(4), batch_size=4)
 
     def batches():
-        return batches_of(data, steps=9, batch_size=4, seed=1)
+        data = {"tensor": lambda: rows, "store": lambda: tmp_path, "stream": stream}[kind]()
+        return batches_of(data, steps=15, batch_size=4, seed=1)
 
+    if kind == "store":
+        stream().store(tmp_path)
     whole, first, resumed = list(batches()), batches(), batches()
     before = list(itertools.islice(first, given))
     resumed.load_state_dict(first.state_dict())
-    together = [*before, *resumed]
-    assert len(together) == 9
+    between = list(itertools.islice(resumed, 4))
+    again = batches()
+    again.load_state_dict(resumed.state_dict())
+    together = [*before, *between, *again]
+    assert len(together) == 15
     assert all(a.equal(b) for a, b in zip(together, whole, strict=True))

@@ -102,6 +102,9 @@ class Batches:
         if self._inner is not None and hasattr(data, "load_state_dict"):
             data.load_state_dict(self._inner)
             self._inner, skipped = None, 0
+            epoch = getattr(data, "epoch", self._epoch)
+            if epoch != self._epoch:  # its position was saved where a pass had just ended
+                self._epoch, self._in_epoch = epoch, 0
         for number, batch in enumerate(data):
             if number >= skipped:
                 yield batch

@@ -82,6 +82,11 @@ class ActivationStream:
         """The names of the sites that are read."""
         return tuple(site.name for site in self._source.sites)
 
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch that the next batch is of."""
+        return self._progress.epoch
+
     def __iter__(self) -> Iterator[Batch]:
         """Begin the epoch, or go on after `load_state_dict`."""
         if not self._goes_on:
