@@ -21,9 +21,11 @@ SPECIAL = (CLS, SEP)
 
 
 def model_of(folder: Path) -> nn.Module:
-    """Return the encoder, in evaluation mode."""
+    """Return the encoder up to the layer that is read, in evaluation mode."""
     transformers = importlib.import_module("transformers")
     model: nn.Module = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32)
+    last = int(SITE.rpartition(".")[2])
+    model.encoder.layer = model.encoder.layer[: last + 1]
     return model.eval().requires_grad_(False)
 
 
