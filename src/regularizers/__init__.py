@@ -36,6 +36,7 @@ from regularizers.errors import (
     CollectionError,
     ConfigurationError,
     DataError,
+    FrameworkError,
     OutputError,
     ReadOnlyError,
     RegimeError,
@@ -79,7 +80,7 @@ from regularizers.penalties import (
 )
 
 if TYPE_CHECKING:
-    from regularizers import functional, layers, monitor, sae, testing
+    from regularizers import functional, integrations, layers, monitor, sae, testing
     from regularizers.attach import (
         ConstraintRule,
         Regularization,
@@ -121,6 +122,7 @@ __all__ = [
     "Decorrelation",
     "Elementwise",
     "Entropy",
+    "FrameworkError",
     "FromFunction",
     "GroupLasso",
     "Hinge",
@@ -176,6 +178,7 @@ __all__ = [
     "diagonal_fisher",
     "errors",
     "functional",
+    "integrations",
     "kernel",
     "layers",
     "monitor",
@@ -205,7 +208,7 @@ _ATTACH = {
     "weight_decay_groups",
 }
 _PRUNING = {"Zeros", "compact", "prune_zeros", "zeros"}
-_ROOMS = {"functional", "layers", "monitor", "sae", "testing"}
+_ROOMS = {"functional", "integrations", "layers", "monitor", "sae", "testing"}
 
 
 def __getattr__(name: str) -> object:

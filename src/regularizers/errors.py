@@ -13,6 +13,7 @@
     ├── RegimeError         RuntimeError  a way of training in which the gradient would be wrong
     ├── PenaltyError        AssertionError  a penalty that is not what it says it is
     ├── DataError           ValueError    a data file that is not what was promised
+    ├── FrameworkError      ImportError   a framework that is missing or too old
     └── RunFolderError      OSError       a run folder that cannot be written or resumed
 
 Each also derives from the built-in exception that Python programmers would expect there.
@@ -69,6 +70,10 @@ class PenaltyError(RegularizersError, AssertionError):
 
 class DataError(RegularizersError, ValueError):
     """A data file is missing, or is not what was promised."""
+
+
+class FrameworkError(RegularizersError, ImportError):
+    """A framework that an integration needs is missing or too old."""
 
 
 class RunFolderError(RegularizersError, OSError):
