@@ -19,6 +19,7 @@ from regularizers.attach.step._constrained import projected
 from regularizers.attach.step._inner_optimizers import initialise_hooks
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
 from regularizers.attach.step._ownership import Ownership
+from regularizers.attach.step._refused_optimizers import check_gradients
 from regularizers.attach.step._step_plan import StepPlan
 from regularizers.attach.step._unseen_steps import UnseenSteps
 from regularizers.attach.step._weight_targets import measured_weights
@@ -165,6 +166,7 @@ class Apply:
         plan = self._plan(optimizer)
         if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
             return  # a step without a backward pass changes nothing
+        check_gradients(optimizer)
         # GradScaler sets it when a fused optimizer unscales the gradients inside its step
         scale = getattr(optimizer, "grad_scale", None)
         for measured in plan.measured:

@@ -15,6 +15,7 @@ from regularizers.attach.step._apply import Apply
 from regularizers.attach.step._carried_state import CarriedState
 from regularizers.attach.step._optimizer_hooks import AttachedRegularization, StepHooks
 from regularizers.attach.step._ownership import Ownership
+from regularizers.attach.step._refused_optimizers import check_projectable
 from regularizers.attach.step._replaced import replaced_by
 from regularizers.errors import ConfigurationError, SelectionError
 
@@ -58,6 +59,8 @@ def attach_to(
         raise ConfigurationError("attach: expected one optimizer or more, got none")
     ownership = Ownership(optimizers)
     ownership.check(model, owner.sites.in_step)
+    if owner.sites.constrained:
+        check_projectable(ownership.optimizers)
     replaced = replaced_by(owner.sites.places, ownership.optimizers)
     applied = Apply(owner, strengths, ownership, check, control)
     if owner.sites.constrained:

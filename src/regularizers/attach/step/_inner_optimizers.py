@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 
-from regularizers.errors import ConfigurationError, RegimeError
+from regularizers.attach.step._refused_optimizers import check_optimizer, check_wrapper
+from regularizers.errors import ConfigurationError
 
 
 def inner_optimizers(given: object) -> list[Optimizer]:
@@ -33,7 +33,10 @@ def inner_optimizers(given: object) -> list[Optimizer]:
             f"{type(given).__name__}"
         )
     for optimizer in found:
-        _check(optimizer)
+        check_optimizer(optimizer)
+    if not any(optimizer is given for optimizer in found):
+        check_wrapper(given)
+    for optimizer in found:
         initialise_hooks(optimizer)
     return found
 
@@ -59,19 +62,6 @@ def _within(given: Any, seen: set[int]) -> Iterator[Optimizer]:
 def _parameters(optimizer: Any) -> Iterator[Any]:
     for group in optimizer.param_groups:
         yield from group["params"]
-
-
-def _check(optimizer: Optimizer) -> None:
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise RegimeError(
-            "attach: LBFGS searches along the loss, which would miss the penalty; "
-            "use loss + reg.penalty()"
-        )
-    if getattr(optimizer, "defaults", {}).get("differentiable"):
-        raise RegimeError(
-            "attach: a differentiable optimizer differentiates through its step, which would miss "
-            "the penalty; use loss + reg.penalty()"
-        )
 
 
 def initialise_hooks(optimizer: Optimizer) -> None:

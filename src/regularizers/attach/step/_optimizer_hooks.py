@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from regularizers.attach.sites import Sites
+from regularizers.attach.step._refused_optimizers import check_closure, full_name
 from regularizers.errors import RegimeError
 
 _STEP_WRAPPER = Optimizer.profile_hook_step(lambda: None).__code__
@@ -56,7 +57,7 @@ class StepHooks:
             return None  # a wrapping optimizer may share the hook dictionaries of this one
         if kwargs.get("grad_scaler") is not None:
             raise RegimeError(
-                f"attach: {type(optimizer).__name__}.step is given a grad_scaler and unscales the "
+                f"attach: {full_name(optimizer)}.step is given a grad_scaler and unscales the "
                 f"gradients itself, which would unscale the penalty's gradient too; "
                 f"use loss + reg.penalty()"
             )
@@ -65,6 +66,7 @@ class StepHooks:
         if not callable(closure):
             self._before(optimizer)
             return None
+        check_closure(optimizer)
         # the closure computes the gradients, so the penalty is added after it
         if "closure" in kwargs:
             return args, kwargs | {"closure": self._wrapped(closure, self._before)}

@@ -12,6 +12,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from regularizers.attach.reading import xp
 from regularizers.attach.sites import Reference, Strengths, is_binary
+from regularizers.attach.step._refused_optimizers import full_name
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.penalties import Formula, proximal
 
@@ -94,7 +95,7 @@ def check_step_size_is_known(optimizer: Optimizer, group: dict[str, Any], site: 
     if type(optimizer) not in (SGD, Adam, AdamW):
         raise RegimeError(
             f"{site}: its rule is proximal, whose threshold is known for torch.optim.SGD, Adam and "
-            f"AdamW, got {type(optimizer).__name__}; use one of these, or proximal=False"
+            f"AdamW, got {full_name(optimizer)}; use one of these, or proximal=False"
         )
     if group.get("lr") is None:
         raise ConfigurationError(
