@@ -16,11 +16,25 @@ def key_of(module: str) -> str:
         >>> key_of("encoder.act"), key_of("")
         ('encoder.act', 'model')
     """
-    return module or _ROOT
+    return legal(module or _ROOT)
+
+
+def legal(key: str) -> str:
+    """Return `key` as every logger takes it: in letters, digits, `_`, `-`, `.`, spaces and `/`.
+
+    Anything else becomes `_`. So does a part between slashes that a path of files would not keep:
+    an empty one, `.` and `..`. These are the names that MLflow takes, the strictest.
+
+    Example:
+        >>> legal("encoder.act/activity/L1"), legal("λ 1/x[0](y)"), legal("/a//b")
+        ('encoder.act/activity/L1', 'λ 1/x_0__y_', '_/a/_/b')
+    """
+    parts = re.sub(r"[^\w\-./ ]", "_", key).split("/")
+    return "/".join(["_" if part in ("", ".", "..") else part for part in parts])
 
 
 class Keys:
-    """Makes every key one of a kind: the second that would be alike ends in `/2`.
+    """Makes every key legal, and one of a kind: the second that would be alike ends in `/2`.
 
     Example:
         >>> keys = Keys()
@@ -32,7 +46,8 @@ class Keys:
         self._counts: Counter[str] = Counter()
 
     def add(self, key: str) -> str:
-        """Return `key`, numbered if there is one alike."""
+        """Return `key` in legal letters, numbered if there is one alike."""
+        key = legal(key)
         self._counts[key] += 1
         return key if self._counts[key] == 1 else f"{key}/{self._counts[key]}"
 
@@ -47,7 +62,7 @@ def renamed(keys: Iterable[str]) -> dict[str, str]:
         {'(root)/activity/L1': 'model/activity/L1', '(root)/activity/L1#2': 'model/activity/L1/2'}
     """
     keys = list(keys)
-    if not any(key.startswith("(root)/") or re.search(r"#\d+$", key) for key in keys):
+    if all(key == legal(key) for key in keys):  # `(root)` and `#2` are not
         return {key: key for key in keys}
     today = Keys()
     return {

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from torch import nn
 
-from regularizers._keys import Keys, key_of
+from regularizers._keys import Keys, key_of, legal
 from regularizers.errors import ConfigurationError
 from regularizers.modules import Select, Where, Wheres, printable, select_modules
 from regularizers.monitor._fit import misfit, warn_of_misfits
@@ -76,7 +76,7 @@ def resolve(
         places.append(MonitoredPlace(module, Source("output", module, select), SiteSink(reading)))
     for name, sides in (pairs or {}).items():
         reading = SiteMetrics(name, name, of_two, is_pair=True)
-        if name in [known.key for known in readings]:
+        if legal(name) in [legal(known.key) for known in readings]:
             raise ConfigurationError(
                 f"pairs[{name!r}]: a site has the same name, and so would its numbers; choose "
                 f"another"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from regularizers._keys import Keys
+from regularizers._keys import Keys, legal
 from regularizers.monitor._pending import Pending
 from regularizers.monitor._report import ReportRow, general_notes
 from regularizers.monitor.metrics import (
@@ -127,7 +127,7 @@ class SiteMetrics:
     def as_dict(self) -> dict[str, float]:
         """Return the numbers of all metrics by `site/number`."""
         return {
-            f"{self.key}/{number}{again}": value
+            legal(f"{self.key}/{number}{again}"): value
             for again, metric in self._numbered()
             for number, value in metric.as_dict().items()
         }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regularizers._keys import key_of
+from regularizers._keys import Keys, key_of
 from regularizers._text import table
 from regularizers.modules import Wheres, whole
 from regularizers.pruning._kernels import select_kernels
@@ -41,8 +41,9 @@ class Zeros(Mapping[str, float]):
 
     def as_dict(self) -> dict[str, float]:
         """Return all shares by `kernel/zeros`, and the total as `model/zeros`, for a logger."""
-        shares = {f"{key_of(name)}/zeros": share for name, share in self.items()}
-        return {**shares, f"{key_of('')}/zeros": self.total}
+        keys = Keys()
+        total = {keys.add(f"{key_of('')}/zeros"): self.total}
+        return {keys.add(f"{key_of(name)}/zeros"): share for name, share in self.items()} | total
 
     def __getitem__(self, name: str) -> float:
         return self.counts[name].share
