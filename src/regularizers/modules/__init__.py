@@ -29,6 +29,7 @@ from regularizers.modules._hooks import (
     OnLoad,
     check_untraced,
     is_recording,
+    is_tracing,
     remove_inert_hooks,
 )
 from regularizers.modules._masks import (
@@ -123,6 +124,7 @@ __all__ = [
     "is_plain_forward",
     "is_recording",
     "is_saved_anyway",
+    "is_tracing",
     "is_transformed",
     "is_vmap_batched",
     "is_vmap_without_grad",

@@ -45,9 +45,14 @@ class Inert(Hook):
         """Do nothing."""
 
 
+def is_tracing() -> bool:
+    """Return whether `torch.jit.trace` is running, which traces hooks too."""
+    return torch._C._get_tracing_state() is not None
+
+
 def check_untraced(site: str) -> None:
     """Raise if `torch.jit.trace` is running: it would trace the hooks too."""
-    if torch._C._get_tracing_state() is not None:
+    if is_tracing():
         raise RegimeError(
             f"{site}: torch.jit.trace in training mode would trace the hooks of a Regularization "
             f"too; call model.eval() or detach() first"

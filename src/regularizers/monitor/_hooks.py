@@ -17,6 +17,7 @@ from regularizers.modules import (
     Hook,
     Mask,
     eager_only,
+    is_tracing,
     mask_of,
     masked,
     may_hold_a_part_of_the_units,
@@ -74,7 +75,7 @@ class MonitorTap(Hook):
             found = self._source.read(module, inputs, keywords, output, self._site)
             read = self._prepared(found, inputs, keywords)
             _program.read(self._observer.order, read, self._observer.handle, self._number)
-        else:
+        elif not is_tracing():
             self._read(module, inputs, output, keywords)
 
     @eager_only
@@ -148,7 +149,7 @@ class MonitorForwardStart(Hook):
             return
         if torch.compiler.is_compiling():
             _program.begin(self._observer.order, self._observer.handle)
-        else:
+        elif not is_tracing():
             self._observer.begin()
 
 
@@ -165,5 +166,5 @@ class MonitorForwardEnd(Hook):
             return
         if torch.compiler.is_compiling():
             _program.end(self._observer.order, self._observer.handle)
-        else:
+        elif not is_tracing():
             self._observer.end()
