@@ -199,9 +199,12 @@ class Regularization:
                 rule.
             SelectionError: no rule has kernels or biases, or an optimizer holds none of them.
             RegimeError: `attach` was called before; a weight is computed from others, unless it is
-                pruned; a constraint moves what is pruned; the optimizer would be inexact (LBFGS;
-                for proximal rules all but SGD, Adam and AdamW); or another Regularization on it has
-                some of the same rules. One that has all of them is replaced, with a warning.
+                pruned; a constraint moves what is pruned; the optimizer would be inexact
+                (LBFGS, SparseAdam, one that exchanges weights around another's step; for proximal
+                rules all but SGD, Adam and AdamW; for constraints those that are schedule-free); or
+                another Regularization on it has some of the same rules. One that has all of them is
+                replaced, with a warning. A later step raises if it reads the value of the loss, or
+                differentiates its gradients.
 
         Example:
             >>> import regularizers as rz
