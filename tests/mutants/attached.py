@@ -163,8 +163,8 @@ ATTACHED = [
     Mutant(
         "an optimizer within a wrapper may be any",
         "attach/step/_inner_optimizers.py",
-        "        _check(optimizer)\n",
-        "",
+        "        check_optimizer(optimizer)\n",
+        "        pass\n",
         (inner("lbfgs_within_a_wrapper_raises"),),
     ),
     Mutant(

@@ -3,6 +3,7 @@
 from mutants.mutant import Mutant, attach
 
 FORMER = "a_state_with_former_keys_is_gone_on_from"
+LOGGERS = "tests/integrations/test_loggers.py::test_"
 HINTS = "tests/test_hints.py::test_"
 
 FACE = [
@@ -19,6 +20,21 @@ FACE = [
         '_ROOT = "model"',
         '_ROOT = "(root)"',
         (attach("report::as_dict_has_all_numbers_under_plain_keys"),),
+    ),
+    Mutant(
+        "a key has letters that a logger refuses",
+        "_keys.py",
+        """        key = legal(key)
+""",
+        "",
+        (LOGGERS + "keys_are_what_mlflow_takes",),
+    ),
+    Mutant(
+        "a pair has the name that a user gave it",
+        "monitor/_reading.py",
+        'legal(f"{self.key}/{number}{again}"): value',
+        'f"{self.key}/{number}{again}": value',
+        (LOGGERS + "keys_are_what_mlflow_takes",),
     ),
     Mutant(
         "a state with former keys is one of other rules",
@@ -58,8 +74,8 @@ FACE = [
     Mutant(
         "a second metric alike has the key of the first",
         "monitor/_reading.py",
-        'f"{self.key}/{number}{again}": value',
-        'f"{self.key}/{number}": value',
+        'legal(f"{self.key}/{number}{again}"): value',
+        'legal(f"{self.key}/{number}"): value',
         (
             "tests/monitor/test_monitor.py::test_single_metrics_are_found_by_the_names_of_their_numbers",
         ),

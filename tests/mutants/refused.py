@@ -2,7 +2,67 @@
 
 from mutants.mutant import Mutant, attach
 
+OPTIMIZERS = "tests/integrations/test_optimizers.py::test_"
+
 REFUSED = [
+    Mutant(
+        "an optimizer may read the loss",
+        "attach/step/_optimizer_hooks.py",
+        "        check_closure(optimizer)\n",
+        "",
+        (OPTIMIZERS + "a_step_that_reads_the_loss_is_refused_where_it_is_given_one",),
+    ),
+    Mutant(
+        "any optimizer that names the loss reads it",
+        "attach/step/_reads_loss.py",
+        "        and id(node) not in returned\n",
+        "",
+        (OPTIMIZERS + "of_pytorch_only_lbfgs_reads_the_loss",),
+    ),
+    Mutant(
+        "a wrapper may read the loss",
+        "attach/step/_refused_optimizers.py",
+        "    if reads_loss(given):",
+        "    if False:",
+        (OPTIMIZERS + "a_wrapper_that_reads_the_loss",),
+    ),
+    Mutant(
+        "gradients may be differentiated again",
+        "attach/step/_apply.py",
+        "        check_gradients(optimizer)\n",
+        "",
+        (OPTIMIZERS + "gradients_that_the_step_differentiates",),
+    ),
+    Mutant(
+        "an optimizer of PyTorch is taken for one that differentiates gradients",
+        "attach/step/_refused_optimizers.py",
+        'if type(optimizer).__module__.startswith("torch.optim."):',
+        "if False:",
+        (OPTIMIZERS + "a_graph_of_gradients_is_nothing_to_an_optimizer_of_pytorch",),
+    ),
+    Mutant(
+        "weights may be exchanged before the inner step",
+        "attach/step/_refused_optimizers.py",
+        'if _TRAIN_MODE in getattr(given, "__dict__", {}):',
+        "if False:",
+        (OPTIMIZERS + "a_schedule_free_wrapper",),
+    ),
+    Mutant(
+        "weights that are not evaluated are constrained",
+        "attach/step/_attach.py",
+        "        check_projectable(ownership.optimizers)\n",
+        "        pass\n",
+        (OPTIMIZERS + "proximal_rules_and_constraints_of_a_schedule_free_optimizer",),
+    ),
+    Mutant(
+        "a Monitor is in a trace",
+        "monitor/_hooks.py",
+        "        elif not is_tracing():\n            self._read(",
+        "        else:\n            self._read(",
+        (
+            "tests/integrations/test_exporting.py::test_a_monitor_counts_no_forward_that_becomes_a_program",
+        ),
+    ),
     Mutant(
         "a target above 0 is taken for one that counts zeros",
         "attach/sites/_suited.py",
@@ -34,8 +94,8 @@ REFUSED = [
     Mutant(
         "a trace has the hooks in it",
         "modules/_hooks.py",
-        "if torch._C._get_tracing_state() is not None:",
-        "if False:",
+        "    if is_tracing():",
+        "    if False:",
         (attach("tracing::tracing_in_training_mode"),),
     ),
     Mutant(
