@@ -68,6 +68,9 @@ class Delivery(Protocol):
     def set_scale(self, scale: float) -> None:
         """Use `scale` where no loss goes through `scale_from`."""
 
+    def check_fired(self) -> None:
+        """Raise if an output that a rule selects has never fired with gradients."""
+
 
 class Closable(Protocol):
     """The object that taps write to; while it is closed they do nothing."""

@@ -175,6 +175,31 @@ class Regularization:
         self._check_usable()
         self._delivery.set_scale(scale)
 
+    def check_fired(self) -> None:
+        """Raise unless every selected output has been reached in training mode.
+
+        `penalty()` and the backward pass of `scale_from` look for that themselves. After
+        `set_scale` nothing does: call this once, after the first backward pass.
+
+        Raises:
+            CollectionError: an output has never fired with gradients, and its rule is not
+                `optional=True`.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+            >>> reg = rz.Regularization(model, [rz.activity(rz.L1(0.1), where="1")],
+            ...                         delivery="inject")
+            >>> reg.set_scale(1.0)
+            >>> model[0](torch.randn(8, 4)).sum().backward()
+            >>> reg.check_fired()
+            Traceback (most recent call last):
+            regularizers.errors.CollectionError: 1: the site has never fired with gradients; ...
+        """
+        self._check_usable()
+        self._delivery.check_fired()
+
     def attach(self, *optimizers: Optimizer) -> None:
         """Let weight penalties enter within `optimizer.step()`, as its own weight decay does.
 
@@ -280,6 +305,12 @@ class Regularization:
                 )
             self._control.targets.give_loss(loss, "step: loss")
         self._control.advance()
+
+    @property
+    def acts_in_steps(self) -> bool:
+        """Whether `attach` has work to do: weights, constraints or strengths that change."""
+        self._check_usable()
+        return bool(self._sites.in_step) or self._control.changes
 
     @property
     def _steps_by_hand(self) -> bool:

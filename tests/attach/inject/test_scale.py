@@ -9,7 +9,7 @@ from torch._dynamo.backends.debugging import aot_eager
 
 import regularizers as rz
 from attach.helpers import batch, mlp, per_sample
-from regularizers.errors import RegimeError
+from regularizers.errors import CollectionError, RegimeError
 
 RULES = [rz.activity(rz.L1(0.5), where="1"), rz.kernel(rz.L2Squared(0.25), where="0")]
 ACTIVITY = RULES[:1]
@@ -121,3 +121,46 @@ def test_forward_and_loss_compiled_together():
         by_hand = penalty_by_hand(twin, batch(seed=step), kernels=False)
         (3 * (task(twin(batch(seed=step))) + by_hand)).backward()
     assert_same_gradients(model, twin)
+
+
+def test_with_a_stated_scale_a_module_that_is_called_past_its_hooks_is_told():
+    model, _, reg = injected(ACTIVITY)
+    reg.set_scale(1.0)
+    task(model[1].forward(model[0](batch()))).backward()
+    with pytest.raises(CollectionError, match=r"^1: the site has never fired .*module\.forward"):
+        reg.check_fired()
+    model.eval()
+    with pytest.raises(CollectionError, match=r"^1: .*in evaluation mode"):
+        reg.check_fired()
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("backend", [None, aot_eager])
+def test_an_output_that_fired_in_a_stated_scale_passes(backend):
+    model, _, reg = injected(ACTIVITY)
+    reg.set_scale(1.0)
+    task((model if backend is None else torch.compile(model, backend=backend))(batch())).backward()
+    reg.check_fired()
+
+
+def test_an_optional_output_need_not_fire():
+    rules = [rz.activity(rz.L1(0.5), where="1", optional=True)]
+    rz.Regularization(mlp(), rules, delivery="inject").check_fired()
+
+
+def test_a_collection_needs_no_check_of_what_fired():
+    with pytest.raises(RegimeError, match="check_fired"):
+        rz.Regularization(mlp(), ACTIVITY).check_fired()
+
+
+@pytest.mark.parametrize(
+    ("rules", "acts"),
+    [
+        (ACTIVITY, False),
+        (RULES, True),
+        ([rz.activity(rz.L1(rz.LinearWarmup(0.5, steps=3)), where="1")], True),
+        ([rz.constraint(rz.UnitNorm(axis="input"), where="0")], True),
+    ],
+)
+def test_steps_of_an_optimizer_have_work_for_weights_and_for_strengths_that_change(rules, acts):
+    assert rz.Regularization(mlp(), rules).acts_in_steps is acts

@@ -113,6 +113,10 @@ class Collect:
         """Raise: the penalty is a term of the loss, and scaled with it."""
         raise _is_for_inject("set_scale")
 
+    def check_fired(self) -> None:
+        """Raise: a collection looks for that itself."""
+        raise _is_for_inject("check_fired")
+
     def _units(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Return the penalties at strength 1, summed over calls."""
         units: dict[str, Tensor] = {}

@@ -11,9 +11,9 @@ from regularizers.attach._delivery import Attachment, Pause
 from regularizers.attach.inject._functions import ScaleFrom
 from regularizers.attach.inject._scale import Scale
 from regularizers.attach.inject._tap import Injecting
-from regularizers.attach.reading import Gauge, WeightsInLoss, total
+from regularizers.attach.reading import Gauge, WeightsInLoss, never_fired_message, total
 from regularizers.attach.sites import ActivitySite, FollowHook
-from regularizers.errors import RegimeError
+from regularizers.errors import CollectionError, RegimeError
 from regularizers.modules import Masks
 from regularizers.penalties.strength import check_strength
 
@@ -95,3 +95,9 @@ class Injection:
     def set_scale(self, scale: float) -> None:
         """Use `scale` where no loss goes through `scale_from`."""
         self._scale.fix(check_strength(scale, "scale"))
+
+    def check_fired(self) -> None:
+        """Raise if an output that a rule selects has never fired with gradients."""
+        for site in self._sites.activities:
+            if site.name in self._scale.silent:
+                raise CollectionError(never_fired_message(site.name, training=site.module.training))

@@ -58,6 +58,11 @@ class Scale:
         """Add a site that must fire before the end of a backward pass."""
         self._silent.add(site)
 
+    @property
+    def silent(self) -> frozenset[str]:
+        """The sites that must fire and have not."""
+        return frozenset(self._silent)
+
     def seen(self, site: str) -> None:
         """Record that the forward has reached `site`."""
         self._silent.discard(site)
