@@ -286,3 +286,21 @@ def test_lbfgs_within_a_wrapper_raises():
     model = layer()
     with pytest.raises(RegimeError, match="LBFGS searches along the loss"):
         kernels(model, DECAY).attach(Wrapper(torch.optim.LBFGS(model.parameters())))
+
+
+def test_the_other_optimizers_of_a_class_without_hooks_step_as_before():
+    class Launcher(Uninitialised):
+        def step(self, closure: object = None) -> None:
+            self.optimizer.step(closure)
+
+    layers = [nn.Linear(3, 2) for _ in range(3)]
+    launched = [Launcher(SGD(layer.parameters(), lr=1.0)) for layer in layers[:2]]
+    rule = rz.constraint(rz.NonNegative())  # which watches the step of the launcher as well
+    rz.Regularization(layers[0], [rule]).attach(launched[0])
+    launched.append(Launcher(SGD(layers[2].parameters(), lr=1.0)))
+    before = [layer.weight.detach().clone() for layer in layers]
+    for layer, optimizer in zip(layers, launched, strict=True):
+        layer.weight.grad = torch.ones_like(layer.weight)
+        optimizer.step()
+    assert torch.equal(layers[0].weight, (before[0] - 1).clamp(min=0))
+    assert all(torch.equal(a.weight, b - 1) for a, b in zip(layers[1:], before[1:], strict=True))

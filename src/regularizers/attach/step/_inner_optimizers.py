@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 from torch.optim import Optimizer
@@ -73,3 +74,7 @@ def initialise_hooks(optimizer: Optimizer) -> None:
         optimizer.defaults = {}
     # as when an optimizer is unpickled: creates the hook dictionaries and changes no state
     Optimizer.__setstate__(optimizer, {})
+    # that also patches the class's step to run hooks, which its other instances do not have
+    for name in ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"):
+        if not hasattr(type(optimizer), name):
+            setattr(type(optimizer), name, MappingProxyType({}))
