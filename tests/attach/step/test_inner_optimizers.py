@@ -304,3 +304,25 @@ def test_the_other_optimizers_of_a_class_without_hooks_step_as_before():
         optimizer.step()
     assert torch.equal(layers[0].weight, (before[0] - 1).clamp(min=0))
     assert all(torch.equal(a.weight, b - 1) for a, b in zip(layers[1:], before[1:], strict=True))
+
+
+def test_the_state_of_the_optimizer_inside_carries_that_of_the_strengths():
+    class Launcher(Uninitialised):
+        def state_dict(self) -> dict:
+            return self.optimizer.state_dict()
+
+        def load_state_dict(self, state: dict) -> None:
+            self.optimizer.load_state_dict(state)
+
+    def launched() -> tuple[Launcher, rz.Regularization]:
+        layer = nn.Linear(3, 2)
+        reg = rz.Regularization(layer, [rz.kernel(rz.L1(rz.LinearWarmup(1.0, steps=4)))])
+        optimizer = Launcher(SGD(layer.parameters(), lr=1.0))
+        reg.attach(optimizer)
+        return optimizer, reg
+
+    (first, one), (second, two) = launched(), launched()
+    for _ in range(3):
+        first.step()
+    second.load_state_dict(first.state_dict())
+    assert dict(two.strengths) == dict(one.strengths) == {"weight/kernel/L1": 0.75}
