@@ -95,6 +95,6 @@ def _advance_with(
         yield from StepHooks(first, None, lambda _: control.advance(), owner).attach()
     carried_state = CarriedState(control)
     for optimizer in dict.fromkeys([*optimizers, first]):
-        # a launcher's wrapper without these hooks has a state_dict of its own: that of the inner one
+        # a launcher's wrapper without these hooks passes on the state of the optimizer inside
         if hasattr(optimizer, "_optimizer_state_dict_post_hooks"):
             yield from carried_state.attach(optimizer)

@@ -1,0 +1,332 @@
+"""The Trainer's callback in half precision, compiled, resumed, by two processes, and refused."""
+
+import copy
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+import transformers as hf
+from torch import nn
+
+import regularizers as rz
+from integrations.transformers_tiny import (
+    STRENGTH,
+    Claimed,
+    Stream,
+    by_hand,
+    classifier,
+    gap,
+    points,
+    trained,
+    windows_of,
+)
+from regularizers.errors import (
+    CollectionError,
+    ConfigurationError,
+    RegimeError,
+    SelectionError,
+)
+from regularizers.integrations.transformers import Regularizing
+
+ACT = [rz.activity(rz.L1(STRENGTH), where="act")]
+COMPILED = pytest.mark.filterwarnings(
+    # of PyTorch's own compiler
+    "ignore:.*should not be instantiated:DeprecationWarning"
+)
+
+
+@pytest.mark.parametrize("scale", [1024.0])
+def test_a_loss_scale_scales_the_penalty_too(scale, tmp_path):
+    # accelerate has scalers for GPUs only, so that of PyTorch for the CPU is put into its place
+    model, data = classifier(), points(14)
+    before = copy.deepcopy(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=1)
+    trained(
+        model,
+        data,
+        tmp_path,
+        Regularizing([*ACT, rz.kernel(rz.L2Squared(STRENGTH), where="second")]),
+        change=lambda trainer: setattr(trainer.accelerator, "scaler", scaler),
+        gradient_accumulation_steps=4,
+    )
+    hand = by_hand(before, windows_of(data, [8, 6]), ["act"], ["second.weight"])
+    assert gap(model, hand) < 1e-9
+    assert scaler.get_scale() == 4 * scale  # it grew between the two steps
+
+
+def test_a_step_that_the_scaler_skips_moves_nothing_and_no_schedule(tmp_path):
+    model, data = classifier(), points(6)
+    data.samples[0]["x"][:] = float("inf")
+    before = copy.deepcopy(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    rising = Regularizing([rz.activity(rz.L1(rz.LinearWarmup(1.0, steps=4)), where="act")])
+    reads = Reads(rising)
+    trained(
+        model,
+        data,
+        tmp_path,
+        rising,
+        reads,
+        change=lambda trainer: setattr(trainer.accelerator, "scaler", scaler),
+        per_device_train_batch_size=6,
+        num_train_epochs=1,
+    )
+    assert gap(model, before) == 0
+    assert reads.strengths == [0.0]
+    assert scaler.get_scale() == 4.0
+
+
+def test_bfloat16_is_that_of_autocast(tmp_path):
+    model, data = classifier(torch.float32), points(8, torch.float32)
+    before = copy.deepcopy(model)
+    trained(model, data, tmp_path, Regularizing(ACT), gradient_accumulation_steps=4, bf16=True)
+    window = windows_of(data, [8])
+    with torch.autocast("cpu", torch.bfloat16):
+        hand = by_hand(before, window, ["act"])
+    assert gap(model, hand) < 3e-3
+    assert gap(model, by_hand(before, window, [])) > 3e-2
+
+
+@COMPILED
+@pytest.mark.parametrize("by_trainer", [True, False])
+def test_a_model_compiled_before_training(by_trainer, tmp_path):
+    torch._dynamo.reset()
+    model, data = classifier(), points(14)
+    before = copy.deepcopy(model)
+    more = {"torch_compile": True, "torch_compile_backend": "aot_eager"} if by_trainer else {}
+    if not by_trainer:
+        model.compile(backend="aot_eager")
+    trained(model, data, tmp_path, Regularizing(ACT), gradient_accumulation_steps=4, **more)
+    assert gap(model, by_hand(before, windows_of(data, [8, 6]), ["act"])) < 1e-9
+
+
+@COMPILED
+def test_a_model_compiled_and_called_before_training_is_told(tmp_path):
+    torch._dynamo.reset()
+    model, data = classifier(), points(4)
+    before = copy.deepcopy(model)
+    model.compile(backend="aot_eager")
+    batch = {k: torch.stack([sample[k] for sample in data.samples[:2]]) for k in ("x", "labels")}
+    model(**batch)["loss"].backward()
+    with pytest.raises(CollectionError, match=r"act: the site has never fired"):
+        trained(model, data, tmp_path, Regularizing(ACT))
+    assert gap(model, before) == 0
+
+
+def rules_with_state():
+    return [
+        rz.activity(rz.L1(rz.LinearWarmup(0.2, steps=7)), where="act"),
+        rz.kernel(rz.L2Squared(STRENGTH), where="second", towards="initial"),
+    ]
+
+
+class Stops(hf.TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_):
+        control.should_training_stop |= state.global_step == self.step
+
+
+def run(folder, *callbacks, resume=None, model=None, **more):
+    model = model or classifier()
+    data = points(14)
+    options = {
+        "gradient_accumulation_steps": 4,
+        "num_train_epochs": 4,
+        "save_strategy": "steps",
+        "save_steps": 1,
+        "optim": "adamw_torch",
+        "learning_rate": 0.05,
+    }
+    trained(model, data, folder, *callbacks, resume=resume, **options | more)
+    return model
+
+
+@pytest.mark.parametrize("stop", [2, 3], ids=["between epochs", "before the last window"])
+def test_resumed_is_uninterrupted(stop, tmp_path):
+    whole = run(tmp_path / "whole", Regularizing(rules_with_state()))
+    run(tmp_path / "parts", Regularizing(rules_with_state()), Stops(stop))
+    folder = tmp_path / "parts" / f"checkpoint-{stop}"
+    assert (folder / "regularization.pt").is_file()
+    resumed = run(tmp_path / "parts", Regularizing(rules_with_state()), resume=str(folder))
+    assert gap(resumed, whole) == 0
+    assert gap(resumed, run(tmp_path / "none")) > 1e-2
+
+
+def test_a_state_elsewhere_is_found_where_it_is_said_to_be_and_no_other_is_taken(tmp_path):
+    whole = run(tmp_path / "whole", Regularizing(rules_with_state()))
+    run(tmp_path / "parts", Regularizing(rules_with_state()), Stops(3))
+    run(tmp_path / "others", Regularizing(rules_with_state()), Stops(3), learning_rate=0.2)
+    moved = shutil.copytree(
+        tmp_path / "parts" / "checkpoint-3", tmp_path / "moved" / "checkpoint-3"
+    )
+    callback = Regularizing(rules_with_state())
+    with pytest.raises(ConfigurationError, match=r"resume_from_checkpoint=folder"):
+        run(tmp_path / "others", callback, resume=str(moved))
+    assert callback.regularization is None
+    resumed = run(
+        tmp_path / "others", callback, resume=str(moved), resume_from_checkpoint=str(moved)
+    )
+    assert gap(resumed, whole) == 0
+
+
+def test_a_checkpoint_of_a_training_without_rules_begins_them_with_a_warning(tmp_path):
+    run(tmp_path, Stops(3))
+    with pytest.warns(UserWarning, match="made without it"):
+        run(tmp_path, Regularizing(ACT), resume=str(tmp_path / "checkpoint-3"))
+    state = json.loads((tmp_path / "checkpoint-8" / "trainer_state.json").read_text())
+    assert state["stateful_callbacks"]["regularizers"]["attributes"]["run"]
+
+
+def test_training_twice_begins_anew(tmp_path):
+    model, data = classifier(), points(4)
+    before = copy.deepcopy(model)
+    callback = Regularizing(ACT)
+    trainer = trained(model, data, tmp_path, callback)
+    trainer.train()
+    assert gap(model, by_hand(before, windows_of(data, [2, 2, 2, 2]), ["act"])) < 1e-9
+
+
+def test_rules_that_match_nothing_raise_before_the_first_batch(tmp_path):
+    data = points(4)
+    with pytest.raises(SelectionError, match="actt"):
+        trained(classifier(), data, tmp_path, Regularizing([rz.activity(rz.L1(1.0), where="actt")]))
+    assert data.order == []
+
+
+def test_an_output_that_is_not_reached_raises_before_the_first_step(tmp_path):
+    model = classifier()
+    model.spare = nn.Tanh()
+    before = copy.deepcopy(model)
+    with pytest.raises(CollectionError, match="spare: the site has never fired"):
+        trained(model, points(4), tmp_path, Regularizing([rz.activity(rz.L1(1.0), where="spare")]))
+    assert gap(model, before) == 0
+
+
+def test_accumulated_batches_of_data_without_a_length_raise_before_the_first(tmp_path):
+    stream = Stream(points(16).samples)
+    with pytest.raises(RegimeError, match=r"no length.*__len__"):
+        trained(
+            classifier(),
+            stream,
+            tmp_path,
+            Regularizing(ACT),
+            gradient_accumulation_steps=4,
+            max_steps=2,
+        )
+
+
+def test_data_without_a_length_are_exact_where_nothing_is_accumulated(tmp_path):
+    model, data = classifier(), points(6)
+    before = copy.deepcopy(model)
+    trained(model, Stream(data.samples), tmp_path, Regularizing(ACT), max_steps=3)
+    data.order = list(range(6))
+    assert gap(model, by_hand(before, windows_of(data, [2, 2, 2]), ["act"])) < 1e-9
+
+
+def test_a_length_that_is_too_great_raises_before_the_step_it_would_spoil(tmp_path):
+    model, data = classifier(), points(14)
+    before = copy.deepcopy(model)
+    stream = Claimed(data.samples)
+    stream.claimed = 16
+    with pytest.raises(RegimeError, match=r"expected 8 batches .* 1 of the last window did not"):
+        trained(model, stream, tmp_path, Regularizing(ACT), gradient_accumulation_steps=4)
+    data.order = list(range(8))
+    assert gap(model, by_hand(before, windows_of(data, [8]), ["act"])) < 1e-9
+
+
+def test_two_in_one_trainer_raise(tmp_path):
+    model, data = classifier(), points(4)
+    with pytest.raises(ConfigurationError, match="got two"):
+        trained(model, data, tmp_path, Regularizing(ACT), Regularizing(ACT))
+    assert data.order == []
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_training_that_broke_off_is_replaced_with_a_warning(tmp_path):
+    class Breaks(hf.TrainerCallback):
+        def on_step_begin(self, *_, **__):
+            raise KeyboardInterrupt
+
+    model, data = classifier(), points(4)
+    before = copy.deepcopy(model)
+    first = Regularizing([rz.activity(rz.L1(7.0), where="act")])
+    with pytest.raises(KeyboardInterrupt):
+        trained(model, points(4), tmp_path, first, Breaks())
+    with pytest.warns(UserWarning, match="did not come to its end"):
+        trained(model, data, tmp_path, Regularizing(ACT))
+    assert gap(model, by_hand(before, windows_of(data, [2, 2]), ["act"])) < 1e-9
+
+
+def test_a_delivery_of_another_kind_is_refused():
+    with pytest.raises(ConfigurationError, match="leave it out"):
+        Regularizing(ACT, delivery="collect")
+
+
+def test_several_gpus_in_one_process_raise(tmp_path):
+    def has_two(trainer):
+        trainer.args._n_gpu = 2
+
+    with pytest.raises(RegimeError, match=r"trained by nn.DataParallel.*torchrun"):
+        trained(classifier(), points(4), tmp_path, Regularizing(ACT), change=has_two)
+
+
+@pytest.mark.parametrize(
+    ("way", "more", "message"),
+    [
+        ("DEEPSPEED", {}, "trained by DEEPSPEED"),
+        ("FSDP", {}, "trained by FSDP"),
+        ("MULTI_GPU", {"parallelism_config": object()}, "parallelism_config"),
+    ],
+)
+def test_ways_whose_scale_or_parts_are_unknown_raise(way, more, message, tmp_path):
+    class Prepares(hf.TrainerCallback):
+        def on_train_begin(self, args, state, control, optimizer, **_):
+            optimizer.accelerator_state = SimpleNamespace(distributed_type=way, **more)
+
+    with pytest.raises(RegimeError, match=message):
+        trained(classifier(), points(4), tmp_path, Prepares(), Regularizing(ACT))
+
+
+def test_a_target_of_the_loss_raises_before_the_first_step(tmp_path):
+    model = classifier()
+    before = copy.deepcopy(model)
+    rule = rz.activity(rz.L1(rz.TargetLoss(0.5)), where="act")
+    with pytest.raises(RegimeError, match="TargetLoss needs the loss"):
+        trained(model, points(4), tmp_path, Regularizing([rule]))
+    assert gap(model, before) == 0
+
+
+class Reads(hf.TrainerCallback):
+    """Reads the strengths before they are detached."""
+
+    def __init__(self, callback):
+        self.callback, self.strengths = callback, []
+
+    def on_step_end(self, *_, **__):
+        self.strengths.append(self.callback.regularization.strengths["act/activity/L1"])
+
+
+def test_a_target_finds_the_strength_of_one_batch(tmp_path):
+    found = []
+    for accumulated in (1, 4):
+        model = classifier()
+        model.act = nn.ReLU()
+        callback = Regularizing([rz.activity(rz.L1(rz.TargetActive(6)), where="act")])
+        found.append(Reads(callback))
+        trained(
+            model,
+            points(8),
+            tmp_path,
+            callback,
+            found[-1],
+            num_train_epochs=20,
+            per_device_train_batch_size=8 // accumulated,
+            gradient_accumulation_steps=accumulated,
+            learning_rate=0.05,
+        )
+    assert found[0].strengths[-1] > 0
+    assert found[0].strengths == pytest.approx(found[1].strengths, rel=1e-6)
