@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ import transformers as hf
 from torch import nn
 
 import regularizers as rz
+import two_processes
 from integrations.transformers_tiny import (
     STRENGTH,
     Claimed,
@@ -31,6 +33,13 @@ from regularizers.errors import (
 from regularizers.integrations.transformers import Regularizing
 
 ACT = [rz.activity(rz.L1(STRENGTH), where="act")]
+RANKS = Path(__file__).parent / "transformers_ranks.py"
+CHECKS = [
+    "check_the_trainer_divides",
+    "check_the_model_counts_tokens",
+    "check_weights",
+    "check_resumed",
+]
 COMPILED = pytest.mark.filterwarnings(
     # of PyTorch's own compiler
     "ignore:.*should not be instantiated:DeprecationWarning"
@@ -78,14 +87,12 @@ def test_a_step_that_the_scaler_skips_moves_nothing_and_no_schedule(tmp_path):
     assert scaler.get_scale() == 4.0
 
 
-def test_bfloat16_is_that_of_autocast(tmp_path):
+def test_bfloat16_is_exact_but_for_its_rounding(tmp_path):
     model, data = classifier(torch.float32), points(8, torch.float32)
     before = copy.deepcopy(model)
     trained(model, data, tmp_path, Regularizing(ACT), gradient_accumulation_steps=4, bf16=True)
     window = windows_of(data, [8])
-    with torch.autocast("cpu", torch.bfloat16):
-        hand = by_hand(before, window, ["act"])
-    assert gap(model, hand) < 3e-3
+    assert gap(model, by_hand(before, window, ["act"])) < 3e-3
     assert gap(model, by_hand(before, window, [])) > 3e-2
 
 
@@ -330,3 +337,9 @@ def test_a_target_finds_the_strength_of_one_batch(tmp_path):
         )
     assert found[0].strengths[-1] > 0
     assert found[0].strengths == pytest.approx(found[1].strengths, rel=1e-6)
+
+
+def test_two_processes_are_one():
+    end = two_processes.launched(RANKS)
+    passed = [f"{rank} {check}" for check in CHECKS for rank in (0, 1)]
+    assert sorted(end.stdout.split("\n")) == sorted([*passed, ""]), end.stderr

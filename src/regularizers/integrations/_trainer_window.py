@@ -24,8 +24,9 @@ class Window:
         self._longest: int = args.gradient_accumulation_steps
         self._in_epoch = self._length(loader)
         self._ahead = 0
-        if step and not args.ignore_data_skip and self._longest <= self._in_epoch < math.inf:
-            self._ahead = step % math.ceil(self._in_epoch / self._longest) * self._longest
+        if step and not args.ignore_data_skip and self._in_epoch < math.inf:
+            in_epoch = max(math.ceil(self._in_epoch / self._longest), 1)
+            self._ahead = step % in_epoch * self._longest
         self._done = self._left = 0
 
     def begin_epoch(self) -> None:

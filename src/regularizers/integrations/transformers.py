@@ -60,6 +60,8 @@ class Regularizing(TrainerCallback):
             )
         self.regularization: Regularization | None = None
         self._rules, self._options = rules, options
+        self._window: Window | None = None
+        self._state: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Attach the rules, and go on from the state beside the checkpoint."""
@@ -92,10 +94,10 @@ class Regularizing(TrainerCallback):
         if self._window is not None:
             self._window.begin_epoch()
 
-    def on_step_begin(self, *_: Any, optimizer: Any, **__: Any) -> None:
+    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Set the scale of the penalties for the batches of this window."""
         if self._window is not None:
-            scaler = getattr(optimizer, "scaler", None)
+            scaler = getattr(given["optimizer"], "scaler", None)
             scale = 1.0 if scaler is None else scaler.get_scale()
             self._in_use.set_scale(scale / self._window.begin())
 
@@ -115,7 +117,8 @@ class Regularizing(TrainerCallback):
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Raise if the data ended within a window."""
-        if self._window is not None and not control.should_training_stop:
+        stopped = control.should_training_stop or control.should_epoch_stop
+        if self._window is not None and not stopped:
             self._window.check_is_full()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
