@@ -228,3 +228,13 @@ def test_a_state_with_former_keys_is_gone_on_from():
     optimizer.load_state_dict(state)
     assert dict(again.strengths) == dict(reg.strengths)
     assert again.strengths["model/activity/L1/2"] == 0.25
+
+
+def test_a_state_that_lost_its_empty_mappings_is_gone_on_from():
+    old, new = Job(), Job()
+    old.train(0, 5)
+    state = old.optimizer.state_dict()
+    (carried,) = state["param_groups"][0]["regularizers"].values()
+    assert carried.pop("controllers") == {}  # as FSDP2 of Accelerate does
+    new.optimizer.load_state_dict(state)
+    assert new.strength == old.strength == pytest.approx(1e-3)

@@ -73,5 +73,6 @@ class CarriedState:
             group.pop(_KEY, None)
         if state is None:
             return False
-        self._control.restore(state)
+        # sharded checkpoints keep no empty mapping, such as that of strengths without a target
+        self._control.restore({"controllers": {}, **state})
         return True
