@@ -4,7 +4,6 @@ import copy
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,8 +14,6 @@ import regularizers as rz
 import two_processes
 from integrations.transformers_tiny import (
     STRENGTH,
-    Claimed,
-    Stream,
     by_hand,
     classifier,
     gap,
@@ -27,8 +24,6 @@ from integrations.transformers_tiny import (
 from regularizers.errors import (
     CollectionError,
     ConfigurationError,
-    RegimeError,
-    SelectionError,
 )
 from regularizers.integrations.transformers import Regularizing
 
@@ -39,11 +34,23 @@ CHECKS = [
     "check_the_model_counts_tokens",
     "check_weights",
     "check_resumed",
+    "check_fsdp2",
+    "check_fsdp2_resumed",
 ]
 COMPILED = pytest.mark.filterwarnings(
     # of PyTorch's own compiler
     "ignore:.*should not be instantiated:DeprecationWarning"
 )
+
+
+class Reads(hf.TrainerCallback):
+    """Reads the strengths before they are detached."""
+
+    def __init__(self, callback):
+        self.callback, self.strengths = callback, []
+
+    def on_step_end(self, *_, **__):
+        self.strengths.append(self.callback.regularization.strengths["act/activity/L1"])
 
 
 @pytest.mark.parametrize("scale", [1024.0])
@@ -195,126 +202,6 @@ def test_training_twice_begins_anew(tmp_path):
     trainer = trained(model, data, tmp_path, callback)
     trainer.train()
     assert gap(model, by_hand(before, windows_of(data, [2, 2, 2, 2]), ["act"])) < 1e-9
-
-
-def test_rules_that_match_nothing_raise_before_the_first_batch(tmp_path):
-    data = points(4)
-    with pytest.raises(SelectionError, match="actt"):
-        trained(classifier(), data, tmp_path, Regularizing([rz.activity(rz.L1(1.0), where="actt")]))
-    assert data.order == []
-
-
-def test_an_output_that_is_not_reached_raises_before_the_first_step(tmp_path):
-    model = classifier()
-    model.spare = nn.Tanh()
-    before = copy.deepcopy(model)
-    with pytest.raises(CollectionError, match="spare: the site has never fired"):
-        trained(model, points(4), tmp_path, Regularizing([rz.activity(rz.L1(1.0), where="spare")]))
-    assert gap(model, before) == 0
-
-
-def test_accumulated_batches_of_data_without_a_length_raise_before_the_first(tmp_path):
-    stream = Stream(points(16).samples)
-    with pytest.raises(RegimeError, match=r"no length.*__len__"):
-        trained(
-            classifier(),
-            stream,
-            tmp_path,
-            Regularizing(ACT),
-            gradient_accumulation_steps=4,
-            max_steps=2,
-        )
-
-
-def test_data_without_a_length_are_exact_where_nothing_is_accumulated(tmp_path):
-    model, data = classifier(), points(6)
-    before = copy.deepcopy(model)
-    trained(model, Stream(data.samples), tmp_path, Regularizing(ACT), max_steps=3)
-    data.order = list(range(6))
-    assert gap(model, by_hand(before, windows_of(data, [2, 2, 2]), ["act"])) < 1e-9
-
-
-def test_a_length_that_is_too_great_raises_before_the_step_it_would_spoil(tmp_path):
-    model, data = classifier(), points(14)
-    before = copy.deepcopy(model)
-    stream = Claimed(data.samples)
-    stream.claimed = 16
-    with pytest.raises(RegimeError, match=r"expected 8 batches .* 1 of the last window did not"):
-        trained(model, stream, tmp_path, Regularizing(ACT), gradient_accumulation_steps=4)
-    data.order = list(range(8))
-    assert gap(model, by_hand(before, windows_of(data, [8]), ["act"])) < 1e-9
-
-
-def test_two_in_one_trainer_raise(tmp_path):
-    model, data = classifier(), points(4)
-    with pytest.raises(ConfigurationError, match="got two"):
-        trained(model, data, tmp_path, Regularizing(ACT), Regularizing(ACT))
-    assert data.order == []
-    assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_a_training_that_broke_off_is_replaced_with_a_warning(tmp_path):
-    class Breaks(hf.TrainerCallback):
-        def on_step_begin(self, *_, **__):
-            raise KeyboardInterrupt
-
-    model, data = classifier(), points(4)
-    before = copy.deepcopy(model)
-    first = Regularizing([rz.activity(rz.L1(7.0), where="act")])
-    with pytest.raises(KeyboardInterrupt):
-        trained(model, points(4), tmp_path, first, Breaks())
-    with pytest.warns(UserWarning, match="did not come to its end"):
-        trained(model, data, tmp_path, Regularizing(ACT))
-    assert gap(model, by_hand(before, windows_of(data, [2, 2]), ["act"])) < 1e-9
-
-
-def test_a_delivery_of_another_kind_is_refused():
-    with pytest.raises(ConfigurationError, match="leave it out"):
-        Regularizing(ACT, delivery="collect")
-
-
-def test_several_gpus_in_one_process_raise(tmp_path):
-    def has_two(trainer):
-        trainer.args._n_gpu = 2
-
-    with pytest.raises(RegimeError, match=r"trained by nn.DataParallel.*torchrun"):
-        trained(classifier(), points(4), tmp_path, Regularizing(ACT), change=has_two)
-
-
-@pytest.mark.parametrize(
-    ("way", "more", "message"),
-    [
-        ("DEEPSPEED", {}, "trained by DEEPSPEED"),
-        ("FSDP", {}, "trained by FSDP"),
-        ("MULTI_GPU", {"parallelism_config": object()}, "parallelism_config"),
-    ],
-)
-def test_ways_whose_scale_or_parts_are_unknown_raise(way, more, message, tmp_path):
-    class Prepares(hf.TrainerCallback):
-        def on_train_begin(self, args, state, control, optimizer, **_):
-            optimizer.accelerator_state = SimpleNamespace(distributed_type=way, **more)
-
-    with pytest.raises(RegimeError, match=message):
-        trained(classifier(), points(4), tmp_path, Prepares(), Regularizing(ACT))
-
-
-def test_a_target_of_the_loss_raises_before_the_first_step(tmp_path):
-    model = classifier()
-    before = copy.deepcopy(model)
-    rule = rz.activity(rz.L1(rz.TargetLoss(0.5)), where="act")
-    with pytest.raises(RegimeError, match="TargetLoss needs the loss"):
-        trained(model, points(4), tmp_path, Regularizing([rule]))
-    assert gap(model, before) == 0
-
-
-class Reads(hf.TrainerCallback):
-    """Reads the strengths before they are detached."""
-
-    def __init__(self, callback):
-        self.callback, self.strengths = callback, []
-
-    def on_step_end(self, *_, **__):
-        self.strengths.append(self.callback.regularization.strengths["act/activity/L1"])
 
 
 def test_a_target_finds_the_strength_of_one_batch(tmp_path):

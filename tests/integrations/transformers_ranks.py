@@ -1,19 +1,25 @@
 """Two processes, by DistributedDataParallel of the Trainer, against the whole batches by hand."""
 
 import copy
+import os
 import tempfile
 import warnings
 from typing import Any
 
+import torch
 import torch.distributed as dist
 import transformers as hf
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 import regularizers as rz
 import two_processes
 from integrations.transformers_tiny import (
     STRENGTH,
     Samples,
+    arguments,
     by_hand,
     classifier,
     gap,
@@ -21,6 +27,7 @@ from integrations.transformers_tiny import (
     points,
     texts,
     trained,
+    whole,
     windows_of,
 )
 from regularizers.integrations.transformers import Regularizing
@@ -78,38 +85,103 @@ def check_weights() -> None:
     assert gap(model, by_hand(before, windows, [], ["second.weight"])) < 1e-9
 
 
-def check_resumed() -> None:
-    class Stops(hf.TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            control.should_training_stop |= state.global_step == 3
+class Stops(hf.TrainerCallback):
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop |= state.global_step == 3
 
-    rules = [rz.activity(rz.L1(rz.TargetActive(6)), where="act")]
+
+def check_goes_on(
+    build: Any, data: Samples, rules: list[rz.Rule], train: Any = trained, **more: Any
+) -> None:
     place, models = folder(), []
     for part, callbacks, resume in [
         ("whole", [], None),
         ("parts", [Stops()], None),
         ("parts", [], f"{place}/parts/checkpoint-3"),
     ]:
-        models.append(classifier())
-        models[-1].act = nn.ReLU()
-        trained(
+        models.append(build())
+        train(
             models[-1],
-            points(28),
+            data,
             f"{place}/{part}",
             Regularizing(rules, process_group="world"),
             *callbacks,
             resume=resume,
-            gradient_accumulation_steps=4,
-            num_train_epochs=3,
-            save_strategy="steps",
-            save_steps=1,
+            **{
+                "gradient_accumulation_steps": 4,
+                "num_train_epochs": 2,
+                "save_strategy": "steps",
+                "save_steps": 1,
+                "learning_rate": 0.05,
+            }
+            | more,
         )
-    assert gap(models[2], models[0]) == 0
-    assert gap(models[1], models[0]) > 1e-4
+    weights = [[whole(parameter) for parameter in model.parameters()] for model in models]
+    assert all(torch.equal(a, b) for a, b in zip(weights[2], weights[0], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights[1], weights[0], strict=True))
+
+
+def check_resumed() -> None:
+    def with_relu() -> nn.Module:
+        model = classifier()
+        model.act = nn.ReLU()
+        return model
+
+    check_goes_on(with_relu, points(28), [rz.activity(rz.L1(rz.TargetActive(6)), where="act")])
+
+
+def sharded(model: nn.Module, data: Samples, place: str, *callbacks: Any, **more: Any) -> None:
+    """Train under FSDP2, which accelerate has for GPUs only: it is told that these are some."""
+
+    def on_gpus(*given: Any, **options: Any) -> hf.TrainingArguments:
+        args = arguments(*given, **options)
+        assert args.device.type == "cpu"
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+        return args
+
+    fsdp = {"fsdp": True, "fsdp_config": {"fsdp_version": 2}}
+    trained(
+        model,
+        data,
+        place,
+        *callbacks,
+        arguments=on_gpus,
+        **{"gradient_accumulation_steps": 4} | fsdp | more,
+    )
+    assert all(isinstance(parameter, DTensor) for parameter in model.parameters())
+
+
+def check_fsdp2() -> None:
+    model, data = llama(torch.float32), texts(28)
+    before = copy.deepcopy(model)
+    rules = [
+        rz.activity(rz.L1(STRENGTH), where="model.layers.*.mlp.act_fn"),
+        rz.kernel(rz.L2Squared(STRENGTH), where="lm_head"),
+    ]
+    sharded(model, data, folder(), Regularizing(rules))
+    windows = windows_of(joined(data, [8, 6]), [16, 12])
+    assert gap(model, by_hand(before, windows, MLP_SITES, ["lm_head.weight"])) < 1e-6
+
+
+def check_fsdp2_resumed() -> None:
+    rising = rz.L1(rz.LinearWarmup(0.2, steps=7))
+    rules = [
+        rz.activity(rising, where="model.layers.*.mlp.act_fn"),
+        rz.kernel(rz.L2Squared(STRENGTH), where="lm_head", towards="initial"),
+    ]
+    check_goes_on(lambda: llama(torch.float32), texts(28), rules, sharded, optim="adamw_torch")
 
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
+    os.environ["ACCELERATE_USE_CPU"] = "true"
     two_processes.run(
-        [check_the_trainer_divides, check_the_model_counts_tokens, check_weights, check_resumed]
+        [
+            check_the_trainer_divides,
+            check_the_model_counts_tokens,
+            check_weights,
+            check_resumed,
+            check_fsdp2,
+            check_fsdp2_resumed,
+        ]
     )

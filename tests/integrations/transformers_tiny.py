@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers as hf
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Dataset, IterableDataset
 
 RATE = 0.5
@@ -129,6 +130,7 @@ def trained(
     change: Callable[[hf.Trainer], object] = lambda _: None,
     resume: str | None = None,
     of: Mapping[str, Any] | None = None,
+    arguments: Callable[..., hf.TrainingArguments] = arguments,
     **more: Any,
 ) -> hf.Trainer:
     """Return the Trainer of a model after its training."""
@@ -182,9 +184,14 @@ def windows_of(data: Samples, sizes: Sequence[int]) -> list[dict[str, Tensor]]:
     return windows
 
 
+@torch.no_grad()
 def gap(model: nn.Module, expected: nn.Module) -> float:
     """Return the largest distance of two models' weights, relative to the largest weight."""
-    pairs = zip(model.parameters(), expected.parameters(), strict=True)
-    return max(
-        ((a.detach().double() - b.detach()).abs().max() / b.abs().max()).item() for a, b in pairs
-    )
+    pairs = zip(map(whole, model.parameters()), expected.parameters(), strict=True)
+    return max(((a.double() - b).abs().max() / b.abs().max()).item() for a, b in pairs)
+
+
+@torch.no_grad()
+def whole(weight: Tensor) -> Tensor:
+    """Return a weight of which each process holds a part."""
+    return weight.full_tensor() if isinstance(weight, DTensor) else weight

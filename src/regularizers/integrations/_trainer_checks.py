@@ -9,7 +9,7 @@ from regularizers.errors import RegimeError
 
 
 def check_parallel(args: Any, optimizer: Any) -> None:
-    """Raise unless the model is trained by one process, or by DistributedDataParallel.
+    """Raise unless the model is trained by one process, DistributedDataParallel or FSDP2.
 
     Args:
         args: the Trainer's arguments.
@@ -30,7 +30,7 @@ def check_parallel(args: Any, optimizer: Any) -> None:
         way = "nn.DataParallel"
     elif getattr(prepared, "parallelism_config", None) is not None:
         way = "a parallelism_config"
-    elif way == "NO" or way.startswith("MULTI_"):
+    elif way == "NO" or way.startswith("MULTI_") or _is_fsdp2(prepared):
         if args.fp16 and getattr(optimizer, "scaler", None) is None:
             raise RegimeError(
                 "fp16=True without a gradient scaler in the optimizer, so the scale of the loss is "
@@ -40,8 +40,13 @@ def check_parallel(args: Any, optimizer: Any) -> None:
     raise RegimeError(
         f"the model is trained by {way}, where the scale of the loss or the parts of a batch are "
         f"not known to a callback; use DistributedDataParallel, torchrun --nproc-per-node=N "
-        f"train.py, or a loop of your own with loss + reg.penalty()"
+        f"train.py, fsdp_config={{'fsdp_version': 2}}, or a loop of your own with "
+        f"loss + reg.penalty()"
     )
+
+
+def _is_fsdp2(prepared: Any) -> bool:
+    return getattr(getattr(prepared, "fsdp_plugin", None), "fsdp_version", None) == 2
 
 
 def check_targets(reg: Regularization) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from regularizers.attach import AnyRule, Regularization
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.integrations._frameworks import check_framework
 from regularizers.integrations._trainer_checks import check_parallel, check_targets
 from regularizers.integrations._trainer_window import Window
+from regularizers.modules import whole
 
 check_framework("transformers", "4.50")
 check_framework("accelerate", "1.5")
@@ -131,7 +133,9 @@ class Regularizing(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write the state beside trainer_state.json."""
-        saved = {"run": self._run, "step": state.global_step, "state": self._in_use.state_dict()}
+        # one process writes it, so the parts of sharded weights are put together by all
+        strengths = tree_map_only(torch.Tensor, whole, self._in_use.state_dict())
+        saved = {"run": self._run, "step": state.global_step, "state": strengths}
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         if args.should_save and folder.is_dir():
             torch.save(saved, folder / _FILE)
