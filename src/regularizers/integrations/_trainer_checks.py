@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from regularizers.attach import Regularization
-from regularizers.errors import RegimeError
+from regularizers.errors import ConfigurationError, RegimeError
 
 
 def check_parallel(args: Any, optimizer: Any) -> None:
@@ -58,3 +59,24 @@ def check_targets(reg: Regularization) -> None:
                 f"give to callbacks; use a target of what is measured in the model, such as "
                 f"TargetActive, or a loop of your own with reg.step(loss=loss)"
             )
+
+
+def say_two(*, in_one_trainer: bool) -> None:
+    """Raise or warn that a model has the rules of two callbacks.
+
+    Args:
+        in_one_trainer: whether one Trainer has both; else an earlier training broke off.
+
+    Raises:
+        ConfigurationError: it has.
+    """
+    if in_one_trainer:
+        raise ConfigurationError(
+            "Regularizing: expected one in a Trainer, got two, whose equal rules would count "
+            "twice; give one of them all rules"
+        )
+    warnings.warn(
+        "Regularizing: an earlier training of this model did not come to its end; its rules are "
+        "detached now, since they would have added up",
+        stacklevel=3,
+    )

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import uuid
-import warnings
 import weakref
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
-from torch.utils._pytree import tree_map_only
 
 from regularizers.attach import AnyRule, Regularization
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.integrations._frameworks import check_framework
-from regularizers.integrations._trainer_checks import check_parallel, check_targets
+from regularizers.integrations._trainer_checks import check_parallel, check_targets, say_two
+from regularizers.integrations._trainer_state import mark_run, resume_state, write_state
 from regularizers.integrations._trainer_window import Window
-from regularizers.modules import whole
 
 check_framework("transformers", "4.50")
 check_framework("accelerate", "1.5")
 from transformers import TrainerCallback  # noqa: E402
 
-_KEY, _FILE = "regularizers", "regularization.pt"
-_training: weakref.WeakKeyDictionary[nn.Module, Regularizing] = weakref.WeakKeyDictionary()
+_Callbacks = weakref.WeakKeyDictionary[nn.Module, weakref.ref["Regularizing"]]
+_training: _Callbacks = weakref.WeakKeyDictionary()
+"""The callback that a model is, or was last, trained with."""
 
 
 class Regularizing(TrainerCallback):
@@ -69,10 +65,10 @@ class Regularizing(TrainerCallback):
         """Attach the rules, and go on from the state beside the checkpoint."""
         model, optimizer, loader = (given[k] for k in ("model", "optimizer", "train_dataloader"))
         self.on_train_end(args, state, control)
-        other = _training.pop(model, None)
+        other = _training[model]() if model in _training else None
         if other is not None and other.regularization is not None:
             other.on_train_end(args, state, control)
-            _say_two(in_one_trainer=other._state is state)
+            say_two(in_one_trainer=other._state is state)
         check_parallel(args, optimizer)
         options: dict[str, Any] = {**self._options, "delivery": "inject"}
         self.regularization = reg = Regularization(model, self._rules, **options)
@@ -83,13 +79,12 @@ class Regularizing(TrainerCallback):
             if reg.acts_in_steps:
                 reg.attach(optimizer)
             if state.global_step > 0:
-                _resume(reg, args, state)
+                resume_state(reg, args, state)
         except BaseException:
             self.on_train_end(args, state, control)
             raise
-        _training[model], self._state, self._run = self, state, uuid.uuid4().hex
-        state.stateful_callbacks[_KEY] = {"attributes": {"run": self._run}}
-        self._has_stepped = False
+        mark_run(state)
+        _training[model], self._state, self._has_stepped = weakref.ref(self), state, False
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         """Count the batches of the epoch."""
@@ -133,12 +128,7 @@ class Regularizing(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write the state beside trainer_state.json."""
-        # one process writes it, so the parts of sharded weights are put together by all
-        strengths = tree_map_only(torch.Tensor, whole, self._in_use.state_dict())
-        saved = {"run": self._run, "step": state.global_step, "state": strengths}
-        folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-        if args.should_save and folder.is_dir():
-            torch.save(saved, folder / _FILE)
+        write_state(self._in_use, args, state)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the model as it was."""
@@ -154,39 +144,3 @@ class Regularizing(TrainerCallback):
                 "detached; train a model by one Trainer at a time"
             )
         return self.regularization
-
-
-def _say_two(*, in_one_trainer: bool) -> None:
-    if in_one_trainer:
-        raise ConfigurationError(
-            "Regularizing: expected one in a Trainer, got two, whose equal rules would count "
-            "twice; give one of them all rules"
-        )
-    warnings.warn(
-        "Regularizing: an earlier training of this model did not come to its end; its rules are "
-        "detached now, since they would have added up",
-        stacklevel=2,
-    )
-
-
-def _resume(reg: Regularization, args: Any, state: Any) -> None:
-    """Restore the state that was saved in the checkpoint from which `state` is."""
-    run = state.stateful_callbacks.get(_KEY, {}).get("attributes", {}).get("run")
-    if run is None:
-        warnings.warn(
-            "Regularizing: training goes on from a checkpoint that was made without it, so the "
-            "strengths begin at their first step",
-            stacklevel=2,
-        )
-        return
-    folders = [args.resume_from_checkpoint, f"{args.output_dir}/checkpoint-{state.global_step}"]
-    for file in [Path(folder, _FILE) for folder in folders if isinstance(folder, str)]:
-        saved = torch.load(file, weights_only=True) if file.is_file() else {}
-        if (saved.get("run"), saved.get("step")) == (run, state.global_step):
-            reg.load_state_dict(saved["state"])
-            return
-    raise ConfigurationError(
-        f"Regularizing: expected {_FILE} of the checkpoint at step {state.global_step}, found none "
-        f"in {' or '.join(map(str, filter(None, folders)))}; say the folder of the checkpoint, "
-        f"TrainingArguments(resume_from_checkpoint=folder), and keep {_FILE} in it"
-    )
