@@ -6,12 +6,15 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
+from array_api_compat import array_namespace
+
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.arrays import call_of
-from regularizers.penalties.strength import Schedule, check_strength
+from regularizers.penalties.strength import Schedule, check_strength, is_traced
 
 Points: TypeAlias = tuple[tuple[int, float], ...]
 
@@ -76,7 +79,7 @@ class LinearWarmup(_Known):
         _check_steps(self.steps)
 
     def at(self, step: int) -> float:
-        return _between(self.start, self.strength, min(step / self.steps, 1.0))
+        return _between(self.start, self.strength, _share(step, self.steps))
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,7 +117,9 @@ class Cosine(_Known):
         _check_steps(self.steps)
 
     def at(self, step: int) -> float:
-        left = (1 + math.cos(math.pi * min(step / self.steps, 1.0))) / 2
+        angle = math.pi * _share(step, self.steps)
+        cosine = array_namespace(angle).cos(angle) if is_traced(angle) else math.cos(angle)
+        left = (1 + cosine) / 2
         return _between(self.end, self.start, left)
 
 
@@ -158,6 +163,8 @@ class Piecewise(Schedule):
 
     def at(self, step: int) -> float:
         assert isinstance(self.points, tuple)
+        if is_traced(step):
+            return _at_traced(self.points, step, lines=self.interpolate == "linear")
         reached = bisect_right(self.points, step, key=itemgetter(0))
         begin, strength = self.points[reached - 1]
         if self.interpolate == "constant" or reached == len(self.points):
@@ -168,6 +175,23 @@ class Piecewise(Schedule):
     def __repr__(self) -> str:
         option = "" if self.interpolate == "constant" else f", interpolate={self.interpolate!r}"
         return f"Piecewise({dict(self.points)!r}{option})"
+
+
+def _at_traced(points: Points, step: Any, *, lines: bool) -> float:
+    """Return what points say at a step that JAX traces, which no `if` can read."""
+    xp, strength = array_namespace(step), points[-1][1]
+    for (begin, start), (end, stop) in reversed(list(pairwise(points))):
+        here = _between(start, stop, (step - begin) / (end - begin)) if lines else start
+        strength = xp.where(step < end, here, strength)
+    return strength
+
+
+def _share(step: int, steps: int) -> float:
+    """Return the part of `steps` that is done, at most 1."""
+    share = step / steps
+    if is_traced(share):
+        return array_namespace(share).minimum(share, 1.0)  # type: ignore[no-any-return]
+    return min(share, 1.0)
 
 
 def _between(start: float, end: float, share: float) -> float:

@@ -19,7 +19,7 @@ from regularizers.penalties.arrays import (
     Reduce,
     check_not_negative,
 )
-from regularizers.penalties.strength import StrengthLike
+from regularizers.penalties.strength import StrengthLike, is_traced
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,6 +184,8 @@ def _one_term(penalty: Any) -> Formula:
 
 def _said_once(name: str, by_budget: Any, by_penalty: Any, unsaid: Any) -> Any:
     """Return a setting that either of the two may state."""
+    if is_traced(by_budget) and by_penalty == unsaid:
+        return by_budget
     if by_budget in (unsaid, by_penalty):
         return by_penalty
     if by_penalty == unsaid:

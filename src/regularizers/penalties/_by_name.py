@@ -11,7 +11,7 @@ from regularizers.penalties._formula import Formula
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Norm, L2Squared
 from regularizers.penalties._penalty import Reduced
-from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
+from regularizers.penalties.strength import StrengthLike, as_strength, scales
 
 Norm: TypeAlias = Literal["l1", "l2", "l2_squared"]
 
@@ -85,6 +85,6 @@ class ActivityRegularization(Reduced):
         return (penalty(self.strength, reduce=self.reduce, batch_axis=self.batch_axis),)
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, strength=as_strength(self.strength) * factor)

@@ -10,7 +10,7 @@ from regularizers.penalties._formula import Formula
 from regularizers.penalties._l1 import L1
 from regularizers.penalties._l2 import L2Squared
 from regularizers.penalties._penalty import Reduced
-from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
+from regularizers.penalties.strength import StrengthLike, as_strength, scales
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +49,7 @@ class L1L2(Reduced):
         return L1(self.l1, **reading), L2Squared(self.l2, **reading)  # type: ignore[arg-type]
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         l1, l2 = as_strength(self.l1), as_strength(self.l2)
         return dataclasses.replace(self, l1=l1 * factor, l2=l2 * factor)

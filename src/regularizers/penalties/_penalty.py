@@ -26,7 +26,7 @@ from regularizers.penalties.arrays import (
     detached,
     namespace_of,
 )
-from regularizers.penalties.strength import is_factor, number_of
+from regularizers.penalties.strength import Schedule, as_strength, number_of, scales, strength_at
 
 
 class Penalty(ABC):
@@ -43,7 +43,8 @@ class Penalty(ABC):
     Raises:
         ArrayTypeError: the array is integer, boolean or complex, or no array.
         ShapeError: a mask, a batch axis or `grads` does not fit the array.
-        StrengthTypeError: the strength is no number; only a Regularization can advance it.
+        StrengthTypeError: the strength is no number; only a Regularization can advance it. A number
+            that JAX traces is one, and is not checked.
     """
 
     __array_ufunc__: ClassVar[None] = None  # lets numpy.float64(2) * penalty call __rmul__
@@ -148,6 +149,35 @@ class Penalty(ABC):
         result: ArrayT = proximal(xp, array, step, terms)
         return result
 
+    def at(self, step: int) -> Penalty:
+        """Return the penalty at a step of training: its schedules become numbers.
+
+        Args:
+            step: of the optimizer, counted from 0; JAX may trace it.
+
+        Raises:
+            StrengthTypeError: a strength has a target, which only a Regularization can follow; or
+                a function reads the value of a step that JAX traces.
+
+        Example:
+            >>> import numpy as np
+            >>> import regularizers as rz
+            >>> warmed = rz.L1(rz.LinearWarmup(0.5, steps=100))
+            >>> float(warmed.at(50)(np.array([1.0, -3.0])))
+            1.0
+        """
+        parts = [self._part_at(term, step) for term in self.terms]
+        return parts[0] if len(parts) == 1 else Sum(tuple(parts))
+
+    def _part_at(self, term: Formula, step: int) -> Penalty:
+        strength: Any = term.strength
+        if isinstance(strength, Schedule):
+            strength = strength_at(strength, step)
+        number = number_of(as_strength(strength), self)
+        part = dataclasses.replace(term, strength=number)
+        assert isinstance(part, Penalty)  # a Formula that is none has no strength of its own
+        return part
+
     def __add__(self, other: Penalty) -> Penalty:
         return Sum((self, *_parts(other))) if isinstance(other, Penalty) else NotImplemented
 
@@ -193,7 +223,7 @@ class Sum(Penalty):
         return tuple([term for part in self.parts for term in part.terms])
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, parts=tuple([part * factor for part in self.parts]))
 

@@ -12,7 +12,7 @@ from regularizers.penalties._formula import Formula
 from regularizers.penalties._l2 import L2Squared
 from regularizers.penalties._penalty import Penalty
 from regularizers.penalties.arrays import check_axis
-from regularizers.penalties.strength import StrengthLike, as_strength, is_factor
+from regularizers.penalties.strength import StrengthLike, as_strength, scales
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +72,7 @@ class Temporal(Penalty):
         return tuple([Difference.between(term, self.time_axis) for term in self.penalty.terms])
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, penalty=self.penalty * factor)
 
@@ -109,7 +109,7 @@ class AR(Penalty):
         return (L2Squared(self.alpha, reduce="mean"),)
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, alpha=as_strength(self.alpha) * factor)
 
@@ -153,6 +153,6 @@ class TAR(Penalty):
         return Temporal(L2Squared(self.beta, reduce="mean"), self.time_axis).terms
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, beta=as_strength(self.beta) * factor)

@@ -8,7 +8,7 @@ from typing import Self
 
 from regularizers.penalties._formula import Formula
 from regularizers.penalties._penalty import Penalty
-from regularizers.penalties.strength import as_strength, is_factor
+from regularizers.penalties.strength import as_strength, scales
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +66,6 @@ class Term(Penalty, Formula):
         return (self,)
 
     def __mul__(self, factor: float) -> Self:
-        if not is_factor(factor):
+        if not scales(factor):
             return NotImplemented
         return dataclasses.replace(self, strength=as_strength(self.strength) * factor)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from array_api_compat import array_namespace
+
 from regularizers.errors import ConfigurationError, StrengthTypeError
 from regularizers.penalties.strength._strength import Strength, check_strength, is_factor, no_number
+from regularizers.penalties.strength._traced import is_number_of_jax, is_traced
 
 StrengthLike: TypeAlias = float | Strength | Callable[[int], float]
 """A strength as a user gives it; a function of the step becomes a `Schedule`."""
@@ -33,7 +36,7 @@ class Schedule(Strength):
 
     @abstractmethod
     def at(self, step: int) -> float:
-        """Return the strength at a step, an integer from 0 on."""
+        """Return the strength at a step, an integer from 0 on; JAX may trace it."""
 
     def then(self, other: Schedule | Callable[[int], float], *, at: int) -> Schedule:
         """Return this schedule up to step `at`, and from there on `other`, which begins at its 0.
@@ -78,7 +81,10 @@ class FunctionOfStep(Schedule):
     function: Callable[[int], float]
 
     def at(self, step: int) -> float:
-        return self.function(step)
+        strength = self.function(step)
+        # the schedules of optax return arrays
+        is_known = is_number_of_jax(strength) and not is_traced(strength)
+        return float(strength) if is_known else strength
 
     def __repr__(self) -> str:
         return getattr(self.function, "__qualname__", None) or repr(self.function)
@@ -136,7 +142,13 @@ class Then(Schedule):
     start: int
 
     def at(self, step: int) -> float:
-        return self.first.at(step) if step < self.start else self.second.at(step - self.start)
+        if not is_traced(step):
+            return self.first.at(step) if step < self.start else self.second.at(step - self.start)
+        xp = array_namespace(step)
+        # the one that is not chosen is asked for a step it has, too
+        first = self.first.at(xp.minimum(step, self.start - 1))
+        second = self.second.at(xp.maximum(step - self.start, 0))
+        return xp.where(step < self.start, first, second)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"{_grouped(self.first)}.then({self.second!r}, at={self.start})"
@@ -144,6 +156,8 @@ class Then(Schedule):
 
 def as_strength(value: StrengthLike, name: str = "strength") -> float | Strength:
     """Return a number as a float, a schedule or controller as it is, a function as a schedule.
+
+    A number that JAX traces is returned as it is, and is not checked: it has no value to read.
 
     Raises:
         StrengthError: a number that is negative, NaN or infinite, or a function that is so at step
@@ -154,24 +168,29 @@ def as_strength(value: StrengthLike, name: str = "strength") -> float | Strength
         return check_strength(value, name)
     if isinstance(value, Strength):
         return value
+    if is_number_of_jax(value):
+        number: Any = value
+        return number if is_traced(number) else check_strength(float(number), name)
     schedule = _as_schedule(value)
     if schedule is None:
         raise StrengthTypeError(
             f"{no_number(value, name)}; a schedule, which is a function of the step, or a "
             f"controller may take the place of the number"
         )
-    check_strength(_first(schedule, name), f"{name}: {schedule!r} at step 0")
+    first = _first(schedule, name)
+    if not is_traced(first):  # as it is where a schedule of optax is written under jax.jit
+        check_strength(first, f"{name}: {schedule!r} at step 0")
     return schedule
 
 
 def number_of(strength: StrengthLike, penalty: object) -> float:
-    """Return the strength of `penalty`, which is to be a number.
+    """Return the strength of `penalty`, which is to be a number; JAX may trace it.
 
     Raises:
         StrengthTypeError: it is none.
     """
-    if isinstance(strength, float):
-        return strength
+    if isinstance(strength, float) or is_traced(strength):
+        return strength  # type: ignore[return-value]
     where = f"{penalty!r}: expected a strength that is a number, got {strength!r}"
     if not isinstance(strength, Schedule):
         raise StrengthTypeError(f"{where}, which finds its number only in a Regularization")
@@ -180,6 +199,24 @@ def number_of(strength: StrengthLike, penalty: object) -> float:
         f"{where}, which stands at a step only in a Regularization; for an array take the number "
         f"at a step: {_grouped(strength)}{call}"
     )
+
+
+def strength_at(schedule: Schedule, step: int) -> float:
+    """Return the strength that a schedule gives at a step, which JAX may trace.
+
+    Raises:
+        StrengthTypeError: the step is traced, and the schedule reads its value.
+    """
+    try:
+        return schedule.at(step)
+    except TypeError as error:
+        if not is_traced(step):
+            raise
+        raise StrengthTypeError(
+            f"{schedule!r}: expected a schedule that JAX can trace, got one that reads the number "
+            f"of the step, as `if` and `math` do; write jax.numpy.where for `if` and jax.numpy for "
+            f"`math`, or use LinearWarmup, Cosine, Piecewise and .then, which are traced"
+        ) from error
 
 
 def _as_schedule(value: Any) -> Schedule | None:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from regularizers.errors import StrengthError, StrengthTypeError
+from regularizers.penalties.strength._traced import is_traced
 
 
 class Strength(ABC):
@@ -42,6 +43,11 @@ def check_strength(strength: object, name: str = "strength") -> float:
 def is_factor(factor: object) -> bool:
     """Return whether a strength can be multiplied by `factor`: a real number."""
     return isinstance(factor, numbers.Real) and not isinstance(factor, bool)
+
+
+def scales(factor: object) -> bool:
+    """Return whether a penalty can be multiplied by `factor`: a number, which JAX may trace."""
+    return is_factor(factor) or is_traced(factor)
 
 
 def no_number(strength: object, name: str) -> str:
