@@ -121,6 +121,10 @@ class Budget(Term):
         return self.of.by_role
 
     @property
+    def reads_samples(self) -> bool:
+        return self.of.reads_samples
+
+    @property
     def adds_over_units(self) -> bool:
         return False
 

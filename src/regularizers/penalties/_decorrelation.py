@@ -73,6 +73,10 @@ class Decorrelation(Term):
         return ("sum", "batch_mean")
 
     @property
+    def reads_samples(self) -> bool:
+        return True
+
+    @property
     def adds_over_units(self) -> bool:
         return False
 

@@ -92,6 +92,10 @@ class Difference(Term):
         return self.of.takes_empty
 
     @property
+    def reads_samples(self) -> bool:
+        return self.of.reads_samples
+
+    @property
     def adds_over_units(self) -> bool:
         return self.of.adds_over_units
 

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
+from regularizers.penalties._devices import Devices
 from regularizers.penalties._formula import Formula
 from regularizers.penalties.arrays import (
     Array,
@@ -29,9 +30,14 @@ Terms: TypeAlias = Sequence[tuple[Formula, float]]
 """Formulas with their strengths."""
 
 
-def value(terms: Terms, xp: Namespace, x: Array, mask: Array | None) -> Array:
-    """Return the sum of the penalties of `x`, a scalar that the array's library differentiates."""
-    if kernels := _kernels(terms, mask, x):
+def value(
+    terms: Terms, xp: Namespace, x: Array, mask: Array | None, devices: Devices | None = None
+) -> Array:
+    """Return the sum of the penalties of `x`, a scalar that the array's library differentiates.
+
+    With `devices` it is that of the batch of which each of them holds a part.
+    """
+    if devices is None and (kernels := _kernels(terms, mask, x)):
         return _total(
             strength * term.value(kernel.read(x), _denominator(term, xp, x), xp)
             for (term, strength), kernel in zip(terms, kernels, strict=True)
@@ -39,10 +45,13 @@ def value(terms: Terms, xp: Namespace, x: Array, mask: Array | None) -> Array:
     wide = widen(xp, x)
     if size_of(x) == 0:
         return xp.sum(wide)
-    return _total(
-        strength * term.value(r.statistic, r.denominator, xp)
-        for term, strength, r in _read(terms, xp, wide, mask)
-    )
+    values = []
+    for term, strength, r in _read(terms, xp, wide, mask):
+        statistic, denominator = r.statistic, r.denominator
+        if devices is not None:
+            statistic, denominator = devices.joined(term, statistic, denominator, xp)
+        values.append(strength * term.value(statistic, denominator, xp))
+    return _total(values)
 
 
 def value_and_gradient(

@@ -92,6 +92,11 @@ class Formula(ABC):
         return False
 
     @property
+    def reads_samples(self) -> bool:
+        """True where it matters which axis numbers samples."""
+        return self.reduce == "batch_mean"
+
+    @property
     def by_role(self) -> bool:
         """True where an axis is named by its role in a weight and has no number yet."""
         return False

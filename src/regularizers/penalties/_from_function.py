@@ -122,6 +122,10 @@ class FromFunction(Term):
         return self.additive is not None
 
     @property
+    def reads_samples(self) -> bool:
+        return self.additive == "samples" or super().reads_samples
+
+    @property
     def differentiated(self) -> bool:
         return True
 

@@ -70,6 +70,10 @@ class KLSparsity(Term):
         return True
 
     @property
+    def reads_samples(self) -> bool:
+        return True
+
+    @property
     def adds_over_units(self) -> bool:
         return self.reduce != "mean"
 

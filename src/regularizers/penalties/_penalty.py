@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from regularizers.penalties._devices import Devices, check_samples
 from regularizers.penalties._evaluate import add_gradient, value, value_and_gradient
 from regularizers.penalties._formula import Formula
 from regularizers.penalties._proximal import check_step, proximal
@@ -42,7 +43,8 @@ class Penalty(ABC):
 
     Raises:
         ArrayTypeError: the array is integer, boolean or complex, or no array.
-        ShapeError: a mask, a batch axis or `grads` does not fit the array.
+        ShapeError: a mask, a batch axis or `grads` does not fit the array; or `jax.vmap` has taken
+            an axis away and it is not said which one numbers samples.
         StrengthTypeError: the strength is no number; only a Regularization can advance it. A number
             that JAX traces is one, and is not checked.
     """
@@ -58,13 +60,34 @@ class Penalty(ABC):
     def terms(self) -> tuple[Formula, ...]:
         """The elementary penalties whose sum this penalty is, each with one strength."""
 
-    def __call__(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
+    def __call__(
+        self,
+        x: ArrayT,
+        *,
+        mask: Array | None = None,
+        axis_name: str | tuple[str, ...] | None = None,
+    ) -> ArrayT:
         """Return the penalty of `x`, a scalar of its library in float32 or wider.
 
         The library can differentiate it (`jax.grad`, `Tensor.backward`).
+
+        Args:
+            x: the array to penalise.
+            mask: the elements that count.
+            axis_name: of JAX alone: an axis of `shard_map`, `pmap` or `vmap` along which each
+                device holds other samples of one batch. Their statistics and denominators are
+                added before anything nonlinear, so every device returns the penalty of the whole
+                batch. Where gradients are then averaged over devices (`jax.lax.pmean`), as those of
+                a mean loss are, they are those of one device with the whole batch. Squares are
+                added in float64 if JAX has it enabled, and else in float32, which holds squares of
+                norms from 1e-19 to 1e19.
+
+        Raises:
+            RegimeError: with `axis_name`, a penalty whose statistics do not add up over samples.
         """
         xp, terms = self._prepared(x, mask)
-        result: ArrayT = value(terms, xp, x, mask)
+        devices = None if axis_name is None else Devices(axis_name, x)
+        result: ArrayT = value(terms, xp, x, mask, devices)
         return result
 
     def gradient(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
@@ -90,6 +113,7 @@ class Penalty(ABC):
             check_mask(xp, x, mask)
         for term, _ in terms:
             term.check_shape(tuple(x.shape))
+            check_samples(x, term)
         return xp, terms
 
     def apply(self, x: ArrayT, grads: ArrayT, *, mask: Array | None = None) -> ArrayT:

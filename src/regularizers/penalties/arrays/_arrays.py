@@ -123,6 +123,11 @@ def beside(y: Array, x: Array) -> Array:
     return y.to(x.device) if array_api_compat.is_torch_array(y) else y
 
 
+def is_jax(x: Array) -> bool:
+    """Return whether `x` is an array of JAX, which may be traced."""
+    return bool(array_api_compat.is_jax_array(x))
+
+
 def detached(x: Array) -> Array:
     """Return `x` outside of any autograd graph, which only PyTorch has."""
     return x.detach() if array_api_compat.is_torch_array(x) else x
