@@ -98,7 +98,8 @@ def penalised(
         axis_name: joins outputs over devices, as in `Penalty.__call__`.
 
     Raises:
-        SelectionError, ConfigurationError: as `penalty_of`.
+        SelectionError: as `penalty_of`.
+        ConfigurationError: as `penalty_of`; or no module.
         CollectionError: when called, a module that a rule matches was not called.
         OutputError: when called, an output is no array, and its rule has no `select`.
 
@@ -114,6 +115,11 @@ def penalised(
         3.0
     """
     model = getattr(forward, "__self__", forward)
+    if not isinstance(model, nnx.Module):
+        raise ConfigurationError(
+            f"penalised: expected a module of Flax NNX or a method of one, got "
+            f"{type(forward).__name__}; for weights in a dictionary see integrations.optax"
+        )
     of_weights = [rule for rule in _checked(rules) if _is_of_weights(rule)]
     of_outputs = [rule for rule in rules if not _is_of_weights(rule)]
     paths = {name_of(path): path for path, _ in nnx.iter_modules(model)}

@@ -7,6 +7,7 @@ Strengths may be schedules of the step. `optax.MultiSteps` goes around the whole
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -73,9 +74,10 @@ def proximal(
 ) -> optax.GradientTransformation:
     """Turn updates u of weights p into prox(p + u) − p: weights become exactly 0.
 
-    It stands after the optimizer. It minimises loss plus penalty after steps of `learning_rate`
-    times the gradient: those of `optax.sgd`. With momentum μ say learning_rate / (1 − μ). After
-    Adam, whose steps differ for each weight, it shrinks by another rule; use `add_penalty` there.
+    It stands after the optimizer, inside `optax.MultiSteps`. It minimises loss plus penalty where
+    a step is `learning_rate` times the gradient, as of `optax.sgd`; with momentum μ say
+    learning_rate / (1 − μ). Adam's steps differ for each weight, so the minimum after Adam is one
+    of another sum: use `add_penalty` there. optax shows neither to a transformation.
 
     Args:
         penalty: one that has a proximal step, as in `Penalty.prox`; as in `add_penalty`.
@@ -85,6 +87,16 @@ def proximal(
     Raises:
         ConfigurationError: as `add_penalty`; or no exact proximal step.
         StrengthTypeError, SelectionError: as `add_penalty`.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> import regularizers as rz
+        >>> from regularizers.integrations.optax import proximal
+        >>> weights, grads = {"kernel": jnp.array([2.0, -0.25])}, {"kernel": jnp.zeros(2)}
+        >>> optimizer = optax.chain(optax.sgd(0.5), proximal(rz.L1(1.0), 0.5))
+        >>> updates, _ = optimizer.update(grads, optimizer.init(weights), weights)
+        >>> optax.apply_updates(weights, updates)["kernel"].tolist()
+        [1.5, 0.0]
     """
     _check(penalty)
     check_proximal(penalty.terms)
@@ -111,9 +123,29 @@ def project(constraint: Constraint, mask: Mask = None) -> optax.GradientTransfor
     Raises:
         ConfigurationError: no constraint.
         SelectionError: as `add_penalty`.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> import regularizers as rz
+        >>> from regularizers.integrations.optax import project
+        >>> weights, grads = {"kernel": jnp.array([0.5, 2.0])}, {"kernel": jnp.ones(2)}
+        >>> optimizer = optax.chain(optax.sgd(1.0), project(rz.NonNegative()))
+        >>> updates, _ = optimizer.update(grads, optimizer.init(weights), weights)
+        >>> optax.apply_updates(weights, updates)["kernel"].tolist()
+        [0.0, 1.0]
     """
     _check_constraint(constraint)
-    return _transformation(lambda u, weight, _: _moved(constraint.project)(u, weight), mask)
+
+    def projected(update: Any, weight: Any, count: Any) -> Any:
+        change = _moved(constraint.project)(update, weight)
+        # the sum is rounded: where that leaves the constraint, the next number is on its other side
+        reached = _applied(change, weight)
+        projected = constraint.project(reached)
+        inwards = jax.numpy.where(projected > reached, math.inf, -math.inf).astype(change.dtype)
+        inside = jax.numpy.nextafter(change, inwards)
+        return jax.numpy.where(projected == reached, change, inside)
+
+    return _transformation(projected, mask)
 
 
 def tangential(constraint: Constraint, mask: Mask = None) -> optax.GradientTransformation:
@@ -176,11 +208,15 @@ def _wide(count: Any) -> Any:
 
 def _moved(place: Callable[..., Any], *arguments: Any) -> Callable[[Any, Any], Any]:
     def moved(update: Any, weight: Any) -> Any:
-        # what optax.apply_updates would make of the weight
-        placed = place((weight + update).astype(weight.dtype), *arguments)
+        placed = place(_applied(update, weight), *arguments)
         return (placed - weight).astype(update.dtype)
 
     return moved
+
+
+def _applied(update: Any, weight: Any) -> Any:
+    """Return what `optax.apply_updates` makes of a weight."""
+    return (weight + update).astype(weight.dtype)
 
 
 def _check(penalty: Penalty) -> None:
