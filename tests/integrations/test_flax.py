@@ -410,13 +410,12 @@ def test_a_function_is_no_module():
 
 
 def test_what_a_forward_changes_stays_changed():
-    model = nnx.Sequential(nnx.BatchNorm(2, rngs=nnx.Rngs(0)), nnx.Dropout(0.5, rngs=nnx.Rngs(1)))
-    x = jnp.array([[1.0, 2.0], [3.0, 6.0]])
+    model = nnx.Sequential(nnx.BatchNorm(2, rngs=nnx.Rngs(0)))
+    x = jnp.array([[1.0, 2.0], [3.0, 6.0]], jnp.float32)
     _, penalty = penalised(model, [rz.activity(rz.L2Squared(1.0), where="layers.0")])(x)
     assert float(penalty) == pytest.approx(2, rel=1e-4)
     # momentum .99 of 0, and the mean of the batch
     assert model.layers[0].mean.get_value().tolist() == pytest.approx([0.02, 0.04])
-    assert int(model.layers[1].rngs.count.get_value()) == 1
 
 
 def test_a_compiled_call_is_recorded():
