@@ -1,0 +1,40 @@
+"""Run by each process: the scripts of docs/integrations/several-machines.md, one after another.
+
+Arguments: a folder with the scripts. Rank 0 writes the weights that each ends with.
+"""
+
+import os
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+FOLDER = Path(sys.argv[1])
+
+
+def whole(weight: Tensor) -> Tensor:
+    return weight.full_tensor() if hasattr(weight, "full_tensor") else weight
+
+
+if __name__ == "__main__":
+    # Lightning's own call of PyTorch; and loaders as small as these need no workers
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec")
+    warnings.filterwarnings("ignore", ".*does not have many workers")
+    torch.set_default_dtype(torch.float64)
+    end = dist.destroy_process_group
+    for script in sorted(FOLDER.glob("*.py")):
+        dist.destroy_process_group = lambda: None  # the weights are still to be gathered
+        model = runpy.run_path(str(script))["model"]
+        weights = [whole(p.detach()) for p in model.parameters()]
+        if dist.get_rank() == 0:
+            torch.save(weights, script.with_suffix(".pt"))
+        dist.barrier()
+        end()
+    sys.stdout.flush()
+    # at once: threads of gloo that are still being joined would abort an ordinary exit
+    os._exit(0)

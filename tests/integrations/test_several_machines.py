@@ -1,0 +1,116 @@
+"""The scripts of docs/integrations/several-machines.md against a loop by hand in one process."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+PAGE = Path(__file__).parents[2] / "docs" / "integrations" / "several-machines.md"
+RANKS = Path(__file__).parent / "several_machines_ranks.py"
+
+
+def scripts() -> dict[str, str]:
+    """Return the whole scripts; the page says which lines take the place of which."""
+    ddp, fsdp, lightning, sharded = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    # no folders, no progress, and what Lightning asks of a model without loggers
+    quiet = (
+        "logger=False, enable_checkpointing=False, enable_progress_bar=False, "
+        "enable_model_summary=False, accelerator='cpu', max_epochs=1"
+    )
+    lightning = replaced(lightning, "max_epochs=1", quiet)
+    return {
+        "1_ddp": ddp,
+        "2_fsdp": replaced(ddp, "parallel = DistributedDataParallel(model)\n", fsdp),
+        "3_lightning": lightning,
+        "4_sharded": replaced(
+            replaced(lightning, "model = Coder()\n", sharded),
+            'strategy="ddp"',
+            "strategy=strategy",
+        ),
+    }
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def by_hand(*, lightning: bool) -> list[torch.Tensor]:
+    """Return the weights of a plain loop on whole batches of 16, in the order of the scripts."""
+
+    def drawn() -> nn.Sequential:
+        return nn.Sequential(nn.Linear(8, 16), nn.Sigmoid(), nn.Linear(16, 8))
+
+    torch.manual_seed(0)
+    data = torch.randn(128, 8)
+    net = drawn()
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    for x in data.split(16):
+        coding = net[:2](x)
+        mean, rho = coding.mean(0), 0.1
+        kl = rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()
+        decay = sum(net[n].weight.square().sum() for n in (0, 2))
+        loss = (net[2](coding) - x).square().mean() + 1e-2 * kl.sum() + 1e-3 * decay
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return [p.detach() for p in net.parameters()]
+
+
+@pytest.fixture
+def in_float64():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+def launched(folder: Path, *, machines: int, each: int) -> None:
+    """Run the scripts by `each` processes on so many machines, all of which are this one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(RANKS.parents[1])]))
+    command = [
+        *[sys.executable, "-m", "torch.distributed.run", "--nnodes", str(machines)],
+        *["--nproc-per-node", str(each), "--rdzv-backend", "c10d", "--rdzv-id", "page"],
+        *["--rdzv-endpoint", f"127.0.0.1:{port}", str(RANKS), str(folder)],
+    ]
+    agents = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        )
+        for _ in range(machines)
+    ]
+    try:
+        for agent in agents:
+            output, _ = agent.communicate(timeout=240)
+            assert agent.returncode == 0, output
+    finally:
+        for agent in agents:
+            agent.kill()
+
+
+@pytest.mark.parametrize(("machines", "each"), [(1, 2), (2, 2)], ids=["two", "four"])
+def test_every_script_of_the_page_is_one_process(machines, each, tmp_path, in_float64):
+    for name, text in scripts().items():
+        (tmp_path / f"{name}.py").write_text(text)
+    launched(tmp_path, machines=machines, each=each)
+    for name in scripts():
+        weights = torch.load(tmp_path / f"{name}.pt")
+        expected = by_hand(lightning="lightning" in name)
+        worst = max(
+            (a - b).abs().max().item() for a, b in zip(weights, expected, strict=True)
+        )
+        print(name, machines * each, worst)
+        assert worst < 1e-12, name
