@@ -26,15 +26,15 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec")
     warnings.filterwarnings("ignore", ".*does not have many workers")
     torch.set_default_dtype(torch.float64)
-    end = dist.destroy_process_group
+    dist.init_process_group("gloo")
+    # the scripts join the processes and part them; here they stay together for all scripts
+    dist.init_process_group = dist.destroy_process_group = lambda *_: None
     for script in sorted(FOLDER.glob("*.py")):
-        dist.destroy_process_group = lambda: None  # the weights are still to be gathered
         model = runpy.run_path(str(script))["model"]
         weights = [whole(p.detach()) for p in model.parameters()]
         if dist.get_rank() == 0:
             torch.save(weights, script.with_suffix(".pt"))
         dist.barrier()
-        end()
     sys.stdout.flush()
     # at once: threads of gloo that are still being joined would abort an ordinary exit
     os._exit(0)

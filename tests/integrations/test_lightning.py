@@ -3,15 +3,25 @@
 import lightning
 import pytest
 import torch
-from integrations.lightning_jobs import (
-    ACTIVITY, KERNEL, RULES, Batches, Job, Validated, adam, batches, by_hand, sgd, trainer,
-)  # fmt: skip
 from lightning.pytorch.callbacks import LearningRateFinder, ModelCheckpoint
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.tuner import Tuner
 from torch import Tensor, nn
 
 import regularizers as rz
+from integrations.lightning_jobs import (
+    ACTIVITY,
+    KERNEL,
+    RULES,
+    Batches,
+    Job,
+    Validated,
+    adam,
+    batches,
+    by_hand,
+    sgd,
+    trainer,
+)  # fmt: skip
 from regularizers.errors import ConfigurationError, RegimeError, SelectionError
 from regularizers.integrations.lightning import Regularizing
 
@@ -355,7 +365,9 @@ def test_rules_that_match_nothing_raise_before_the_first_batch():
 
 
 def test_two_callbacks_with_equal_rules_are_refused():
-    with pytest.raises(RuntimeError, match=r"more than one stateful callback of type .Regularizing"):
+    with pytest.raises(
+        RuntimeError, match=r"more than one stateful callback of type .Regularizing"
+    ):
         trainer(Regularizing(RULES), Regularizing(RULES))
     job = Job()
     used = trainer(Regularizing(RULES), Regularizing(RULES[:1], name="second"))
