@@ -1,6 +1,6 @@
-"""Run by each process: the scripts of docs/integrations/several-machines.md, one after another.
+"""Run by each process: all scripts of a folder; the first writes the weights that each ends with.
 
-Arguments: a folder with the scripts. Rank 0 writes the weights that each ends with.
+Argument: the folder.
 """
 
 import os
@@ -25,6 +25,10 @@ if __name__ == "__main__":
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec")
     warnings.filterwarnings("ignore", ".*does not have many workers")
+    # Lightning makes the folder into which PyTorch writes
+    warnings.filterwarnings("ignore", "Detected an existing checkpoint")
+    # it is that of the run which is resumed
+    warnings.filterwarnings("ignore", "Checkpoint directory .* is not empty")
     torch.set_default_dtype(torch.float64)
     dist.init_process_group("gloo")
     # the scripts join the processes and part them; here they stay together for all scripts

@@ -11,7 +11,16 @@ import pytest
 import torch
 from torch import nn
 
+from integrations import lightning_ranks
+from integrations.lightning_jobs import Job, adam
+
 PAGE = Path(__file__).parents[2] / "docs" / "integrations" / "several-machines.md"
+pytestmark = [
+    # in Lightning's own calls, and advice about loaders that are small here
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+]
+
 RANKS = Path(__file__).parent / "several_machines_ranks.py"
 
 
@@ -105,13 +114,17 @@ def launched(folder: Path, *, machines: int, each: int) -> None:
 
 
 @pytest.mark.parametrize(("machines", "each"), [(1, 2), (2, 2)], ids=["two", "four"])
-def test_every_script_of_the_page_is_one_process(machines, each, tmp_path, in_float64):
+def test_every_script_is_one_process(machines, each, tmp_path, in_float64):
+    """The page's, against a loop by hand; and one for the callback, against one process."""
     for name, text in scripts().items():
         (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "5_callback.py").write_text(Path(lightning_ranks.__file__).read_text())
     launched(tmp_path, machines=machines, each=each)
-    for name in scripts():
+    plain, shuffled = by_hand(shuffled=False), by_hand(shuffled=True)
+    alone = lightning_ranks.fitted(Job(adam), lightning_ranks.parts(1, 0))
+    all_expected = dict(
+        zip([*scripts(), "5_callback"], [plain] * 2 + [shuffled] * 2 + [alone], strict=True)
+    )
+    for name, expected in all_expected.items():
         weights = torch.load(tmp_path / f"{name}.pt")
-        expected = by_hand(shuffled=name in ("3_lightning", "4_sharded"))
-        worst = max((a - b).abs().max().item() for a, b in zip(weights, expected, strict=True))
-        print(name, machines * each, worst)
-        assert worst < 1e-12, name
+        torch.testing.assert_close(weights, expected, rtol=1e-12, atol=1e-14, msg=name)
