@@ -22,7 +22,7 @@ from integrations.lightning_jobs import (
     sgd,
     trainer,
 )  # fmt: skip
-from regularizers.errors import ConfigurationError, RegimeError, SelectionError
+from regularizers.errors import ConfigurationError, OutputError, RegimeError, SelectionError
 from regularizers.integrations.lightning import Regularizing
 
 pytestmark = [
@@ -431,9 +431,30 @@ def test_a_strategy_that_was_never_measured_is_refused():
     Other.__abstractmethods__ = frozenset()
     used = trainer(Regularizing(RULES))
     real, used.strategy.__class__ = used.strategy.__class__, Other
-    with pytest.raises(RegimeError, match=r"expected one of SingleDeviceStrategy.*got Other"):
+    with pytest.raises(RegimeError, match=r"expected DDPStrategy, .*got Other"):
         used.callbacks[0].on_fit_start(used, Job())
     used.strategy.__class__ = real
+
+
+def test_a_rule_for_the_output_of_the_whole_is_refused():
+    """The LightningModule has none that is sure to be computed in a step."""
+    job = Job()
+    used = trainer(Regularizing([rz.activity(rz.L1(0.1), where="")]))
+    with pytest.raises(OutputError, match=r"\(root\): expected a tensor, got None"):
+        used.fit(job, Batches(batches()))
+    assert_clean(job, used)
+
+
+def test_a_step_that_another_has_replaced_is_given_back():
+    job, data = Job(), batches()
+    used = trainer(Regularizing(RULES[:1]), Regularizing(RULES[1:], name="weights"))
+    calls, real = [], used.strategy.training_step
+    used.strategy.training_step = lambda *args: calls.append(1) or real(*args)
+    mine = used.strategy.training_step
+    used.fit(job, Batches(data))
+    assert used.strategy.training_step is mine
+    assert len(calls) == len(data)
+    assert_same(job, by_hand(data))
 
 
 def test_a_setting_that_there_is_not_is_said_at_once():

@@ -9,24 +9,21 @@ from typing import Any
 from weakref import ref
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regularizers.attach import AnyRule, Regularization
 from regularizers.errors import ConfigurationError, RegimeError
 from regularizers.integrations._frameworks import check_framework
+from regularizers.integrations._training_step import TrainingStep, replace
 from regularizers.monitor import Monitor
 
 check_framework("lightning", "2.6")
 
 import lightning.pytorch as pl  # noqa: E402
-from lightning.pytorch.strategies import (  # noqa: E402
-    DDPStrategy,
-    ModelParallelStrategy,
-    SingleDeviceStrategy,
-    Strategy,
-)
 
 __all__ = ["Regularizing"]
+
+_MEASURED = {"SingleDeviceStrategy", "DDPStrategy", "ModelParallelStrategy"}
 
 
 class Regularizing(pl.Callback):
@@ -122,7 +119,7 @@ class Regularizing(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         strategy = trainer.strategy
         _check_strategy(strategy)
-        self._step = _TrainingStep(pl_module, strategy.training_step)
+        self._step = TrainingStep(pl_module, strategy.training_step)
         reg = self.regularization = Regularization(self._step, self._rules, **self._options)
         self._undo.callback(reg.detach)
         others = [c for c in trainer.callbacks if isinstance(c, Regularizing) and c is not self]
@@ -133,7 +130,7 @@ class Regularizing(pl.Callback):
         strengths = [rule for rule in reg.state_dict()["rules"].values() if rule != "number"]
         in_loss = kinds & {"activity", "temporal"} if self._attach else kinds
         if pl_module.automatic_optimization:
-            self._wrap(strategy)
+            self._undo.callback(replace(strategy, self._training_step))
         elif in_loss:
             raise RegimeError(
                 f"Regularizing: with manual optimization {type(pl_module).__name__}.training_step "
@@ -177,18 +174,9 @@ class Regularizing(pl.Callback):
     def _injects(self) -> bool:
         return self._options.get("delivery") == "inject"
 
-    def _wrap(self, strategy: Strategy) -> None:
-        before = vars(strategy).get("training_step")
-        strategy.training_step = self._training_step
-        if before is None or isinstance(getattr(before, "__self__", None), Regularizing):
-            # the first of several callbacks that leaves ends the steps of all
-            self._undo.callback(vars(strategy).pop, "training_step", None)
-        else:
-            self._undo.callback(setattr, strategy, "training_step", before)
-
     def _training_step(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the training step returns, its loss with the penalty."""
-        output = self._step(*args, **kwargs)
+        output = self._step.returned(*args, **kwargs)
         loss = output.get("loss") if isinstance(output, Mapping) else output
         reg = self.regularization
         assert reg is not None
@@ -218,25 +206,11 @@ class Regularizing(pl.Callback):
         self.regularization, self.monitor, self._losses = None, None, []
 
 
-class _TrainingStep(nn.Module):
-    """The modules of a LightningModule, with the training step of a strategy as their forward.
-
-    One step is one forward then, whether it calls the LightningModule, parts of it, or, as under
-    DDP, runs within the forward of the LightningModule, which it calls again.
-    """
-
-    def __init__(self, model: nn.Module, training_step: Callable[..., Any]) -> None:
-        super().__init__()
-        self._modules, self._parameters = model._modules, model._parameters
-        self._buffers = model._buffers
-        self.forward = training_step
-
-
-def _check_strategy(strategy: Strategy) -> None:
-    measured = (SingleDeviceStrategy, DDPStrategy, ModelParallelStrategy)
-    if not isinstance(strategy, measured):
+def _check_strategy(strategy: object) -> None:
+    # by name, since those of pytorch_lightning are other classes
+    if not {each.__name__ for each in type(strategy).__mro__} & _MEASURED:
         raise RegimeError(
-            f"Regularizing: expected one of {', '.join(each.__name__ for each in measured)}, got "
+            f"Regularizing: expected {', '.join(sorted(_MEASURED))}, got "
             f"{type(strategy).__name__}, in which no gradient was measured; without this callback "
             f"write loss + reg.penalty() in training_step"
         )
