@@ -25,12 +25,6 @@ from integrations.lightning_jobs import (
 from regularizers.errors import ConfigurationError, OutputError, RegimeError, SelectionError
 from regularizers.integrations.lightning import Regularizing
 
-pytestmark = [
-    # in Lightning's own calls, and advice about loaders that are small here
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-]
-
 
 def weights(job: nn.Module) -> list[Tensor]:
     return [p.detach() for p in job.parameters()]

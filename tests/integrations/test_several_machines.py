@@ -15,12 +15,6 @@ from integrations import lightning_ranks
 from integrations.lightning_jobs import Job, adam
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrations" / "several-machines.md"
-pytestmark = [
-    # in Lightning's own calls, and advice about loaders that are small here
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-]
-
 RANKS = Path(__file__).parent / "several_machines_ranks.py"
 
 

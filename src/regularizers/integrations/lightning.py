@@ -105,15 +105,15 @@ class Regularizing(pl.Callback):
         if stage != "fit":
             return
         before = self._fitting()
-        if before is not trainer:
-            if self.regularization is not None and before is not None and not before.state.stopped:
-                raise ConfigurationError(
-                    "Regularizing: another trainer is fitting with this callback; give each its own"
-                )
-            self._fitting, self._state = ref(trainer), {}
-        self._detach()  # a finder of learning rates that failed did not tell this callback
-        # first of all, so that such finders step with the penalty, and restore the strengths
         others = [c for c in trainer.callbacks if c is not self]  # type: ignore[attr-defined]
+        if before not in (None, trainer) and self.regularization and not before.state.stopped:
+            raise ConfigurationError(
+                "Regularizing: another trainer is fitting with this callback; make one for each"
+            )
+        self._detach()  # a finder of learning rates that failed did not tell this callback
+        if before is not trainer:
+            self._fitting, self._state = ref(trainer), {}
+        # first of all, so that such finders step with the penalty, and restore the strengths
         trainer.callbacks = [self, *others]  # type: ignore[attr-defined]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -122,8 +122,9 @@ class Regularizing(pl.Callback):
         self._step = TrainingStep(pl_module, strategy.training_step)
         reg = self.regularization = Regularization(self._step, self._rules, **self._options)
         self._undo.callback(reg.detach)
-        others = [c for c in trainer.callbacks if isinstance(c, Regularizing) and c is not self]
-        _check_apart(reg, [c.regularization for c in others if c.regularization is not None])
+        for other in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(other, Regularizing) and other.regularization not in (None, reg):
+                _check_apart(reg, other.regularization)
         if self._state:
             reg.load_state_dict(self._state)
         kinds = {row.kind for row in reg.report().rows}
@@ -216,13 +217,12 @@ def _check_strategy(strategy: object) -> None:
         )
 
 
-def _check_apart(mine: Regularization, others: Iterable[Regularization]) -> None:
-    """Raise if the penalties of two callbacks would add up at a site."""
+def _check_apart(mine: Regularization, other: Regularization) -> None:
+    """Raise if penalties of two callbacks would add up at a site."""
     names = {(row.site, row.kind, row.penalty.split("(")[0]) for row in mine.report().rows}
-    for other in others:
-        for row in other.report().rows:
-            if (row.site, row.kind, row.penalty.split("(")[0]) in names:
-                raise ConfigurationError(
-                    f"Regularizing: two callbacks have {row.penalty} at {row.site}, which would "
-                    f"add up; leave its rule to one of them"
-                )
+    for row in other.report().rows:
+        if (row.site, row.kind, row.penalty.split("(")[0]) in names:
+            raise ConfigurationError(
+                f"Regularizing: two callbacks have {row.penalty} at {row.site}, which would add "
+                f"up; leave its rule to one of them"
+            )
