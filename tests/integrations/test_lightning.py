@@ -1,5 +1,7 @@
 """The callback for Lightning against loops by hand, and what it raises before it could be wrong."""
 
+import pickle
+
 import lightning
 import pytest
 import torch
@@ -448,6 +450,13 @@ def test_a_step_that_another_has_replaced_is_given_back():
     used.fit(job, Batches(data))
     assert used.strategy.training_step is mine
     assert len(calls) == len(data)
+    assert_same(job, by_hand(data))
+
+
+def test_a_callback_can_be_sent_to_the_processes_that_a_strategy_spawns():
+    callback = pickle.loads(pickle.dumps(Regularizing(RULES)))
+    job, data = Job(), batches()
+    trainer(callback).fit(job, Batches(data))
     assert_same(job, by_hand(data))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from inspect import signature
 from typing import Any
-from weakref import ref
 
 import torch
 from torch import Tensor
@@ -29,10 +28,10 @@ _MEASURED = {"SingleDeviceStrategy", "DDPStrategy", "ModelParallelStrategy"}
 class Regularizing(pl.Callback):
     """Rules that hold while a `lightning.Trainer` fits; the LightningModule is not edited.
 
-    When fit starts, it makes a `Regularization` of the LightningModule and attaches the optimizers.
-    The penalty is added to the loss that `training_step` returns, before Lightning divides it by
-    `accumulate_grad_batches` and scales it: it has the loss's share. What `training_step` logs is
-    still the loss of the task. Checkpoints have the state of the strengths. When fit ends, by an
+    When fit starts, the callback makes a `Regularization` of the model and attaches the optimizers.
+    It adds the penalty to the loss that `training_step` returns, before Lightning divides it by
+    `accumulate_grad_batches` and scales it, so both have the same share. What `training_step` logs
+    is still the loss of the task. Checkpoints hold the state of the strengths. When fit ends, by an
     exception too, all hooks are removed.
 
     Args:
@@ -40,15 +39,15 @@ class Regularizing(pl.Callback):
         attach: whether rules of weights act in the step of the optimizers, as weight decay does.
             Otherwise they are a part of the loss.
         log: whether to log `Regularization.as_dict()`, every `log_every_n_steps`.
-        monitor: settings of a `Monitor`, such as `{"where": "net.*"}`. It is logged too, over all
-            processes, and begins anew each time.
+        monitor: settings of a `Monitor`, such as `{"where": "net.*"}`. Its numbers are logged too,
+            over all processes and the steps since the last row.
         name: tells several of these callbacks of one trainer apart, in checkpoints too.
         **options: of `Regularization`, such as `process_group="world"` or `delivery="inject"`.
 
     Raises:
         FrameworkError: when this module is loaded: Lightning is missing or too old.
-        SelectionError: when fit starts: a rule matches nothing. So do all other errors of
-            `Regularization` and of its `attach`.
+        SelectionError: when fit starts: a rule matches nothing. `Regularization` and its `attach`
+            raise their other errors then, too.
         ConfigurationError: when fit starts: two of these callbacks have a penalty in common, or
             another trainer is fitting with this one.
         RegimeError: when fit starts: no gradient was measured in this strategy; or optimization is
@@ -83,7 +82,7 @@ class Regularizing(pl.Callback):
         self._rules, self._options = list(rules), options
         signature(Regularization).bind(None, self._rules, **options)  # a wrong name is said here
         self._attach, self._log, self._monitored, self._name = attach, log, monitor, name
-        self._fitting: Callable[[], pl.Trainer | None] = lambda: None
+        self._trainer: pl.Trainer | None = None
         self._state: dict[str, Any] = {}
         self._losses: list[Tensor] = []
         self._steps = 0
@@ -104,15 +103,15 @@ class Regularizing(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        before = self._fitting()
         others = [c for c in trainer.callbacks if c is not self]  # type: ignore[attr-defined]
-        if before not in (None, trainer) and self.regularization and not before.state.stopped:
+        last = self._trainer
+        if last not in (None, trainer) and self.regularization and not last.state.stopped:
             raise ConfigurationError(
                 "Regularizing: another trainer is fitting with this callback; make one for each"
             )
         self._detach()  # a finder of learning rates that failed did not tell this callback
-        if before is not trainer:
-            self._fitting, self._state = ref(trainer), {}
+        if last is not trainer:
+            self._trainer, self._state = trainer, {}
         # first of all, so that such finders step with the penalty, and restore the strengths
         trainer.callbacks = [self, *others]  # type: ignore[attr-defined]
 
@@ -201,10 +200,13 @@ class Regularizing(pl.Callback):
 
     def _detach(self) -> None:
         """Leave the model and the strategy as they were, and keep the state."""
-        if self.regularization is not None:
-            self._state = self.regularization.state_dict()
-        self._undo.close()
-        self.regularization, self.monitor, self._losses = None, None, []
+        try:
+            if self.regularization is not None:
+                self._state = self.regularization.state_dict()
+        finally:
+            self._undo.close()
+            self.regularization, self.monitor, self._losses = None, None, []
+            vars(self).pop("_step", None)
 
 
 def _check_strategy(strategy: object) -> None:
