@@ -98,7 +98,7 @@ def launched(folder: Path, *, machines: int, each: int) -> None:
         for _ in range(machines)
     ]
     try:
-        ended = [(agent.communicate(timeout=90)[0], agent.returncode) for agent in agents]
+        ended = [(agent.communicate(timeout=240)[0], agent.returncode) for agent in agents]
     finally:
         for agent in agents:
             agent.terminate()  # and its processes
