@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+INTEGRATIONS := .venv-integrations
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check architecture matrix mutants fuzz bench calls controllers \
+.PHONY: help demo test test-all quick check architecture matrix mutants fuzz integrations bench calls controllers \
         pruning forgetting superposed real format clean
 
 help: ## Print this menu.
@@ -45,6 +47,10 @@ PROCESSES ?= 2
 fuzz: $(VENV)/dev ## Random small programs against plain autograd: SEEDS=10000 PROCESSES=2.
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py --seeds $(SEEDS) --processes $(PROCESSES)
 
+integrations: $(INTEGRATIONS)/ready ## Every framework, optimizer and logger of docs/integrations.md.
+	OMP_NUM_THREADS=1 $(INTEGRATIONS)/bin/python -m pytest --numprocesses 2 --quiet --all-cells \
+	  --dist worksteal tests/integrations docs/integrations
+
 ##@ Measure
 matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/regimes.md.
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
@@ -77,7 +83,7 @@ format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment and what the tools leave behind.
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(INTEGRATIONS) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -93,3 +99,13 @@ $(VENV)/dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Building the environment in $(VENV): a minute or two."
 	$(PIP) --editable '.[recipes,dev]'
 	@touch $(VENV)/recipes $@
+
+# Some ask for what they do not need here: torchvision beside timm, an older plum beside fastai.
+$(INTEGRATIONS)/ready: pyproject.toml constraints.txt tests/integrations/requirements.txt
+	@echo "Building the environment in $(INTEGRATIONS): some minutes."
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --editable '.[recipes,dev]' \
+	  --requirement tests/integrations/requirements.txt
+	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --no-deps timm fastai fastcore fastprogress \
+	  fasttransform fastdownload plum_dispatch beartype mlflow
+	@touch $@
