@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,11 @@ from torch import nn
 
 from regularizers.errors import ConfigurationError, SelectionError
 from regularizers.modules._names import ROOT, Where, Wheres, described, printable
+
+_KERAS = (
+    "of Keras, which calls no hook of PyTorch; Keras' own activity_regularizer= takes a penalty as "
+    "regularizers.integrations.keras.ActivityRegularizer(penalty)"
+)
 
 
 def as_list(where: Wheres) -> list[Where]:
@@ -71,7 +77,8 @@ def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str
     """Return the modules that `where` matches, each once, under its first name.
 
     Raises:
-        SelectionError: an alternative matches nothing; the message gives the nearest names.
+        SelectionError: an alternative matches nothing, with the nearest names in the message; or
+            a layer of Keras.
     """
     named = list(model.named_modules(remove_duplicate=False))
     wanted: set[nn.Module] = set()
@@ -80,6 +87,9 @@ def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str
         if not matches:
             raise SelectionError(nothing_matched(rule, one, model, [name for name, _ in named]))
         wanted.update(matches)
+    of_keras = is_keras_layer(model)  # whose layers are no submodules, but their weights are
+    if any(is_keras_layer(m) or (of_keras and isinstance(m, nn.ParameterDict)) for m in wanted):
+        raise SelectionError(f"{rule}: where={described(where)} matches a layer {_KERAS}")
     return [(name, module) for name, module in model.named_modules() if module in wanted]
 
 
@@ -93,4 +103,12 @@ def nothing_matched(rule: str, where: Where, model: nn.Module, names: Iterable[s
         hint = f"types in the model: {', '.join(types[:12])}"
     else:
         hint = "print(*dict(model.named_modules())) lists the names"
+    if is_keras_layer(model):
+        hint = f"it is a model {_KERAS}"
     return f"{rule}: where={described(where)} matches nothing in {printable('', model)}; {hint}"
+
+
+def is_keras_layer(module: nn.Module) -> bool:
+    """Return whether a module is a layer or model of Keras 3, on its backend of PyTorch."""
+    keras = sys.modules.get("keras")
+    return isinstance(module, getattr(keras, "Layer", ()))

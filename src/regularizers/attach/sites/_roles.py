@@ -120,6 +120,7 @@ def _role_of(holder: nn.Module, name: str, owner: nn.Module, key: str) -> tuple[
     The holder and the name in it decide the role. The value is read from the owner, which differs
     from the holder if it is a ParameterList or ParameterDict.
     """
+    name = name.rpartition("/")[2]  # Keras names its variables by their path in the model
     words = set(name.split("_"))
     is_bias = bool(words & _BIASES) or name.startswith("bias")
     if isinstance(holder, _NORMS):
