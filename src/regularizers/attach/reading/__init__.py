@@ -3,7 +3,7 @@
 from regularizers.attach.reading import _namespace as xp
 from regularizers.attach.reading._gauge import Gauge
 from regularizers.attach.reading._never_fired import REVERSIBLE, never_fired_message
-from regularizers.attach.reading._plan import WAYS, Plan, plan_for
+from regularizers.attach.reading._plan import WAYS, Plan, penalise, plan_for
 from regularizers.attach.reading._record import Record
 from regularizers.attach.reading._tap import MAX_PLANS, Tap
 from regularizers.attach.reading._target_measurements import Amount
@@ -23,6 +23,7 @@ __all__ = [
     "WeightsInLoss",
     "device_of",
     "never_fired_message",
+    "penalise",
     "plan_for",
     "read_weights",
     "total",
