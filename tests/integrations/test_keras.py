@@ -53,7 +53,7 @@ def found(backend, tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
