@@ -100,12 +100,12 @@ $(VENV)/dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[recipes,dev]'
 	@touch $(VENV)/recipes $@
 
-# Some ask for what they do not need here: torchvision beside timm, an older plum beside fastai.
-$(INTEGRATIONS)/ready: pyproject.toml constraints.txt tests/integrations/requirements.txt
+$(INTEGRATIONS)/ready: pyproject.toml constraints.txt tests/integrations/requirements.txt \
+    tests/integrations/without-dependencies.txt
 	@echo "Building the environment in $(INTEGRATIONS): some minutes."
 	$(PYTHON) -m venv $(INTEGRATIONS)
 	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --editable '.[recipes,dev]' \
 	  --requirement tests/integrations/requirements.txt
-	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --no-deps timm fastai fastcore fastprogress \
-	  fasttransform fastdownload plum_dispatch beartype mlflow
+	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --no-deps \
+	  --requirement tests/integrations/without-dependencies.txt
 	@touch $@
