@@ -123,7 +123,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_strength_is_that_of_the_step_of_the_optimizer(schedule):
     at = getattr(schedule, "at", schedule)
     weights, batches = problem()
