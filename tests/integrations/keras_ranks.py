@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import regularizers as rz
 from regularizers.errors import RegimeError
-from regularizers.integrations.keras import ActivityPenalty, ActivityRegularizer, Regularizer
+from regularizers.integrations.keras import ActivityPenalty, Regularizer
 from two_processes import run
 
 
@@ -26,7 +26,7 @@ def layer():
     keras.utils.set_random_seed(1)
     made = keras.layers.Dense(
         3,
-        activity_regularizer=ActivityRegularizer(rz.L1(0.1) + rz.L2Norm(0.1)),
+        activity_regularizer=Regularizer(rz.L1(0.1) + rz.L2Norm(0.1)),
         kernel_regularizer=Regularizer(rz.L2Squared(0.1)),
     )
     made.build((None, 4))
@@ -52,7 +52,7 @@ def a_penalty_of_the_whole_batch_raises():
     x, _ = batch()
     for penalty in (rz.KLSparsity(0.1, target=0.1), rz.L2Norm(0.1, reduce="sum")):
         with pytest.raises(RegimeError, match=r"each process has a part of the batch.*DataPar"):
-            keras.layers.Dense(3, activity_regularizer=ActivityRegularizer(penalty))(x)
+            keras.layers.Dense(3, activity_regularizer=Regularizer(penalty))(x)
         with pytest.raises(RegimeError, match=r"process_group='world'"):
             ActivityPenalty(penalty)(x)
 

@@ -22,11 +22,11 @@ from regularizers.errors import (
 )
 from regularizers.integrations.keras import (
     ActivityPenalty,
-    ActivityRegularizer,
     Constraint,
     Regularizer,
 )
 
+ACTIVITY = torch.ones(2, 3)
 PROGRAM = Path(__file__).with_name("keras_program.py")
 BATCH = 8
 GIVEN = np.random.default_rng(5)
@@ -149,26 +149,23 @@ def test_losses_of_other_layers(found, backend):
         assert losses == pytest.approx(wanted, rel=2e-6, abs=1e-12), layer
 
 
-def test_a_regularizer_in_the_wrong_place_raises_before_the_first_step(found):
-    weights, activity = found["a weight's at an activity"], found["an activity's at a weight"]
-    assert weights.startswith("ConfigurationError")
-    assert "Regularizer(L1(0.1, reduce='sum')): expected a weight, got an array" in weights
-    assert "takes an ActivityRegularizer" in weights
-    assert activity.startswith("ConfigurationError: ActivityRegularizer(L1(0.1, reduce=")
-    assert "expected the output of a layer, got a weight" in activity
+def test_a_penalty_of_weights_at_an_activity_raises_before_the_first_step(found):
+    said = found["a weight's at an activity"]
+    assert said.startswith("ConfigurationError")
+    assert "for weights: it is not additive" in said
 
 
 def test_a_repr_says_the_reduction():
-    assert repr(Regularizer(rz.L1(0.1))) == "Regularizer(L1(0.1, reduce='sum'))"
-    mean, total = ActivityRegularizer(rz.L1(0.1)), ActivityRegularizer(rz.L1(0.1, reduce="sum"))
-    assert repr(mean) == "ActivityRegularizer(L1(0.1, reduce='batch_mean'))"
-    assert repr(total) == "ActivityRegularizer(L1(0.1, reduce='sum'))"
+    unstated = "of weights reduce='sum', of activities reduce='batch_mean'"
+    assert repr(Regularizer(rz.L1(0.1))) == f"Regularizer(L1(0.1), {unstated})"
+    assert repr(Regularizer(rz.L1(0.1, reduce="sum"))) == "Regularizer(L1(0.1, reduce='sum'))"
+    assert repr(Regularizer(rz.Orthogonal(0.1))) == "Regularizer(Orthogonal(0.1, reduce='sum'))"
     assert repr(ActivityPenalty(rz.AR(2.0))) == "ActivityPenalty(L2Squared(2.0, reduce='mean'))"
     assert repr(Constraint(rz.NonNegative())) == "Constraint(NonNegative())"
 
 
 @pytest.mark.parametrize("strength", [rz.LinearWarmup(0.1, steps=3), rz.TargetActive(2.0)])
-@pytest.mark.parametrize("part", [ActivityRegularizer, ActivityPenalty])
+@pytest.mark.parametrize("part", [Regularizer, ActivityPenalty])
 def test_strengths_that_change_are_refused(part, strength):
     with pytest.raises(StrengthTypeError, match=r"a number, got .*take a number, or train in Py"):
         part(rz.L1(strength))
@@ -184,13 +181,13 @@ def test_a_schedule_for_a_weight_is_refused():
     [
         (lambda: Regularizer(keras.regularizers.L1(0.1)), "expected a penalty such as"),
         (lambda: Constraint(rz.L1(0.1)), "expected a constraint such as"),
-        (lambda: ActivityRegularizer(rz.Orthogonal(0.1)), "for weights: it is not additive"),
+        (lambda: Regularizer(rz.Orthogonal(0.1))(ACTIVITY), "for weights: it is not additive"),
         (
             lambda: Regularizer(rz.GroupLasso(0.1, axis="output", with_bias=True)),
             "no bias with the kernel; leave with_bias out",
         ),
-        (lambda: ActivityRegularizer(rz.L0(0.1)), "got a count of gates"),
-        (lambda: ActivityRegularizer(rz.GroupLasso(0.1, axis="output")), "number of an axis"),
+        (lambda: Regularizer(rz.L0(0.1)), "got L0.*which counts gates"),
+        (lambda: Regularizer(rz.GroupLasso(0.1, axis="output"))(ACTIVITY), "number of an axis"),
     ],
 )
 def test_what_keras_cannot_have_is_refused(make, message):
@@ -200,16 +197,17 @@ def test_what_keras_cannot_have_is_refused(make, message):
 
 def test_a_backend_without_the_array_standard_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
-    for make in (Regularizer, ActivityRegularizer, ActivityPenalty):
+    for make in (Regularizer, ActivityPenalty):
         with pytest.raises(ArrayTypeError, match=r"Keras runs on tensorflow.*KERAS_BACKEND=torch"):
             make(rz.L1(0.1))
     with pytest.raises(ArrayTypeError, match="Keras runs on tensorflow"):
         Constraint(rz.NonNegative())
 
 
-def test_an_array_that_is_no_weight_is_refused():
-    with pytest.raises(ConfigurationError, match="of an array call the penalty itself"):
-        Regularizer(rz.L1(0.1))(torch.ones(2, 3))
+def test_an_array_is_read_as_the_output_of_a_layer_whose_batch_keras_divides_by():
+    x = torch.tensor([[1.0, -2.0], [0.5, 3.0], [0.0, 1.5]])
+    assert Regularizer(rz.L1(0.1))(x).item() == pytest.approx(0.8)  # 0.1 · 8 / 3, times 3
+    assert Regularizer(rz.L1(0.1, reduce="sum"))(x).item() == pytest.approx(2.4)
 
 
 def test_an_output_of_integers_is_refused():
@@ -217,7 +215,7 @@ def test_an_output_of_integers_is_refused():
         def call(self, x):
             return keras.ops.argsort(x)
 
-    layer = Ranks(activity_regularizer=ActivityRegularizer(rz.L1(0.1)))
+    layer = Ranks(activity_regularizer=Regularizer(rz.L1(0.1)))
     with pytest.raises(ArrayTypeError, match="real floating type"):
         layer(torch.rand(2, 3))
 
@@ -259,7 +257,7 @@ def squares(xp, x):
 
 def test_functions_are_saved_by_name_and_found_among_custom_objects():
     config = Regularizer(rz.FromFunction(0.1, squares)).get_config()
-    assert config == {"penalty": "FromFunction(0.1, squares, reduce='sum')"}
+    assert config == {"penalty": "FromFunction(0.1, squares)"}
     with pytest.raises(ConfigurationError, match=r"custom_objects=\{'squares': squares\}"):
         Regularizer.from_config(config)
     with keras.saving.custom_object_scope({"squares": squares}):

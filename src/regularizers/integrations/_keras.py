@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 from regularizers.attach import Rule
@@ -26,6 +26,7 @@ import keras  # noqa: E402 -- only a version that will do
 from keras.src.backend import get_stateless_scope  # noqa: E402 -- it has no public name
 
 __all__ = [
+    "Reading",
     "Saved",
     "check_backend",
     "check_processes",
@@ -55,6 +56,31 @@ class Saved:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, self.holds)!r})"
+
+
+class Reading:
+    """A penalty as it is read at weights, or at activities; or the error that says why it is not.
+
+    Args:
+        resolve: returns the penalty with its reduction.
+
+    Raises:
+        ArrayTypeError, StrengthTypeError: it is read at neither.
+    """
+
+    def __init__(self, resolve: Callable[[], Penalty]) -> None:
+        self.error: ConfigurationError | None = None
+        try:
+            self.penalty = resolve()
+        except ConfigurationError as error:
+            self.error = error
+
+    @property
+    def terms(self) -> Sequence[Formula]:
+        """The terms of the penalty; raises the error if there is one."""
+        if self.error is not None:
+            raise self.error
+        return self.penalty.terms
 
 
 def resolved(rule: Rule) -> Penalty:

@@ -1,8 +1,6 @@
 """Keras 3 on PyTorch or JAX: our penalties and constraints where a layer takes Keras' own.
 
-Keras divides the value of an activity regularizer by the batch size, and does not say where it
-calls a regularizer. So there is one class for weights and one for activities, and each raises where
-it finds itself at the other. `ActivityPenalty` is a layer, which padding masks reach.
+`ActivityPenalty` is a layer, which padding masks reach: Keras gives them to no regularizer.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from regularizers.attach import activity, kernel
 from regularizers.constraints import Constraint as ArrayConstraint
 from regularizers.errors import ConfigurationError
 from regularizers.integrations._keras import (
+    Reading,
     Saved,
     check_backend,
     check_processes,
@@ -24,92 +23,74 @@ from regularizers.integrations._keras import (
 )
 from regularizers.penalties import Penalty
 
-__all__ = ["ActivityPenalty", "ActivityRegularizer", "Constraint", "Regularizer"]
+__all__ = ["ActivityPenalty", "Constraint", "Regularizer"]
 
 _savable = keras.saving.register_keras_serializable("regularizers")
 
 
 @_savable
 class Regularizer(Saved, keras.regularizers.Regularizer):
-    """A penalty of weights: `kernel_regularizer=`, `bias_regularizer=` and their like.
+    """A penalty: `kernel_regularizer=`, `bias_regularizer=` or `activity_regularizer=`.
 
-    Its value is that of the penalty, a sum unless `reduce=` says otherwise.
-
-    Args:
-        penalty: the penalty of one weight, whose strength is a number. Axes are those of Keras:
-            the kernel of a Dense layer is (inputs, units), so that `axis=1` numbers its units;
-            `"output"` and `"input"` say the same of any weight with two axes. In recurrent layers
-            every gate of a unit is an output of its own.
-
-    Raises:
-        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
-        ConfigurationError: what is no penalty of weights, or is called with something else.
-        StrengthTypeError: a strength that is a schedule or has a target.
-
-    Example:
-        >>> import keras, regularizers as rz
-        >>> from regularizers.integrations.keras import Regularizer
-        >>> Regularizer(rz.L2Squared(1e-4))
-        Regularizer(L2Squared(0.0001, reduce='sum'))
-        >>> layer = keras.layers.Dense(4, kernel_regularizer=Regularizer(rz.L2Squared(1e-4)))
-    """
-
-    def __init__(self, penalty: Penalty) -> None:
-        self.penalty = resolved(kernel(penalty))
-
-    def __call__(self, x: Any) -> Any:
-        """Return the penalty of a weight, a scalar."""
-        if not is_weight(x):
-            raise ConfigurationError(
-                f"{self!r}: expected a weight, got an array that is none; activity_regularizer= "
-                f"takes an ActivityRegularizer, and of an array call the penalty itself"
-            )
-        x = keras.ops.convert_to_tensor(x)
-        return penalty_of(x, [with_axis_number(term, x.shape) for term in self.penalty.terms])
-
-
-@_savable
-class ActivityRegularizer(Saved, keras.regularizers.Regularizer):
-    """A penalty of a layer's output: `activity_regularizer=`.
-
-    What is added to the loss is the value of the penalty, and nothing else: the division by the
-    batch size that Keras makes is undone, since the reduction has said already how samples count.
-    That is `"batch_mean"` unless the penalty states one, and the `repr` says it; `reduce="sum"`
-    is the sum over the batch, which grows with it.
+    What is added to the loss is the value of the penalty, and nothing else. Of a weight it is a
+    sum, and of a layer's output a mean over the batch, unless `reduce=` says otherwise; the `repr`
+    says which. Keras divides the value of an activity regularizer by the batch size: that is
+    undone, since the reduction has said already how samples count. So `reduce="sum"` is the sum
+    over the batch, which grows with it.
 
     Keras gives an activity regularizer no mask, so padding counts; `ActivityPenalty` leaves it out.
 
     Args:
-        penalty: the penalty of each output of the layer, whose strength is a number.
+        penalty: the penalty of one weight or output, whose strength is a number. Axes are those of
+            Keras: the kernel of a Dense layer is (inputs, units), so that `axis=1` numbers its
+            units; `"output"` and `"input"` say the same of any weight with two axes. In recurrent
+            layers every gate of a unit is an output of its own.
 
     Raises:
         ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
-        ConfigurationError: what is no penalty of activities, or is called with a weight.
+        ConfigurationError: what is no penalty; or, when it is called, a penalty that is not for
+            weights, or not for activities.
         RegimeError: called where several processes of PyTorch share a batch, of whose samples the
             penalty is no sum.
         StrengthTypeError: a strength that is a schedule or has a target.
 
     Example:
         >>> import keras, regularizers as rz
-        >>> from regularizers.integrations.keras import ActivityRegularizer
-        >>> sparse = ActivityRegularizer(rz.L1(1e-3))
+        >>> from regularizers.integrations.keras import Regularizer
+        >>> sparse = Regularizer(rz.L1(1e-3))
         >>> sparse
-        ActivityRegularizer(L1(0.001, reduce='batch_mean'))
-        >>> layer = keras.layers.Dense(4, activation="relu", activity_regularizer=sparse)
+        Regularizer(L1(0.001), of weights reduce='sum', of activities reduce='batch_mean')
+        >>> layer = keras.layers.Dense(
+        ...     4, activation="relu", activity_regularizer=sparse,
+        ...     kernel_regularizer=Regularizer(rz.L2Squared(1e-4)),
+        ... )
     """
 
     def __init__(self, penalty: Penalty) -> None:
-        self.penalty = resolved(activity(penalty, where="**"))
+        self.penalty = penalty
+        self._of_weights = Reading(lambda: resolved(kernel(penalty)))
+        self._of_activities = Reading(lambda: resolved(activity(penalty, where="**")))
+        if self._of_weights.error is not None and self._of_activities.error is not None:
+            raise self._of_weights.error
 
     def __call__(self, x: Any) -> Any:
-        """Return the penalty of an output times the batch size, by which Keras divides it."""
+        """Return the penalty of a weight, or that of an output times the batch size."""
         if is_weight(x):
-            raise ConfigurationError(
-                f"{self!r}: expected the output of a layer, got a weight; kernel_regularizer=, "
-                f"bias_regularizer= and their like take a Regularizer"
-            )
-        check_processes(x, self.penalty.terms)
-        return penalty_of(x, self.penalty.terms) * (x.shape[0] if x.ndim else 1)
+            x = keras.ops.convert_to_tensor(x)
+            terms = self._of_weights.terms
+            return penalty_of(x, [with_axis_number(term, x.shape) for term in terms])
+        terms = self._of_activities.terms
+        check_processes(x, terms)
+        # Keras divides by the batch size
+        return penalty_of(x, terms) * (x.shape[0] if x.ndim else 1)
+
+    def __repr__(self) -> str:
+        readings = {"weights": self._of_weights, "activities": self._of_activities}
+        of = {what: one.penalty for what, one in readings.items() if one.error is None}
+        if len({repr(penalty) for penalty in of.values()}) == 1:
+            return f"Regularizer({next(iter(of.values()))!r})"
+        unstated = "of weights reduce='sum', of activities reduce='batch_mean'"
+        return f"Regularizer({self.penalty!r}, {unstated})"
 
 
 @_savable
@@ -117,12 +98,11 @@ class ActivityPenalty(Saved, keras.layers.Layer):
     """The identity, at which an activity is penalised; a padding mask counts.
 
     Args:
-        penalty: as of `ActivityRegularizer`.
+        penalty: as of `Regularizer`.
         **options: of any Keras layer, such as `name`.
 
     Raises:
-        ArrayTypeError, ConfigurationError, RegimeError, StrengthTypeError: as of
-            `ActivityRegularizer`.
+        ArrayTypeError, ConfigurationError, RegimeError, StrengthTypeError: as of `Regularizer`.
 
     Example:
         >>> import keras, regularizers as rz

@@ -16,7 +16,7 @@ from regularizers.modules._names import ROOT, Where, Wheres, described, printabl
 
 _KERAS = (
     "of Keras, which calls no hook of PyTorch; Keras' own activity_regularizer= takes a penalty as "
-    "regularizers.integrations.keras.ActivityRegularizer(penalty)"
+    "regularizers.integrations.keras.Regularizer(penalty)"
 )
 
 
