@@ -36,7 +36,6 @@ def test_tensorboard(logged, tmp_path, caplog):
 @pytest.mark.filterwarnings("ignore")  # it warns of what it deprecates itself
 def test_mlflow(logged, tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
-    mlflow.set_experiment("regularizers")
     with mlflow.start_run() as run:
         mlflow.log_metrics(logged, step=1)
     assert mlflow.get_run(run.info.run_id).data.metrics == pytest.approx(logged)
