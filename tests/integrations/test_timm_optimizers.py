@@ -17,7 +17,7 @@ if FOUND is None:
 
 
 def optimizers_of_timm():
-    """Return the module, loaded without timm's models, which need a torchvision of the GPU build."""
+    """Return the module, loaded without timm's models, which ask for torchvision."""
     package = types.ModuleType("timm")
     package.__path__ = list(FOUND.submodule_search_locations)
     models = types.ModuleType("timm.models")

@@ -133,3 +133,34 @@ def test_a_target_of_the_loss_raises_before_the_first_step(tmp_path):
     with pytest.raises(RegimeError, match="TargetLoss needs the loss"):
         trained(model, points(4), tmp_path, Regularizing([rule]))
     assert gap(model, before) == 0
+
+
+class Broken(hf.TrainerCallback):
+    """Breaks a training off in its second step."""
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("amid", [False, True])
+def test_what_follows_a_training_that_broke_off_has_no_penalty_in_silence(tmp_path, amid):
+    model, regularizing, kept = classifier(), Regularizing(ACT), []
+
+    def change(trainer):
+        kept.append(trainer)
+        if amid:
+            trainer.compute_loss = lambda *_, **__: 1 / 0
+
+    with pytest.raises(ZeroDivisionError if amid else KeyboardInterrupt):
+        trained(model, points(8), tmp_path, regularizing, Broken(), change=change)
+    loss = model(**{key: value[None] for key, value in points(1).samples[0].items()})["loss"]
+    with pytest.raises(RegimeError, match=r"act: the scale of the loss.*reg\.detach\(\)"):
+        loss.backward()
+    with pytest.raises(RegimeError, match="act: the scale of the loss"):
+        trained(model, points(8), tmp_path)
+    regularizing.regularization.detach()
+    before = copy.deepcopy(model)
+    data = points(4)
+    trained(model, data, tmp_path)
+    assert gap(model, by_hand(before, windows_of(data, [2] * 2), [])) < 1e-12

@@ -8,7 +8,7 @@ from torch import Tensor
 import regularizers as rz
 
 # the arithmetic below the metrics: its sizes are edges that no metric shows
-from regularizers.monitor.metrics import _samples
+from regularizers.monitor.metrics import _last_active, _samples
 from regularizers.monitor.metrics._block import Block
 from regularizers.monitor.metrics._last_active import LastActive
 from regularizers.monitor.metrics._reductions import (
@@ -50,6 +50,20 @@ def test_the_last_active_sample_is_read_off_an_exponent(rows):
     samples = rz.monitor.Samples.of(x)
     assert samples.last_active(0.0).tolist() == last(x.numpy())
     assert samples.last_active(0.5).tolist() == last((x.abs() > 0.5).numpy())
+
+
+def test_it_is_read_in_float32_whatever_the_default_dtype_is():
+    _last_active._powers.cache_clear()
+    default = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+        with rz.Monitor(model, "1") as monitor:
+            model(torch.randn(16, 4))
+            assert monitor.as_dict()
+    finally:
+        torch.set_default_dtype(default)
+        _last_active._powers.cache_clear()
 
 
 @pytest.mark.parametrize("at_once", [11, 64 * 11, 100 * 11, 130 * 11])

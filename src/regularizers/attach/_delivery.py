@@ -65,7 +65,7 @@ class Delivery(Protocol):
     def scale_from(self, loss: Tensor) -> Tensor:
         """Return `loss`; its gradient is the scale of the penalties."""
 
-    def set_scale(self, scale: float) -> None:
+    def set_scale(self, scale: float | None) -> None:
         """Use `scale` where no loss goes through `scale_from`."""
 
     def check_fired(self) -> None:

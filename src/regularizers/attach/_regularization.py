@@ -162,11 +162,11 @@ class Regularization:
             self._control.targets.give_loss(loss, "scale_from")
         return scaled
 
-    def set_scale(self, scale: float) -> None:
+    def set_scale(self, scale: float | None) -> None:
         """Set the scale where no loss is at hand, as in a stage of a pipeline.
 
         For `delivery="inject"`. It holds until it is set again; the scale of a loss that went
-        through `scale_from` takes precedence.
+        through `scale_from` takes precedence. After None there is none: a backward pass raises.
 
         Raises:
             RegimeError: the delivery is `"collect"`.
@@ -215,7 +215,8 @@ class Regularization:
         The optimizers keep this regularization alive, until `detach`.
 
         Args:
-            optimizers: those that hold the penalised and constrained weights, usually one.
+            optimizers: those that hold the penalised and constrained weights, usually one. Of
+                several, strengths that change advance in the steps of the first.
                 Closures, `torch.amp.GradScaler`, `foreach` and `fused` updates work. For a
                 launcher's wrapper, or an optimizer around another, the inner optimizer is used.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
@@ -18,6 +19,8 @@ from regularizers.integrations._trainer_window import Window
 check_framework("transformers", "4.50")
 check_framework("accelerate", "1.5")
 from transformers import TrainerCallback  # noqa: E402
+
+from regularizers.integrations._trainer_step import scale_within, trainer_in_use  # noqa: E402
 
 _Callbacks = weakref.WeakKeyDictionary[nn.Module, weakref.ref["Regularizing"]]
 _training: _Callbacks = weakref.WeakKeyDictionary()
@@ -59,6 +62,8 @@ class Regularizing(TrainerCallback):
         self.regularization: Regularization | None = None
         self._rules, self._options = rules, options
         self._window: Window | None = None
+        self._scale = math.nan
+        self._leave: Callable[[], None] | None = None
         self._state: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
@@ -76,6 +81,8 @@ class Regularizing(TrainerCallback):
             check_targets(reg)
             injects = any(row.kind in ("activity", "temporal") for row in reg.report().rows)
             self._window = Window(args, loader, state.global_step) if injects else None
+            if injects:
+                self._leave = scale_within(trainer_in_use(), reg, lambda: self._scale)
             if reg.acts_in_steps:
                 reg.attach(optimizer)
             if state.global_step > 0:
@@ -96,7 +103,8 @@ class Regularizing(TrainerCallback):
         if self._window is not None:
             scaler = getattr(given["optimizer"], "scaler", None)
             scale = 1.0 if scaler is None else scaler.get_scale()
-            self._in_use.set_scale(scale / self._window.begin())
+            self._in_use.set_scale(None)
+            self._scale = scale / self._window.begin()
 
     def on_substep_end(self, *_: Any, **__: Any) -> None:
         """Count a batch."""
@@ -132,9 +140,11 @@ class Regularizing(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave the model as it was."""
+        if self._leave is not None:
+            self._leave()
         if self.regularization is not None:
             self.regularization.detach()
-        self.regularization = None
+        self.regularization = self._leave = None
 
     @property
     def _in_use(self) -> Regularization:

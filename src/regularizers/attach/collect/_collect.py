@@ -109,7 +109,7 @@ class Collect:
         """Raise: the penalty is a term of the loss."""
         raise _is_for_inject("scale_from")
 
-    def set_scale(self, scale: float) -> None:
+    def set_scale(self, scale: float | None) -> None:
         """Raise: the penalty is a term of the loss, and scaled with it."""
         raise _is_for_inject("set_scale")
 

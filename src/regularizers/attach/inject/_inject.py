@@ -92,9 +92,9 @@ class Injection:
         scaled: Tensor = ScaleFrom.apply(loss, self._scale.handle)  # type: ignore[no-untyped-call]
         return scaled
 
-    def set_scale(self, scale: float) -> None:
-        """Use `scale` where no loss goes through `scale_from`."""
-        self._scale.fix(check_strength(scale, "scale"))
+    def set_scale(self, scale: float | None) -> None:
+        """Use `scale` where no loss goes through `scale_from`; None: no scale."""
+        self._scale.fix(None if scale is None else check_strength(scale, "scale"))
 
     def check_fired(self) -> None:
         """Raise if an output that a rule selects has never fired with gradients."""

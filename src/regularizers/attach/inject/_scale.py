@@ -50,9 +50,9 @@ class Scale:
         self._fixed: Tensor | None = None
         self._arming = Lock()
 
-    def fix(self, scale: float) -> None:
-        """Use `scale` where no loss goes through `scale_from`."""
-        self._fixed = torch.tensor(scale, dtype=torch.float64)
+    def fix(self, scale: float | None) -> None:
+        """Use `scale` where no loss goes through `scale_from`; None: no scale."""
+        self._fixed = None if scale is None else torch.tensor(scale, dtype=torch.float64)
 
     def expect(self, site: str) -> None:
         """Add a site that must fire before the end of a backward pass."""
@@ -113,7 +113,8 @@ class Scale:
         if scale is None:
             raise RegimeError(
                 f"{site}: the scale of the loss is not known in this backward pass; wrap the loss, "
-                f"loss = reg.scale_from(loss), or say it with reg.set_scale()"
+                f"loss = reg.scale_from(loss), or say it with reg.set_scale(); if its training has "
+                f"ended, reg.detach()"
             )
         dtype = torch.promote_types(gradient.dtype, torch.float32)
         return scale.to(gradient.device, dtype, copy=True)

@@ -118,5 +118,5 @@ def _powers(number: int) -> Tensor:
     """
     with torch.inference_mode(False):
         exponents = torch.arange(2, 2 * _ROWS + 2, 2, device="cpu") - 127
-        powers = torch.ldexp(torch.ones(1, _ROWS, device="cpu"), exponents)
+        powers = torch.ldexp(torch.ones(1, _ROWS, dtype=torch.float32, device="cpu"), exponents)
         return powers.expand(number, 1, _ROWS)
