@@ -204,6 +204,13 @@ def test_a_backend_without_the_array_standard_is_refused(monkeypatch):
         Constraint(rz.NonNegative())
 
 
+def test_a_penalty_without_a_regularizer_around_it_names_it():
+    layer = keras.layers.Dense(3, kernel_regularizer=rz.L1(0.1))
+    layer.build((None, 4))
+    with pytest.raises(ArrayTypeError, match=r"Variable of Keras; .*keras\.Regularizer\(penalty\)"):
+        _ = layer.losses
+
+
 def test_an_array_is_read_as_the_output_of_a_layer_whose_batch_keras_divides_by():
     x = torch.tensor([[1.0, -2.0], [0.5, 3.0], [0.0, 1.5]])
     assert Regularizer(rz.L1(0.1))(x).item() == pytest.approx(0.8)  # 0.1 · 8 / 3, times 3

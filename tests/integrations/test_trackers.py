@@ -57,6 +57,7 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     """Blocks without a prompt, which the tests of the pages leave out."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_SILENT", "true")
+    wandb.teardown()  # it keeps the folder in which it was first used
     blocks = re.findall(r"```python\n((?!>>>).+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == 3
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())

@@ -32,6 +32,11 @@ def namespace_of(x: Array, name: str = "x") -> Namespace:
     try:
         xp = array_api_compat.array_namespace(x)
     except TypeError:
+        if type(x).__module__.startswith("keras"):
+            raise ArrayTypeError(
+                f"{name}: expected an array, got a {type(x).__name__} of Keras; give Keras "
+                f"regularizers.integrations.keras.Regularizer(penalty)"
+            ) from None
         raise ArrayTypeError(
             f"{name}: expected an array of a floating type (NumPy, PyTorch, JAX or another library "
             f"of the Array API standard), got {type(x).__name__}; {_CURE}"
