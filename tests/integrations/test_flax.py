@@ -134,20 +134,26 @@ def descended(loss):
     return weights
 
 
-def test_training_is_that_of_the_hand_written_loss():
+def trained(steps, rules, parts):
+    """Return a model after a step of nnx.Optimizer for each part of the batches."""
     model = Model(nnx.Rngs(0))
-    optimizer = nnx.Optimizer(model, optax.sgd(RATE), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(model, steps, wrt=nnx.Param)
 
     @nnx.jit
     def step(model, optimizer, x, y):
         def loss(model):
-            found, penalty = penalised(model, RULES)(x)
+            found, penalty = penalised(model, rules)(x)
             return jnp.mean((found - y) ** 2) + penalty
 
         optimizer.update(model, nnx.grad(loss)(model))
 
-    for x, y in batches():
+    for x, y in parts:
         step(model, optimizer, x, y)
+    return model
+
+
+def test_training_is_that_of_the_hand_written_loss():
+    model = trained(optax.sgd(RATE), RULES, batches())
     assert worst(pure(model), descended(loss_by_hand)) < 1e-13
 
 
@@ -162,22 +168,13 @@ def additive_by_hand(weights, x, y):
 
 @pytest.mark.parametrize("accumulated", [2, 4])
 def test_accumulated_parts_of_a_batch_are_the_batch(accumulated):
-    model = Model(nnx.Rngs(0))
     steps = optax.MultiSteps(optax.sgd(RATE), accumulated, accumulator_dtype=jnp.float64)
-    optimizer = nnx.Optimizer(model, steps, wrt=nnx.Param)
-
-    @nnx.jit
-    def step(model, optimizer, x, y):
-        def loss(model):
-            found, penalty = penalised(model, ADDITIVE)(x)
-            return jnp.mean((found - y) ** 2) + penalty
-
-        optimizer.update(model, nnx.grad(loss)(model))
-
-    for x, y in batches():
-        for part in zip(jnp.split(x, accumulated), jnp.split(y, accumulated), strict=True):
-            step(model, optimizer, *part)
-
+    parts = [
+        part
+        for x, y in batches()
+        for part in zip(jnp.split(x, accumulated), jnp.split(y, accumulated), strict=True)
+    ]
+    model = trained(steps, ADDITIVE, parts)
     assert worst(pure(model), descended(additive_by_hand)) < 1e-13
 
 

@@ -10,6 +10,7 @@ from transformers import Trainer
 
 from regularizers.attach import Regularization
 from regularizers.errors import RegimeError
+from regularizers.integrations._training_step import replace
 
 
 def trainer_in_use() -> Trainer:
@@ -32,7 +33,7 @@ def trainer_in_use() -> Trainer:
 
 def scale_within(
     trainer: Trainer, reg: Regularization, scale: Callable[[], float]
-) -> Callable[[], None]:
+) -> Callable[[], object]:
     """Set a scale for each training step, forward and backward, and none after it.
 
     A training that breaks off tells no callback. So what comes after it raises at its first
@@ -41,8 +42,7 @@ def scale_within(
     Returns:
         A function that leaves the Trainer as it was.
     """
-    attributes = vars(trainer)
-    own, step = attributes.get("training_step"), trainer.training_step
+    step = trainer.training_step
 
     def training_step(*args: Any, **kwargs: Any) -> Any:
         reg.set_scale(scale())
@@ -51,11 +51,4 @@ def scale_within(
         finally:
             reg.set_scale(None)
 
-    def leave() -> None:
-        if own is None:
-            attributes.pop("training_step", None)
-        else:
-            attributes["training_step"] = own
-
-    attributes["training_step"] = training_step
-    return leave
+    return replace(trainer, training_step)

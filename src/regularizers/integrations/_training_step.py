@@ -41,12 +41,12 @@ class TrainingStep(nn.Module):
             self._returned = None
 
 
-def replace(strategy: object, step: Callable[..., Any]) -> Callable[[], object]:
-    """Let a strategy call `step` for its `training_step`, and return what undoes it.
+def replace(trainer: object, step: Callable[..., Any]) -> Callable[[], object]:
+    """Let a trainer or strategy call `step` for its `training_step`; return what undoes it.
 
     Several are nested. They end together, so the first that is undone undoes all.
     """
-    own = vars(strategy)
+    own = vars(trainer)
     before = own.get("training_step", None)
     before = getattr(before, "before", before)
 

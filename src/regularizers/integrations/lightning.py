@@ -138,7 +138,7 @@ class Regularizing(pl.Callback):
                 f"reg = rz.Regularization(self, rules) there and write loss + reg.penalty(); here "
                 f"leave rules of weights, with attach=True"
             )
-        if self._attach and (strengths or kinds - {"activity", "temporal"}):
+        if self._attach and reg.acts_in_steps:
             reg.attach(*trainer.optimizers)
         self._of_loss = any("TargetLoss" in rule for rule in strengths) and not self._injects
         if self._of_loss or (strengths and not self._attach):

@@ -63,7 +63,7 @@ class Regularizing(TrainerCallback):
         self._rules, self._options = rules, options
         self._window: Window | None = None
         self._scale = math.nan
-        self._leave: Callable[[], None] | None = None
+        self._leave: Callable[[], object] | None = None
         self._state: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:

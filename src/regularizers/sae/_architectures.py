@@ -17,8 +17,6 @@ from regularizers.penalties import L0, L1
 
 Architecture: TypeAlias = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
 
-_LAW = ProportionalIntegral()
-
 
 @dataclass(frozen=True)
 class Coding:
@@ -30,8 +28,8 @@ class Coding:
     penalty: type[L0 | L1] | None = None
     """Has a target, the active units; None where the nonlinearity counts by itself."""
 
-    law: Law = _LAW
-    """How the target finds its strength."""
+    law: Law | None = None
+    """How the target finds its strength; None: as any target does."""
 
     site: str = "coding"
     """Where the penalty reads."""
