@@ -208,7 +208,7 @@ _ATTACH = {
     "weight_decay_groups",
 }
 _PRUNING = {"Zeros", "compact", "prune_zeros", "zeros"}
-_ROOMS = {"functional", "integrations", "layers", "monitor", "sae", "testing"}
+_ROOMS = {"functional", "integrations", "layers", "monitor", "recipes", "sae", "testing"}
 
 
 def __getattr__(name: str) -> object:

@@ -8,8 +8,8 @@ from typing import Any
 
 from regularizers.errors import RegularizersError
 
-_SUPERPOSITION = "sparse-autoencoder superposition"
-"""A recipe whose name is two words: the first is a recipe by itself."""
+_TWO_WORDS = ("sparse-autoencoder superposition",)
+"""Commands whose name is two words: the first is a recipe by itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     recipes: dict[str, tuple[type, Callable[[Any], None]]] = {
         "sparse-autoencoder": (sparse_autoencoder.Config, sparse_autoencoder.run),
-        _SUPERPOSITION: (superposition.Config, superposition.run),
+        "sparse-autoencoder superposition": (superposition.Config, superposition.run),
         "classifier": (classifier.Config, classifier.run),
         "language-model": (language_model.Config, language_model.run),
     }
@@ -54,10 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with a recipe's name of two words as one."""
-    words = _SUPERPOSITION.split()
-    count = len(words)
-    return [_SUPERPOSITION, *arguments[count:]] if [*arguments[:count]] == words else [*arguments]
+    """Return the arguments with a name of two words as one."""
+    name = " ".join(arguments[:2])
+    return [name, *arguments[2:]] if name in _TWO_WORDS else [*arguments]
 
 
 def _refuse(message: str) -> int:

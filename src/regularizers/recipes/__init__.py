@@ -1,1 +1,7 @@
-"""Complete training jobs on real data, run from the command line."""
+"""Whole training jobs on real data, run from the command line, and the networks they leave."""
+
+from __future__ import annotations
+
+from regularizers.recipes._loaded import Loaded, load
+
+__all__ = ["Loaded", "load"]

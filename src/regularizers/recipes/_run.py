@@ -46,7 +46,9 @@ def open_run(
     """
     if folder is None:
         folder = RunFolder.create(settings.runs, recipe)
-        folder.write_json("config.json", to_json(settings) | {"data_digest": digest})
+        folder.write_json(
+            "config.json", {"recipe": recipe, **to_json(settings), "data_digest": digest}
+        )
     elif folder.read_json("config.json").get("data_digest") != digest:
         raise DataError(f"resume: {data} is not the data this run began with")
     return folder

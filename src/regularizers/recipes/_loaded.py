@@ -1,0 +1,56 @@
+"""Trained networks, read from the folder of their run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regularizers.errors import RunFolderError
+from regularizers.recipes._run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_RECIPES = ("classifier", "language-model", "sparse-autoencoder")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained network, and what is known of it.
+
+    Args:
+        module: the network in evaluation mode, with the scaling of its inputs as its first part.
+        metadata: what the recipe kept beside the weights, as plain values: the columns it reads,
+            its classes or its vocabulary, and the arguments that build the network.
+    """
+
+    module: nn.Module
+    metadata: dict[str, Any]
+
+
+def load(folder: str | Path, network: str | None = None) -> Loaded:
+    """Return a trained network from the folder of its run, which is all that it needs.
+
+    Args:
+        folder: the folder of a finished run of any recipe.
+        network: which of the networks of the run, as its file is called; by default the one that
+            the run is about.
+
+    Returns:
+        The network, in evaluation mode, and what is known of it.
+
+    Raises:
+        RunFolderError: the folder is none of a run, is damaged, or has no such network.
+    """
+    run = RunFolder.reopen(Path(folder))
+    recipe = run.read_json("config.json").get("recipe")
+    if recipe not in _RECIPES:
+        raise RunFolderError(
+            f"{folder}: expected the folder of a run of {', '.join(_RECIPES)}, got {recipe!r}"
+        )
+    saved = import_module(f"regularizers.recipes.{recipe.replace('-', '_')}.saved")
+    read: Callable[[RunFolder, str | None], Loaded] = saved.load
+    return read(run, network)
