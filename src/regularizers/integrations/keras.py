@@ -13,12 +13,16 @@ from regularizers.errors import ConfigurationError
 from regularizers.integrations._keras import (
     Reading,
     Saved,
+    as_written,
     check_backend,
     check_processes,
     is_weight,
     keras,
+    of_backend,
     penalty_of,
     resolved,
+    standard,
+    times_samples,
     with_axis_number,
 )
 from regularizers.penalties import Penalty
@@ -73,6 +77,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
         if self._of_weights.error is not None and self._of_activities.error is not None:
             raise self._of_weights.error
 
+    @as_written
     def __call__(self, x: Any) -> Any:
         """Return the penalty of a weight, or that of an output times the batch size."""
         if is_weight(x):
@@ -81,8 +86,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
             return penalty_of(x, [with_axis_number(term, x.shape) for term in terms])
         terms = self._of_activities.terms
         check_processes(x, terms)
-        # Keras divides by the batch size
-        return penalty_of(x, terms) * (x.shape[0] if x.ndim else 1)
+        return times_samples(penalty_of(x, terms), x)
 
     def __repr__(self) -> str:
         readings = {"weights": self._of_weights, "activities": self._of_activities}
@@ -119,6 +123,7 @@ class ActivityPenalty(Saved, keras.layers.Layer):
         self.supports_masking = True
         self.penalty = resolved(activity(penalty, where="**"))
 
+    @as_written
     def call(self, x: Any, mask: Any = None) -> Any:
         """Return `x` itself, and add the penalty of what the mask leaves to the losses."""
         check_processes(x, self.penalty.terms)
@@ -159,7 +164,8 @@ class Constraint(Saved, keras.constraints.Constraint):
         check_backend()
         self.constraint = constraint
 
+    @as_written
     def __call__(self, w: Any) -> Any:
         """Return the projection of a weight."""
-        w = keras.ops.convert_to_tensor(w)
-        return with_axis_number(self.constraint, w.shape).project(w)
+        w = standard(keras.ops.convert_to_tensor(w))
+        return of_backend(with_axis_number(self.constraint, w.shape).project(w))
