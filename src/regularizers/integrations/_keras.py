@@ -33,8 +33,8 @@ __all__ = [
     "check_backend",
     "check_processes",
     "is_weight",
-    "of_backend",
     "keras",
+    "of_backend",
     "penalty_of",
     "resolved",
     "standard",
@@ -165,7 +165,8 @@ def check_processes(x: Any, terms: Iterable[Formula]) -> None:
     """Raise where each of several processes would have another penalty than the whole batch.
 
     Raises:
-        RegimeError: processes of PyTorch share a batch, and a penalty is no sum over samples.
+        RegimeError: processes of PyTorch or replicas of TensorFlow share a batch, and a penalty is
+            no sum over samples.
     """
     if not _share_a_batch():
         return
@@ -175,9 +176,9 @@ def check_processes(x: Any, terms: Iterable[Formula]) -> None:
     for term in terms:
         if term.spans_samples(term.statistic(wide, term.frame(xp, wide, None))[0]):
             raise RegimeError(
-                f"{term!r}: each process has a part of the batch, and the penalty of a batch is "
-                f"not the sum over its samples; use keras.distribution.DataParallel on JAX, one "
-                f"process, or a regularizers.Regularization with process_group='world'"
+                f"{term!r}: each process or replica has a part of the batch, and the penalty of "
+                f"a batch is not the sum over its samples; use keras.distribution.DataParallel on "
+                f"JAX, one process, or a regularizers.Regularization with process_group='world'"
             )
 
 

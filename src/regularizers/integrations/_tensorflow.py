@@ -36,6 +36,7 @@ _COMPARISONS = {
 }
 """The function of each comparison, and what Python is told of a length that is not known."""
 
+_TRUE_OF_ALIKE = (keras.ops.equal, keras.ops.less_equal, keras.ops.greater_equal)
 _TYPES = ("bool", "int32", "int64", "float16", "float32", "float64")
 _OTHER_NAMES = {"concat": "concatenate", "permute_dims": "transpose", "pow": "power"}
 _NO_VALUES = (
@@ -165,7 +166,11 @@ def _define_operators() -> None:
 
         def compared(x: Array, y: Any, function: Any = function, assumed: bool = assumed) -> Array:
             result = _operands(function, x, y)
-            return _Comparison(result.value, assumed) if type(result) is Length else result
+            if type(result) is not Length:
+                return result
+            if type(x) is type(y):  # lengths of two arrays, taken to be alike
+                assumed = function in _TRUE_OF_ALIKE
+            return _Comparison(result.value, assumed)
 
         setattr(Array, f"__{name}__", compared)
 

@@ -1,4 +1,6 @@
-"""Keras 3 on PyTorch or JAX: our penalties and constraints where a layer takes Keras' own.
+"""Keras 3: our penalties and constraints where a layer takes Keras' own.
+
+It runs on PyTorch, JAX or TensorFlow.
 
 `ActivityPenalty` is a layer, which padding masks reach: Keras gives them to no regularizer.
 """
@@ -51,7 +53,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
             layers every gate of a unit is an output of its own.
 
     Raises:
-        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
+        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as OpenVINO's.
         ConfigurationError: what is no penalty; or, when it is called, a penalty that is not for
             weights, or not for activities.
         RegimeError: called where several processes of PyTorch share a batch, of whose samples the
@@ -130,6 +132,10 @@ class ActivityPenalty(Saved, keras.layers.Layer):
         self.add_loss(penalty_of(x, self.penalty.terms, mask))
         return x
 
+    def compute_output_spec(self, x: Any, mask: Any = None) -> Any:
+        """Return what is known of the output, without a penalty of what is not known yet."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
 
 @_savable
 class Constraint(Saved, keras.constraints.Constraint):
@@ -143,7 +149,7 @@ class Constraint(Saved, keras.constraints.Constraint):
             those of Keras' constraints are summed over.
 
     Raises:
-        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
+        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as OpenVINO's.
         ConfigurationError: what is no constraint.
 
     Example:
