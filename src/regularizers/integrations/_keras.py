@@ -141,9 +141,8 @@ def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that graphs of TensorFlow call as it is, and do not write anew."""
     if not _is_tensorflow():
         return function
-    import tensorflow
-
-    kept: Callable[..., Any] = tensorflow.autograph.experimental.do_not_convert(function)
+    autograph = sys.modules["tensorflow"].autograph
+    kept: Callable[..., Any] = autograph.experimental.do_not_convert(function)
     return kept
 
 

@@ -182,6 +182,7 @@ class _Namespace:
     """The functions of Keras by their names in the standard."""
 
     __name__ = "tensorflow"
+    finfo: Any = staticmethod(ml_dtypes.finfo)
 
     def __getattr__(self, name: str) -> Any:
         if name in _TYPES:
@@ -201,12 +202,9 @@ class _Namespace:
     def astype(self, x: Array, dtype: str, copy: bool = True) -> Array:
         return Array(keras.ops.cast(x.value, dtype))
 
-    def finfo(self, dtype: str) -> Any:
-        return ml_dtypes.finfo(dtype)
-
     def isdtype(self, dtype: str, kind: str) -> bool:
         other = {"bool": dtype == "bool", "integral": keras.backend.is_int_dtype(dtype)}
-        return other[kind] if kind in other else keras.backend.is_float_dtype(dtype)
+        return bool(other[kind] if kind in other else keras.backend.is_float_dtype(dtype))
 
     def maximum(self, x: Any, y: Any) -> Array:
         """Return the larger; where both are as large the derivative is shared, as elsewhere."""
