@@ -15,7 +15,7 @@ TENSORFLOW := .venv-tensorflow
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## /{printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## /{printf "  make %-24s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try
 demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a picture, a report.
