@@ -8,7 +8,7 @@ from typing import Any
 
 from regularizers.errors import RegularizersError
 
-_TWO_WORDS = ("sparse-autoencoder superposition",)
+_TWO_WORDS = ("sparse-autoencoder superposition", "language-model sample")
 """Commands whose name is two words: the first is a recipe by itself."""
 
 
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sparse-autoencoder superposition": (superposition.Config, superposition.run),
         "classifier": (classifier.Config, classifier.run),
         "language-model": (language_model.Config, language_model.run),
+        "language-model sample": (language_model.SampleConfig, language_model.run_sample),
     }
     try:
         config = tyro.extras.subcommand_cli_from_dict(
