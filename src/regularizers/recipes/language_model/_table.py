@@ -63,8 +63,8 @@ def _vocabulary_note(unknown: float) -> list[str]:
     if not unknown:
         return ["Bits per byte compare with those of other vocabularies; perplexities do not."]
     return [
-        f"* Up to {100 * unknown:.2g} % of a text is <unk>, which is easily predicted and stands for "
-        f"no bytes:",
+        f"* Up to {100 * unknown:.2g} % of a text is <unk>, which is easily predicted and has no "
+        f"bytes:",
         "  perplexities compare within this vocabulary alone, and there are no bits per byte (-).",
     ]
 

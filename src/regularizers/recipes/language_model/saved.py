@@ -37,18 +37,10 @@ def save(
     """
     tensors = network.state_dict()
     del tensors[_TIED]
-    embedding = network.embedding.embedding
-    build = {
-        "words": embedding.num_embeddings,
-        "embedding": embedding.embedding_dim,
-        "hidden": network.recurrent[0].module.hidden_size,
-        "layers": len(network.recurrent),
-        "dropouts": dataclasses.asdict(dropouts),
-    }
     metadata = {
         "recipe": "language-model",
         **known,
-        "build": build,
+        "build": {**network.shape, "dropouts": dataclasses.asdict(dropouts)},
         "level": vocabulary.level,
         "vocabulary": vocabulary.to_json(),
     }
