@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from regularizers.errors import DataError
-
-Scale: TypeAlias = Literal["standard", "minmax", "robust", "none"]
-"""Scalers of scikit-learn: StandardScaler, MinMaxScaler, RobustScaler, and none."""
+from regularizers.errors import ConfigurationError, DataError
+from regularizers.recipes._settings import Scale
+from regularizers.recipes.data import Floats, Samples
 
 
 class Scaling(nn.Module):
@@ -76,6 +75,35 @@ class Scaling(nn.Module):
         return f"{len(self.shift)} columns, {len(self.kept)} kept"
 
 
+def scaling_of(
+    samples: Samples, training: Floats, how: Scale | None, *, table: Scale
+) -> Scaling:
+    """Return the scaling of samples, fitted on those for training.
+
+    Args:
+        samples: where they are from: pictures are divided by their largest value.
+        training: of shape (samples, features).
+        how: what was asked for; None for the default.
+        table: the default of a table.
+
+    Raises:
+        ConfigurationError: pictures, of which columns are no scale, are to be scaled by them.
+        DataError: as `fit_scaling`.
+    """
+    if samples.picture is None:
+        names = [repr(name) for name in samples.features]
+        return fit_scaling(training, how or table, samples.name, names)
+    if how not in (None, "none"):
+        raise ConfigurationError(
+            f"scale: expected none for pictures, which are divided by their largest value by "
+            f"default, got {how} for {samples.name}"
+        )
+    if (training == training[:1]).all():
+        raise _all_the_same(samples.name, len(training))
+    largest = samples.largest or float(np.abs(training).max())
+    return divided_by(largest if how is None else 1.0, training.shape[1])
+
+
 def divided_by(largest: float, features: int) -> Scaling:
     """Return the scaling of pictures, whose largest value maps to 1 and 0 to 0."""
     return Scaling(torch.zeros(features), torch.full((features,), largest, dtype=torch.float64))
@@ -108,10 +136,7 @@ def fit_scaling(x: NDArray[Any], how: Scale, name: str, columns: Sequence[str]) 
         )
     varying = np.flatnonzero(high > low)
     if not len(varying):
-        raise DataError(
-            f"{name}: expected samples that differ, got {len(x)} for training that are all the "
-            f"same; a network has nothing to learn from them"
-        )
+        raise _all_the_same(name, len(x))
     shift, scale = low.copy(), np.ones_like(low)
     if how == "none":
         shift[varying] = 0
@@ -130,6 +155,13 @@ def fit_scaling(x: NDArray[Any], how: Scale, name: str, columns: Sequence[str]) 
             f"float64, got {span[column]:g}; multiply it by a power of ten, or drop it"
         )
     return Scaling(torch.from_numpy(shift), torch.from_numpy(scale), varying.tolist())
+
+
+def _all_the_same(name: str, samples: int) -> DataError:
+    return DataError(
+        f"{name}: expected samples that differ, got {samples} for training that are all the same; "
+        f"a network has nothing to learn from them"
+    )
 
 
 def _fitted(x: NDArray[np.float64], how: Scale) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

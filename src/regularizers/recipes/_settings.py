@@ -12,6 +12,9 @@ from regularizers.errors import ConfigurationError
 Architecture: TypeAlias = Literal["jumprelu", "topk", "batchtopk", "gated", "l1"]
 """Those of `rz.sae.SparseAutoencoder`, which is not imported before a command is understood."""
 
+Scale: TypeAlias = Literal["standard", "minmax", "robust", "none"]
+"""Scalers of scikit-learn: StandardScaler, MinMaxScaler, RobustScaler, and none."""
+
 _NOT_SAVED = ("runs", "resume")
 
 

@@ -15,6 +15,38 @@ Rows: TypeAlias = NDArray[np.int64]
 _DRAWS = 50
 
 
+def split_as_told(
+    samples: Samples,
+    validation: float | str,
+    *,
+    group: str | None,
+    time: str | None,
+    seed: int,
+    y: NDArray[np.int64] | None = None,
+) -> tuple[Rows, Rows] | None:
+    """Return training and validation rows where a setting says which they are; else None.
+
+    Args:
+        samples: the samples, with the columns `group` and `time` beside them.
+        validation: the fraction that validates; of a file of others, no row does.
+        group: the column whose rows of one value stay together.
+        time: the column by which the last rows validate.
+        seed: the seed of a split by group.
+        y: the class of each row, if there are classes.
+
+    Raises:
+        ConfigurationError: as `split_by_group` and `split_by_time`.
+        DataError: a cell of these columns is empty, or is no time.
+    """
+    if isinstance(validation, str):
+        return np.arange(len(samples.x)), np.arange(0)
+    if group is not None:
+        return split_by_group(samples.aside[group], validation, seed, y)
+    if time is not None:
+        return split_by_time(moments(samples.aside[time], samples.lines, where), validation)
+    return None
+
+
 def split_by_group(
     groups: Sequence[str], fraction: float, seed: int, y: NDArray[np.int64] | None = None
 ) -> tuple[Rows, Rows]:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.strength import check_strength
-from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
+from regularizers.recipes._settings import Scale, check, check_counts, check_rate, epochs_for
+from regularizers.recipes._split_options import check_split, resolved
 
 STEPS = 1500
 """Updates of a network if `epochs` is not given."""
@@ -33,6 +34,11 @@ class Config:
 
     labels: Path | None = None
     """File with the class of each sample, in IDX, .npy or .npz."""
+
+    scale: Scale | None = None
+    """How columns are scaled, by what the training part shows: to mean 0 and deviation 1, to 0 and
+    1, by median and quartiles, or not. By default standard for tables; pictures are divided by
+    their largest value."""
 
     network: Literal["mlp", "conv"] = "mlp"
     """Two hidden layers, or, for pictures, two convolutional ones."""
@@ -66,8 +72,24 @@ class Config:
     train: int | None = None
     """Samples to train on, drawn for each seed; by default all that are not for validation."""
 
-    validation: float = 0.3
-    """Fraction of the samples kept for validation, the same for all seeds."""
+    validation: float | str = 0.3
+    """Fraction of the samples kept for validation, the same for all seeds; or a file of others."""
+
+    validation_labels: Path | None = None
+    """File with the classes of a --validation file, where --labels has those of --data."""
+
+    test: Path | None = None
+    """File of further samples, measured beside validation, on which nothing is chosen."""
+
+    test_labels: Path | None = None
+    """File with the classes of --test, where --labels has those of --data."""
+
+    group: str | None = None
+    """Column of a table whose rows of one value, such as a patient, are all in one part. It is no
+    feature."""
+
+    time: str | None = None
+    """Column of a table with the time of each row; the last part validates. It is no feature."""
 
     seeds: int = 5
     """Number of seeds of each method, for initial weights and the order of samples."""
@@ -81,6 +103,9 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "validation", resolved(self.validation))
+
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         for name in ("weight_decay", "l1", "activity"):
@@ -91,7 +116,7 @@ class Config:
         check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
         check("train", self.train is None or self.train >= 2, "2 or more", self.train)
         check("seed", self.seed >= 0, "0 or more", self.seed)
-        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
         self._check_data()
 
@@ -105,6 +130,16 @@ class Config:
                 f"data: expected --target COLUMN (of a .csv) or --labels FILE with it, got {got}"
             )
 
+        for name, file in (("validation", self.validation), ("test", self.test)):
+            labels = getattr(self, f"{name}_labels")
+            is_file = file is not None and not isinstance(file, float | int)
+            wanted = is_file and self.labels is not None
+            check(
+                f"{name}-labels",
+                labels is None or wanted,
+                f"it beside a file for --{name} and --labels for --data",
+                labels,
+            )
     def epochs_for(self, samples: int) -> int:
         """Return the passes over `samples` training samples."""
         return self.epochs or epochs_for(STEPS, samples, self.batch_size)

@@ -19,6 +19,7 @@ from regularizers.recipes.sparse_autoencoder._recovered import classifier_of
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
 from regularizers.recipes.sparse_autoencoder._training import train
 from regularizers.recipes.sparse_autoencoder.report import page
+from regularizers.recipes.sparse_autoencoder.saved import save_scaling
 from regularizers.sae import History, SparseAutoencoder
 
 RECIPE = "sparse-autoencoder"
@@ -36,6 +37,8 @@ def run(config: Config) -> None:
             f"{config.steps} steps of {config.batch_size} samples",
             flush=True,
         )
+    if is_first():
+        save_scaling(data, folder.path)
     with resumable(RECIPE, folder), one_thread():
         with started_again_as([RECIPE, "--resume", str(folder.path)], config.devices):
             _train_all(config, folder, data)

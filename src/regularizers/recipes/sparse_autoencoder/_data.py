@@ -34,15 +34,37 @@ class Data:
     training_samples: int
     validation: Tensor
     """Samples that no network has seen, (samples, features)."""
-    picture: tuple[int, int] | None
-    """Height and width of a sample; None if it is no picture."""
+    picture: tuple[int, ...] | None
+    """The shape of a sample that is a picture; None if it is none."""
     classes: tuple[Tensor, Tensor] | None
     """The classes of training and validation samples, where they are known."""
+    scaling: Scaling | None = None
+    """What made training and validation of samples as they are in the file; None: nothing."""
+    schema: Schema | None = None
+    """The columns or the picture of the file; None for a folder of activations."""
+    site: str | None = None
+    """The site of a folder of activations that has several."""
+    notes: tuple[str, ...] = ()
+    """Lines to print: what was left out."""
 
     @property
     def features(self) -> int:
         """The width of a sample."""
         return self.validation.shape[1]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The name of each feature of a table; empty for others."""
+        if self.schema is None or self.scaling is None or self.picture is not None:
+            return ()
+        return tuple(self.schema.features[column] for column in self.scaling.kept.tolist())
+
+    @property
+    def dropped(self) -> list[str]:
+        """The names of the columns that are constant in the training part, and left out."""
+        if self.schema is None or self.scaling is None:
+            return []
+        return [self.schema.features[column] for column in self.scaling.dropped]
 
 
 def load(config: Config) -> Data:
@@ -61,31 +83,25 @@ def load(config: Config) -> Data:
 
 
 def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
-    order = np.random.default_rng(config.seed).permutation(len(samples.x))
-    held_out = max(round(len(order) * config.validation), 1)
-    seen, unseen = order[held_out:], order[:held_out]
-    _check_left(len(seen), len(order), config)
-    low, high = _range(samples.x[seen], samples.largest)
-    training, validation = (
-        torch.from_numpy((samples.x[rows] - low) / (high - low)) for rows in (seen, unseen)
-    )
+    seen, unseen = _rows(samples, config)
+    _check_left(len(seen), len(samples.x), config)
+    scaling = scaling_of(samples, samples.x[seen], config.scale, table="minmax")
+    digest, held_out = samples.digest, samples.x[unseen]
+    if isinstance(config.validation, str):
+        held_out = samples.schema.rows_of(Path(config.validation))
+        digest = joined_digest(digest, held_out)
     return Data(
         name=samples.name,
-        digest=samples.digest,
-        training=training,
-        training_samples=len(training),
-        validation=validation,
+        digest=digest,
+        training=scaling(torch.from_numpy(samples.x[seen])),
+        training_samples=len(seen),
+        validation=scaling(torch.from_numpy(held_out)),
         picture=samples.picture,
-        classes=None if classes is None else (classes[seen], classes[unseen]),
+        classes=None if classes is None or not len(unseen) else (classes[seen], classes[unseen]),
+        scaling=scaling,
+        schema=samples.schema,
+        notes=samples.notes,
     )
-
-
-def _range(training: Floats, largest: float | None) -> tuple[Floats, Floats]:
-    """Return what is mapped to 0 and to 1."""
-    if largest is not None:
-        return np.float32(0), np.float32(largest)  # type: ignore[return-value]
-    low, high = training.min(axis=0), training.max(axis=0)
-    return low, np.where(high > low, high, low + 1).astype(np.float32)
 
 
 def _check_left(training: int, samples: int, config: Config) -> None:
