@@ -1,0 +1,33 @@
+"""Files of data: tables, arrays and pictures as samples, right or with an error in words.
+
+`load_samples` and `load_labelled` read what a recipe is trained on. What they return knows its
+`Schema`, which reads further files of the same kind: `schema.rows_of(path)`.
+"""
+
+from __future__ import annotations
+
+from regularizers.recipes.data._columns import Column
+from regularizers.recipes.data._load import (
+    load_digits,
+    load_labelled,
+    load_labelled_digits,
+    load_samples,
+    load_with_target,
+)
+from regularizers.recipes.data._options import TableOptions
+from regularizers.recipes.data._samples import Floats, Labelled, Samples
+from regularizers.recipes.data._schema import Schema
+
+__all__ = [
+    "Column",
+    "Floats",
+    "Labelled",
+    "Samples",
+    "Schema",
+    "TableOptions",
+    "load_digits",
+    "load_labelled",
+    "load_labelled_digits",
+    "load_samples",
+    "load_with_target",
+]
