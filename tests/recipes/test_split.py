@@ -7,6 +7,7 @@ from regularizers.errors import ConfigurationError, DataError
 
 # a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._split import moments, split_by_group, split_by_time
+from regularizers.recipes.data import Aside
 
 
 def test_a_group_is_on_one_side_and_classes_have_their_shares():
@@ -40,9 +41,13 @@ def test_the_last_rows_validate_and_those_of_one_time_stay_together():
         split_by_time(np.array([5, 5, 5]), 0.3)
 
 
+def column(cells):
+    return Aside("when", tuple(cells), lambda row: f"f, line {row + 2}")
+
+
 def test_times_are_numbers_or_dates():
     def order(*cells):
-        return np.argsort(moments(cells, range(1, 9), "f")).tolist()
+        return np.argsort(moments(column(cells))).tolist()
 
     assert order("10", "9", "9.5") == [1, 2, 0]
     assert order("9007199254740993", "9007199254740992") == [1, 0]
@@ -53,5 +58,5 @@ def test_times_are_numbers_or_dates():
 @pytest.mark.parametrize("cell", ["05/06/2024", "", "nan", "soon"])
 def test_a_cell_that_is_no_time_is_named(cell):
     for first in ("2024-05-31", "5"):
-        with pytest.raises(DataError, match=rf"f, 'when', line 3: expected .* got '{cell}'"):
-            moments([first, cell], [2, 3], "f, 'when'")
+        with pytest.raises(DataError, match=rf"f, line 3: expected .* got '{cell}'"):
+            moments(column([first, cell]))

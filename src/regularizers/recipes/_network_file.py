@@ -55,12 +55,3 @@ def read_network(path: Path, needed: str) -> tuple[dict[str, Tensor], dict[str, 
             f"of an earlier version, which did not keep them; train it again"
         )
     return tensors, metadata
-
-
-def part_of(tensors: Mapping[str, Tensor], module: str) -> dict[str, Tensor]:
-    """Return the tensors of one module of a network, by their names in it."""
-    return {
-        name.removeprefix(f"{module}."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(f"{module}.")
-    }

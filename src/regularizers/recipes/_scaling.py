@@ -14,6 +14,9 @@ from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._settings import Scale
 from regularizers.recipes.data import Floats, Samples
 
+_NAMED = 20
+"""Columns that a line names at most; a network's file has all of them."""
+
 
 class Scaling(nn.Module):
     r"""Maps samples to what a network reads: :math:`(x - a) / b`, without constant columns.
@@ -75,9 +78,7 @@ class Scaling(nn.Module):
         return f"{len(self.shift)} columns, {len(self.kept)} kept"
 
 
-def scaling_of(
-    samples: Samples, training: Floats, how: Scale | None, *, table: Scale
-) -> Scaling:
+def scaling_of(samples: Samples, training: Floats, how: Scale | None, *, table: Scale) -> Scaling:
     """Return the scaling of samples, fitted on those for training.
 
     Args:
@@ -102,6 +103,16 @@ def scaling_of(
         raise _all_the_same(samples.name, len(training))
     largest = samples.largest or float(np.abs(training).max())
     return divided_by(largest if how is None else 1.0, training.shape[1])
+
+
+def left_out(dropped: Sequence[str]) -> list[str]:
+    """Return a line on the columns that are constant in the training part; none if none is."""
+    if not dropped:
+        return []
+    some = ", ".join(repr(name) for name in dropped[:_NAMED])
+    more = f" and {len(dropped) - _NAMED} more" if len(dropped) > _NAMED else ""
+    column, is_ = ("column", "is") if len(dropped) == 1 else ("columns", "are")
+    return [f"{column} {some}{more} {is_} left out: the same in all samples for training"]
 
 
 def divided_by(largest: float, features: int) -> Scaling:

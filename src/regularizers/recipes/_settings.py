@@ -88,7 +88,7 @@ def from_json(kind: type[S], kept: dict[str, Any]) -> S:
     known = {f.name: f for f in dataclasses.fields(kind)}
 
     def restored(name: str, value: Any) -> Any:
-        if value is not None and "Path" in str(known[name].type):
+        if isinstance(value, str) and "Path" in str(known[name].type):
             return Path(value)
         return tuple(value) if isinstance(value, list) else value
 

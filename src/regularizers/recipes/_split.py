@@ -9,42 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import ConfigurationError, DataError
+from regularizers.recipes.data import Aside
 
 Rows: TypeAlias = NDArray[np.int64]
 
 _DRAWS = 50
-
-
-def split_as_told(
-    samples: Samples,
-    validation: float | str,
-    *,
-    group: str | None,
-    time: str | None,
-    seed: int,
-    y: NDArray[np.int64] | None = None,
-) -> tuple[Rows, Rows] | None:
-    """Return training and validation rows where a setting says which they are; else None.
-
-    Args:
-        samples: the samples, with the columns `group` and `time` beside them.
-        validation: the fraction that validates; of a file of others, no row does.
-        group: the column whose rows of one value stay together.
-        time: the column by which the last rows validate.
-        seed: the seed of a split by group.
-        y: the class of each row, if there are classes.
-
-    Raises:
-        ConfigurationError: as `split_by_group` and `split_by_time`.
-        DataError: a cell of these columns is empty, or is no time.
-    """
-    if isinstance(validation, str):
-        return np.arange(len(samples.x)), np.arange(0)
-    if group is not None:
-        return split_by_group(samples.aside[group], validation, seed, y)
-    if time is not None:
-        return split_by_time(moments(samples.aside[time], samples.lines, where), validation)
-    return None
 
 
 def split_by_group(
@@ -116,22 +85,20 @@ def split_by_time(times: NDArray[Any], fraction: float) -> tuple[Rows, Rows]:
     return training, validation
 
 
-def moments(cells: Sequence[str], lines: Sequence[int], where: str) -> NDArray[Any]:
+def moments(column: Aside) -> NDArray[Any]:
     """Return the times in text: numbers, or dates as ISO 8601 writes them.
 
     Other dates are refused: whether 05/06/2024 is in May or in June is not in the file.
 
     Args:
-        cells: a time for each row.
-        lines: the line of each row, as an error names it.
-        where: the file and the column.
+        column: a time for each row.
 
     Raises:
         DataError: a cell is neither, or some are numbers and some are dates.
     """
     import pandas as pd
 
-    texts = pd.Series(list(cells), dtype=str).str.strip()
+    texts = pd.Series(list(column.cells), dtype=str).str.strip()
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy()
     if np.isfinite(numbers).all():
         return np.asarray(numbers)
@@ -140,7 +107,7 @@ def moments(cells: Sequence[str], lines: Sequence[int], where: str) -> NDArray[A
     if len(lacking):
         row = int(lacking[0])
         raise DataError(
-            f"{where}, line {lines[row]}: expected a number or a date such as 2024-05-31 or "
-            f"2024-05-31T12:00:00, got {cells[row]!r}; write all cells of the column so"
+            f"{column.row(row)}: expected a number or a date such as 2024-05-31 or "
+            f"2024-05-31T12:00:00, got {column.cells[row]!r}; write all cells of the column so"
         )
     return np.asarray(dates.dt.tz_localize(None).to_numpy())

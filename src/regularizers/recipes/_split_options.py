@@ -8,12 +8,7 @@ from regularizers.errors import ConfigurationError
 from regularizers.recipes._settings import check
 
 
-def resolved(validation: float | str) -> float | str:
-    """Return a fraction as it is, and a file from the root, so that a run goes on anywhere."""
-    return str(Path(validation).resolve()) if isinstance(validation, str) else validation
-
-
-def check_split(validation: float | str, group: str | None, time: str | None) -> None:
+def check_split(validation: float | Path, group: str | None, time: str | None) -> None:
     """Raise a `ConfigurationError` unless the settings say one way to split samples.
 
     Args:
@@ -21,7 +16,7 @@ def check_split(validation: float | str, group: str | None, time: str | None) ->
         group: the column whose rows of one value stay together.
         time: the column by which the last rows validate.
     """
-    if not isinstance(validation, str):
+    if not isinstance(validation, Path):
         # a NaN is in no range
         check("validation", 0 < validation < 1, "between 0 and 1, or a file", validation)
     if group is not None and time is not None:
@@ -29,7 +24,7 @@ def check_split(validation: float | str, group: str | None, time: str | None) ->
             f"group: expected --group {group} or --time {time}, got both; choose one"
         )
     for option, column in (("group", group), ("time", time)):
-        if column is not None and isinstance(validation, str):
+        if column is not None and isinstance(validation, Path):
             raise ConfigurationError(
                 f"{option}: expected a fraction for --validation with it, got the file "
                 f"{validation}, which is a part already; say --drop {column} to leave it out"

@@ -9,14 +9,15 @@ from typing import Literal
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import Scale, check, check_counts, check_rate, epochs_for
-from regularizers.recipes._split_options import check_split, resolved
+from regularizers.recipes._split_options import check_split
+from regularizers.recipes.data import TableOptions
 
 STEPS = 1500
 """Updates of a network if `epochs` is not given."""
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TableOptions):
     """Train a classifier with and without regularization, and show what each kind did.
 
     The same network is trained without any, with weight decay, L1 on its kernels, dropout, batch
@@ -72,7 +73,7 @@ class Config:
     train: int | None = None
     """Samples to train on, drawn for each seed; by default all that are not for validation."""
 
-    validation: float | str = 0.3
+    validation: float | Path = 0.3
     """Fraction of the samples kept for validation, the same for all seeds; or a file of others."""
 
     validation_labels: Path | None = None
@@ -103,9 +104,6 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "validation", resolved(self.validation))
-
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         for name in ("weight_decay", "l1", "activity"):
@@ -116,6 +114,7 @@ class Config:
         check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
         check("train", self.train is None or self.train >= 2, "2 or more", self.train)
         check("seed", self.seed >= 0, "0 or more", self.seed)
+        self.check_table()
         check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
         self._check_data()
@@ -132,14 +131,22 @@ class Config:
 
         for name, file in (("validation", self.validation), ("test", self.test)):
             labels = getattr(self, f"{name}_labels")
-            is_file = file is not None and not isinstance(file, float | int)
-            wanted = is_file and self.labels is not None
-            check(
-                f"{name}-labels",
-                labels is None or wanted,
-                f"it beside a file for --{name} and --labels for --data",
-                labels,
+            if labels is not None and not isinstance(file, Path):
+                raise ConfigurationError(
+                    f"{name}-labels: expected a file for --{name} with it, got none"
+                )
+        for option, column in (("group", self.group), ("time", self.time)):
+            if column is not None and self.data is None:
+                raise ConfigurationError(f"{option}: expected --data FILE with it, got none")
+            check(option, column is None or column != self.target, "no --target", column)
+        if self.test is not None and self.data is None:
+            raise ConfigurationError("test: expected --data FILE with it, got none")
+        if isinstance(self.validation, Path) and self.data is None:
+            raise ConfigurationError(
+                f"validation: expected a fraction, or --data FILE with a file, got the file "
+                f"{self.validation} alone"
             )
+
     def epochs_for(self, samples: int) -> int:
         """Return the passes over `samples` training samples."""
         return self.epochs or epochs_for(STEPS, samples, self.batch_size)

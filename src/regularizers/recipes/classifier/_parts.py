@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._scaling import Scaling, scaling_of
-from regularizers.recipes._split import Rows, split_by_group, split_by_time
+from regularizers.recipes._split import Rows, moments, split_by_group, split_by_time
 from regularizers.recipes.classifier._config import Config
 from regularizers.recipes.classifier._data import Data
 from regularizers.recipes.classifier._networks import Arguments
@@ -89,18 +90,17 @@ def parts(data: Data, config: Config, seed: int) -> Parts:
     def part(x: Floats, y: NDArray[np.int64]) -> Part:
         return Part(scaling(torch.from_numpy(x)), torch.from_numpy(y))
 
-    held_out = (
-        part(labelled.samples.x[validation], labelled.y[validation])
-        if data.validation is None
-        else part(data.validation.samples.x, data.validation.y)
-    )
     return Parts(
         training=part(labelled.samples.x[training], labelled.y[training]),
-        validation=held_out,
+        validation=(
+            part(labelled.samples.x[validation], labelled.y[validation])
+            if data.validation is None
+            else part(data.validation.x, data.validation.y)
+        ),
         scaling=scaling,
         samples=labelled.samples,
         classes=labelled.classes,
-        test=None if data.test is None else part(data.test.samples.x, data.test.y),
+        test=None if data.test is None else part(data.test.x, data.test.y),
     )
 
 
@@ -117,12 +117,12 @@ def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 def _rows(data: Data, config: Config) -> tuple[Rows, Rows]:
     """Return the rows to train on, before `train` draws of them, and those that validate."""
     y = data.labelled.y
-    if not isinstance(config.validation, float):
+    if isinstance(config.validation, Path):
         return np.arange(len(y)), np.arange(0)
-    if data.groups is not None:
-        return split_by_group(data.groups, config.validation, config.seed, y)
-    if data.times is not None:
-        return split_by_time(data.times, config.validation)
+    if data.group is not None:
+        return split_by_group(data.group.cells, config.validation, config.seed, y)
+    if data.time is not None:
+        return split_by_time(moments(data.time), config.validation)
     order = stratified_order(y, config.seed)
     held_out = max(round(len(order) * config.validation), 1)
     return order[held_out:], order[:held_out]

@@ -10,7 +10,7 @@ from torch import nn
 
 from regularizers.errors import RunFolderError
 from regularizers.recipes._loaded import Loaded
-from regularizers.recipes._network_file import part_of, read_network, write_network
+from regularizers.recipes._network_file import read_network, write_network
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import Scaling
 from regularizers.recipes.classifier._methods import file_name
@@ -37,6 +37,7 @@ def save(path: Path, network: nn.Module, arguments: Arguments, parts: Parts) -> 
         "classes": parts.classes,
         "arguments": arguments.to_json(),
     }
+    path.parent.mkdir(exist_ok=True)
     write_network(path, _whole(parts.scaling, network).state_dict(), metadata)
 
 
@@ -68,7 +69,9 @@ def load(run: RunFolder, network: str | None) -> Loaded:
     path = run.path / FOLDER / f"{name}.safetensors"
     state, metadata = read_network(path, "schema")
     try:
-        scaling = Scaling.from_state(part_of(state, "scaling"))
+        scaling = Scaling.from_state(
+            {name: state[f"scaling.{name}"] for name in ("shift", "scale", "kept")}
+        )
         module = _whole(scaling, Arguments.from_json(metadata["arguments"]).build())
         module.load_state_dict(state)
     except (RuntimeError, LookupError, TypeError) as error:

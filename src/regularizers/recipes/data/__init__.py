@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from regularizers.recipes.data._aside import Aside, read_aside
 from regularizers.recipes.data._columns import Column
+from regularizers.recipes.data._further import Further, read_further
 from regularizers.recipes.data._load import (
     load_digits,
     load_labelled,
@@ -19,8 +21,10 @@ from regularizers.recipes.data._samples import Floats, Labelled, Samples
 from regularizers.recipes.data._schema import Schema
 
 __all__ = [
+    "Aside",
     "Column",
     "Floats",
+    "Further",
     "Labelled",
     "Samples",
     "Schema",
@@ -30,4 +34,6 @@ __all__ = [
     "load_labelled_digits",
     "load_samples",
     "load_with_target",
+    "read_aside",
+    "read_further",
 ]

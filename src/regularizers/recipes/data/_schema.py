@@ -82,17 +82,7 @@ class Schema:
                 another shape.
         """
         options = options or TableOptions()
-        source = open_table(
-            path,
-            dataclasses.replace(
-                options,
-                header=self.names,
-                no_header=not self.names,
-                separator=options.separator or self.separator,
-                decimal=self.decimal if options.decimal == "." else options.decimal,
-            ),
-            None,
-        )
+        source = open_table(path, self.reading(options), None)
         places = self._places(source, options.drop)
         kinds: dict[int, Kind] = {index: column.kind for index, column in sorted(places.items())}
         values = source.read(kinds)
@@ -101,9 +91,19 @@ class Schema:
                 _check_categories(source, index, column, values.texts[index])
         return features(values, kinds, places)
 
+    def reading(self, options: TableOptions) -> TableOptions:
+        """Return how a further table is read: as the first one, but for what `options` say."""
+        return dataclasses.replace(
+            options,
+            header=self.names,
+            no_header=not self.names,
+            separator=options.separator or self.separator,
+            decimal=self.decimal if options.decimal == "." else options.decimal,
+        )
+
     def _places(self, source: Source, drop: Sequence[str]) -> dict[int, Column]:
         """Return the columns by their places in a file, in the order of the features."""
-        found = source.names or _numbered(self, source)
+        found = source.names or numbered(self, source)
         known = {*self.dropped, *drop, *(c.name for c in self.columns), self.target}
         for index, name in enumerate(found):
             if (name or str(index + 1)) not in known:
@@ -121,7 +121,7 @@ class Schema:
         return {found.index(column.name): column for column in self.columns}
 
 
-def _numbered(schema: Schema, source: Source) -> Sequence[str]:
+def numbered(schema: Schema, source: Source) -> Sequence[str]:
     """Return the numbers of the columns of a file without names, which may lack the target."""
     numbers = [*schema.dropped, *(column.name for column in schema.columns)]
     every = sorted({*numbers, *([schema.target] if schema.target else [])}, key=int)

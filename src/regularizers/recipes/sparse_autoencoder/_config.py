@@ -9,7 +9,8 @@ from typing import Literal, get_args
 from regularizers.penalties import KLSparsity
 from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import Architecture, Scale, check, check_counts, check_rate
-from regularizers.recipes._split_options import check_split, resolved
+from regularizers.recipes._split_options import check_split
+from regularizers.recipes.data import TableOptions
 
 Beside = Literal["l1", "kl"]
 
@@ -25,7 +26,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TableOptions):
     """Train a sparse autoencoder that is told how many units are active, and show what it learned.
 
     A code of many units, few of them active in each sample, is decoded by directions of norm 1.
@@ -78,7 +79,7 @@ class Config:
     target: float | None = None
     """Target of the mean activation in the KL divergence; by default --active of --units."""
 
-    validation: float | str = 0.2
+    validation: float | Path = 0.2
     """Fraction of the samples kept for validation; of a folder at most 20,000 rows, its last. Or
     a file of others, for a folder another folder."""
 
@@ -101,9 +102,6 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "validation", resolved(self.validation))
-
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         check_strength(self.kl, "kl")
@@ -121,6 +119,7 @@ class Config:
         check("beside", known, " or ".join(get_args(Beside)), " ".join(self.beside))
         KLSparsity(self.kl, self.mean_activation)
         check("seed", self.seed >= 0, "0 or more", self.seed)
+        self.check_table()
         check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
 
