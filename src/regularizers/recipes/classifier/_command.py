@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from regularizers.errors import ConfigurationError
+from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._labelled import (
     Labelled,
     load_labelled_digits,
@@ -32,7 +32,7 @@ RECIPE = "classifier"
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
-    folder, config = reopen(config)
+    folder, config = reopen(RECIPE, config)
     labelled = _load(config)
     name, picture = labelled.samples.name, labelled.samples.picture
     if config.network == "conv" and (picture is None or min(picture) < SMALLEST_SIDE):
@@ -53,7 +53,8 @@ def run(config: Config) -> None:
     with resumable(RECIPE, folder), one_thread():
         metrics = _train_all(config, folder, labelled)
     title = f"{name}, {config.network}, {len(training.x)} training samples, {_seeds(config)}"
-    draw(metrics, title, folder.path / "picture.png")
+    with folder.written("picture.png") as path:
+        draw(metrics, title, path)
     print(f"\n{results_table(metrics)}\n")
     print(f"The table's figures, the picture (picture.png) and the networks are in {folder.path}")
 
@@ -73,19 +74,17 @@ def _load(config: Config) -> Labelled:
 
 def _train_all(config: Config, folder: RunFolder, labelled: Labelled) -> dict[str, list[Metrics]]:
     """Train the networks that the run folder lacks, and save each when it is trained."""
-    kept: dict[str, dict[str, dict[str, float]]] = folder.read_json("metrics.json")
-    methods = methods_of(config)
-    for seed in config.all_seeds():
+    methods, seeds = methods_of(config), config.all_seeds()
+    networks = {f"{m.file_name}-{seed}": (m.name, str(seed)) for seed in seeds for m in methods}
+    kept = finished(folder, Metrics, networks, config.from_scratch)
+    for seed in seeds:
         for method in methods:
             of_seeds = kept.setdefault(method.name, {})
             if str(seed) not in of_seeds:
-                metrics = _train_one(config, folder, labelled, method, seed)
-                of_seeds[str(seed)] = dataclasses.asdict(metrics)
-                folder.write_json("metrics.json", kept)
-    return {
-        method.name: [Metrics(**kept[method.name][str(seed)]) for seed in config.all_seeds()]
-        for method in methods
-    }
+                of_seeds[str(seed)] = _train_one(config, folder, labelled, method, seed)
+                folder.write_json(METRICS, kept)
+                folder.remove(f"checkpoints/{method.file_name}-{seed}.ckpt")
+    return {method.name: [kept[method.name][str(seed)] for seed in seeds] for method in methods}
 
 
 def _train_one(
@@ -103,10 +102,8 @@ def _train_one(
             f"{config.learning_rate}, at which its weights grew beyond all bounds; lower it"
         )
     metrics = measure(network, training, validation)
-    networks = folder.path / "networks"
-    networks.mkdir(exist_ok=True)
-    save_file(network.state_dict(), networks / f"{name}.safetensors")
-    checkpoint.unlink()
+    with folder.written(f"networks/{name}.safetensors") as path:
+        path.write_bytes(save(network.state_dict()))
     print(
         f"seed {seed}, {method.name}: train {metrics.train_accuracy:.1%}, "
         f"validation {metrics.validation_accuracy:.1%}",
