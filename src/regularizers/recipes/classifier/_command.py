@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 from regularizers.errors import ConfigurationError
+from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import left_out
@@ -26,7 +24,7 @@ RECIPE = "classifier"
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
-    folder, config = reopen(config)
+    folder, config = reopen(RECIPE, config)
     data = load(config)
     name, picture = data.labelled.samples.name, data.labelled.samples.picture
     if config.network == "conv" and (picture is None or min(picture[-2:]) < SMALLEST_SIDE):
@@ -42,7 +40,8 @@ def run(config: Config) -> None:
         metrics = _train_all(config, folder, data, first)
     training = len(first.training.x)
     title = f"{name}, {config.network}, {training} training samples, {_seeds(config)}"
-    draw(metrics, title, folder.path / "picture.png")
+    with folder.written("picture.png") as path:
+        draw(metrics, title, path)
     confusion = {method: [m.confusion for m in ms] for method, ms in metrics.items()}
     folder.write_text("confusion.csv", confusion_csv(confusion))
     print(f"\n{results_table(metrics)}\n")
@@ -74,9 +73,10 @@ def _train_all(
     config: Config, folder: RunFolder, data: Data, first: Parts
 ) -> dict[str, list[Metrics]]:
     """Train the networks that the run folder lacks, and save each when it is trained."""
-    kept: dict[str, dict[str, dict[str, Any]]] = folder.read_json("metrics.json")
-    methods = methods_of(config)
-    for seed in config.all_seeds():
+    methods, seeds = methods_of(config), config.all_seeds()
+    networks = {f"{m.file_name}-{seed}": (m.name, str(seed)) for seed in seeds for m in methods}
+    kept = finished(folder, Metrics, networks, config.from_scratch)
+    for seed in seeds:
         lacking = [m for m in methods if str(seed) not in kept.setdefault(m.name, {})]
         if not lacking:
             continue
@@ -85,13 +85,10 @@ def _train_all(
             for note in left_out(of_seed.dropped):
                 print(f"seed {seed}: {note}", flush=True)
         for method in lacking:
-            metrics = _train_one(config, folder, of_seed, method, seed)
-            kept[method.name][str(seed)] = dataclasses.asdict(metrics)
-            folder.write_json("metrics.json", kept)
-    return {
-        method.name: [Metrics(**kept[method.name][str(seed)]) for seed in config.all_seeds()]
-        for method in methods
-    }
+            kept[method.name][str(seed)] = _train_one(config, folder, of_seed, method, seed)
+            folder.write_json(METRICS, kept)
+            folder.remove(f"checkpoints/{method.file_name}-{seed}.ckpt")
+    return {method.name: [kept[method.name][str(seed)] for seed in seeds] for method in methods}
 
 
 def _train_one(
@@ -101,8 +98,7 @@ def _train_one(
     checkpoint = folder.path / "checkpoints" / f"{name}.ckpt"
     network, arguments = trained(of_seed, method, config, seed, checkpoint)
     metrics = measure(network, of_seed)
-    save(folder.path / "networks" / f"{name}.safetensors", network, arguments, of_seed)
-    checkpoint.unlink()
+    save(folder, name, network, arguments, of_seed)
     print(
         f"seed {seed}, {method.name}: train {metrics.train_accuracy:.1%}, "
         f"validation {metrics.validation_accuracy:.1%}",

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import statistics
 from collections import OrderedDict
-from pathlib import Path
 
 from torch import nn
 
 from regularizers.errors import RunFolderError
+from regularizers.recipes._finished import METRICS
 from regularizers.recipes._loaded import Loaded
 from regularizers.recipes._network_file import read_network, write_network
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import Scaling
 from regularizers.recipes.classifier._methods import file_name
+from regularizers.recipes.classifier._metrics import Metrics
 from regularizers.recipes.classifier._networks import Arguments
 from regularizers.recipes.classifier._parts import Parts
 
 FOLDER = "networks"
 
 
-def save(path: Path, network: nn.Module, arguments: Arguments, parts: Parts) -> None:
+def save(
+    run: RunFolder, name: str, network: nn.Module, arguments: Arguments, parts: Parts
+) -> None:
     """Save a network with the scaling before it, and with what new data must have.
 
     Args:
-        path: a `.safetensors` in the folder `networks` of a run.
+        run: the folder of the run.
+        name: the name of the network.
         network: the network, which reads scaled samples.
         arguments: what builds it.
         parts: the data it was trained on.
@@ -37,7 +41,7 @@ def save(path: Path, network: nn.Module, arguments: Arguments, parts: Parts) -> 
         "classes": parts.classes,
         "arguments": arguments.to_json(),
     }
-    path.parent.mkdir(exist_ok=True)
+    path = run.path / FOLDER / f"{name}.safetensors"
     write_network(path, _whole(parts.scaling, network).state_dict(), metadata)
 
 
@@ -88,15 +92,16 @@ def _whole(scaling: Scaling, network: nn.Module) -> nn.Sequential:
 
 def _best(run: RunFolder) -> str:
     """Return the name of the network of the method that is best on validation samples."""
-    metrics: dict[str, dict[str, dict[str, float]]] = run.read_json("metrics.json")
-    if not metrics:
+    metrics = run.read(METRICS, dict[str, dict[str, Metrics]], {})
+    accuracies = {
+        method: statistics.fmean(one.validation_accuracy for one in of_seeds.values())
+        for method, of_seeds in metrics.items()
+        if of_seeds
+    }
+    if not accuracies:
         raise RunFolderError(
             f"{run.path}: expected a run with a trained network, got one without; finish it with "
             f"--resume {run.path}"
         )
-
-    def mean(method: str) -> float:
-        return statistics.fmean(one["validation_accuracy"] for one in metrics[method].values())
-
-    best = max(metrics, key=mean)
+    best = max(accuracies, key=lambda method: accuracies[method])
     return f"{file_name(best)}-{next(iter(metrics[best]))}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from safetensors import SafetensorError
 
 from regularizers.errors import DataError, RunFolderError
 from regularizers.recipes._loaded import Loaded
 from regularizers.recipes._network_file import read_network, write_network
+from regularizers.recipes._run import settings_of
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import Scaling
-from regularizers.recipes._settings import from_json
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._data import Data
 from regularizers.recipes.sparse_autoencoder._networks import load as load_network
@@ -20,12 +18,12 @@ from regularizers.recipes.sparse_autoencoder._scaled import ScaledAutoencoder
 FILE = "scaling.safetensors"
 
 
-def save_scaling(data: Data, path: Path) -> None:
+def save_scaling(data: Data, run: RunFolder) -> None:
     """Save the scaling of a run, which stands before each of its networks, and what data it reads.
 
     Args:
         data: the data of the run.
-        path: the folder of the run.
+        run: the folder of the run.
     """
     metadata = {
         "recipe": "sparse-autoencoder",
@@ -34,7 +32,8 @@ def save_scaling(data: Data, path: Path) -> None:
         "site": data.site,
         "dropped": data.dropped,
     }
-    write_network(path / FILE, data.scaling.state_dict(), metadata)
+    assert data.scaling is not None
+    write_network(run.path / FILE, data.scaling.state_dict(), metadata)
 
 
 def load(run: RunFolder, network: str | None) -> Loaded:
@@ -53,7 +52,7 @@ def load(run: RunFolder, network: str | None) -> Loaded:
     Raises:
         RunFolderError: the network is missing or damaged, or the run is of an earlier version.
     """
-    config = from_json(Config, run.read_json("config.json"))
+    config = settings_of("sparse-autoencoder", run, Config)
     kind = config.architecture if network is None else network
     there = [name for name in config.kinds if (run.path / name).is_dir()]
     if kind not in there:
