@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from regularizers.recipes.data._columns import Column
+from regularizers.recipes.data._folders import is_folder_of_pictures
 from regularizers.recipes.data._load import (
     load_digits,
     load_labelled,
     load_labelled_digits,
     load_samples,
+    load_with_labels,
     load_with_target,
 )
 from regularizers.recipes.data._options import TableOptions
@@ -25,9 +27,11 @@ __all__ = [
     "Samples",
     "Schema",
     "TableOptions",
+    "is_folder_of_pictures",
     "load_digits",
     "load_labelled",
     "load_labelled_digits",
     "load_samples",
+    "load_with_labels",
     "load_with_target",
 ]
