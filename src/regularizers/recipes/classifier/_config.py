@@ -126,10 +126,9 @@ class Config(TableOptions):
         if self.data is None and (self.target is not None or self.labels is not None):
             given = "target" if self.target is not None else "labels"
             raise ConfigurationError(f"{given}: expected --data FILE with it, got none")
-        if self.data is not None and (self.target is None) == (self.labels is None):
-            got = "neither" if self.target is None else "both"
+        if self.target is not None and self.labels is not None:
             raise ConfigurationError(
-                f"data: expected --target COLUMN (of a .csv) or --labels FILE with it, got {got}"
+                "data: expected --target COLUMN of a table or --labels FILE with it, got both"
             )
 
         for name, file in (("validation", self.validation), ("test", self.test)):

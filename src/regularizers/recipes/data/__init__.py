@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from regularizers.recipes.data._aside import Aside, read_aside
 from regularizers.recipes.data._columns import Column
+from regularizers.recipes.data._folders import is_folder_of_pictures
 from regularizers.recipes.data._further import Further, read_further
 from regularizers.recipes.data._load import (
     load_digits,
     load_labelled,
     load_labelled_digits,
     load_samples,
+    load_with_labels,
     load_with_target,
 )
 from regularizers.recipes.data._options import TableOptions
@@ -29,10 +31,12 @@ __all__ = [
     "Samples",
     "Schema",
     "TableOptions",
+    "is_folder_of_pictures",
     "load_digits",
     "load_labelled",
     "load_labelled_digits",
     "load_samples",
+    "load_with_labels",
     "load_with_target",
     "read_aside",
     "read_further",

@@ -152,5 +152,5 @@ def _numbers(column: Any, kind: Kind) -> NDArray[np.float64]:
     if kind == "number":
         numbers: NDArray[np.float64] = column.to_numpy()
         return numbers
-    words = column.str.strip().str.lower().map(TRUTH)
-    return words.to_numpy(np.float64)
+    words: NDArray[np.float64] = column.str.strip().str.lower().map(TRUTH).to_numpy(np.float64)
+    return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +96,7 @@ def _like_names(cells: Sequence[str], columns: Sequence[Sequence[str]], decimal:
         return None
     values = [_value(cell, decimal) for cell in cells]
     whole = all(cell.isascii() and cell.isdigit() for cell in cells)
-    steps = {round(b - a, 9) for a, b in zip(values, values[1:], strict=False)}
+    steps = {round(b - a, 9) for a, b in itertools.pairwise(values)}
     if list(cells) in [list(row) for row in zip(*columns, strict=False)]:
         return None
     if len(cells) > 1 and whole and steps == {1.0}:

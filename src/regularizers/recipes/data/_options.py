@@ -42,7 +42,8 @@ class TableOptions:
     category."""
 
     picture: tuple[int, int] | None = None
-    """Height and width of the picture that each row of a table holds; by default a table is none."""
+    """Height and width of the picture that each row of a table holds; a table by itself holds
+    none."""
 
     @property
     def names_first(self) -> bool | None:

@@ -52,7 +52,7 @@ class Samples:
     def digest(self) -> str:
         """A fingerprint of the samples, compared when a run is resumed."""
         x = np.ascontiguousarray(self.x)
-        return hashlib.sha256(memoryview(x).cast("B")).hexdigest()[:16]
+        return hashlib.sha256(x.data.cast("B")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

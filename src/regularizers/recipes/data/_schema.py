@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import DataError
+from regularizers.recipes.data._arrays import is_array, read_arrays
 from regularizers.recipes.data._columns import Column, Kind, where
+from regularizers.recipes.data._folders import read_folder
+from regularizers.recipes.data._matrices import matrix
 from regularizers.recipes.data._options import TableOptions
-from regularizers.recipes.data._sources import open_table
-from regularizers.recipes.data._tables import features, name_of
+from regularizers.recipes.data._pixels import Pictures, pictures_of
+from regularizers.recipes.data._sources import is_table, open_table
+from regularizers.recipes.data._tables import features
 from regularizers.recipes.data._values import Source
 
 
@@ -82,14 +86,21 @@ class Schema:
                 another shape.
         """
         options = options or TableOptions()
-        source = open_table(path, self.reading(options), None)
-        places = self._places(source, options.drop)
-        kinds: dict[int, Kind] = {index: column.kind for index, column in sorted(places.items())}
-        values = source.read(kinds)
-        for index, column in places.items():
-            if column.kind == "category":
-                _check_categories(source, index, column, values.texts[index])
-        return features(values, kinds, places)
+        if path.is_dir():
+            return self._pixels(path, read_folder(path).pictures)
+        if is_table(path) or not is_array(path):
+            return self._rows(self._opened(path, options), options.drop)
+        x = read_arrays(path).x
+        if x.ndim > 2:
+            return self._pixels(path, pictures_of(path, x))
+        if self.columns:
+            return self._rows(matrix(path, x), options.drop)
+        return self._pixels(path, self._reshaped(path, x))
+
+    def _opened(self, path: Path, options: TableOptions) -> Source:
+        if not self.columns:
+            raise DataError(f"{path}: expected pictures, as in the training, got a table")
+        return open_table(path, self.reading(options), None)
 
     def reading(self, options: TableOptions) -> TableOptions:
         """Return how a further table is read: as the first one, but for what `options` say."""
@@ -100,6 +111,48 @@ class Schema:
             separator=options.separator or self.separator,
             decimal=self.decimal if options.decimal == "." else options.decimal,
         )
+
+    def _rows(self, source: Source, drop: Sequence[str]) -> NDArray[np.float64]:
+        places = self._places(source, drop)
+        kinds: dict[int, Kind] = {index: places[index].kind for index in sorted(places)}
+        values = source.read(kinds)
+        for index, column in places.items():
+            if column.kind == "category":
+                _check_categories(source, index, column, values.texts[index])
+        return features(values, kinds, places)
+
+    def _pixels(self, path: Path, pictures: Pictures) -> NDArray[np.float64]:
+        """Return pictures that are as those of the training.
+
+        Raises:
+            DataError: they have another shape, or their values another range.
+        """
+        if self.picture is None:
+            raise DataError(
+                f"{path}: expected a table, as in the training, got pictures of shape "
+                f"{pictures.shape}"
+            )
+        if pictures.shape != self.picture:
+            raise DataError(
+                f"{path}: expected pictures of shape {self.picture}, as in the training, got "
+                f"{pictures.shape}"
+            )
+        if self.largest is not None and (pictures.largest or 0) > self.largest:
+            raise DataError(
+                f"{path}: expected pixels up to {self.largest:g}, as in the training, got some "
+                f"up to {pictures.largest:g}; bring them to the same range first"
+            )
+        return pictures.x.astype(np.float64)
+
+    def _reshaped(self, path: Path, x: NDArray[Any]) -> Pictures:
+        """Return rows of pixels as pictures."""
+        shape = self.picture
+        if shape is None or x.shape[1:] != (math.prod(shape),) or len(shape) > 2:
+            raise DataError(
+                f"{path}: expected pictures of shape {shape}, as in the training, got rows of "
+                f"shape {x.shape}"
+            )
+        return pictures_of(path, x.reshape(len(x), *shape))
 
     def _places(self, source: Source, drop: Sequence[str]) -> dict[int, Column]:
         """Return the columns by their places in a file, in the order of the features."""

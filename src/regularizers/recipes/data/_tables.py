@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,15 +93,16 @@ def features(
         kinds: the columns that were read, in the order of the numbers.
         columns: those of them that are used, by their places, in the order of the features.
     """
-    numeric = [index for index, kind in kinds.items() if is_numeric(kind)]
-    if list(columns) == numeric:
+    read = [index for index, kind in kinds.items() if is_numeric(kind)]
+    if list(columns) == read:
         return values.numbers
-    if not values.texts:
-        return values.numbers[:, [numeric.index(index) for index in columns]]
+    numeric = {index: place for place, index in enumerate(read)}
+    if all(column.kind != "category" for column in columns.values()):
+        return values.numbers[:, [numeric[index] for index in columns]]
     parts = []
     for index, column in columns.items():
         if column.kind != "category":
-            parts.append(values.numbers[:, [numeric.index(index)]])
+            parts.append(values.numbers[:, [numeric[index]]])
             continue
         texts = values.texts[index]
         order = np.array([column.categories.index(text) for text in texts.known])
@@ -126,23 +127,25 @@ def _column(source: Source, index: int, kind: Kind, values: Values) -> Column:
 def _left_out(
     source: Source, kinds: Mapping[int, Kind], values: Values, *, keep_constant: bool
 ) -> tuple[set[int], list[str]]:
-    """Return the columns that say nothing of a sample, and a line on each."""
-    left, notes = set(), []
-    numeric = [index for index, kind in kinds.items() if is_numeric(kind)]
+    """Return the columns that say nothing of a sample, and lines that name them."""
+    reasons: dict[int, str] = {}
+    read = [index for index, kind in kinds.items() if is_numeric(kind)]
+    numeric = {index: place for place, index in enumerate(read)}
     for index, kind in kinds.items():
         unnamed = source.names is not None and not source.names[index]
         if kind == "empty":
-            why = "no cell in any row"
+            reasons[index] = "no cell in any row"
         elif kind == "category":
             text, *others = values.texts[index].known
-            why = "" if others else f"{text!r} in every row"
-        else:
-            why = _why_left_out(values.numbers[:, numeric.index(index)], unnamed)
-            why = "" if keep_constant and not unnamed else why
-        if why:
-            left.add(index)
-            notes.append(f"{where(source.names, index)} is left out: {why}")
-    return left, notes
+            reasons[index] = "" if others else f"{text!r} in every row"
+        elif unnamed or not keep_constant:
+            reasons[index] = _why_left_out(values.numbers[:, numeric[index]], unnamed)
+    names = {index: where(source.names, index) for index, why in reasons.items() if why}
+    if len(names) > 3:
+        return {*names}, [
+            f"left out, one value in every row or an index: {', '.join(names.values())}"
+        ]
+    return {*names}, [f"{name} is left out: {reasons[index]}" for index, name in names.items()]
 
 
 def _why_left_out(cells: NDArray[np.float64], unnamed: bool) -> str:

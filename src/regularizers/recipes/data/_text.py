@@ -32,16 +32,21 @@ class Text:
         encoding: as its byte order mark says, UTF-8 without one.
         line_ends: how many there are, counting a carriage return with a line feed twice.
         quoted: whether there is a quote in it.
+        content: the text itself, of a file that is no text.
     """
 
     path: Path
     encoding: str
     line_ends: int
     quoted: bool
+    content: str | None = None
 
     @contextmanager
     def lines(self) -> Iterator[TextIO]:
         """Open the file as text; its lines keep their ends."""
+        if self.content is not None:
+            yield io.StringIO(self.content, newline="")
+            return
         with opened(self.path) as file:
             # newline="" ends lines at \n, \r and \r\n, and leaves those within quotes alone
             yield io.TextIOWrapper(file, self.encoding, newline="")

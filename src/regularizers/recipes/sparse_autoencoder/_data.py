@@ -20,6 +20,7 @@ from regularizers.recipes._split import Rows, moments, split_by_group, split_by_
 from regularizers.recipes.data import (
     Samples,
     Schema,
+    is_folder_of_pictures,
     load_labelled_digits,
     load_samples,
     read_aside,
@@ -92,7 +93,7 @@ def load(config: Config) -> Data:
 
 def is_store(path: Path) -> bool:
     """Return whether a path is a folder of activations, and not one of pictures."""
-    return path.is_dir()
+    return path.is_dir() and not is_folder_of_pictures(path)
 
 
 def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
