@@ -122,7 +122,9 @@ def test_characters_measured_on_two_more_files(tmp_path, text, capsys):
     more = ["--level", "char", "--window", "40", "--text", text, "--runs", tmp_path / "runs"]
     assert run(*QUICK, *more, *files) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"characters for training \(0.00% <unk>\), 216 characters for validation", printed)
+    assert re.search(
+        r"characters for training \(0.00% <unk>\), 216 characters for validation", printed
+    )
     # the z and the b of zebra: 18 of 216
     assert "216 characters for test (8.33% <unk>)" in printed
     assert "* Up to 8.3 % of a text is <unk>" in printed

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from regularizers._written import written
 from regularizers.errors import RunFolderError
 
 
@@ -19,10 +20,10 @@ def write_network(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     The metadata of safetensors are texts; here each is the JSON of a value.
     """
-    draft = path.with_suffix(".draft")
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, draft, {name: json.dumps(value) for name, value in metadata.items()})
-    draft.replace(path)
+    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    with written(path) as draft:
+        draft.write_bytes(save(contiguous, texts))
 
 
 def read_network(path: Path, needed: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
