@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
+from regularizers._text import visible
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
+from regularizers.recipes.sparse_autoencoder._checks import check_varied
 from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._data import Data, load
-from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure, metrics_table
+from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure
 from regularizers.recipes.sparse_autoencoder._networks import load as load_network
 from regularizers.recipes.sparse_autoencoder._networks import save
 from regularizers.recipes.sparse_autoencoder._picture import draw
 from regularizers.recipes.sparse_autoencoder._processes import is_first, started_again_as
 from regularizers.recipes.sparse_autoencoder._recovered import classifier_of
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
+from regularizers.recipes.sparse_autoencoder._table import metrics_table
 from regularizers.recipes.sparse_autoencoder._training import train
 from regularizers.recipes.sparse_autoencoder.report import page
 from regularizers.sae import History, SparseAutoencoder
@@ -28,10 +31,11 @@ def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
     folder, config = reopen(config)
     data = load(config)
+    check_varied(data)
     folder = open_run(RECIPE, folder, config, data.name, data.digest)
     if is_first():
         print(
-            f"{data.name}: {data.training_samples} samples for training, {len(data.validation)} "
+            f"{visible(data.name)}: {data.training_samples} samples for training, {len(data.validation)} "
             f"for validation, {data.features} features, {config.units} units, "
             f"{config.steps} steps of {config.batch_size} samples",
             flush=True,

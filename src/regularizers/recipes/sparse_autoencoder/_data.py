@@ -38,6 +38,15 @@ class Data:
     """Height and width of a sample; None if it is no picture."""
     classes: tuple[Tensor, Tensor] | None
     """The classes of training and validation samples, where they are known."""
+    rows: tuple[int, ...] | None = None
+    """The number of each validation sample in the data, from 1; None where they follow those
+    of the training."""
+    columns: tuple[str, ...] | None = None
+    """The names of a table's columns, where it has names."""
+
+    def row_of(self, index: int) -> int:
+        """Return the number in the data, from 1, of a validation sample."""
+        return self.training_samples + index + 1 if self.rows is None else self.rows[index]
 
     @property
     def features(self) -> int:
@@ -77,6 +86,7 @@ def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
         validation=validation,
         picture=samples.picture,
         classes=None if classes is None else (classes[seen], classes[unseen]),
+        rows=tuple((unseen + 1).tolist()),
     )
 
 
