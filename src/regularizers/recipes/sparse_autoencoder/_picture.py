@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from regularizers.recipes._drawing import set_title, short
 from regularizers.recipes.sparse_autoencoder._config import TITLES
 from regularizers.recipes.sparse_autoencoder._result import Result
 
@@ -31,7 +32,8 @@ def draw(result: Result, path: Path) -> None:
     outputs = {name: networks[name].decode(code) for name, code in codes.items()}
     rows = {"original": x, **outputs}
     heights = (0.75 * len(rows), 1.35 * len(networks), 2.6)
-    figure = Figure(figsize=(13, sum(heights) + 0.8), layout="constrained")
+    figure = Figure(figsize=(13, sum(heights) + 1.1), layout="constrained")
+    set_title(figure, result.data.name)
     top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=heights).flat
     top.suptitle("Reconstructions of samples not seen in training", fontsize=11)
     for axes, (name, values) in zip(
@@ -82,9 +84,17 @@ def _show_tiles(
 
 
 def _show_histogram(axes: Axes, name: str, code: Tensor) -> None:
+    """Show what is not 0; beside the zeros of a sparse code no other bar would be seen."""
     values = code.flatten().numpy()
-    axes.hist(values, bins=60, color="#30638e", log=True)
-    axes.set_title(f"{name}: mean {values.mean():.3f}", fontsize=10)
+    active = values[values != 0]
+    said = f"{1 - active.size / values.size:.1%} are 0, " if active.size < values.size else ""
+    if not active.size:
+        axes.set_title(f"{name}: all are 0", fontsize=10)
+        axes.set_axis_off()
+        return
+    axes.hist(active, bins=60, color="#30638e", log=True)
+    mean = short(float(active.mean(dtype=np.float64)))
+    axes.set_title(f"{name}: {said}mean {'of the others ' if said else ''}{mean}", fontsize=10)
     axes.set_xlabel("activation")
-    axes.set_ylabel("count")
+    axes.set_ylabel("count, logarithmic")
     axes.spines[["top", "right"]].set_visible(False)
