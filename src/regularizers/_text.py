@@ -30,14 +30,14 @@ _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """Return text in one line in which nothing acts: what cannot be seen is written as an escape.
+    r"""Return text in one line in which nothing acts: what cannot be seen is written as an escape.
 
     Line breaks, control characters, changes of direction and the bytes of a file name that are no
     text stay harmless in a terminal and on a page so.
 
     Example:
-        >>> print(visible("a\\nb\\x1b[31m, été"))
-        a\\nb\\x1b[31m, été
+        >>> print(visible("a\nb\x1b[31m, été"))
+        a\nb\x1b[31m, été
     """
     return "".join(
         one if one.isprintable() or one in _JOINERS else one.encode("unicode_escape").decode()

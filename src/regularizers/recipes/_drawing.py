@@ -21,11 +21,11 @@ _DECADES = 3
 
 
 def drawn(name: str) -> str:
-    """Return a name as a picture can show it: what its font lacks is written as an escape.
+    r"""Return a name as a picture can show it: what its font lacks is written as an escape.
 
     Example:
-        >>> drawn("é\\n文.csv")
-        'é\\\\n\\\\u6587.csv'
+        >>> drawn("é\n文.csv")
+        'é\\n\\u6587.csv'
     """
     known = _known_characters()
     text = "".join(

@@ -119,7 +119,12 @@ def _show_dots(axes: Axes, means: Sequence[float], colors: Sequence[str]) -> Non
         if mean > 0:
             axes.plot(mean, row, "o", color=color)
             axes.annotate(
-                short(mean), (mean, row), (7, 0), textcoords="offset points", va="center", fontsize=9
+                short(mean),
+                (mean, row),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
             )
         else:
             axes.text(0.02, row, short(mean), va="center", fontsize=9, transform=left)

@@ -48,7 +48,9 @@ def _notes(results: Results) -> list[str]:
     )
     changes = [100 * (b / a - 1) for a, b in zip(without, with_both, strict=True)]
     finite = all(map(math.isfinite, changes))
-    together = f"{statistics.fmean(changes):+z.1f} %" if finite else "not compared, as some diverged"
+    together = (
+        f"{statistics.fmean(changes):+z.1f} %" if finite else "not compared, as some diverged"
+    )
     spread = ""
     if seeds > 1 and finite:
         spread = (

@@ -34,8 +34,8 @@ class Data:
     training_samples: int
     validation: Tensor
     """Samples that no network has seen, (samples, features)."""
-    picture: tuple[int, int] | None
-    """Height and width of a sample; None if it is no picture."""
+    picture: tuple[int, ...] | None
+    """(height, width) of a sample, or (3, height, width); None if it is no picture."""
     classes: tuple[Tensor, Tensor] | None
     """The classes of training and validation samples, where they are known."""
     rows: tuple[int, ...] | None = None

@@ -25,7 +25,7 @@ def metrics_table(metrics: Mapping[str, Metrics], config: Config) -> str:
         ]
     ]
     for kind, m in metrics.items():
-        sparse = [f"{m.active_units:.1f}", f"{m.explained_variance:z.1%}", f"{m.mse:.3g}"]
+        sparse = [f"{m.active_units:.1f}", f"{m.explained_variance:z.1%}", f"{m.mse:#.3g}"]
         cells.append(
             [
                 *(TITLES[kind], m.coding, f"{m.strength:.2e}" if m.strength else "-"),
@@ -74,8 +74,18 @@ def notes(metrics: Mapping[str, Metrics], config: Config) -> list[str]:
     return said
 
 
+def number_of_units(count: float) -> str:
+    """Return a number of units in words.
+
+    Example:
+        >>> number_of_units(1.0), number_of_units(2.5)
+        ('1 unit', '2.5 units')
+    """
+    return f"{count:g} unit{'s' * (count != 1)}"
+
+
 def _target_note(kind: str, m: Metrics, config: Config) -> str:
-    told = f"{TITLES[kind]} was told to leave {config.active:g} units active"
+    told = f"{TITLES[kind]} was told to leave {number_of_units(config.active)} active"
     if not is_met(m, config):
         return f"{told}; {m.active_in_training:.1f} are on training samples: see the report."
     found = ", and found its strength" if m.strength else ""

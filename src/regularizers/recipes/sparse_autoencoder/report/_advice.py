@@ -13,6 +13,7 @@ from regularizers.recipes.sparse_autoencoder._judgement import (
 )
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
+from regularizers.recipes.sparse_autoencoder._table import number_of_units
 from regularizers.recipes.sparse_autoencoder.report._compared import l1_advice, sigmoid_advice
 from regularizers.recipes.sparse_autoencoder.report._finding import Advice, Level, relative
 
@@ -47,11 +48,12 @@ def _target_advice(first: Trained, config: Config) -> list[Advice]:
     found, wanted, name = first.metrics, config.active, TITLES[config.architecture]
     unseen, met = found.active_units / wanted - 1, is_met(found, config)
     level: Level = "note" if met else "mend"
+    end = " In the end the target was met all the same." if met else ""
     said = [
-        Advice(level, f"While the strength of {name} was sought: {_without_site(one)}.")
+        Advice(level, f"While the strength of {name} was sought: {_without_site(one)}.{end}")
         for one in first.warnings
     ]
-    finding = f"{name} was to leave {wanted:g} units active. On unseen samples "
+    finding = f"{name} was to leave {number_of_units(wanted)} active. On unseen samples "
     if met and abs(unseen) <= MISSED:
         return [*said, Advice("fine", f"{finding}{found.active_units:.1f} are.")]
     finding += (

@@ -65,7 +65,7 @@ def figures_table(result: Result) -> Figures:
         (f"Active of {config.units}", _sparse(metrics, lambda m: f"{m.active_units:.1f}")),
         ("… in training", _sparse(metrics, lambda m: f"{m.active_in_training:.1f}")),
         ("Explained variance", _each(metrics, lambda m: f"{m.explained_variance:z.1%}")),
-        ("Squared error", _each(metrics, lambda m: f"{m.mse:.3g}")),
+        ("Squared error", _each(metrics, lambda m: f"{m.mse:#.3g}")),
         ("Loss recovered", _each(metrics, lambda m: _share(m.loss_recovered))),
         ("Dead units", _sparse(metrics, lambda m: dead(m, config) or _NONE)),
         ("Started anew", _sparse(metrics, lambda m: f"{m.revived}")),

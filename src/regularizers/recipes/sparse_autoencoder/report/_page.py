@@ -62,7 +62,10 @@ def _lead(result: Result) -> str:
     config, data = result.config, result.data
     first, *others = [TITLES[kind] for kind in result.trained]
     beside = f", and for comparison with {' and with '.join(others)}," if others else ""
-    kind = "columns" if data.picture is None else f"pixels ({' × '.join(map(str, data.picture))})"
+    height, width = result.shape[-2:]
+    kind = "columns" if data.picture is None else f"pixels ({height} × {width})"
+    if result.in_color:
+        kind = f"values ({height} × {width} pixels of three colours)"
     return (
         f"A dictionary of {config.units} directions was trained with {first}{beside} on "
         f"{data.training_samples} samples of {data.features} {kind}, in {config.steps} steps. All "
@@ -72,9 +75,10 @@ def _lead(result: Result) -> str:
 
 def _units_said(result: Result) -> str:
     columns = "" if result.data.columns is None else "the columns that it moves most, "
+    mean = ", the mean of its colours" if result.in_color else ""
     return (
-        f"The direction of each unit in the dictionary, red where it adds and blue where it takes "
-        f"away, the most used first. Below each its number, the share of unseen samples on which "
+        f"The direction of each unit in the dictionary{mean}, red where it adds and blue where it "
+        f"takes away, the most used first. Below each its number, the share of unseen samples on which "
         f"it is active, {columns}the samples that activate it most, and the units whose directions "
         f"are nearest, with their cosines."
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regularizers.recipes.sparse_autoencoder._config import TITLES
 from regularizers.recipes.sparse_autoencoder._result import Result
-from regularizers.recipes.sparse_autoencoder.report._png import ink
+from regularizers.recipes.sparse_autoencoder.report._png import color, ink
 
 SAMPLES = 12
 STRIPS = 6
@@ -54,5 +54,6 @@ def reconstructions(result: Result) -> list[Rows]:
 
 
 def sample(result: Result, values: Tensor, alt: str) -> Picture:
-    """Return the picture of a sample, in ink: 0 is the page, 1 is the text."""
-    return Picture(ink(values.reshape(result.shape).numpy()), alt, "ink")
+    """Return the picture of a sample, in its colours or in ink: 0 is the page, 1 is the text."""
+    picture = result.as_picture(values)
+    return Picture(color(picture), alt) if result.in_color else Picture(ink(picture), alt, "ink")

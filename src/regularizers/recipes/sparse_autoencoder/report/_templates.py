@@ -1,4 +1,4 @@
-"""Fills the templates of this folder: what joins them is escaped, and what is missing is an error."""
+"""Fills the templates of this folder: all is escaped, and a part that is missing is an error."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _strength(first: History, x: Scale, name: str) -> Figure:
     steps, values = zip(*known, strict=True)
     description = f"The strength λ with {name}, from {values[0]:.2g} to {values[-1]:.2g}."
     chart = line_chart(description, [Curve(steps, values, "first")], x, logarithmic(values))
-    return Figure(f"Strength λ with {name}", chart)
+    return Figure(f"Strength λ with {name}, logarithmic", chart)
 
 
 def _left(result: Result, x: Scale) -> Figure:
@@ -71,9 +71,8 @@ def _left(result: Result, x: Scale) -> Figure:
     curves = [Curve(h.step, left[kind], styles[kind]) for kind, h in histories.items()]
     ends = ", ".join(f"{TITLES[kind]} {values[-1]:.2g}" for kind, values in left.items())
     chart = line_chart(f"The share of variance not explained, at the end: {ends}.", curves, x, y)
-    return Figure(
-        "Variance not explained", chart, [Key(TITLES[kind], styles[kind]) for kind in histories]
-    )
+    keys = [Key(TITLES[kind], styles[kind]) for kind in histories]
+    return Figure("Variance not explained, logarithmic", chart, keys)
 
 
 def _idle(first: History, x: Scale, name: str) -> Figure:

@@ -157,10 +157,10 @@ def _unfolding(tiles: list[Tile], units: int) -> Tiles:
 
 
 def _direction(result: Result, trained: Trained, unit: int, use: float) -> tuple[Picture, str]:
-    column = trained.network.decoder.weight.detach()[:, unit].reshape(result.shape)
+    column = trained.network.decoder.weight.detach()[:, unit]
     said = f"{unit + 1}: {_never(result, trained) if use == 0 else percent(use)}"
     alt = f"direction of unit {said.replace(':', ', used' if use else ',')}"
-    return Picture(signed(column.numpy()), alt), said
+    return Picture(signed(result.as_direction(column)), alt), said
 
 
 def _never(result: Result, trained: Trained) -> str:
