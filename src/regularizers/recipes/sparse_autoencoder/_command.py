@@ -35,8 +35,8 @@ def run(config: Config) -> None:
     folder = open_run(RECIPE, folder, config, data.name, data.digest)
     if is_first():
         print(
-            f"{visible(data.name)}: {data.training_samples} samples for training, {len(data.validation)} "
-            f"for validation, {data.features} features, {config.units} units, "
+            f"{visible(data.name)}: {data.training_samples} samples for training, "
+            f"{len(data.validation)} for validation, {data.features} features, {config.units} units, "
             f"{config.steps} steps of {config.batch_size} samples",
             flush=True,
         )

@@ -30,8 +30,8 @@ def l1_advice(result: Result) -> list[Advice]:
     if abs(first.active_units / l1.active_units - 1) > _AS_MANY:
         missed = "" if is_met(l1, config) else f", where it was to leave {config.active:g}"
         finding = (
-            f"{name} and L1 do not compare: with L1 {l1.active_units:.1f} units are active{missed}, "
-            f"with {name} {first.active_units:.1f}."
+            f"{name} and L1 do not compare: with L1 {l1.active_units:.1f} units are active{missed}"
+            f", with {name} {first.active_units:.1f}."
         )
         return [Advice("note", finding)]
     gain = first.explained_variance - l1.explained_variance

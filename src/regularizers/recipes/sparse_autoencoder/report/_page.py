@@ -78,9 +78,9 @@ def _units_said(result: Result) -> str:
     mean = ", the mean of its colours" if result.in_color else ""
     return (
         f"The direction of each unit in the dictionary{mean}, red where it adds and blue where it "
-        f"takes away, the most used first. Below each its number, the share of unseen samples on which "
-        f"it is active, {columns}the samples that activate it most, and the units whose directions "
-        f"are nearest, with their cosines."
+        f"takes away, the most used first. Below each its number, the share of unseen samples on "
+        f"which it is active, {columns}the samples that activate it most, and the units whose "
+        f"directions are nearest, with their cosines."
     )
 
 
