@@ -36,8 +36,8 @@ def run(config: Config) -> None:
     if is_first():
         print(
             f"{visible(data.name)}: {data.training_samples} samples for training, "
-            f"{len(data.validation)} for validation, {data.features} features, {config.units} units, "
-            f"{config.steps} steps of {config.batch_size} samples",
+            f"{len(data.validation)} for validation, {data.features} features, "
+            f"{config.units} units, {config.steps} steps of {config.batch_size} samples",
             flush=True,
         )
     with resumable(RECIPE, folder), one_thread():
