@@ -13,6 +13,7 @@ from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder._table import notes
 
 _NONE = "–"
+_EMPTY = (None, "", (), [])
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def settings_list(result: Result) -> list[tuple[str, str]]:
         "beside": " ".join(config.beside),
         "target": f"{config.mean_activation:.3g}",
     }
-    return [(option(name), _said(value)) for name, value in told.items() if value is not None]
+    return [(option(name), _said(value)) for name, value in told.items() if value not in _EMPTY]
 
 
 def _said(value: object) -> str:
