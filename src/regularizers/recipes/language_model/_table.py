@@ -31,7 +31,7 @@ def results_table(results: Results, unknown: float = 0.0) -> str:
         f"validation perplexity{mark}",
         "bits per byte",
         "lowest",
-        "training perplexity",
+        f"training perplexity{mark}",
         "norm",
         "step change",
     ]
