@@ -56,7 +56,7 @@ class Delimited:
         cells = [row[index].lower() for row in self.layout.beginning if index < len(row)]
         if not any(cells):
             return "empty"
-        return "boolean" if all(cell in TRUTH for cell in cells) else "number"
+        return "boolean" if next(filter(None, cells)) in TRUTH else "number"
 
     def read(self, kinds: Mapping[int, Kind]) -> Values:
         return _read(self.layout, kinds)

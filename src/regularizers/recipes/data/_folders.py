@@ -156,7 +156,7 @@ def _check_kind(path: Path, picture: Any) -> None:
     got = _REFUSED.get(picture.mode)
     if getattr(picture, "n_frames", 1) > 1:
         got = f"{picture.n_frames} frames; save one of them"
-    elif _is_deep(path, picture):
+    elif got is None and _is_deep(path, picture):
         got = _DEEP
     elif "transparency" in picture.info:
         got = _REFUSED["RGBA"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from regularizers.recipes.data._header import MISSING
 from regularizers.recipes.data._options import TableOptions
 from regularizers.recipes.data._values import Source, Texts, Values
 
+LEAST = 10
+"""Samples that are just enough to learn from."""
 _MAYBE_MISSING = frozenset({"none", "-", "--", ".", "missing", "inf", "-inf"})
 """Texts of `MISSING` that are more often the name of a class."""
 
@@ -53,6 +56,7 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
     if choice.target is not None:
         asked[choice.target] = "category"
     values = source.read(asked)
+    check_enough(source.path, len(values.numbers))
     labels = None
     if choice.target is not None:
         labels = values.texts.pop(choice.target)
@@ -75,6 +79,12 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
         names=source.names is not None,
         notes=(*source.notes, *notes),
     )
+
+
+def check_enough(path: Path, samples: int) -> None:
+    """Raise a `DataError` if there are too few samples to learn from."""
+    if samples < LEAST:
+        raise DataError(f"{path}: expected at least {LEAST} samples, got {samples}")
 
 
 def name_of(source: Source, index: int) -> str:
