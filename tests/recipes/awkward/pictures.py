@@ -8,8 +8,6 @@ from recipes.awkward.case import RNG, Case
 PIXELS = RNG.integers(0, 256, (24, 5, 4), dtype=np.uint8)
 COLOURS = RNG.integers(0, 256, (24, 5, 4, 3), dtype=np.uint8)
 CLASS = ["cat" if i % 2 else "dog" for i in range(24)]
-ORDER = [i for i in range(24) if i % 2] + [i for i in range(24) if not i % 2]
-"""Class by class, as folders are read."""
 
 
 def folder(pictures=PIXELS, *, suffix=".png", change=lambda i, picture: picture, **others):
@@ -72,8 +70,8 @@ def deep_rgb(picture):
     )
 
 
-TRUE = PIXELS[ORDER].reshape(24, -1)
-GREY = {"x": TRUE, "y": [CLASS[i] for i in ORDER], "picture": (5, 4), "largest": 255.0}
+TRUE = PIXELS.reshape(24, -1)
+GREY = {"x": TRUE, "y": CLASS, "picture": (5, 4), "largest": 255.0}
 CASES = [
     Case("a folder for each class", "set", folder(), **GREY, has_y=True),
     Case("a folder of bitmaps", "set", folder(suffix=".BMP"), **GREY, has_y=True),
@@ -81,7 +79,7 @@ CASES = [
         "a folder without loss, WebP",
         "set",
         folder(COLOURS, suffix=".webp", change=lambda i, p: with_options(p, lossless=True)),
-        x=np.moveaxis(COLOURS[ORDER], 3, 1).reshape(24, -1),
+        x=np.moveaxis(COLOURS, 3, 1).reshape(24, -1),
         y=GREY["y"],
         picture=(3, 5, 4),
         largest=255.0,
@@ -101,7 +99,7 @@ CASES = [
         "coloured pictures",
         "set",
         folder(COLOURS),
-        x=np.moveaxis(COLOURS[ORDER], 3, 1).reshape(24, -1),
+        x=np.moveaxis(COLOURS, 3, 1).reshape(24, -1),
         y=GREY["y"],
         picture=(3, 5, 4),
         largest=255.0,
@@ -142,7 +140,7 @@ CASES = [
         "set",
         folder(COLOURS, change=lambda i, p: p.convert("RGBA")),
         has_y=True,
-        error=r"001\.png: .* got transparency; put it on a background",
+        error=r"000\.png: .* got transparency; put it on a background",
     ),
     Case(
         "grey with transparency",
@@ -201,14 +199,14 @@ CASES = [
         "set",
         folder(change=at(7, lambda p: p.resize((4, 6)))),
         has_y=True,
-        error=r"007\.png: .* height 5 and width 4, as .*001\.png is, got grey of height 6",
+        error=r"007\.png: .* height 5 and width 4, as .*000\.png is, got grey of height 6",
     ),
     Case(
         "grey among colours",
         "set",
         folder(COLOURS, change=at(7, lambda p: p.convert("L"))),
         has_y=True,
-        error=r"007\.png: expected RGB .*001\.png is, got grey",
+        error=r"007\.png: expected RGB .*000\.png is, got grey",
     ),
     Case(
         "a damaged picture",

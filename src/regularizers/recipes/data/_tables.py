@@ -116,7 +116,7 @@ def features(values: Values, kinds: Mapping[int, Kind], columns: Mapping[int, Co
         texts = values.texts[index]
         order = np.array([column.categories.index(text) for text in texts.known])
         parts.append(np.eye(len(column.categories))[order[texts.places]])
-    joined: Floats = np.concatenate(parts, axis=1)
+    joined: NDArray[Any] = np.concatenate(parts, axis=1)
     return joined
 
 
