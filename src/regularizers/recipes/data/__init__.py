@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from regularizers.recipes.data._aside import Aside, read_aside
 from regularizers.recipes.data._columns import Column
 from regularizers.recipes.data._folders import is_folder_of_pictures
+from regularizers.recipes.data._further import Further, read_further
 from regularizers.recipes.data._load import (
     load_digits,
     load_labelled,
@@ -22,8 +24,10 @@ from regularizers.recipes.data._schema import Schema
 from regularizers.recipes.data._values import Floats
 
 __all__ = [
+    "Aside",
     "Column",
     "Floats",
+    "Further",
     "Labelled",
     "Samples",
     "Schema",
@@ -35,4 +39,6 @@ __all__ = [
     "load_samples",
     "load_with_labels",
     "load_with_target",
+    "read_aside",
+    "read_further",
 ]
