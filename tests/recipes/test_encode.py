@@ -129,7 +129,7 @@ def test_what_is_not_as_the_training_is_refused(folder, place, tmp_path, capsys)
     with pytest.raises(RunFolderError, match="expected the network of this run, got files that"):
         load(old)
     (old / "scaling.safetensors").unlink()
-    with pytest.raises(RunFolderError, match="scaling.safetensors: expected the file of a trained"):
+    with pytest.raises(RunFolderError, match=r"scaling\.safetensors: expected the file of a tr"):
         load(old, "l1")
 
 

@@ -1,5 +1,7 @@
 """Which samples train, validate and test a classifier: by file, by group, by time."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from regularizers.errors import ConfigurationError, DataError
 
 # which samples are where is tested without a training
+from regularizers.recipes._settings import from_json, to_json
 from regularizers.recipes.classifier import Config
 from regularizers.recipes.classifier._data import load
 from regularizers.recipes.classifier._parts import parts
@@ -68,15 +71,15 @@ def test_the_last_in_time_validate(files):
 
 
 def test_files_of_their_own_validate_and_test(files):
-    config = told(
-        files, validation=files / "v.csv", test=files / "t.csv", drop=("who", "when")
-    )
+    config = told(files, validation=files / "v.csv", test=files / "t.csv", drop=("who", "when"))
     data = load(config)
     found = parts(data, config, 0)
     assert sorted(rows(found.training, frame(0))) == list(range(90))
     assert rows(found.validation, frame(1, 30)) == list(range(30))
     assert found.validation.y.tolist() == ["uvw".index(k) for k in frame(1, 30)["kind"]]
     assert rows(found.test, frame(2, 20)) == list(range(20))
+    # what is resumed has the same files
+    assert from_json(Config, json.loads(json.dumps(to_json(config)))) == config
     other = frame(1, 30).assign(a=0.5)
     other.to_csv(files / "v.csv", index=False)
     assert load(config).digest != data.digest
