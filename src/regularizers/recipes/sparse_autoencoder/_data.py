@@ -115,9 +115,9 @@ def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
     data = Data(
         name=samples.name,
         digest=digest,
-        training=scaling(torch.from_numpy(samples.x[seen])),
+        training=scaling.of_rows(samples.x[seen]),
         training_samples=len(seen),
-        validation=scaling(torch.from_numpy(held_out)),
+        validation=scaling.of_rows(held_out),
         picture=samples.picture,
         classes=None if classes is None else (classes[seen], classes[unseen]),
         rows=tuple((unseen + 1).tolist()) if len(unseen) else tuple(range(1, len(held_out) + 1)),
