@@ -1,13 +1,11 @@
 """The classifier from the command line: what it shows, keeps, repeats and refuses."""
 
-import csv
 import json
 import re
 import signal
 import statistics
 import time
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
