@@ -1,6 +1,5 @@
 """The classifier from the command line: what it shows, keeps, repeats and refuses."""
 
-import csv
 import json
 import re
 import signal

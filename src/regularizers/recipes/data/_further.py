@@ -114,7 +114,7 @@ def _of_table(schema: Schema, path: Path, options: TableOptions) -> _Labels | No
     if schema.target not in names:
         return None
     index = names.index(schema.target)
-    texts = source.read({index: "category"}).texts[index]
+    texts = source.read({index: "class"}).texts[index]
     column = where(source.names, index)
     return _Labels([*texts.known], texts.places, lambda row: f"{path}, {source.row(row)}, {column}")
 
