@@ -1,5 +1,6 @@
 """The classifier from the command line: what it shows, keeps, repeats and refuses."""
 
+import csv
 import json
 import re
 import signal
