@@ -150,6 +150,11 @@ def _rows_of(samples: Samples, config: Config) -> tuple[Rows, Rows]:
 
 
 def _check_left(training: int, samples: int, config: Config) -> None:
+    if training < config.batch_size and isinstance(config.validation, Path):
+        raise ConfigurationError(
+            f"batch-size: expected at most the {samples} samples for training, got "
+            f"{config.batch_size}"
+        )
     if training < config.batch_size:
         raise ConfigurationError(
             f"validation: expected to leave a batch of {config.batch_size} samples for training, "
