@@ -115,3 +115,24 @@ def test_a_missing_file_and_an_empty_folder_are_told_apart(tmp_path):
         load_samples(tmp_path / "gone.csv")
     with pytest.raises(DataError, match="got an empty folder"):
         load_samples(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "engine"), [("x.parquet", "pyarrow"), ("x.xlsx", "openpyxl")])
+def test_a_missing_engine_is_named_with_the_line_that_installs_it(
+    tmp_path, name, engine, monkeypatch
+):
+    (tmp_path / name).write_bytes(b"whatever is in it")
+    # as if it were not installed
+    monkeypatch.setattr("regularizers.recipes.data._frames.find_spec", lambda module: None)
+    with pytest.raises(DataError, match=f"needs {engine}: pip install {engine}"):
+        load_samples(tmp_path / name)
+
+
+def test_the_fingerprint_knows_values_and_shape(tmp_path):
+    paths = [
+        as_npy(tmp_path, table, f"{i}.npy")
+        for i, table in enumerate((TABLE, TABLE, TABLE + 1, TABLE.reshape(16, 3)))
+    ]
+    digests = [load_samples(path).digest for path in paths]
+    assert digests[0] == digests[1]
+    assert len({*digests}) == 3

@@ -23,7 +23,7 @@ from regularizers.recipes.data._values import Numbers, Texts, Values
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_CELLS_AT_ONCE = 1 << 20
+CELLS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _blocks(layout: Layout, kinds: Mapping[int, Kind]) -> Iterator[DataFrame]:
             na_filter=False,
             skipinitialspace=True,
             low_memory=False,
-            chunksize=max(_CELLS_AT_ONCE // layout.width, 1),
+            chunksize=max(CELLS_AT_ONCE // layout.width, 1),
             **_EXACTLY,
         ) as reader:
             yield from reader
