@@ -20,7 +20,7 @@ from regularizers.recipes.sparse_autoencoder import Config
 # a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes.sparse_autoencoder._checks import check_varied
 from regularizers.recipes.sparse_autoencoder._judgement import dead, needed, outlier_of
-from regularizers.recipes.sparse_autoencoder._outlier import largest_error
+from regularizers.recipes.sparse_autoencoder._outlier import far_from_all, largest_error
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder._table import metrics_table
 from regularizers.recipes.sparse_autoencoder.report import page
@@ -484,11 +484,24 @@ def test_a_heading_tells_a_collapse_from_a_result():
 
 
 def test_one_sample_among_many_or_few_is_an_outlier_by_its_share():
-    assert outlier_of(metrics(worst_share=0.1, unseen_samples=1000))
-    assert not outlier_of(metrics(worst_share=0.099, unseen_samples=1000))
-    # of twenty samples each has a twentieth
+    assert outlier_of(metrics(worst_share=0.25, unseen_samples=100))
+    assert not outlier_of(metrics(worst_share=0.249, unseen_samples=100))
     assert not outlier_of(metrics(worst_share=0.4, unseen_samples=20))
     assert outlier_of(metrics(worst_share=0.5, unseen_samples=20))
+
+
+def test_a_training_sample_that_makes_most_of_the_variance_is_named():
+    x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    rows = np.arange(200)[::-1]
+    assert far_from_all(x, rows) == ()
+    x[3] *= 1000
+    variances = (x - x.mean(0)).square().sum(1)
+    share = (variances[3] / variances.sum()).item()
+    (said,) = far_from_all(x, rows)
+    assert said.startswith(f"sample 197 alone makes {share:.1%} of the variance of the training")
+    run = result()
+    said_of = advised(replace(run, data=replace(run.data, notes=(said,))))
+    assert f"note: S{said[1:]}." in said_of
 
 
 @torch.no_grad()

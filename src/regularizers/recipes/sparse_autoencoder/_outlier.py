@@ -1,13 +1,19 @@
-"""Which sample carries most of the error."""
+"""Which sample carries most of the error, and which most of the variance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regularizers.sae import SparseAutoencoder
+
+_FEW = 10
+_MOST = 0.5
+"""Share of the variance from which on a sample is named."""
 
 
 @dataclass(frozen=True)
@@ -34,4 +40,22 @@ def largest_error(network: SparseAutoencoder, x: Tensor) -> Worst:
         index,
         share=float(errors[index] / errors.sum().clamp(min=torch.finfo(torch.float64).tiny)),
         explained_without=1 - left / spread if spread > 0 else None,
+    )
+
+
+def far_from_all(training: Tensor, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    """Return what is said of a training sample that makes most of their variance; else nothing.
+
+    Args:
+        training: (samples, features).
+        rows: the numbers of the samples in the data, from 0.
+    """
+    mean = training.mean(dim=0, dtype=torch.float64)
+    far = torch.cat([(part - mean).square().sum(dim=1) for part in training.split(1000)])
+    index, whole = int(far.argmax()), float(far.sum())
+    if whole == 0 or len(far) < _FEW or float(far[index]) < _MOST * whole:
+        return ()
+    return (
+        f"sample {int(rows[index]) + 1} alone makes {float(far[index]) / whole:.1%} of the variance "
+        f"of the training samples: the others are small beside it; drop it if it is a mistake",
     )
