@@ -55,7 +55,8 @@ def far_from_all(training: Tensor, rows: NDArray[np.int64]) -> tuple[str, ...]:
     index, whole = int(far.argmax()), float(far.sum())
     if whole == 0 or len(far) < _FEW or float(far[index]) < _MOST * whole:
         return ()
+    share = float(far[index]) / whole
     return (
-        f"sample {int(rows[index]) + 1} alone makes {float(far[index]) / whole:.1%} of the variance "
-        f"of the training samples: the others are small beside it; drop it if it is a mistake",
+        f"sample {int(rows[index]) + 1} alone makes {share:.1%} of the variance of the training "
+        f"samples: the others are small beside it; drop it if it is a mistake",
     )
