@@ -38,11 +38,13 @@ def largest_error(network: SparseAutoencoder, x: Tensor) -> Worst:
     others = torch.cat([x[:index], x[index + 1 :]])
     mean = others.double().mean(dim=0) if len(others) else torch.zeros(())
     spread = math.fsum(float((part - mean).square().sum()) for part in _parts(others))
+    # a mean that was rounded leaves a spread where there is none
+    varied = len(others) > 0 and not torch.equal(others.amin(dim=0), others.amax(dim=0))
     left = float(errors.sum() - errors[index])
     return Worst(
         index,
         share=float(errors[index] / errors.sum().clamp(min=torch.finfo(torch.float64).tiny)),
-        explained_without=1 - left / spread if spread > 0 else None,
+        explained_without=1 - left / spread if varied and spread > 0 else None,
     )
 
 
