@@ -453,6 +453,8 @@ def test_a_unit_is_called_dead_from_so_many_samples_on():
     config = result().config
     assert dead(metrics(dead_units=4, unseen_samples=179), config) == "4"
     assert dead(metrics(dead_units=4, unseen_samples=178), config) == ""
+    # where each is active, none is dead
+    assert dead(metrics(dead_units=0, unseen_samples=9), config) == "0"
 
 
 def test_dead_units_are_not_counted_where_samples_are_few():

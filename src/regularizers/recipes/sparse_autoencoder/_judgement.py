@@ -38,7 +38,8 @@ def needed(config: Config) -> int:
 
 def dead(m: Metrics, config: Config) -> str:
     """Return the number of dead units as text; empty where the samples are too few to tell."""
-    return f"{m.dead_units}" if m.unseen_samples >= needed(config) else ""
+    told = m.dead_units == 0 or m.unseen_samples >= needed(config)
+    return f"{m.dead_units}" if told else ""
 
 
 def collapsed(m: Metrics, config: Config) -> bool:
