@@ -134,6 +134,11 @@ def test_a_part_that_a_template_lacks_is_an_error():
 def test_the_columns_that_a_direction_moves_most_are_named_with_their_signs():
     direction = torch.tensor([0.1, -0.9, 0.4, 0.0, 0.2])
     assert strongest(direction, ["a", "b", "c", "d", "e"]) == ["−b", "+c", "+e"]
+    long = [f"a long name that is told apart in the middle, {i}, only" for i in range(3)]
+    one, other = strongest(torch.tensor([0.0, 1.0, -0.5]), long)
+    assert re.fullmatch(r"\+a long name .*….*only \(2\)", one)
+    assert re.fullmatch(r"−a long name .*….*only \(3\)", other)
+    assert len(one) < len(long[1])
     # a tenth of the strongest is not worth a name
     assert strongest(torch.tensor([1.0, 0.09]), ["a", "b"]) == ["+a"]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import regularizers as rz
+from regularizers._text import visible
 from regularizers._written import written
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._loaded import load_of
@@ -36,7 +37,7 @@ def run(config: Encode) -> None:
         x = stored_rows(config.data, metadata["site"], module.network.features)
     else:
         rows = Schema.from_json(metadata["schema"]).rows_of(config.data, config.table)
-        x = torch.from_numpy(rows)
+        x = torch.from_numpy(np.require(rows, requirements="W"))
     with one_thread():
         found = codes(module, x, str(config.data))
         worth = rz.sae.evaluate(module.network, module.scaling(x))
@@ -44,7 +45,8 @@ def run(config: Encode) -> None:
     active = f"{worth.l0:.1f} of {module.network.units} units are active in a sample"
     if is_sigmoid(module.network):
         active = f"the mean activation of {module.network.units} units is {found.mean():.3f}"
-    print(f"{config.data.name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
+    name = visible(config.data.name)
+    print(f"{name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
     print(f"{active}; explained variance {worth.explained_variance:.1%}")
     print(f"Their codes are in {out}")
 
