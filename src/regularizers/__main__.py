@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from regularizers._text import visible
 from regularizers.errors import RegularizersError
 
-_TWO_WORDS = ("sparse-autoencoder superposition",)
+_TWO_WORDS = (
+    "sparse-autoencoder superposition",
+    "sparse-autoencoder encode",
+    "classifier predict",
+    "language-model sample",
+)
 """Commands whose name is two words: the first is a recipe by itself."""
 
 
@@ -35,8 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipes: dict[str, tuple[type, Callable[[Any], None]]] = {
         "sparse-autoencoder": (sparse_autoencoder.Config, sparse_autoencoder.run),
         "sparse-autoencoder superposition": (superposition.Config, superposition.run),
+        "sparse-autoencoder encode": (sparse_autoencoder.Encode, sparse_autoencoder.encode),
         "classifier": (classifier.Config, classifier.run),
+        "classifier predict": (classifier.Predict, classifier.predict),
         "language-model": (language_model.Config, language_model.run),
+        "language-model sample": (language_model.Sample, language_model.sample),
     }
     try:
         config = tyro.extras.subcommand_cli_from_dict(
@@ -48,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         next(run for settings, run in recipes.values() if isinstance(config, settings))(config)
     except RegularizersError as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(_in_words(error))
     except KeyboardInterrupt:
         return 130
     return 0
@@ -59,8 +71,20 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return [name, *arguments[2:]] if name in _TWO_WORDS else [*arguments]
 
 
+def _in_words(error: OSError) -> str:
+    """Return what the system refused, and let nothing more be printed where it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # the interpreter would try again at its end, and say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"the output cannot be printed ({error.strerror}); send it elsewhere"
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{error.strerror or error}; mend it, and run again or go on with --resume"
+
+
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"regularizers: {message}\n")
+    sys.stderr.write(f"regularizers: {visible(' '.join(message.splitlines()))}\n")
     return 2
 
 

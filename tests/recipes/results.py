@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -32,6 +33,10 @@ def metrics(**changed) -> Metrics:
         mean_activation=0.0,
         saturated=0.0,
         loss_recovered=0.98,
+        unseen_samples=1000,
+        worst_sample=3,
+        worst_share=0.01,
+        explained_without_worst=0.831,
     )
     return replace(fine, **changed)
 
@@ -63,11 +68,14 @@ def result(
     warnings=(),
     data="digits",
     picture=(3, 3),
+    columns=None,
+    rows=None,
     **settings,
 ) -> Result:
     """Return a run in which all is fine, but for what is said."""
     torch.manual_seed(0)
-    x = torch.rand(20, FEATURES)
+    features = FEATURES if picture is None else math.prod(picture)
+    x = torch.rand(20, features)
     figures = {
         "jumprelu": metrics() if first is None else first,
         "l1": metrics(coding="relu") if l1 is None else l1,
@@ -76,12 +84,12 @@ def result(
     config = Config(**{"units": UNITS, "active": 5.0, "steps": 40} | settings)
     trained = {
         kind: Trained(
-            build(kind, FEATURES, config).eval(),
+            build(kind, features, config).eval(),
             figures.get(kind, metrics()),
             history() if happened is None else happened,
             list(warnings),
         )
         for kind in config.kinds
     }
-    samples = Data(data, "digest", None, 80, x, picture, None)
+    samples = Data(data, "digest", None, 80, x, picture, None, rows, columns)
     return Result(config, samples, trained)

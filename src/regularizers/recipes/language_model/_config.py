@@ -14,6 +14,8 @@ from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, Si
 SHORTEST = 5
 """The least length of a window, and of the rest after a window."""
 
+_BYTES = 256
+
 
 @dataclass(frozen=True)
 class Config:
@@ -28,14 +30,23 @@ class Config:
     """Any text in UTF-8. By default the documentation that comes with Python (the topics of
     help())."""
 
-    level: Literal["word", "char"] = "word"
-    """Whether a token is a word (or punctuation) or a character."""
+    level: Literal["word", "char", "bpe"] = "word"
+    """What a token is: a word (or punctuation), a character, or a piece of a word found by
+    byte-pair encoding, of which any text of any language consists."""
 
-    min_count: int = 3
-    """Least count of a word in the training part; rarer words become <unk>."""
+    min_count: int | None = None
+    """Least count of a word or character in the training part; rarer ones become <unk>. By default
+    3 for words, 1 for characters."""
 
-    validation: float = 0.1
-    """Fraction of the text, at its end, kept for validation."""
+    pieces: int | None = None
+    """Pieces in the vocabulary of `--level bpe`, 257 or more, of which 256 are the bytes. By
+    default 2000."""
+
+    validation: float | str = 0.1
+    """Fraction of the text, at its end, kept for validation, or a FILE that is read for it."""
+
+    test: Path | None = None
+    """A text by which each network is measured once, at the end."""
 
     size: SizeName = "tiny"
     """Preset of units, layers, batches, epochs and rates, unless given below."""
@@ -53,7 +64,7 @@ class Config:
     """Streams of text side by side."""
 
     window: int | None = None
-    """Usual length of a window of backpropagation through time, in words."""
+    """Usual length of a window of backpropagation through time, in tokens."""
 
     epochs: int | None = None
     """Passes over the text."""
@@ -94,6 +105,9 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
+    from_scratch: tuple[str, ...] = ()
+    """Networks of the run to --resume that are trained anew, by the names of their files."""
+
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         check_counts(
@@ -110,7 +124,13 @@ class Config:
             check_strength(getattr(self, name), name.replace("_", "-"))
         window = self.shape.window
         check("window", window >= SHORTEST, f"{SHORTEST} or more", window)
-        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check(
+            "validation",
+            isinstance(self.validation, str) or 0 < self.validation < 1,
+            "a fraction between 0 and 1, or a file",
+            self.validation,
+        )
+        self._check_vocabulary()
         check("seed", self.seed >= 0, "0 or more", self.seed)
         for name in ("clip", "temperature"):
             value = getattr(self, name)
@@ -124,6 +144,15 @@ class Config:
             "a factor that leaves each rate in [0, 1)",
             self.dropout,
         )
+
+    def _check_vocabulary(self) -> None:
+        pieces = self.pieces is None or self.pieces > _BYTES
+        check("pieces", pieces, f"{_BYTES + 1} or more, a byte each and one at least", self.pieces)
+        for name, given, helps in (
+            ("pieces", self.pieces, self.level == "bpe"),
+            ("min-count", self.min_count, self.level != "bpe"),
+        ):
+            check(name, given is None or helps, f"no value with --level {self.level}", given)
 
     @property
     def shape(self) -> Size:

@@ -13,17 +13,21 @@ from regularizers.errors import DataError
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def is_idx(content: bytes) -> bool:
-    """Return whether `content` begins like an IDX file."""
-    return len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
+def is_idx(start: bytes) -> bool:
+    """Return whether a file that begins so is meant to be IDX."""
+    return start[:2] == b"\0\0"
 
 
 def read_idx(path: Path, content: bytes) -> NDArray[np.generic]:
     """Return the array in `content`, of any shape.
 
     Raises:
-        DataError: it is longer or shorter than its header says.
+        DataError: its type is unknown, or it is longer or shorter than its header says.
     """
+    if len(content) < 4 or content[2] not in _TYPES:
+        got = content[2:3].hex() or "nothing"
+        known = ", ".join(f"{code:02x}" for code in _TYPES)
+        raise DataError(f"{path}: expected an IDX file of type {known}, got {got}")
     dtype, ndim = np.dtype(_TYPES[content[2]]), content[3]
     start = 4 + 4 * ndim
     if len(content) < start:
@@ -33,6 +37,6 @@ def read_idx(path: Path, content: bytes) -> NDArray[np.generic]:
     if len(content) - start != wanted:
         raise DataError(
             f"{path}: expected {wanted} bytes for an array of shape {shape}, "
-            f"got {len(content) - start}"
+            f"got {len(content) - start}; copy the file anew"
         )
     return np.frombuffer(content, dtype, offset=start).reshape(shape)
