@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 
 from regularizers.errors import ConfigurationError
+from regularizers.recipes import classifier, language_model, sparse_autoencoder, superposition
 
 # what every recipe keeps its settings by; no public name
-from regularizers.recipes import classifier, language_model, sparse_autoencoder, superposition
 from regularizers.recipes._settings import changed, from_json, to_json
 
 
