@@ -16,7 +16,6 @@ import regularizers as rz
 from recipes.commands import figures, only_folder, run
 from regularizers.errors import RunFolderError
 from regularizers.recipes import load
-
 from regularizers.recipes.sparse_autoencoder import Config
 
 # how rows are split is tested without a training
