@@ -221,7 +221,7 @@ CASES = [
         idx(CUBE.astype(np.int8), 9),
         x=rows(CUBE.astype(np.int8)),
         picture=(6, 5),
-        notes="pixels from -128 to 127 are scaled as the columns",
+        notes="pixels from -128 to 127 are divided by the largest",
     ),
     Case(
         "IDX with colours",
