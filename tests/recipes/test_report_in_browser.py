@@ -22,7 +22,7 @@ DESK, PHONE, NARROW = 1200, 390, 320
 def page(tmp_path_factory) -> str:
     """The address of the report of a small run, whose data file has a name in need of care."""
     folder = tmp_path_factory.mktemp("report")
-    x = np.random.default_rng(0).random((80, 64)) ** 3
+    x = np.random.default_rng(0).random((80, 8, 8)) ** 3
     np.save(folder / "<b>.npy", x)
     run = ["sparse-autoencoder", "--data", str(folder / "<b>.npy"), "--runs", str(folder / "runs")]
     assert main([*run, "--units", "40", "--active", "4", "--steps", "20"]) == 0

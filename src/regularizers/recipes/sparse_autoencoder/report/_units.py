@@ -136,7 +136,7 @@ def shortened(name: str, number: int) -> str:
 
     Example:
         >>> shortened("the temperature of the outermost sensor", 7)
-        'the temperatur…tmost sensor (7)'
+        'the temperatur…ermost sensor (7)'
     """
     name = visible(name)
     half = _LONG // 2
