@@ -98,7 +98,7 @@ def test_a_search_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_
     (cut / "search.journal.lock").symlink_to(journal)
     outcome = searched(plan(trials=8), RunFolder(cut))
     assert len(outcome.trials) == 8
-    assert (cut / "metrics.json").read_text() == (tmp_path / "whole/metrics.json").read_text()
+    assert (cut / "search.json").read_text() == (tmp_path / "whole/search.json").read_text()
 
 
 def open_study_of(folder):
@@ -154,7 +154,7 @@ def test_table_picture_and_command(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "trial 6 of 6, l1 " in printed
     assert "To use what was found: run ['dropout', 'l1']\n" in printed
-    kept = json.loads((tmp_path / "metrics.json").read_text())
+    kept = json.loads((tmp_path / "search.json").read_text())
     assert kept["without"] == {
         "inner": {"0": 80.0, "1": 81.0, "2": 82.0},
         "outer": {"0": 79.0, "1": 80.0, "2": 81.0},
@@ -242,7 +242,7 @@ def test_bad_settings_are_refused(case):
 def test_good_settings_are_taken():
     assert check_search(("dropout", "l1"), 3, (L1, DROPOUT), _Settings()) == (DROPOUT, L1)
     assert check_search((), None, (L1, DROPOUT), _Settings(l1=3.0)) == ()
-    assert check_search(("l1",), 3, (L1, DROPOUT), _Settings(dropout=0.3), alone=False) == (L1,)
+    assert check_search(("l1",), 3, (L1, DROPOUT), _Settings(dropout=0.3), off=()) == (L1,)
 
 
 def test_without_optuna_the_extra_is_named(monkeypatch):

@@ -20,7 +20,7 @@ def find(plan: Plan, folder: RunFolder, title: str, command: Callable[[Values], 
 
     Args:
         plan: which strengths are searched, and how they are judged.
-        folder: the folder of the run; it keeps `search.journal`, `metrics.json`, `picture.png`.
+        folder: the folder of the run; it keeps `search.journal`, `search.json` and `picture.png`.
         title: the data and the network, for the picture.
         command: gives the command line that uses strengths.
 
@@ -41,5 +41,5 @@ def find(plan: Plan, folder: RunFolder, title: str, command: Callable[[Values], 
         print("No trial was better than without on the inner parts: leave these penalties out.")
     print(f"To use what was found: {command(values)}")
     print(
-        f"The figures (metrics.json), the picture (picture.png) and the trials are in {folder.path}"
+        f"The figures (search.json), the picture (picture.png) and the trials are in {folder.path}"
     )

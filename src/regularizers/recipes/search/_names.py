@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._settings import Settings, changed, check_counts
@@ -16,7 +16,7 @@ def check_search(
     available: Sequence[Strength],
     settings: Settings,
     *,
-    alone: bool = True,
+    off: Collection[str] | None = None,
 ) -> tuple[Strength, ...]:
     """Return the strengths that are searched.
 
@@ -25,7 +25,8 @@ def check_search(
         trials: that of `--trials`; None if it was not given.
         available: what can be searched.
         settings: those of the run, which say what else was given.
-        alone: whether a strength that is not searched is off, so that none may be given.
+        off: those that are off unless they are searched, so that none may be given; by default
+            all of them.
 
     Raises:
         ConfigurationError: an unknown or repeated name, no trial, trials without a search, a
@@ -48,7 +49,7 @@ def check_search(
         if names.count(name) > 1:
             raise ConfigurationError(f"search: expected each name once, got {name} twice")
     check_counts(trials=trials)
-    _check_given(names, known, settings, alone)
+    _check_given(names, settings, known, known if off is None else off)
     try:
         import optuna  # noqa: F401
     except ModuleNotFoundError as error:
@@ -60,17 +61,19 @@ def check_search(
 
 
 def _check_given(
-    names: Sequence[str], known: dict[str, Strength], settings: Settings, alone: bool
+    names: Sequence[str], settings: Settings, known: Collection[str], off: Collection[str]
 ) -> None:
     given = [option[2:] for option in changed(settings)]
-    for name in filter(known.__contains__, given):
+    for name in given:
+        if name not in known:
+            continue
         value = getattr(settings, name.replace("-", "_"))
         if name in names:
             raise ConfigurationError(
                 f"{name}: expected either a strength or a search for it, got --{name} {value:g} "
                 f"beside --search {' '.join(names)}; leave one of them out"
             )
-        if alone:
+        if name in off:
             raise ConfigurationError(
                 f"{name}: expected no strength beside those that are searched, which act alone, "
                 f"got --{name} {value:g}; leave it out, or say --search {' '.join(names)} {name}"

@@ -16,7 +16,7 @@ from regularizers.recipes.search._journal import finished, open_study, quiet
 from regularizers.recipes.search._outcome import Outcome, Tried
 from regularizers.recipes.search._plan import Plan, Values, named
 
-JOURNAL = "search.journal"
+JOURNAL, RESULTS = "search.journal", "search.json"
 _RANDOM = 6
 """Trials that are drawn at random before others are drawn near the best."""
 _UNPRUNED = 4
@@ -121,12 +121,12 @@ def _sign(plan: Plan) -> int:
 
 
 class _Kept:
-    """The scores in `metrics.json`, seed by seed, so that none is measured twice."""
+    """The scores in `search.json`, seed by seed, so that none is measured twice."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self._plan = plan
         self._folder = folder
-        self._content: dict[str, Any] = folder.read_json("metrics.json")
+        self._content: dict[str, Any] = folder.read_json(RESULTS)
 
     def scores(
         self, name: str, part: str, values: Values, score: Callable[[Values, int], float]
@@ -141,7 +141,7 @@ class _Kept:
                         f"learning-rate: expected one at which the network trains with "
                         f"{named(values)}, got scores that are not finite; lower it"
                     )
-                self._folder.write_json("metrics.json", self._content)
+                self._folder.write_json(RESULTS, self._content)
         return tuple(kept[str(seed)] for seed in self._plan.seeds)
 
     def write(self, outcome: Outcome) -> None:
@@ -152,4 +152,4 @@ class _Kept:
             {"strengths": trial.values, "scores": trial.scores, "whole": trial.whole}
             for trial in outcome.trials
         ]
-        self._folder.write_json("metrics.json", self._content)
+        self._folder.write_json(RESULTS, self._content)

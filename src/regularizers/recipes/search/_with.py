@@ -8,6 +8,8 @@ import shlex
 from regularizers.recipes._settings import Settings, option
 from regularizers.recipes.search._plan import Values
 
+_OF_THE_SEARCH = ("search", "trials", "resume", "from_scratch")
+
 
 def command_with(
     recipe: str, settings: Settings, values: Values, leave_out: tuple[str, ...] = ()
@@ -24,7 +26,7 @@ def command_with(
     for field in dataclasses.fields(settings):
         given = getattr(settings, field.name)
         default = field.default
-        if field.name in ("search", "trials", "resume", *leave_out) or given == default:
+        if field.name in (*_OF_THE_SEARCH, *leave_out) or given == default:
             continue
         words += _words(option(field.name), given)
     for name, value in values.items():
