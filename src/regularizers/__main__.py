@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         next(run for settings, run in recipes.values() if isinstance(config, settings))(config)
     except RegularizersError as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(_in_words(error))
     except KeyboardInterrupt:
         return 130
     return 0
@@ -59,8 +62,20 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return [name, *arguments[2:]] if name in _TWO_WORDS else [*arguments]
 
 
+def _in_words(error: OSError) -> str:
+    """Return what the system refused, and let nothing more be printed where it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # the interpreter would try again at its end, and say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"the output cannot be printed ({error.strerror}); send it elsewhere"
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{error.strerror or error}; mend it, then go on with --resume"
+
+
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"regularizers: {message}\n")
+    sys.stderr.write(f"regularizers: {' '.join(message.splitlines())}\n")
     return 2
 
 

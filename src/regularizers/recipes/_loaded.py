@@ -45,8 +45,8 @@ def load(folder: str | Path, network: str | None = None) -> Loaded:
     Raises:
         RunFolderError: the folder is none of a run, is damaged, or has no such network.
     """
-    run = RunFolder.reopen(Path(folder))
-    recipe = run.read_json("config.json").get("recipe")
+    run = RunFolder.open(Path(folder))
+    recipe = run.config().get("recipe")
     if recipe not in _RECIPES:
         raise RunFolderError(
             f"{folder}: expected the folder of a run of {', '.join(_RECIPES)}, got {recipe!r}"

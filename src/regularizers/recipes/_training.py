@@ -11,7 +11,9 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from regularizers._checkpoints import Checkpoints, shapes_of
 from regularizers._lightning import own_interrupt, quiet
+from regularizers.recipes._finished import anew
 from regularizers.recipes._progress import Bar, progress_of
 
 
@@ -38,6 +40,7 @@ def fit(
         alone: whether no other training runs at the same time; otherwise lines replace the bar.
 
     Raises:
+        RunFolderError: the checkpoint is damaged or of another training, or cannot be written.
         KeyboardInterrupt: the user interrupted it; the checkpoint exists.
     """
     saving = ModelCheckpoint(
@@ -48,18 +51,22 @@ def fit(
     )
     progress = progress_of(name, epochs, lines, alone=alone)
     with one_thread(), quiet(), own_interrupt():
+        of = {"training": name, "epochs": epochs, "seed": seed, **shapes_of(job)}
+        cure = anew(checkpoint.parents[1], checkpoint.stem)
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
             max_epochs=epochs,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[_Noise(seed), saving, progress],
+            plugins=[Checkpoints(of, cure)],
             logger=False,
             enable_progress_bar=isinstance(progress, Bar),
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(job, ckpt_path=checkpoint if checkpoint.is_file() else None)
+        resumed = checkpoint if checkpoint.exists() else None
+        trainer.fit(job, ckpt_path=resumed, weights_only=True)
     job.cpu().eval()
 
 

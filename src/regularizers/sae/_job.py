@@ -9,9 +9,11 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
+from regularizers._checkpoints import Checkpoints, shapes_of
 from regularizers._lightning import own_interrupt, quiet
 from regularizers.attach import Regularization
 from regularizers.errors import DataError
@@ -26,13 +28,18 @@ from regularizers.sae._noted import Noted, pooled
 from regularizers.sae._revival import Revival
 from regularizers.sae._room import check_room
 from regularizers.sae._settings import Settings
-from regularizers.sae._trainer_options import callbacks_of
+from regularizers.sae._trainer_options import callbacks_of, plugins_of
 
 SAMPLES = 16_384
 """Samples of the first batches from which the scale is measured."""
 
 _SAVES = 20
 """Checkpoints of a training."""
+
+_CURE = (
+    "delete it, and the training begins anew; classes of your own callbacks and batches are read "
+    "after torch.serialization.add_safe_globals([CLASS])"
+)
 
 
 def fit(
@@ -48,9 +55,11 @@ def fit(
     steps = len(batches) // settings.accumulated
     job = Job(sae, batches, settings)
     callbacks = callbacks_of(options)
-    last = None
+    last, plugins = None, plugins_of(options)
     if folder is not None:
         last = folder / "last.ckpt"
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(Checkpoints({"architecture": sae.architecture, **shapes_of(sae)}, _CURE))
         callbacks.append(
             ModelCheckpoint(
                 dirpath=folder,
@@ -64,7 +73,7 @@ def fit(
     try:
         with quiet(), own_interrupt():
             trainer = lightning.Trainer(
-                **defaults | options | {"callbacks": callbacks},
+                **defaults | options | {"callbacks": callbacks, "plugins": plugins},
                 max_epochs=1,
                 gradient_clip_val=settings.clip,
                 enable_checkpointing=folder is not None,
@@ -72,8 +81,8 @@ def fit(
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
             )
-            resumed = last if last is not None and last.is_file() else None
-            trainer.fit(job, train_dataloaders=batches, ckpt_path=resumed, weights_only=False)
+            resumed = last if last is not None and last.exists() else None
+            trainer.fit(job, train_dataloaders=batches, ckpt_path=resumed, weights_only=True)
     finally:
         job.close()
         sae.train(was_training)

@@ -62,6 +62,7 @@ def train(
     Raises:
         ConfigurationError: a setting that cannot be, or Lightning is not installed.
         DataError: data that are constant, not finite or too few, or a loss that is not finite.
+        RunFolderError: a checkpoint is damaged or of another training, or cannot be written.
         KeyboardInterrupt: it was interrupted; the checkpoint is there.
 
     Example:

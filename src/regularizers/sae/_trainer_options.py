@@ -76,6 +76,12 @@ def callbacks_of(options: dict[str, Any]) -> list[lightning.Callback]:
     return [callbacks] if isinstance(callbacks, lightning.Callback) else [*callbacks]
 
 
+def plugins_of(options: dict[str, Any]) -> list[Any]:
+    """Return the plugins among the options, of which one may stand alone."""
+    plugins = options.get("plugins") or []
+    return [*plugins] if isinstance(plugins, list | tuple) else [plugins]
+
+
 def _check_precision(precision: Any) -> None:
     if precision in _PRECISIONS:
         return

@@ -2,122 +2,106 @@
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial
-
-import torch
-from safetensors.torch import save_file
-from torch import nn
-
 from regularizers.errors import ConfigurationError
-from regularizers.recipes._labelled import (
-    Labelled,
-    load_labelled_digits,
-    load_with_labels,
-    load_with_target,
-)
+from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
+from regularizers.recipes._scaling import left_out
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.classifier._config import Config
+from regularizers.recipes.classifier._confusion import confusion_csv
+from regularizers.recipes.classifier._data import Data, load
 from regularizers.recipes.classifier._methods import Method, methods_of
 from regularizers.recipes.classifier._metrics import Metrics, measure, results_table
-from regularizers.recipes.classifier._networks import SMALLEST_SIDE, conv, mlp
-from regularizers.recipes.classifier._parts import parts
+from regularizers.recipes.classifier._networks import SMALLEST_SIDE
+from regularizers.recipes.classifier._parts import Parts, parts
 from regularizers.recipes.classifier._picture import draw
-from regularizers.recipes.classifier._training import train
+from regularizers.recipes.classifier._training import trained
+from regularizers.recipes.classifier.saved import save
 
 RECIPE = "classifier"
 
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
-    folder, config = reopen(config)
-    labelled = _load(config)
-    name, picture = labelled.samples.name, labelled.samples.picture
-    if config.network == "conv" and (picture is None or min(picture) < SMALLEST_SIDE):
-        got = "rows of a table" if picture is None else f"{picture[0]}x{picture[1]}"
+    folder, config = reopen(RECIPE, config)
+    data = load(config)
+    name, picture = data.labelled.samples.name, data.labelled.samples.picture
+    if config.network == "conv" and (picture is None or min(picture[-2:]) < SMALLEST_SIDE):
+        got = "rows of a table" if picture is None else f"{picture[-2]}x{picture[-1]}"
         raise ConfigurationError(
             f"network: expected pictures of {SMALLEST_SIDE}x{SMALLEST_SIDE} or more for 'conv', "
             f"got {got} in {name}; use 'mlp'"
         )
-    training, validation = parts(labelled, config, config.seed)
-    folder = open_run(RECIPE, folder, config, name, labelled.digest)
+    first = parts(data, config, config.seed)
+    folder = open_run(RECIPE, folder, config, name, data.digest)
+    _print_beginning(data, first, config)
+    with resumable(RECIPE, folder), one_thread():
+        metrics = _train_all(config, folder, data, first)
+    training = len(first.training.x)
+    title = f"{name}, {config.network}, {training} training samples, {_seeds(config)}"
+    with folder.written("picture.png") as path:
+        draw(metrics, title, path)
+    confusion = {method: [m.confusion for m in ms] for method, ms in metrics.items()}
+    folder.write_text("confusion.csv", confusion_csv(confusion))
+    print(f"\n{results_table(metrics)}\n")
     print(
-        f"{name}: {len(training.x)} samples for training, {len(validation.x)} for validation, "
-        f"{training.x.shape[1]} features, {len(labelled.classes)} classes; {config.network}, "
-        f"{config.epochs_for(len(training.x))} epochs, {len(methods_of(config))} methods, "
-        f"{_seeds(config)}",
+        f"The table's figures, which classes were taken for which (confusion.csv), the picture "
+        f"(picture.png) and the networks are in {folder.path}"
+    )
+
+
+def _print_beginning(data: Data, first: Parts, config: Config) -> None:
+    tested = "" if first.test is None else f", {len(first.test.x)} for testing"
+    training = len(first.training.x)
+    print(
+        f"{first.samples.name}: {training} samples for training, "
+        f"{len(first.validation.x)} for validation{tested}, {first.training.x.shape[1]} features, "
+        f"{len(first.classes)} classes; {config.network}, {config.epochs_for(training)} epochs, "
+        f"{len(methods_of(config))} methods, {_seeds(config)}",
         flush=True,
     )
-    with resumable(RECIPE, folder), one_thread():
-        metrics = _train_all(config, folder, labelled)
-    title = f"{name}, {config.network}, {len(training.x)} training samples, {_seeds(config)}"
-    draw(metrics, title, folder.path / "picture.png")
-    print(f"\n{results_table(metrics)}\n")
-    print(f"The table's figures, the picture (picture.png) and the networks are in {folder.path}")
+    for note in (*first.samples.notes, *left_out(first.dropped)):
+        print(note, flush=True)
 
 
 def _seeds(config: Config) -> str:
     return f"{config.seeds} seed{'s' * (config.seeds > 1)}"
 
 
-def _load(config: Config) -> Labelled:
-    if config.data is None:
-        return load_labelled_digits()
-    if config.target is not None:
-        return load_with_target(config.data, config.target)
-    assert config.labels is not None
-    return load_with_labels(config.data, config.labels)
-
-
-def _train_all(config: Config, folder: RunFolder, labelled: Labelled) -> dict[str, list[Metrics]]:
+def _train_all(
+    config: Config, folder: RunFolder, data: Data, first: Parts
+) -> dict[str, list[Metrics]]:
     """Train the networks that the run folder lacks, and save each when it is trained."""
-    kept: dict[str, dict[str, dict[str, float]]] = folder.read_json("metrics.json")
-    methods = methods_of(config)
-    for seed in config.all_seeds():
-        for method in methods:
-            of_seeds = kept.setdefault(method.name, {})
-            if str(seed) not in of_seeds:
-                metrics = _train_one(config, folder, labelled, method, seed)
-                of_seeds[str(seed)] = dataclasses.asdict(metrics)
-                folder.write_json("metrics.json", kept)
-    return {
-        method.name: [Metrics(**kept[method.name][str(seed)]) for seed in config.all_seeds()]
-        for method in methods
-    }
+    methods, seeds = methods_of(config), config.all_seeds()
+    networks = {f"{m.file_name}-{seed}": (m.name, str(seed)) for seed in seeds for m in methods}
+    kept = finished(folder, Metrics, networks, config.from_scratch)
+    for seed in seeds:
+        lacking = [m for m in methods if str(seed) not in kept.setdefault(m.name, {})]
+        if not lacking:
+            continue
+        of_seed = first if seed == config.seed else parts(data, config, seed)
+        if of_seed.dropped != first.dropped:
+            for note in left_out(of_seed.dropped):
+                print(f"seed {seed}: {note}", flush=True)
+        for method in lacking:
+            kept[method.name][str(seed)] = _train_one(config, folder, of_seed, method, seed)
+            folder.write_json(METRICS, kept)
+            folder.remove(f"checkpoints/{method.file_name}-{seed}.ckpt")
+    return {method.name: [kept[method.name][str(seed)] for seed in seeds] for method in methods}
 
 
 def _train_one(
-    config: Config, folder: RunFolder, labelled: Labelled, method: Method, seed: int
+    config: Config, folder: RunFolder, of_seed: Parts, method: Method, seed: int
 ) -> Metrics:
-    training, validation = parts(labelled, config, seed)
-    torch.manual_seed(seed)
-    network = _network(config, labelled, method)
     name = f"{method.file_name}-{seed}"
     checkpoint = folder.path / "checkpoints" / f"{name}.ckpt"
-    train(network, method, training, config, seed, checkpoint)
-    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-        raise ConfigurationError(
-            f"learning-rate: expected one at which {method.name!r} of seed {seed} trains, got "
-            f"{config.learning_rate}, at which its weights grew beyond all bounds; lower it"
-        )
-    metrics = measure(network, training, validation)
-    networks = folder.path / "networks"
-    networks.mkdir(exist_ok=True)
-    save_file(network.state_dict(), networks / f"{name}.safetensors")
-    checkpoint.unlink()
+    network, arguments = trained(of_seed, method, config, seed, checkpoint)
+    metrics = measure(network, of_seed)
+    save(folder, name, network, arguments, of_seed)
     print(
         f"seed {seed}, {method.name}: train {metrics.train_accuracy:.1%}, "
         f"validation {metrics.validation_accuracy:.1%}",
         flush=True,
     )
     return metrics
-
-
-def _network(config: Config, labelled: Labelled, method: Method) -> nn.Module:
-    build = partial(mlp, labelled.samples.x.shape[1], config.units)
-    if config.network == "conv":
-        assert labelled.samples.picture is not None
-        build = partial(conv, labelled.samples.picture)
-    return build(len(labelled.classes), dropout=method.dropout, batch_norm=method.batch_norm)

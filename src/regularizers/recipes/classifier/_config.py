@@ -8,14 +8,16 @@ from typing import Literal
 
 from regularizers.errors import ConfigurationError
 from regularizers.penalties.strength import check_strength
-from regularizers.recipes._settings import check, check_counts, check_rate, epochs_for
+from regularizers.recipes._settings import Scale, check, check_counts, check_rate, epochs_for
+from regularizers.recipes._split_options import check_split
+from regularizers.recipes.data import TableOptions
 
 STEPS = 1500
 """Updates of a network if `epochs` is not given."""
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TableOptions):
     """Train a classifier with and without regularization, and show what each kind did.
 
     The same network is trained without any, with weight decay, L1 on its kernels, dropout, batch
@@ -33,6 +35,11 @@ class Config:
 
     labels: Path | None = None
     """File with the class of each sample, in IDX, .npy or .npz."""
+
+    scale: Scale | None = None
+    """How columns are scaled, by what the training part shows: to mean 0 and deviation 1, to 0 and
+    1, by median and quartiles, or not. By default standard for tables; pictures are divided by
+    their largest value."""
 
     network: Literal["mlp", "conv"] = "mlp"
     """Two hidden layers, or, for pictures, two convolutional ones."""
@@ -66,8 +73,24 @@ class Config:
     train: int | None = None
     """Samples to train on, drawn for each seed; by default all that are not for validation."""
 
-    validation: float = 0.3
-    """Fraction of the samples kept for validation, the same for all seeds."""
+    validation: float | Path = 0.3
+    """Fraction of the samples kept for validation, the same for all seeds; or a file of others."""
+
+    validation_labels: Path | None = None
+    """File with the classes of a --validation file, where --labels has those of --data."""
+
+    test: Path | None = None
+    """File of further samples, measured beside validation, on which nothing is chosen."""
+
+    test_labels: Path | None = None
+    """File with the classes of --test, where --labels has those of --data."""
+
+    group: str | None = None
+    """Column of a table whose rows of one value, such as a patient, are all in one part. It is no
+    feature."""
+
+    time: str | None = None
+    """Column of a table with the time of each row; the last part validates. It is no feature."""
 
     seeds: int = 5
     """Number of seeds of each method, for initial weights and the order of samples."""
@@ -81,6 +104,9 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
+    from_scratch: tuple[str, ...] = ()
+    """Networks of the run to --resume that are trained anew, by the names of their files."""
+
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         for name in ("weight_decay", "l1", "activity"):
@@ -91,7 +117,8 @@ class Config:
         check("batch-size", self.batch_size >= 2, "2 or more", self.batch_size)
         check("train", self.train is None or self.train >= 2, "2 or more", self.train)
         check("seed", self.seed >= 0, "0 or more", self.seed)
-        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        self.check_table()
+        check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
         self._check_data()
 
@@ -99,10 +126,27 @@ class Config:
         if self.data is None and (self.target is not None or self.labels is not None):
             given = "target" if self.target is not None else "labels"
             raise ConfigurationError(f"{given}: expected --data FILE with it, got none")
-        if self.data is not None and (self.target is None) == (self.labels is None):
-            got = "neither" if self.target is None else "both"
+        if self.target is not None and self.labels is not None:
             raise ConfigurationError(
-                f"data: expected --target COLUMN (of a .csv) or --labels FILE with it, got {got}"
+                "data: expected --target COLUMN of a table or --labels FILE with it, got both"
+            )
+
+        for name, file in (("validation", self.validation), ("test", self.test)):
+            labels = getattr(self, f"{name}_labels")
+            if labels is not None and not isinstance(file, Path):
+                raise ConfigurationError(
+                    f"{name}-labels: expected a file for --{name} with it, got none"
+                )
+        for option, column in (("group", self.group), ("time", self.time)):
+            if column is not None and self.data is None:
+                raise ConfigurationError(f"{option}: expected --data FILE with it, got none")
+            check(option, column is None or column != self.target, "no --target", column)
+        if self.test is not None and self.data is None:
+            raise ConfigurationError("test: expected --data FILE with it, got none")
+        if isinstance(self.validation, Path) and self.data is None:
+            raise ConfigurationError(
+                f"validation: expected a fraction, or --data FILE with a file, got the file "
+                f"{self.validation} alone"
             )
 
     def epochs_for(self, samples: int) -> int:

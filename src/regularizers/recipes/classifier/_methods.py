@@ -36,7 +36,12 @@ class Method:
     @property
     def file_name(self) -> str:
         """The name as part of a file's."""
-        return self.name.lower().replace(" ", "-")
+        return file_name(self.name)
+
+
+def file_name(method: str) -> str:
+    """Return the name of a method as part of a file's."""
+    return method.lower().replace(" ", "-")
 
 
 def methods_of(config: Config) -> list[Method]:

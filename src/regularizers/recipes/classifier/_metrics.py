@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from regularizers._text import table
+from regularizers.recipes.classifier._confusion import balanced_accuracy, confusion
 from regularizers.recipes.classifier._methods import BASELINE
-from regularizers.recipes.classifier._parts import Part
+from regularizers.recipes.classifier._parts import Part, Parts
 
-_AT_ONCE = 1000
+AT_ONCE = 1000
+"""Samples of one forward pass."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,17 @@ class Metrics:
 
     train_accuracy: float
     validation_accuracy: float
+    balanced_accuracy: float
+    """The mean over the classes of the share of their validation samples that are right."""
+    majority_accuracy: float
+    """What a guess of the most frequent class of the training part has on validation samples."""
     zeros: float
     mean_activation: float
+    confusion: dict[str, dict[str, int]]
+    """Validation samples by their class, then by the class they were taken for; without zeros."""
+    test_accuracy: float | None = None
+    """On the samples of `--test`, of which nothing is chosen; None without them."""
+    test_balanced_accuracy: float | None = None
 
     @property
     def gap(self) -> float:
@@ -31,26 +42,36 @@ class Metrics:
         return self.train_accuracy - self.validation_accuracy
 
 
-def measure(network: nn.Module, training: Part, validation: Part) -> Metrics:
-    """Return the figures of `network`.
+def measure(network: nn.Module, parts: Parts) -> Metrics:
+    """Return the figures of `network`, which reads the parts as they are.
 
     Accuracies are shares of samples; zeros the share of kernel weights that are exactly 0; the
     mean activation that of all outputs of the nonlinearities on the validation samples.
     """
+    training, validation, test = parts.training, parts.validation, parts.test
     kernels = [m.weight for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    train_accuracy, _ = _accuracy_and_activation(network, training)
-    validation_accuracy, mean_activation = _accuracy_and_activation(network, validation)
+    found, mean_activation = _classes_and_activation(network, validation)
+    majority = training.y.bincount().argmax()
+    tested = None if test is None else _classes_and_activation(network, test)[0]
     return Metrics(
-        train_accuracy=train_accuracy,
-        validation_accuracy=validation_accuracy,
+        train_accuracy=_share(_classes_and_activation(network, training)[0] == training.y),
+        validation_accuracy=_share(found == validation.y),
+        balanced_accuracy=balanced_accuracy(validation.y, found),
+        majority_accuracy=_share(validation.y == majority),
         zeros=sum(int((w == 0).sum()) for w in kernels) / sum(w.numel() for w in kernels),
         mean_activation=mean_activation,
+        confusion=confusion(validation.y, found, parts.classes),
+        test_accuracy=None if test is None or tested is None else _share(tested == test.y),
+        test_balanced_accuracy=(
+            None if test is None or tested is None else balanced_accuracy(test.y, tested)
+        ),
     )
 
 
 @torch.no_grad()
-def _accuracy_and_activation(network: nn.Module, part: Part) -> tuple[float, float]:
-    total, count, right = 0.0, 0, 0
+def _classes_and_activation(network: nn.Module, part: Part) -> tuple[Tensor, float]:
+    """Return the class that the network gives each sample, and the mean output of its ReLUs."""
+    total, count = 0.0, 0
 
     def add(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         nonlocal total, count
@@ -60,30 +81,41 @@ def _accuracy_and_activation(network: nn.Module, part: Part) -> tuple[float, flo
     network.eval()
     handles = [m.register_forward_hook(add) for m in network.modules() if isinstance(m, nn.ReLU)]
     try:
-        for start in range(0, len(part.y), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            right += int((network(part.x[some]).argmax(dim=1) == part.y[some]).sum())
+        found = torch.cat([network(x).argmax(dim=1) for x in part.x.split(AT_ONCE)])
     finally:
         for handle in handles:
             handle.remove()
-    return right / len(part.y), total / count
+    return found, total / count
+
+
+def _share(right: Tensor) -> float:
+    return int(right.sum()) / len(right)
 
 
 def results_table(metrics: Mapping[str, Sequence[Metrics]]) -> str:
     """Return a table of the figures of all methods over their seeds, with notes."""
-    header = ("method", "train %", "validation %", "gap", "zeros %", "mean activation")
-    cells = [header] + [
-        (
+    header = ["method", "train %", "validation %", "balanced %", "gap", "zeros %"]
+    cells = [[*header, "mean activation"]] + [
+        [
             name,
             _spread(100 * m.train_accuracy for m in of_seeds),
             _spread(100 * m.validation_accuracy for m in of_seeds),
+            _spread(100 * m.balanced_accuracy for m in of_seeds),
             _spread(100 * m.gap for m in of_seeds),
             _spread((100 * m.zeros for m in of_seeds), digits=1),
             _spread((m.mean_activation for m in of_seeds), digits=3),
-        )
+        ]
         for name, of_seeds in metrics.items()
     ]
-    return "\n".join([table(cells, right=range(1, 6)), *_notes(metrics)])
+    tested = [
+        [100 * m.test_accuracy for m in of_seeds if m.test_accuracy is not None]
+        for of_seeds in metrics.values()
+    ]
+    if all(tested):
+        cells[0].append("test %")
+        for row, accuracies in zip(cells[1:], tested, strict=True):
+            row.append(_spread(accuracies))
+    return "\n".join([table(cells, right=range(1, len(cells[0]))), *_notes(metrics)])
 
 
 def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
@@ -100,6 +132,9 @@ def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
     notes = [
         "Accuracy on training and validation samples"
         + (f", mean ± standard deviation of {seeds} seeds." if seeds > 1 else "."),
+        "Balanced: the mean of the classes' own accuracies on validation samples, of which "
+        f"{100 * _mean(m.majority_accuracy for m in metrics[BASELINE]):.2f} % are of the class "
+        "most frequent in training.",
         "Zeros: kernel weights that are exactly 0. Activation: hidden units on validation samples.",
         f"Narrower gap than {BASELINE}: {', '.join(narrower) or 'no method'}.",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,45 @@ import torch
 from torch import Tensor, nn
 
 import regularizers as rz
+from regularizers.errors import ConfigurationError
 from regularizers.recipes._batches import Batches
 from regularizers.recipes._training import fit
 from regularizers.recipes.classifier._config import Config
 from regularizers.recipes.classifier._methods import Method
-from regularizers.recipes.classifier._parts import Part
+from regularizers.recipes.classifier._networks import Arguments
+from regularizers.recipes.classifier._parts import Part, Parts
+
+
+def trained(
+    parts: Parts, method: Method, config: Config, seed: int, checkpoint: Path
+) -> tuple[nn.Sequential, Arguments]:
+    """Return a network trained on the training part, and the arguments that build it.
+
+    It reads samples as they are in the parts; `parts.scaling` stands before it elsewhere.
+
+    Args:
+        parts: the data; the training part alone is seen.
+        method: its regularization.
+        config: epochs, batches, learning rate, and the size of the network.
+        seed: the seed of the first weights, the order and the noise.
+        checkpoint: the file to go on from, and to keep the state in.
+
+    Raises:
+        ConfigurationError: the weights grew beyond all bounds.
+        KeyboardInterrupt: the user stopped it; the checkpoint is there.
+    """
+    arguments = dataclasses.replace(
+        parts.arguments(config), dropout=method.dropout, batch_norm=method.batch_norm
+    )
+    torch.manual_seed(seed)
+    network = arguments.build()
+    train(network, method, parts.training, config, seed, checkpoint)
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise ConfigurationError(
+            f"learning-rate: expected one at which {method.name!r} of seed {seed} trains, got "
+            f"{config.learning_rate}, at which its weights grew beyond all bounds; lower it"
+        )
+    return network, arguments
 
 
 def train(

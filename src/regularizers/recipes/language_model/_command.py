@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_model, save_model
 
+from regularizers._written import written
 from regularizers.errors import ConfigurationError, DataError
+from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes._progress import duration
 from regularizers.recipes._run import open_run, reopen, resumable
@@ -31,7 +33,7 @@ _SAMPLE = {"word": 80, "char": 400}
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
-    folder, config = reopen(config)
+    folder, config = reopen(RECIPE, config)
     corpus = read_corpus(config.text, config.level, config.min_count, config.validation)
     _check_window(corpus, config)
     folder = open_run(RECIPE, folder, config, corpus.name, corpus.digest)
@@ -46,9 +48,10 @@ def run(config: Config) -> None:
     )
     with resumable(RECIPE, folder):
         results = _train_all(config, folder, corpus)
-    draw(results, corpus.name, folder.path / "picture.png")
+    with folder.written("picture.png") as path:
+        draw(results, corpus.name, path)
     sample = _sample(config, folder, corpus)
-    (folder.path / "sample.txt").write_text(sample + "\n", encoding="utf-8")
+    folder.write_text("sample.txt", sample + "\n")
     print(
         f"\n{results_table(results)}\n\n"
         f"How the network trained with all goes on from the beginning of the validation text, at "
@@ -103,26 +106,26 @@ class _Task:
 
 def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, list[Learned]]:
     """Train the networks that the run folder lacks, and save the figures of each."""
-    kept = folder.read_json("metrics.json")
-    variants = variants_of(config)
+    variants, seeds = variants_of(config), config.all_seeds()
+    networks = {f"{v.file_name}-{seed}": (v.name, str(seed)) for seed in seeds for v in variants}
+    kept = finished(folder, Learned, networks, config.from_scratch)
     tasks = [
         _Task(variant, seed, config, corpus, folder.path)
-        for seed in config.all_seeds()
+        for seed in seeds
         for variant in variants
         if str(seed) not in kept.get(variant.name, {})
     ]
-    (folder.path / "networks").mkdir(exist_ok=True)
     begin = time.monotonic()
     for count, (task, learned) in enumerate(run_tasks(_train_one, tasks, config.jobs), 1):
-        kept.setdefault(task.variant.name, {})[str(task.seed)] = learned.to_json()
+        kept.setdefault(task.variant.name, {})[str(task.seed)] = learned
         # in the order of the table, not of completion
         kept = {
             v.name: dict(sorted(kept[v.name].items(), key=lambda item: int(item[0])))
             for v in variants
             if v.name in kept
         }
-        folder.write_json("metrics.json", kept)
-        task.checkpoint.unlink(missing_ok=True)
+        folder.write_json(METRICS, kept)
+        folder.remove(f"checkpoints/{task.name}.ckpt")
         left = (time.monotonic() - begin) / count * (len(tasks) - count)
         print(
             f"{task.variant.name}, seed {task.seed}: validation perplexity "
@@ -130,12 +133,7 @@ def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, l
             + (f", about {duration(left)} left)" if left else ")"),
             flush=True,
         )
-    return {
-        variant.name: [
-            Learned.from_json(kept[variant.name][str(seed)]) for seed in config.all_seeds()
-        ]
-        for variant in variants
-    }
+    return {v.name: [kept[v.name][str(seed)] for seed in seeds] for v in variants}
 
 
 def _train_one(task: _Task) -> Learned:
@@ -150,7 +148,8 @@ def _train_one(task: _Task) -> Learned:
         task.seed,
         task.checkpoint,
     )
-    save_model(network, str(task.weights))
+    with written(task.weights) as path:
+        save_model(network, str(path))
     return learned
 
 

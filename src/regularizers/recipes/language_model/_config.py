@@ -94,6 +94,9 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
+    from_scratch: tuple[str, ...] = ()
+    """Networks of the run to --resume that are trained anew, by the names of their files."""
+
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         check_counts(

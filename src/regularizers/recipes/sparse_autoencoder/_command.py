@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from regularizers.errors import ConfigurationError
+from regularizers.recipes._finished import METRICS
+from regularizers.recipes._processes import is_first
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._data import Data, load
+from regularizers.recipes.sparse_autoencoder._finished import TRAINING, Happened, finished, saved
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure, metrics_table
-from regularizers.recipes.sparse_autoencoder._networks import load as load_network
 from regularizers.recipes.sparse_autoencoder._networks import save
 from regularizers.recipes.sparse_autoencoder._picture import draw
-from regularizers.recipes.sparse_autoencoder._processes import is_first, started_again_as
+from regularizers.recipes.sparse_autoencoder._processes import started_again_as
 from regularizers.recipes.sparse_autoencoder._recovered import classifier_of
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
 from regularizers.recipes.sparse_autoencoder._training import train
 from regularizers.recipes.sparse_autoencoder.report import page
-from regularizers.sae import History, SparseAutoencoder
+from regularizers.recipes.sparse_autoencoder.saved import save_scaling
+from regularizers.sae import SparseAutoencoder
 
 RECIPE = "sparse-autoencoder"
 
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
-    folder, config = reopen(config)
+    folder, config = reopen(RECIPE, config)
     data = load(config)
     folder = open_run(RECIPE, folder, config, data.name, data.digest)
     if is_first():
@@ -36,13 +37,17 @@ def run(config: Config) -> None:
             f"{config.steps} steps of {config.batch_size} samples",
             flush=True,
         )
+        for note in data.notes:
+            print(note, flush=True)
+        save_scaling(data, folder)
     with resumable(RECIPE, folder), one_thread():
         with started_again_as([RECIPE, "--resume", str(folder.path)], config.devices):
             _train_all(config, folder, data)
         if not is_first():
             return
         result = Result(config, data, _trained(config, folder, data))
-        draw(result, folder.path / "picture.png")
+        with folder.written("picture.png") as path:
+            draw(result, path)
         folder.write_text("report.html", page(result))
     print(f"\n{metrics_table(result.metrics, config)}\n")
     print(f"The report (report.html), its picture and the networks are in {folder.path}")
@@ -50,7 +55,7 @@ def run(config: Config) -> None:
 
 def _train_all(config: Config, folder: RunFolder, data: Data) -> None:
     """Train the networks that the run folder lacks, and save each when it is trained."""
-    happened = folder.read_json("training.json")
+    happened = finished(config, folder, data)
     for kind in config.kinds:
         if kind in happened:
             continue
@@ -58,23 +63,21 @@ def _train_all(config: Config, folder: RunFolder, data: Data) -> None:
         _check_finite(network, kind, config)
         if is_first():
             save(network, folder.path / kind)
-            happened[kind] = {"history": history.state_dict(), "warnings": said}
-            folder.write_json("training.json", happened)
+            happened[kind] = Happened(history, said)
+            folder.write_json(TRAINING, happened)
 
 
 def _trained(config: Config, folder: RunFolder, data: Data) -> dict[str, Trained]:
     """Return all networks as they were saved, with their figures."""
-    happened, classifier = folder.read_json("training.json"), classifier_of(data)
-    kept = folder.read_json("metrics.json")
+    happened, classifier = folder.read(TRAINING, dict[str, Happened], {}), classifier_of(data)
+    kept = folder.read(METRICS, dict[str, Metrics], {})
     trained = {}
     for kind in config.kinds:
-        network = load_network(kind, data.features, config, folder.path / kind)
-        history = History.from_state_dict(happened[kind]["history"])
+        network, history = saved(kind, config, folder, data), happened[kind].history
         if kind not in kept:
-            kept[kind] = dataclasses.asdict(measure(network, data, history, classifier))
-            folder.write_json("metrics.json", kept)
-        metrics = Metrics(**kept[kind])
-        trained[kind] = Trained(network, metrics, history, happened[kind]["warnings"])
+            kept[kind] = measure(network, data, history, classifier)
+            folder.write_json(METRICS, kept)
+        trained[kind] = Trained(network, kept[kind], history, happened[kind].warnings)
     return trained
 
 

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 
 from regularizers.penalties import KLSparsity
 from regularizers.penalties.strength import check_strength
-from regularizers.recipes._settings import Architecture, check, check_counts, check_rate
+from regularizers.recipes._settings import Architecture, Scale, check, check_counts, check_rate
+from regularizers.recipes._split_options import check_split
+from regularizers.recipes.data import TableOptions
 
 Beside = Literal["l1", "kl"]
 
@@ -24,7 +26,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TableOptions):
     """Train a sparse autoencoder that is told how many units are active, and show what it learned.
 
     A code of many units, few of them active in each sample, is decoded by directions of norm 1.
@@ -41,6 +43,11 @@ class Config:
 
     site: str | None = None
     """Which site of a folder of activations, if it has several."""
+
+    scale: Scale | None = None
+    """How columns are scaled, by what the training part shows: to mean 0 and deviation 1, to 0 and
+    1, by median and quartiles, or not. By default minmax for tables; pictures are divided by their
+    largest value, and a folder of activations is taken as it is."""
 
     architecture: Architecture = "jumprelu"
     """How the code is made, and what holds its active units."""
@@ -72,8 +79,16 @@ class Config:
     target: float | None = None
     """Target of the mean activation in the KL divergence; by default --active of --units."""
 
-    validation: float = 0.2
-    """Fraction of the samples kept for validation; of a folder at most 20,000 rows, its last."""
+    validation: float | Path = 0.2
+    """Fraction of the samples kept for validation; of a folder at most 20,000 rows, its last. Or
+    a file of others, for a folder another folder."""
+
+    group: str | None = None
+    """Column of a table whose rows of one value, such as a patient, are all in one part. It is no
+    feature."""
+
+    time: str | None = None
+    """Column of a table with the time of each row; the last part validates. It is no feature."""
 
     devices: int = 1
     """Devices to train on; without accelerators, processes."""
@@ -86,6 +101,9 @@ class Config:
 
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
+
+    from_scratch: tuple[str, ...] = ()
+    """Networks of the run to --resume that are trained anew, by the names of their files."""
 
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
@@ -104,7 +122,8 @@ class Config:
         check("beside", known, " or ".join(get_args(Beside)), " ".join(self.beside))
         KLSparsity(self.kl, self.mean_activation)
         check("seed", self.seed >= 0, "0 or more", self.seed)
-        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        self.check_table()
+        check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,17 @@ import torch
 from torch import Tensor
 
 from regularizers.errors import ConfigurationError, DataError
-from regularizers.recipes._labelled import load_labelled_digits
+from regularizers.recipes._scaling import Scaling, left_out, scaling_of
 from regularizers.recipes._settings import check
-from regularizers.recipes._tables import Floats, Samples, load_samples
+from regularizers.recipes._split import Rows, moments, split_by_group, split_by_time
+from regularizers.recipes.data import (
+    Samples,
+    Schema,
+    is_folder_of_pictures,
+    load_labelled_digits,
+    load_samples,
+    read_aside,
+)
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.sae import StoredActivations
 
@@ -34,15 +44,34 @@ class Data:
     training_samples: int
     validation: Tensor
     """Samples that no network has seen, (samples, features)."""
-    picture: tuple[int, int] | None
-    """Height and width of a sample; None if it is no picture."""
+    picture: tuple[int, ...] | None
+    """The shape of a sample that is a picture; None if it is none."""
     classes: tuple[Tensor, Tensor] | None
     """The classes of training and validation samples, where they are known."""
+    rows: tuple[int, ...] | None = None
+    """The number of each validation sample in the data, from 1; None: they are the last."""
+    columns: tuple[str, ...] | None = None
+    """The name of each feature of a table; None for others."""
+    scaling: Scaling | None = None
+    """What made these samples of those in the file; None: they are as they are."""
+    schema: Schema | None = None
+    """The columns or the picture of the file; None for a folder of activations."""
+    site: str | None = None
+    """The site of a folder of activations that has several."""
+    notes: tuple[str, ...] = ()
+    """Lines to print: what was left out."""
 
     @property
     def features(self) -> int:
         """The width of a sample."""
         return self.validation.shape[1]
+
+    @property
+    def dropped(self) -> list[str]:
+        """The names of the columns that are constant in the training part, and left out."""
+        if self.schema is None or self.scaling is None:
+            return []
+        return [self.schema.features[column] for column in self.scaling.dropped]
 
 
 def load(config: Config) -> Data:
@@ -51,41 +80,69 @@ def load(config: Config) -> Data:
     Raises:
         RegularizersError: there are none, or too few to hold some out.
     """
-    if config.data is not None and config.data.is_dir():
+    if config.data is not None and is_store(config.data):
         return _stored(config.data, config)
     check("site", config.site is None, "nothing, as --data is no folder", config.site)
     if config.data is not None:
-        return _split(load_samples(config.data), None, config)
+        beside = [column for column in (config.group, config.time) if column is not None]
+        options = dataclasses.replace(config, drop=(*config.drop, *beside))
+        return _split(load_samples(config.data, options), None, config)
     labelled = load_labelled_digits()
     return _split(labelled.samples, torch.from_numpy(labelled.y), config)
 
 
+def is_store(path: Path) -> bool:
+    """Return whether a path is a folder of activations, and not one of pictures."""
+    return path.is_dir() and not is_folder_of_pictures(path)
+
+
 def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
-    order = np.random.default_rng(config.seed).permutation(len(samples.x))
-    held_out = max(round(len(order) * config.validation), 1)
-    seen, unseen = order[held_out:], order[:held_out]
-    _check_left(len(seen), len(order), config)
-    low, high = _range(samples.x[seen], samples.largest)
-    training, validation = (
-        torch.from_numpy((samples.x[rows] - low) / (high - low)) for rows in (seen, unseen)
-    )
-    return Data(
+    notes = samples.notes
+    if samples.test:
+        notes += (f"the {samples.test} samples that the file sets apart for testing are not used",)
+        samples = dataclasses.replace(samples, x=samples.x[: -samples.test], test=0)
+    seen, unseen = _rows_of(samples, config)
+    _check_left(len(seen), len(samples.x), config)
+    scaling = scaling_of(samples, samples.x[seen], config.scale, table="minmax")
+    digest, held_out = samples.digest, samples.x[unseen]
+    if isinstance(config.validation, Path):
+        held_out, classes = samples.schema.rows_of(config.validation, config), None
+        digest = hashlib.sha256(digest.encode() + held_out.tobytes()).hexdigest()[:16]
+    data = Data(
         name=samples.name,
-        digest=samples.digest,
-        training=training,
-        training_samples=len(training),
-        validation=validation,
+        digest=digest,
+        training=scaling(torch.from_numpy(samples.x[seen])),
+        training_samples=len(seen),
+        validation=scaling(torch.from_numpy(held_out)),
         picture=samples.picture,
         classes=None if classes is None else (classes[seen], classes[unseen]),
+        rows=tuple((unseen + 1).tolist()) if len(unseen) else tuple(range(1, len(held_out) + 1)),
+        columns=(
+            tuple(samples.features[column] for column in scaling.kept.tolist())
+            if samples.picture is None
+            else None
+        ),
+        scaling=scaling,
+        schema=samples.schema,
+        notes=notes,
     )
+    return dataclasses.replace(data, notes=(*notes, *left_out(data.dropped)))
 
 
-def _range(training: Floats, largest: float | None) -> tuple[Floats, Floats]:
-    """Return what is mapped to 0 and to 1."""
-    if largest is not None:
-        return np.float32(0), np.float32(largest)  # type: ignore[return-value]
-    low, high = training.min(axis=0), training.max(axis=0)
-    return low, np.where(high > low, high, low + 1).astype(np.float32)
+def _rows_of(samples: Samples, config: Config) -> tuple[Rows, Rows]:
+    """Return the rows to train on, and those that validate."""
+    count = len(samples.x)
+    if isinstance(config.validation, Path):
+        return np.arange(count), np.arange(0)
+    if config.data is not None and config.group is not None:
+        column = read_aside(config.data, config.group, "group", None, config)
+        return split_by_group(column.cells, config.validation, config.seed)
+    if config.data is not None and config.time is not None:
+        column = read_aside(config.data, config.time, "time", None, config)
+        return split_by_time(moments(column), config.validation)
+    order = np.random.default_rng(config.seed).permutation(count)
+    held_out = max(round(count * config.validation), 1)
+    return order[held_out:], order[:held_out]
 
 
 def _check_left(training: int, samples: int, config: Config) -> None:
@@ -97,20 +154,31 @@ def _check_left(training: int, samples: int, config: Config) -> None:
 
 
 def _stored(folder: Path, config: Config) -> Data:
-    """Return the rows of a folder, of which the last are held out."""
+    """Return the rows of a folder, of which the last are held out, or those of another folder."""
+    for option in ("group", "time", "scale"):
+        value = getattr(config, option)
+        check(option, value in (None, "none"), "none for a folder of activations", value)
     rows = StoredActivations(folder, verify=False).rows
-    held_out = min(max(round(rows * config.validation), 1), MOST)
+    if isinstance(config.validation, Path):
+        held_out = 0
+    else:
+        held_out = min(max(round(rows * config.validation), 1), MOST)
     _check_left(rows - held_out, rows, config)
 
-    def read(first: int, end: int, **options: Any) -> StoredActivations:
+    def read(source: Path, first: int, end: int, **options: Any) -> StoredActivations:
         return StoredActivations(
-            folder, batch_size=config.batch_size, part=(first, end), seed=config.seed, **options
+            source, batch_size=config.batch_size, part=(first, end), seed=config.seed, **options
         )
 
-    training = read(0, rows - held_out, workers=1)
+    training = read(folder, 0, rows - held_out, workers=1)
     site = _site_of(training, config.site)
-    last = read(rows - held_out, rows, shuffle=False)
-    validation = torch.cat([_rows(batch, site) for batch in last]).float()
+    if isinstance(config.validation, Path):
+        most = min(StoredActivations(config.validation, verify=False).rows, MOST)
+        last = read(config.validation, 0, most, shuffle=False)
+        _site_of(last, site)
+    else:
+        last = read(folder, rows - held_out, rows, shuffle=False)
+    validation = torch.cat([rows_of(batch, site) for batch in last]).float()
     return Data(
         name=folder.name if site is None else f"{folder.name}, {site}",
         digest=training.state_dict()["settings"]["store"][:16],
@@ -119,6 +187,8 @@ def _stored(folder: Path, config: Config) -> Data:
         validation=validation,
         picture=None,
         classes=None,
+        scaling=Scaling(torch.zeros(validation.shape[1]), torch.ones(validation.shape[1])),
+        site=site,
     )
 
 
@@ -130,7 +200,8 @@ def _site_of(stored: StoredActivations, site: str | None) -> str | None:
     return site if len(sites) > 1 else None
 
 
-def _rows(batch: Any, site: str | None) -> Tensor:
+def rows_of(batch: Any, site: str | None) -> Tensor:
+    """Return the rows of a batch, of one site if it has several."""
     rows: Tensor = batch if site is None else batch[site]
     return rows
 
@@ -146,7 +217,7 @@ class OneSite:
 
     def __iter__(self) -> Iterator[Tensor]:
         for batch in self._stored:
-            yield _rows(batch, self._site)
+            yield rows_of(batch, self._site)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of a pass."""

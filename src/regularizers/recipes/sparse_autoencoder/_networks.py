@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 import regularizers as rz
+from regularizers._written import written
 from regularizers.attach import AnyRule
 from regularizers.constraints import UnitNorm
 from regularizers.penalties import KLSparsity
@@ -48,8 +50,8 @@ def build(kind: str, features: int, config: Config) -> SparseAutoencoder:
 def save(network: SparseAutoencoder, folder: Path) -> None:
     """Save a network; that of `KL`, which no other format knows, as its tensors."""
     if isinstance(network, KLAutoencoder):
-        folder.mkdir(exist_ok=True)
-        save_file(network.state_dict(), folder / "weights.safetensors")
+        with written(folder / "weights.safetensors") as path:
+            path.write_bytes(to_bytes(network.state_dict()))
     else:
         rz.sae.save(network, folder)
 

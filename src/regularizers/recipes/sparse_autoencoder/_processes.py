@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-
-def is_first() -> bool:
-    """Return whether this is the process that the user started, which alone writes and prints."""
-    return int(os.environ.get("LOCAL_RANK", 0)) == int(os.environ.get("NODE_RANK", 0)) == 0
 
 
 @contextmanager

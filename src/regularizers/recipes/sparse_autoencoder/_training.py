@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 import regularizers as rz
+from regularizers._checkpoints import Checkpoints, shapes_of
+from regularizers.recipes._finished import anew
 from regularizers.recipes._progress import Steps
 from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._data import Data
@@ -31,6 +33,7 @@ def train(
     """
     torch.manual_seed(config.seed)
     network = build(kind, data.features, config)
+    of = {"network": kind, "steps": config.steps, "seed": config.seed, **shapes_of(network)}
     progress = sys.stderr.isatty()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -48,6 +51,7 @@ def train(
             progress=progress,
             devices=config.devices,
             callbacks=[said, *([] if progress else [Steps(TITLES[kind])])],
+            plugins=[Checkpoints(of, anew(checkpoints.parents[1], kind))],
         )
     for one in caught:
         if not _is_ours(one):

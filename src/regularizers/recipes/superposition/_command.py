@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 
 from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes._progress import duration
-from regularizers.recipes._run import open_run, reopen, resumable
+from regularizers.recipes._run import check_from_scratch, open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.superposition import _saelens as saelens
@@ -31,20 +31,21 @@ RECIPE = "sparse-autoencoder superposition"
 
 def run(config: Config) -> None:
     """Train the autoencoders, compare them with the truth, write the run folder, print a table."""
-    folder, config = reopen(config)
+    folder, config = reopen(RECIPE, config)
     if config.against is not None:
         saelens.check_installed()
     trainings = trainings_of(config)
     with one_thread():
         lines, digest = described(trainings), digest_of(trainings)
-    folder = open_run("superposition", folder, config, ", ".join(config.problems), digest)
+    folder = open_run(RECIPE, folder, config, ", ".join(config.problems), digest)
     beside = "" if config.against is None else f", beside SAELens {saelens.version()}"
     print("\n".join([*lines, f"{len(trainings)} trainings{beside}"]), flush=True)
     with resumable(RECIPE, folder):
         results = _train_all(config, folder, trainings)
     times = "" if config.units == 1 else f"{config.units:g} × "
     title = f"Sparse codes against the truth, {times}as many latents as features{beside}"
-    draw(best_rows(results), title, folder.path / "picture.png")
+    with folder.written("picture.png") as path:
+        draw(best_rows(results), title, path)
     text = results_table(results)
     folder.write_text("table.txt", text + "\n")
     print(f"\n{text}\n")
@@ -59,6 +60,10 @@ def _train_all(
 ) -> dict[Training, Figures | None]:
     """Run the trainings that the run folder lacks, and save the figures of each."""
     kept = _read(folder, trainings)
+    if config.from_scratch:
+        check_from_scratch(config.from_scratch, [str(one) for one in trainings])
+        kept = {one: kept[one] for one in kept if str(one) not in config.from_scratch}
+        _write(folder, kept)
     tasks = [one for one in trainings if one not in kept]
     begin = time.monotonic()
     for count, (training, figures) in enumerate(run_tasks(_train_one, tasks, config.jobs), 1):
@@ -91,22 +96,29 @@ def _summary(figures: Figures | None) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Record:
+    """A training as metrics.json has it."""
+
+    problem: str
+    seed: int
+    library: str
+    architecture: str
+    learning_rate: float
+    figures: Figures | None
+
+
 def _write(folder: RunFolder, kept: dict[Training, Figures | None]) -> None:
-    records = [
-        one.key() | {"figures": None if figures is None else asdict(figures)}
-        for one, figures in kept.items()
-    ]
+    records = [_Record(**one.key(), figures=figures) for one, figures in kept.items()]
     folder.write_json("metrics.json", records)
 
 
 def _read(folder: RunFolder, trainings: list[Training]) -> dict[Training, Figures | None]:
     """Return what the run folder has of these trainings, in their order."""
-    records = folder.read_json("metrics.json") or []
-    found = {}
-    for training in trainings:
-        key = training.key()
-        for record in records:
-            if key.items() <= record.items():
-                figures = record["figures"]
-                found[training] = None if figures is None else Figures(**figures)
-    return found
+    records = folder.read("metrics.json", list[_Record], [])
+    return {
+        training: record.figures
+        for training in trainings
+        for record in records
+        if replace(record, figures=None) == _Record(**training.key(), figures=None)
+    }

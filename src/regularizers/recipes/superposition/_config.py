@@ -70,6 +70,9 @@ class Config:
     resume: Path | None = None
     """Folder of an interrupted run to go on with; it knows its settings."""
 
+    from_scratch: tuple[str, ...] = ()
+    """Trainings of the run to --resume that are run anew, by their names in its lines."""
+
     def check(self) -> None:
         """Raise a `RegularizersError` unless every setting is valid."""
         check_counts(seeds=self.seeds, jobs=self.jobs)

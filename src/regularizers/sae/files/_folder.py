@@ -43,6 +43,11 @@ def written_whole(folder: Path) -> Iterator[Path]:
         for path in new.iterdir():
             _flush(path)
         _put(new, folder, old=work / "old")
+    except OSError as error:
+        raise RunFolderError(
+            f"save: {folder}: the folder cannot be written: {error}; free some space, or choose "
+            f"another"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -55,7 +60,10 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a file of tensors."""
     library = safetensors("save: files of weights")
-    library.torch.save_file({k: t.contiguous().cpu() for k, t in tensors.items()}, path)
+    try:
+        library.torch.save_file({k: t.contiguous().cpu() for k, t in tensors.items()}, path)
+    except library.SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""Files of networks: tensors, and beside them all that is needed to use them, in safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from regularizers._written import written
+from regularizers.errors import RunFolderError
+
+
+def write_network(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and metadata of JSON's types, whole or not at all.
+
+    The metadata of safetensors are texts; here each is the JSON of a value.
+    """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    with written(path) as draft:
+        draft.write_bytes(save(contiguous, texts))
+
+
+def read_network(path: Path, needed: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the metadata of a file.
+
+    Args:
+        path: the file.
+        needed: an entry of the metadata without which the file is of an earlier version.
+
+    Raises:
+        RunFolderError: the file is missing or damaged, or lacks that entry.
+    """
+    if not path.is_file():
+        raise RunFolderError(
+            f"{path}: expected the file of a trained network, found nothing; finish the run with "
+            f"--resume {path.parent}, or begin another"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{path}: expected a file of safetensors, got one that is damaged ({error}); copy it "
+            f"again, or train the network again"
+        ) from None
+    if needed not in metadata:
+        raise RunFolderError(
+            f"{path}: expected a network with the scaling and the names of what it reads, got one "
+            f"of an earlier version, which did not keep them; train it again"
+        )
+    return tensors, metadata
