@@ -111,7 +111,7 @@ def test_a_search_that_ended_measures_nothing_again(tmp_path):
     def never(values, seed):
         raise AssertionError
 
-    assert searched(plan(trials=4, inner=never, outer=never), RunFolder(tmp_path)) == first
+    assert searched(plan(trials=4, inner=never), RunFolder(tmp_path)) == first
 
 
 @pytest.mark.parametrize(

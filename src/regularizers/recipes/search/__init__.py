@@ -34,7 +34,8 @@ def find(plan: Plan, folder: RunFolder, title: str, command: Callable[[Values], 
     from regularizers.recipes.search._table import outcome_table
 
     outcome = searched(plan, folder)
-    draw(plan, outcome, title, folder.path / "picture.png")
+    with folder.written("picture.png") as path:
+        draw(plan, outcome, title, path)
     print(f"\n{outcome_table(plan, outcome)}\n")
     values = outcome.best.values if outcome.is_better else dict.fromkeys(outcome.best.values, 0.0)
     if not outcome.is_better:

@@ -41,7 +41,8 @@ class Plan:
         score: the name of the score, with its unit.
         inner: the score of a network by which trials are compared, from its strengths and its
             seed. It may not know the samples of `outer`. Not finite, if it did not train.
-        outer: the score that is reported.
+        outer: the score that is reported. It is asked again where a search goes on, and keeps what
+            it measured.
         higher: whether a higher score is better.
     """
 

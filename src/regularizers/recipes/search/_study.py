@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -36,8 +34,7 @@ def searched(plan: Plan, folder: RunFolder) -> Outcome:
     """
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED, n_warmup_steps=0)
     study = open_study(folder.path / JOURNAL, higher=plan.higher, pruner=pruner)
-    kept = _Kept(plan, folder)
-    without = kept.scores("without", "inner", plan.without, plan.inner)
+    without = _without(plan, folder)
     while (count := len(finished(study))) < plan.trials:
         _try(study, plan, count)
     trials = tuple(map(_tried, finished(study)))
@@ -47,10 +44,10 @@ def searched(plan: Plan, folder: RunFolder) -> Outcome:
         without=without,
         best=best,
         is_better=_sign(plan) * best.mean > _sign(plan) * statistics.fmean(without),
-        outer_without=kept.scores("without", "outer", plan.without, plan.outer),
-        outer_best=kept.scores("found", "outer", best.values, plan.outer),
+        outer_without=tuple(plan.outer(plan.without, seed) for seed in plan.seeds),
+        outer_best=tuple(plan.outer(best.values, seed) for seed in plan.seeds),
     )
-    kept.write(outcome)
+    _write(plan, folder, outcome)
     return outcome
 
 
@@ -120,36 +117,43 @@ def _sign(plan: Plan) -> int:
     return 1 if plan.higher else -1
 
 
-class _Kept:
-    """The scores in `search.json`, seed by seed, so that none is measured twice."""
+def _without(plan: Plan, folder: RunFolder) -> tuple[float, ...]:
+    """Return the inner scores without the penalties; those in the folder are not measured again."""
+    content = folder.read_json(RESULTS)
+    kept = content.setdefault("without", {}).setdefault("inner", {})
+    for seed in plan.seeds:
+        if str(seed) in kept:
+            continue
+        score = plan.inner(plan.without, seed)
+        if not math.isfinite(score):
+            raise ConfigurationError(
+                f"learning-rate: expected one at which the network trains with "
+                f"{named(plan.without)}, got a score of {score} from seed {seed}; lower it"
+            )
+        kept[str(seed)] = score
+        folder.write_json(RESULTS, content)
+    return tuple(kept[str(seed)] for seed in plan.seeds)
 
-    def __init__(self, plan: Plan, folder: RunFolder) -> None:
-        self._plan = plan
-        self._folder = folder
-        self._content: dict[str, Any] = folder.read_json(RESULTS)
 
-    def scores(
-        self, name: str, part: str, values: Values, score: Callable[[Values, int], float]
-    ) -> tuple[float, ...]:
-        """Return the score of each seed; measure those that are missing."""
-        kept = self._content.setdefault(name, {}).setdefault(part, {})
-        for seed in self._plan.seeds:
-            if str(seed) not in kept:
-                kept[str(seed)] = score(values, seed)
-                if not math.isfinite(kept[str(seed)]):
-                    raise ConfigurationError(
-                        f"learning-rate: expected one at which the network trains with "
-                        f"{named(values)}, got scores that are not finite; lower it"
-                    )
-                self._folder.write_json(RESULTS, self._content)
-        return tuple(kept[str(seed)] for seed in self._plan.seeds)
+def _write(plan: Plan, folder: RunFolder, outcome: Outcome) -> None:
+    """Write all scores, by seed."""
 
-    def write(self, outcome: Outcome) -> None:
-        """Write the strengths that were found, and all trials."""
-        by_seed = dict(zip(map(str, self._plan.seeds), outcome.best.scores, strict=True))
-        self._content["found"] |= {"strengths": outcome.best.values, "inner": by_seed}
-        self._content["trials"] = [
+    def by_seed(scores: tuple[float, ...]) -> dict[str, float]:
+        return dict(zip(map(str, plan.seeds), scores, strict=True))
+
+    content = {
+        "without": {
+            "inner": by_seed(outcome.without),
+            "outer": by_seed(outcome.outer_without),
+        },
+        "found": {
+            "strengths": outcome.best.values,
+            "inner": by_seed(outcome.best.scores),
+            "outer": by_seed(outcome.outer_best),
+        },
+        "trials": [
             {"strengths": trial.values, "scores": trial.scores, "whole": trial.whole}
             for trial in outcome.trials
-        ]
-        self._folder.write_json(RESULTS, self._content)
+        ],
+    }
+    folder.write_json(RESULTS, content)
