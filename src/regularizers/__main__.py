@@ -9,7 +9,11 @@ from typing import Any
 
 from regularizers.errors import RegularizersError
 
-_TWO_WORDS = ("sparse-autoencoder superposition",)
+_TWO_WORDS = (
+    "sparse-autoencoder superposition",
+    "sparse-autoencoder encode",
+    "classifier predict",
+)
 """Commands whose name is two words: the first is a recipe by itself."""
 
 
@@ -36,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipes: dict[str, tuple[type, Callable[[Any], None]]] = {
         "sparse-autoencoder": (sparse_autoencoder.Config, sparse_autoencoder.run),
         "sparse-autoencoder superposition": (superposition.Config, superposition.run),
+        "sparse-autoencoder encode": (sparse_autoencoder.Encode, sparse_autoencoder.encode),
         "classifier": (classifier.Config, classifier.run),
+        "classifier predict": (classifier.Predict, classifier.predict),
         "language-model": (language_model.Config, language_model.run),
     }
     try:

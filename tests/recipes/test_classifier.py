@@ -1,10 +1,12 @@
 """The classifier from the command line: what it shows, keeps, repeats and refuses."""
 
+import csv
 import json
 import re
 import signal
 import statistics
 import time
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -17,13 +19,14 @@ from recipes.commands import assert_refused, figures, interrupted, only_folder, 
 
 # a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._batches import Batches
-from regularizers.recipes._labelled import load_with_target
 from regularizers.recipes.classifier import Config
+from regularizers.recipes.classifier._data import Data
 from regularizers.recipes.classifier._methods import methods_of
 from regularizers.recipes.classifier._metrics import measure
 from regularizers.recipes.classifier._networks import conv, mlp
-from regularizers.recipes.classifier._parts import Part, parts, stratified_order
+from regularizers.recipes.classifier._parts import Part, Parts, parts, stratified_order
 from regularizers.recipes.classifier._training import rate_at, train
+from regularizers.recipes.data import load_with_target
 
 QUICK = ["classifier", "--units", "8", "--epochs", "2", "--seeds", "2"]
 METHODS = [
@@ -58,7 +61,7 @@ def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data
     )
     header = next(i for i, line in enumerate(printed) if line.startswith("method"))
     assert re.split(r"\s{2,}", printed[header]) == [
-        *("method", "train %", "validation %", "gap", "zeros %", "mean activation")
+        *("method", "train %", "validation %", "balanced %", "gap", "zeros %", "mean activation")
     ]
     rows = [re.split(r"\s{2,}", line) for line in printed[header + 2 :][: len(METHODS)]]
     assert [row[0] for row in rows] == METHODS
@@ -92,11 +95,20 @@ def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
     validation, rest = order[:27], order[27:]
     training = rest[stratified_order(y[rest], 4)[:40]]
     x = (x - x[training].mean(0)) / x[training].std(0)
-    w = {k: v.numpy() for k, v in load_file(folder / "networks/l1-kernels-4.safetensors").items()}
+    saved = load_file(folder / "networks/l1-kernels-4.safetensors").items()
+    w = {k.removeprefix("network."): v.numpy() for k, v in saved}
     first = np.maximum(x @ w["0.weight"].T + w["0.bias"], 0)
     second = np.maximum(first @ w["2.weight"].T + w["2.bias"], 0)
     right = (second @ w["4.weight"].T + w["4.bias"]).argmax(1) == y
     shown = figures(folder)["L1 kernels"]["4"]
+    taken = (second @ w["4.weight"].T + w["4.bias"]).argmax(1)[validation]
+    of_classes = [(taken[y[validation] == label] == label).mean() for label in range(3)]
+    assert shown["balanced_accuracy"] == pytest.approx(np.mean(of_classes))
+    majority = np.bincount(y[training]).argmax()
+    assert shown["majority_accuracy"] == pytest.approx((y[validation] == majority).mean())
+    counts = {"uvw"[i]: Counter("uvw"[j] for j in taken[y[validation] == i]) for i in range(3)}
+    assert shown["confusion"] == counts
+    assert shown["test_accuracy"] is None
     assert shown["train_accuracy"] == pytest.approx(right[training].mean())
     assert shown["validation_accuracy"] == pytest.approx(right[validation].mean())
     hidden = np.hstack([first, second])[validation]
@@ -104,6 +116,11 @@ def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
     kernels = np.concatenate([w[f"{i}.weight"].ravel() for i in (0, 2, 4)])
     assert shown["zeros"] == (kernels == 0).mean() > 0
     assert figures(folder)["none"]["4"]["zeros"] == 0
+
+
+def made_up(training, validation):
+    """Parts of which the scaling and the columns are of no matter."""
+    return Parts(training, validation, scaling=None, samples=None, classes=("n", "y"))
 
 
 def test_figures_by_hand():
@@ -119,10 +136,13 @@ def test_figures_by_hand():
     training = Part(x[:2], torch.tensor([1, 1]))
     validation = Part(x, torch.tensor([1, 0, 1, 1]))
     network.train()
-    metrics = measure(network, training, validation)
+    metrics = measure(network, made_up(training, validation))
     # hidden units [1, 2], [3, 0], [0, 4], [5, 1]; classes 1, 0, 1, 0
     assert metrics.train_accuracy == 0.5
     assert metrics.validation_accuracy == 0.75
+    assert metrics.balanced_accuracy == (1 + 2 / 3) / 2
+    assert metrics.majority_accuracy == 0.75
+    assert metrics.confusion == {"n": {"n": 1}, "y": {"n": 1, "y": 2}}
     assert metrics.gap == -0.25
     assert metrics.zeros == 4 / 8
     assert metrics.mean_activation == 2.0
@@ -142,25 +162,38 @@ def test_every_beginning_of_a_stratified_order_has_its_share_of_each_class():
 
 def test_validation_is_the_same_for_all_seeds_and_training_samples_are_drawn(data):
     labelled = load_with_target(data, "kind")
-    # as a picture's, so that values stay what they are and rows can be told by them
-    labelled = replace(labelled, samples=replace(labelled.samples, largest=1.0))
-    drawn = [parts(labelled, Config(train=30), seed) for seed in (0, 1)]
-    rows = [{tuple(x.tolist()) for x in training.x} for training, _ in drawn]
-    held_out = [{tuple(x.tolist()) for x in validation.x} for _, validation in drawn]
+    # not scaled, so that rows can be told by their values
+    config = Config(train=30, scale="none")
+    drawn = [parts(Data(labelled), config, seed) for seed in (0, 1)]
+    rows = [{tuple(x.tolist()) for x in of_seed.training.x} for of_seed in drawn]
+    held_out = [{tuple(x.tolist()) for x in of_seed.validation.x} for of_seed in drawn]
     assert held_out[0] == held_out[1]
     assert len(held_out[0]) == 27
     assert rows[0] != rows[1]
-    for training, _ in drawn:
-        assert torch.bincount(training.y).tolist() == [10, 10, 10]
+    for of_seed in drawn:
+        assert torch.bincount(of_seed.training.y).tolist() == [10, 10, 10]
     assert not (rows[0] | rows[1]) & held_out[0]
 
 
 def test_columns_are_scaled_by_what_the_training_part_shows(data):
     labelled = load_with_target(data, "kind")
-    labelled.samples.x[:, 3] = 7
-    training, _ = parts(labelled, Config(train=30), 0)
-    torch.testing.assert_close(training.x.mean(dim=0), torch.zeros(4), atol=1e-5, rtol=0)
-    torch.testing.assert_close(training.x.std(dim=0, correction=0), torch.tensor([1.0, 1, 1, 0]))
+    x = parts(Data(labelled), Config(train=30), 0).training.x
+    torch.testing.assert_close(x.mean(dim=0), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(x.std(dim=0, correction=0), torch.ones(4))
+
+
+def test_a_column_constant_in_the_training_part_is_left_out_and_named(tmp_path, data, capsys):
+    rows = [line.split(",") for line in data.read_text().splitlines()]
+    y = np.array(["uvw".index(row[4]) for row in rows[1:]])
+    held_out = set((stratified_order(y, 0)[:27] + 1).tolist())
+    for i, row in enumerate(rows[1:], 1):
+        row[2] = str(1e6 * i) if i in held_out else "7"
+    data.write_text("\n".join(map(",".join, rows)))
+    assert quick(data, tmp_path / "runs", "--seeds", 1) == 0
+    printed = capsys.readouterr().out
+    assert "column 'c' is left out: the same in all samples for training" in printed
+    assert "3 features" in printed
+    assert figures(only_folder(tmp_path / "runs"))["none"]["0"]["mean_activation"] < 10
 
 
 def test_methods_begin_with_the_same_weights():
@@ -226,7 +259,7 @@ def by_hand(config, part, *, weight_decay=0.0, l1=0.0):
 )
 def test_kernel_methods_are_what_pytorch_does_by_hand(name, what, tmp_path, data):
     config = Config(epochs=3, batch_size=16, weight_decay=0.05, l1=0.01)
-    part, _ = parts(load_with_target(data, "kind"), config, 0)
+    part = parts(Data(load_with_target(data, "kind")), config, 0).training
     one = trained(name, config, part, tmp_path)
     other = by_hand(config, part, **what)
     for p, q in zip(one.parameters(), other.parameters(), strict=True):
@@ -246,9 +279,10 @@ def test_the_rate_rises_over_a_tenth_and_falls_to_zero():
 
 def test_an_activity_penalty_makes_activations_smaller(tmp_path, data):
     config = Config(epochs=10, activity=0.5)
-    part, other = parts(load_with_target(data, "kind"), config, 0)
-    plain, small = (trained(name, config, part, tmp_path) for name in ("none", "L1 activity"))
-    assert measure(small, part, other).mean_activation < measure(plain, part, other).mean_activation
+    both = parts(Data(load_with_target(data, "kind")), config, 0)
+    names = ("none", "L1 activity")
+    plain, small = (trained(name, config, both.training, tmp_path) for name in names)
+    assert measure(small, both).mean_activation < measure(plain, both).mean_activation
 
 
 def test_threads_and_handlers_are_as_they_were(tmp_path, data):
@@ -309,7 +343,7 @@ def test_pictures_train_a_convolutional_network(tmp_path, capsys):
     pictures = rng.integers(0, 60, (40, 6, 6), dtype=np.uint8)
     labels = np.arange(40) % 2
     pictures[labels == 1, :3] += 150
-    np.save(tmp_path / "x.npy", pictures.reshape(40, 36))
+    np.save(tmp_path / "x.npy", pictures)
     np.save(tmp_path / "y.npy", labels)
     pair = ["--data", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"]
     assert run(*QUICK, *pair, "--network", "conv", "--runs", tmp_path / "runs") == 0
@@ -332,8 +366,30 @@ REFUSED = {
     "seeds": (["--seeds", "0"], "seeds: expected 1 or more, got 0"),
     "batch": (["--batch-size", "1"], "batch-size: expected 2 or more, got 1"),
     "rate": (["--learning-rate", "0"], "learning-rate: expected positive and finite, got 0"),
-    "validation": (["--validation", "1"], "validation: expected between 0 and 1, got 1"),
-    "no target": (["--data", "x.csv"], "data: expected --target COLUMN .* or --labels FILE .* nei"),
+    "validation": (["--validation", "1"], "validation: expected between 0 and 1, or a file, got 1"),
+    "two places of classes": (
+        ["--data", "x.csv", "--target", "kind", "--labels", "y.npy"],
+        "data: expected --target COLUMN of a table or --labels FILE with it, got both",
+    ),
+    "group and time": (
+        ["--data", "x.csv", "--target", "k", "--group", "a", "--time", "b"],
+        "group: expected --group a or --time b, got both",
+    ),
+    "a split of a file": (
+        ["--data", "x.csv", "--target", "k", "--group", "a", "--validation", "v.csv"],
+        "group: expected a fraction for --validation with it, got the file v.csv",
+    ),
+    "group of no table": (["--group", "a"], "group: expected --data FILE with it, got none"),
+    "test of no data": (["--test", "t.csv"], "test: expected --data FILE with it, got none"),
+    "a file for the digits": (["--validation", "v.csv"], "validation: expected a fraction, or"),
+    "group of the target": (
+        ["--data", "x.csv", "--target", "k", "--group", "k"],
+        "group: expected another column than the target, got k",
+    ),
+    "labels of a fraction": (
+        ["--data", "x.npy", "--labels", "y.npy", "--validation-labels", "v.npy"],
+        "validation-labels: expected a file for --validation with it, got none",
+    ),
     "no data": (["--target", "kind"], "target: expected --data FILE with it, got none"),
     "labels alone": (["--labels", "y.npy"], "labels: expected --data FILE with it, got none"),
     "missing data": (

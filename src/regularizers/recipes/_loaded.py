@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -45,11 +45,27 @@ def load(folder: str | Path, network: str | None = None) -> Loaded:
     Raises:
         RunFolderError: the folder is none of a run, is damaged, or has no such network.
     """
+    return load_of(_RECIPES, folder, network)
+
+
+def load_of(recipes: Sequence[str], folder: str | Path, network: str | None = None) -> Loaded:
+    """Return a trained network from the folder of a run of one of some recipes, as `load` does.
+
+    Args:
+        recipes: the recipes that will do.
+        folder: the folder of the run.
+        network: the name of the network.
+
+    Raises:
+        RunFolderError: the folder is of another recipe, or as `load`.
+    """
     run = RunFolder.open(Path(folder))
     recipe = run.config().get("recipe")
-    if recipe not in _RECIPES:
+    if recipe not in recipes:
+        got = "one of an earlier version, which does not say" if recipe is None else repr(recipe)
         raise RunFolderError(
-            f"{folder}: expected the folder of a run of {', '.join(_RECIPES)}, got {recipe!r}"
+            f"{folder}: expected the folder of a run of {', '.join(recipes)}, got {got}; name "
+            f"another, or train again"
         )
     saved = import_module(f"regularizers.recipes.{recipe.replace('-', '_')}.saved")
     read: Callable[[RunFolder, str | None], Loaded] = saved.load

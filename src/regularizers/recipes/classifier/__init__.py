@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from regularizers.recipes.classifier._config import Config
+from regularizers.recipes.classifier._predict_config import Predict
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "Predict", "predict", "run"]
 
 
 def run(config: Config) -> None:
@@ -13,3 +14,10 @@ def run(config: Config) -> None:
     from regularizers.recipes.classifier import _command
 
     _command.run(config)
+
+
+def predict(config: Predict) -> None:
+    """Classify new samples with a network of a run, and write a CSV."""
+    from regularizers.recipes.classifier import _predict
+
+    _predict.run(config)

@@ -163,7 +163,8 @@ class Config(TableOptions):
         for option, column in (("group", self.group), ("time", self.time)):
             if column is not None and self.data is None:
                 raise ConfigurationError(f"{option}: expected --data FILE with it, got none")
-            check(option, column is None or column != self.target, "no --target", column)
+            other = column is None or column != self.target
+            check(option, other, "another column than the target", column)
         if self.test is not None and self.data is None:
             raise ConfigurationError("test: expected --data FILE with it, got none")
         if isinstance(self.validation, Path) and self.data is None:

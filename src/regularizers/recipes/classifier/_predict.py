@@ -10,29 +10,34 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from regularizers.errors import ConfigurationError, DataError
-from regularizers.recipes._loaded import Loaded, load
+from regularizers._written import written
+from regularizers.errors import DataError
+from regularizers.recipes._loaded import load_of
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.classifier._confusion import balanced_accuracy
 from regularizers.recipes.classifier._metrics import AT_ONCE
 from regularizers.recipes.classifier._predict_config import Predict
-from regularizers.recipes.data import Schema
+from regularizers.recipes.data import Schema, read_further
 
 
 def run(config: Predict) -> None:
     """Classify the samples, write the classes and their probabilities, and print where."""
-    loaded = load(config.folder, config.network)
-    check_recipe(loaded, "classifier", config.folder)
+    loaded = load_of(["classifier"], config.folder, config.network)
     metadata = loaded.metadata
-    new = Schema.from_json(metadata["schema"]).read(config.data)
+    classes = metadata["classes"]
+    schema = Schema.from_json(metadata["schema"])
+    new = read_further(schema, config.data, classes, config.labels, config.table)
     with one_thread():
         found = probabilities(loaded.module, new.x, str(config.data))
-    classes = found.argmax(axis=1)
     out = config.out or config.folder / f"classes-{config.data.name.partition('.')[0]}.csv"
-    write(out, classes, found, metadata["classes"])
+    write(out, found, classes)
     print(f"{config.data.name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
-    if labels is not None:
-        print()
+    if new.y is not None:
+        y, taken = torch.from_numpy(new.y), torch.from_numpy(found.argmax(axis=1))
+        print(
+            f"{float((y == taken).double().mean()):.2%} are right; balanced accuracy "
+            f"{balanced_accuracy(y, taken):.2%}"
+        )
     print(f"Their classes and probabilities are in {out}")
 
 
@@ -48,7 +53,8 @@ def probabilities(module: nn.Module, x: NDArray[Any], name: str) -> NDArray[np.f
     Raises:
         DataError: a sample is so far from those of the training that float32 holds no probability.
     """
-    logits = torch.cat([module(part) for part in torch.from_numpy(x).split(AT_ONCE)])
+    parts = [torch.from_numpy(x[start : start + AT_ONCE]) for start in range(0, len(x), AT_ONCE)]
+    logits = torch.cat([module(part) for part in parts])
     wrong = (~logits.isfinite().all(dim=1)).nonzero().flatten()
     if len(wrong):
         raise DataError(
@@ -57,3 +63,17 @@ def probabilities(module: nn.Module, x: NDArray[Any], name: str) -> NDArray[np.f
         )
     found: NDArray[np.float32] = logits.softmax(dim=1).numpy()
     return found
+
+
+def write(path: Path, found: NDArray[np.float32], classes: list[str]) -> None:
+    """Write a CSV: the row of each sample, its class, and the probability of every class."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {
+        "row": range(1, len(found) + 1),
+        "class": [classes[place] for place in found.argmax(axis=1)],
+    }
+    columns |= {f"p({name})": found[:, place] for place, name in enumerate(classes)}
+    frame = pd.DataFrame(columns)
+    with written(path) as draft:
+        frame.to_csv(draft, index=False)

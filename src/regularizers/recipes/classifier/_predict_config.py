@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from regularizers.recipes.data import TableOptions
+
 
 @dataclass(frozen=True)
 class Predict:
@@ -29,5 +31,19 @@ class Predict:
     """The network, as its file is called, such as all-together-0. By default the method that is
     best on validation samples, from the first seed."""
 
+    drop: tuple[str, ...] = ()
+    """Columns of the new table to pass over, which the training did not have."""
+
+    separator: str | None = None
+    """What separates the cells of the new table, if it is not as in the training."""
+
+    decimal: str = "."
+    """What separates the decimals of its numbers, if it is not as in the training."""
+
     out: Path | None = None
     """The CSV to write; by default it is named for the data, in the folder of the run."""
+
+    @property
+    def table(self) -> TableOptions:
+        """How a table is read."""
+        return TableOptions(drop=self.drop, separator=self.separator, decimal=self.decimal)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder._encode_config import Encode
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "Encode", "encode", "run"]
 
 
 def run(config: Config) -> None:
@@ -13,3 +14,10 @@ def run(config: Config) -> None:
     from regularizers.recipes.sparse_autoencoder import _command
 
     _command.run(config)
+
+
+def encode(config: Encode) -> None:
+    """Write the codes of samples by a network of a run."""
+    from regularizers.recipes.sparse_autoencoder import _encode
+
+    _encode.run(config)

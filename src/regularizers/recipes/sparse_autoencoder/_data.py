@@ -192,6 +192,28 @@ def _stored(folder: Path, config: Config) -> Data:
     )
 
 
+def stored_rows(folder: Path, site: str | None, features: int) -> Tensor:
+    """Return all rows of a folder of activations, (rows, features).
+
+    Args:
+        folder: the folder.
+        site: the site that a network was trained on, where there were several.
+        features: how many numbers a row has.
+
+    Raises:
+        DataError: the folder is none of activations, or of other ones.
+    """
+    stored = StoredActivations(folder, batch_size=MOST, shuffle=False)
+    site = _site_of(stored, site if len(stored.sites) > 1 else None)
+    rows = torch.cat([rows_of(batch, site) for batch in stored]).float()
+    if rows.shape[1] != features:
+        raise DataError(
+            f"{folder}: expected rows of {features} numbers, as in the training, got "
+            f"{rows.shape[1]}"
+        )
+    return rows
+
+
 def _site_of(stored: StoredActivations, site: str | None) -> str | None:
     """Return which site to choose from each batch; None where a batch is of one."""
     sites = stored.sites
