@@ -13,6 +13,7 @@ _TWO_WORDS = (
     "sparse-autoencoder superposition",
     "sparse-autoencoder encode",
     "classifier predict",
+    "language-model sample",
 )
 """Commands whose name is two words: the first is a recipe by itself."""
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "classifier": (classifier.Config, classifier.run),
         "classifier predict": (classifier.Predict, classifier.predict),
         "language-model": (language_model.Config, language_model.run),
+        "language-model sample": (language_model.SampleConfig, language_model.run_sample),
     }
     try:
         config = tyro.extras.subcommand_cli_from_dict(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_model
+from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -20,14 +21,16 @@ from regularizers.errors import ConfigurationError
 # a recipe's parts are private; each is tested without the training around it
 from regularizers.recipes._jobs import run_tasks
 from regularizers.recipes.language_model import Config
-from regularizers.recipes.language_model._corpus import read_corpus, tokens_of
+from regularizers.recipes.language_model._corpus import Corpus, Part, read_corpus
 from regularizers.recipes.language_model._metrics import measure
 from regularizers.recipes.language_model._network import LanguageModel, detached
 from regularizers.recipes.language_model._sampling import sample
 from regularizers.recipes.language_model._sizes import Dropouts
+from regularizers.recipes.language_model._symbols import Symbols
 from regularizers.recipes.language_model._training import train
 from regularizers.recipes.language_model._variants import variants_of
 from regularizers.recipes.language_model._windows import Windows, streams_of, windows_of
+from regularizers.recipes.language_model._words import tokens_of
 
 VARIANTS = ["none", "dropouts", "dropouts + AR", "dropouts + TAR", "all"]
 NO_DROPOUTS = Dropouts(0, 0, 0, 0, 0)
@@ -79,12 +82,18 @@ def test_it_ends_with_a_table_a_text_and_a_folder_named_in_the_last_line(tmp_pat
 def test_figures_are_those_of_the_networks_it_kept(tmp_path, text):
     assert run(*QUICK, "--text", text, "--runs", tmp_path / "runs", "--seed", 3) == 0
     folder = only_folder(tmp_path / "runs")
-    corpus = read_corpus(text, "word", 3, 0.1)
+    corpus = read_corpus(Config(text=text))
     network = LanguageModel(len(corpus.vocabulary), 8, 10, 2, NO_DROPOUTS).eval()
     load_model(network, str(folder / "networks" / "dropouts-ar-3.safetensors"))
     for tokens, shown in (
-        (corpus.validation, figures(folder)["dropouts + AR"]["3"]["epochs"][-1]["perplexity"]),
-        (corpus.training[:300], figures(folder)["dropouts + AR"]["3"]["training_perplexity"]),
+        (
+            corpus.validation.tokens,
+            figures(folder)["dropouts + AR"]["3"]["epochs"][-1]["perplexity"],
+        ),
+        (
+            corpus.training.tokens[:300],
+            figures(folder)["dropouts + AR"]["3"]["training_perplexity"],
+        ),
     ):
         # one stream from end to end instead of ten: their beginnings differ a little
         tokens = torch.from_numpy(tokens)
@@ -106,14 +115,51 @@ def test_it_learns_and_the_penalties_make_states_smaller_and_calmer(tmp_path, te
     assert last["dropouts + TAR"]["change"] < 0.9 * last["dropouts"]["change"]
 
 
-def test_characters(tmp_path, text, capsys):
-    assert (
-        run(
-            *QUICK, "--level", "char", "--window", "40", "--text", text, "--runs", tmp_path / "runs"
-        )
-        == 0
-    )
-    assert "chars for training" in capsys.readouterr().out
+def test_characters_measured_on_two_more_files(tmp_path, text, capsys):
+    (tmp_path / "validation.txt").write_text("the cat sees one fish .\n" * 9, encoding="utf-8")
+    (tmp_path / "test.txt").write_text("a dog wants the zebra .\n" * 9, encoding="utf-8")
+    files = ["--validation", tmp_path / "validation.txt", "--test", tmp_path / "test.txt"]
+    more = ["--level", "char", "--window", "40", "--text", text, "--runs", tmp_path / "runs"]
+    assert run(*QUICK, *more, *files) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"characters for training \(0.00% <unk>\), 216 for validation", printed)
+    # the z and the b of zebra: 18 of 216
+    assert "216 for test (8.33% <unk>)" in printed
+    assert "* Up to 8.3 % of a text is <unk>" in printed
+    (header,) = [line for line in printed.splitlines() if line.startswith("trained with")]
+    assert re.search(r"validation perplexity\*  bits per byte .* test perplexity\*", header)
+    folder = only_folder(tmp_path / "runs")
+    learned = figures(folder)["all"]["0"]
+    assert learned["test"]["bits_per_byte"] is None
+    assert learned["test"]["perplexity"] > 1
+    last = learned["epochs"][-1]
+    # a character of this text is a byte
+    assert last["bits_per_byte"] == pytest.approx(math.log2(last["perplexity"]), rel=1e-6)
+    (tmp_path / "test.txt").write_text("other\n", encoding="utf-8")
+    assert run("language-model", "--resume", folder) == 2
+    assert "is not the data this run began with" in capsys.readouterr().err
+
+
+def test_pieces(tmp_path, text, capsys):
+    more = ["--level", "bpe", "--pieces", "280", "--text", text, "--runs", tmp_path / "runs"]
+    assert run(*QUICK, *more) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"\d+ pieces for training, \d+ for validation, 280 in the voc", printed)
+    assert "Bits per byte compare" in printed
+    assert "<unk>" not in printed
+    folder = only_folder(tmp_path / "runs")
+    kept = (folder / "vocabulary.json").read_text(encoding="utf-8")
+    corpus = read_corpus(Config(text=text, level="bpe", pieces=280))
+    last = figures(folder)["all"]["0"]["epochs"][-1]
+    # the library's own tokenizer, and the bytes of the text after the first piece
+    tokenizer = Tokenizer.from_str(kept)
+    whole = text.read_text(encoding="utf-8")
+    validation = tokenizer.decode(corpus.validation.tokens.tolist())
+    assert whole.endswith("\n" + validation)
+    pieces = tokenizer.encode(validation).ids
+    size = len(validation.encode()) - len(tokenizer.decode(pieces[:1]).encode())
+    bits = math.log2(last["perplexity"]) * (len(pieces) - 1) / size
+    assert last["bits_per_byte"] == pytest.approx(bits, rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_figures_whatever_the_processes(tmp_path, text):
@@ -160,11 +206,13 @@ def test_a_finished_run_resumed_trains_nothing_again(tmp_path, text, capsys):
 
 REFUSED = {
     "missing": (None, [], r"text\.txt: expected a text file, found nothing"),
-    "empty": (b"", [], r"text\.txt: expected text, got an empty file"),
-    "blank": (b" \n\t\n", [], r"text\.txt: expected text, got an empty file"),
-    "latin": (b"caf\xe9", [], r"UTF-8, got the byte 0xe9 at position 3; .*iconv"),
-    "one word": (b"word", [], r"for training and for validation, got 1 words; take a longer"),
+    "latin": (b"caf\xe9", [], r"UTF-8, got the byte 0xe9 at position 3, line 1; .*iconv"),
     "too short": (b"a b " * 99, [], "at least 701 words .* one window of 35 in each .* got 178;"),
+    "pieces": (b"a b", ["--pieces", "256", "--level", "bpe"], "pieces: expected 257 or more"),
+    "no pieces": (b"a b", ["--pieces", "300"], "pieces: expected no value with --level word, got"),
+    "count": (b"a b", ["--min-count", "2", "--level", "bpe"], "min-count: .* --level bpe, got 2"),
+    "no file": (b"a b " * 99, ["--validation", "o.txt"], "o.txt: expected a text file, found n"),
+    "no test": (b"a b " * 99, ["--test", "o.txt"], "o.txt: expected a text file, found nothing"),
     "window": (b"a b " * 99, ["--window", "9"], "window: expected at most 8 words, .* got 9;"),
     "short window": (b"a b", ["--window", "4"], r"window: expected 5 or more, got 4"),
     "strength": (b"a b", ["--ar", "-1"], r"ar: expected a finite number"),
@@ -172,7 +220,11 @@ REFUSED = {
     "jobs": (b"a b", ["--jobs", "0"], r"jobs: expected 1 or more, got 0"),
     "dropout": (b"a b", ["--dropout", "9"], r"dropout: expected a factor .* got 9"),
     "clip": (b"a b", ["--clip", "nan"], r"clip: expected positive and finite, got nan"),
-    "validation": (b"a b", ["--validation", "1"], r"validation: expected between 0 and 1"),
+    "validation": (
+        b"a b",
+        ["--validation", "1"],
+        r"validation: expected a fraction between 0 and 1",
+    ),
     "rate": (b"a b", ["--learning-rate", "-1"], r"learning-rate: expected positive and finite"),
 }
 
@@ -218,18 +270,26 @@ def test_words_and_marks_are_tokens_and_lines_end():
 
 def test_the_vocabulary_is_of_the_training_part_and_rare_words_are_unknown(tmp_path):
     path = tmp_path / "text.txt"
-    path.write_text("a a a a b b c new new new", encoding="utf-8")
-    corpus = read_corpus(path, "word", 2, 0.3)
-    assert corpus.vocabulary == ("<unk>", "a", "b")
-    assert corpus.training.tolist() == [1, 1, 1, 1, 2, 2, 0]
-    assert corpus.validation.tolist() == [0, 0, 0]
-    assert corpus.text_of([1, 0, 2]) == "a <unk> b"
+    path.write_text("a a a a b b c\nnew new a\n", encoding="utf-8")
+    corpus = read_corpus(Config(text=path, min_count=2, validation=0.4))
+    assert corpus.vocabulary.to_json() == ["<unk>", "a", "b"]
+    assert corpus.training.tokens.tolist() == [1, 1, 1, 1, 2, 2, 0, 0]
+    assert corpus.validation.tokens.tolist() == [0, 0, 1, 0]
+    assert (corpus.training.unknown, corpus.validation.unknown) == (0.25, 0.75)
+    assert corpus.validation.size is None
+    assert corpus.vocabulary.decode([1, 0, 2]) == "a <unk> b"
+    assert corpus.vocabulary.strange("b, a d\nd") == [",", "d", "<eos>"]
+    assert corpus.notes == (
+        "Warning: 75% of the words for validation are <unk>, which is easily predicted: "
+        "perplexity is low for that reason. Take --level char or --level bpe, or a longer text.",
+    )
 
 
 def test_python_s_own_documentation_is_the_default():
-    corpus = read_corpus(None, "word", 3, 0.1)
-    assert len(corpus.training) > 50_000
-    assert "function" in corpus.vocabulary
+    corpus = read_corpus(Config())
+    assert len(corpus.training.tokens) > 50_000
+    assert "function" in corpus.vocabulary.to_json()
+    assert corpus.notes == ()
 
 
 def test_streams_are_contiguous_and_every_token_follows_one_once():
@@ -340,9 +400,9 @@ def test_short_windows_move_the_weights_less_and_gradients_are_clipped(tmp_path)
 
     handle = register_optimizer_step_post_hook(note)
     network = LanguageModel(9, 4, 4, 2, NO_DROPOUTS)
-    learned = train(
-        network, variants_of(config)[-1], tokens, tokens[:50], config, 5, tmp_path / "a.ckpt"
-    )
+    parts = [Part(some.numpy(), 0.0, None) for some in (tokens, tokens[:50])]
+    corpus = Corpus("made up", Symbols(tuple("abcdefghi"), "char"), *parts, None, "digest", ())
+    learned = train(network, variants_of(config)[-1], corpus, config, 5, tmp_path / "a.ckpt")
     handle.remove()
     bounds = [windows_of(199, 12, 5 * 100_003 + epoch) for epoch in range(2)]
     lengths = [end - start for epoch in bounds for start, end in epoch]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from regularizers.recipes.language_model._config import Config
+from regularizers.recipes.language_model._sample_config import SampleConfig
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "SampleConfig", "run", "run_sample"]
 
 
 def run(config: Config) -> None:
@@ -13,3 +14,10 @@ def run(config: Config) -> None:
     from regularizers.recipes.language_model import _command
 
     _command.run(config)
+
+
+def run_sample(config: SampleConfig) -> None:
+    """Continue a text by a trained network, and print it."""
+    from regularizers.recipes.language_model import _sample_command
+
+    _sample_command.run_sample(config)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_model, save_model
 
-from regularizers._written import written
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._jobs import run_tasks
@@ -21,31 +19,43 @@ from regularizers.recipes.language_model._corpus import Corpus, read_corpus
 from regularizers.recipes.language_model._network import LanguageModel
 from regularizers.recipes.language_model._picture import draw
 from regularizers.recipes.language_model._sampling import sample
+from regularizers.recipes.language_model._search import search, without_end
 from regularizers.recipes.language_model._table import results_table
 from regularizers.recipes.language_model._training import Learned, train
-from regularizers.recipes.language_model._variants import ALL, Variant, variants_of
+from regularizers.recipes.language_model._variants import Variant, variants_of
+from regularizers.recipes.language_model._words import UNITS, UNKNOWN
+from regularizers.recipes.language_model.saved import load, save
 
 RECIPE = "language-model"
 
-_PROMPT = {"word": 20, "char": 100}
-_SAMPLE = {"word": 80, "char": 400}
+_PROMPT = {"word": 20, "char": 100, "bpe": 40}
+_SAMPLE = {"word": 80, "char": 400, "bpe": 160}
 
 
 def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
     folder, config = reopen(RECIPE, config)
-    corpus = read_corpus(config.text, config.level, config.min_count, config.validation)
-    _check_window(corpus, config)
+    if isinstance(config.validation, str):
+        # as all paths are kept: a run is resumed from any folder
+        config = replace(config, validation=str(Path(config.validation).resolve()))
+    corpus = read_corpus(config)
+    _check_window(without_end(corpus) if config.search else corpus, config)
     folder = open_run(RECIPE, folder, config, corpus.name, corpus.digest)
-    folder.write_json("vocabulary.json", corpus.vocabulary)
+    folder.write_json("vocabulary.json", corpus.vocabulary.to_json())
     variants, shape = variants_of(config), config.shape
     print(
-        f"{corpus.name}: {len(corpus.training)} {config.level}s for training, "
-        f"{len(corpus.validation)} for validation, {len(corpus.vocabulary)} in the vocabulary\n"
+        *corpus.notes,
+        f"{corpus.name}: {_lengths(corpus)}, {len(corpus.vocabulary)} in the vocabulary",
         f"{shape.layers} recurrent layers of {shape.hidden}, embedding of {shape.embedding}, "
-        f"{shape.epochs} epochs, {len(variants)} variants, {config.seeds} seeds",
+        f"{shape.epochs} epochs, "
+        + ("" if config.search else f"{len(variants)} variants, ")
+        + f"{config.seeds} seeds",
+        sep="\n",
         flush=True,
     )
+    if config.search:
+        search(RECIPE, config, folder, corpus)
+        return
     with resumable(RECIPE, folder):
         results = _train_all(config, folder, corpus)
     with folder.written("picture.png") as path:
@@ -53,7 +63,7 @@ def run(config: Config) -> None:
     sample = _sample(config, folder, corpus)
     folder.write_text("sample.txt", sample + "\n")
     print(
-        f"\n{results_table(results)}\n\n"
+        f"\n{results_table(results, max(p.unknown for p in corpus.parts().values()))}\n\n"
         f"How the network trained with all goes on from the beginning of the validation text, at "
         f"temperature {config.temperature:g}:\n\n{sample}\n"
     )
@@ -63,21 +73,35 @@ def run(config: Config) -> None:
     )
 
 
+def _lengths(corpus: Corpus) -> str:
+    """Return the tokens of each text, and how many of them are unknown."""
+    shares = {
+        name: "" if corpus.vocabulary.unknown is None else f" ({part.unknown:.2%} {UNKNOWN})"
+        for name, part in corpus.parts().items()
+    }
+    first, *others = [
+        f"{len(part.tokens)}{{}} for {name}{shares[name]}" for name, part in corpus.parts().items()
+    ]
+    units = f" {UNITS[corpus.vocabulary.level]}"
+    return ", ".join([first.format(units), *[other.format("") for other in others]])
+
+
 def _check_window(corpus: Corpus, config: Config) -> None:
-    shape = config.shape
-    steps = (len(corpus.training) - 1) // shape.batch_size
+    shape, units = config.shape, UNITS[config.level]
+    steps = (len(corpus.training.tokens) - 1) // shape.batch_size
     if steps >= shape.window:
         return
     if config.window is not None:
         raise ConfigurationError(
-            f"window: expected at most {max(steps, 0)} {config.level}s, the length of each of "
+            f"window: expected at most {max(steps, 0)} {units}, the length of each of "
             f"{shape.batch_size} streams of this text, got {config.window}; "
             f"choose a shorter --window or a smaller --batch-size"
         )
     raise DataError(
-        f"{corpus.name}: expected at least {shape.window * shape.batch_size + 1} {config.level}s "
+        f"{corpus.name}: expected at least {shape.window * shape.batch_size + 1} {units} "
         f"for training, one window of {shape.window} in each of {shape.batch_size} streams, "
-        f"got {len(corpus.training)}; take a longer text, or a smaller --window or --batch-size"
+        f"got {len(corpus.training.tokens)}; take a longer text, or a smaller --window or "
+        f"--batch-size"
     )
 
 
@@ -129,49 +153,53 @@ def _train_all(config: Config, folder: RunFolder, corpus: Corpus) -> dict[str, l
         left = (time.monotonic() - begin) / count * (len(tasks) - count)
         print(
             f"{task.variant.name}, seed {task.seed}: validation perplexity "
-            f"{learned.epochs[-1].perplexity:.1f} ({count} of {len(tasks)} networks"
+            f"{_figures(learned)} ({count} of {len(tasks)} networks"
             + (f", about {duration(left)} left)" if left else ")"),
             flush=True,
         )
     return {v.name: [kept[v.name][str(seed)] for seed in seeds] for v in variants}
 
 
+def _figures(learned: Learned) -> str:
+    last = learned.epochs[-1]
+    bits = "" if last.bits_per_byte is None else f", {last.bits_per_byte:.3f} bits per byte"
+    return f"{last.perplexity:.1f}{bits}"
+
+
 def _train_one(task: _Task) -> Learned:
     torch.manual_seed(task.seed)
-    network = _network(task.corpus, task.config, task.variant)
-    learned = train(
+    config, corpus, shape = task.config, task.corpus, task.config.shape
+    dropouts = task.variant.dropouts(config)
+    network = LanguageModel(
+        len(corpus.vocabulary), shape.embedding, shape.hidden, shape.layers, dropouts
+    )
+    learned = train(network, task.variant, corpus, config, task.seed, task.checkpoint)
+    save(
+        task.weights,
         network,
-        task.variant,
-        torch.from_numpy(task.corpus.training),
-        torch.from_numpy(task.corpus.validation),
-        task.config,
-        task.seed,
-        task.checkpoint,
+        dropouts,
+        corpus.vocabulary,
+        variant=task.variant.name,
+        seed=task.seed,
+        data=corpus.name,
     )
-    with written(task.weights) as path:
-        save_model(network, str(path))
     return learned
-
-
-def _network(corpus: Corpus, config: Config, variant: Variant) -> LanguageModel:
-    shape = config.shape
-    return LanguageModel(
-        len(corpus.vocabulary),
-        shape.embedding,
-        shape.hidden,
-        shape.layers,
-        variant.dropouts(config),
-    )
 
 
 def _sample(config: Config, folder: RunFolder, corpus: Corpus) -> str:
     """Return a continuation of the validation text by the fully regularized network."""
-    variant = next(v for v in variants_of(config) if v.name == ALL)
-    task = _Task(variant, config.seed, config, corpus, folder.path)
-    network = _network(corpus, config, variant)
-    load_model(network, str(task.weights))
-    prompt = torch.from_numpy(corpus.validation[: _PROMPT[config.level]])
-    drawn = sample(
-        network.eval(), prompt, _SAMPLE[config.level], config.temperature, config.seed, never=0
-    )
-    return f"{corpus.text_of(prompt.tolist())} [...] {corpus.text_of(drawn)}"
+    network, vocabulary = load(folder).module, corpus.vocabulary
+    assert isinstance(network, LanguageModel)
+    prompt = corpus.validation.tokens[: _PROMPT[config.level]]
+    try:
+        drawn = sample(
+            network,
+            torch.from_numpy(prompt),
+            _SAMPLE[config.level],
+            config.temperature,
+            config.seed,
+            never=vocabulary.unknown,
+        )
+    except ConfigurationError as error:
+        return f"(no text: {error})"
+    return f"{vocabulary.decode(prompt.tolist())} [...] {vocabulary.decode(drawn)}"

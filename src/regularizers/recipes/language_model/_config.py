@@ -10,9 +10,13 @@ from typing import Literal
 from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate
 from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
+from regularizers.recipes.language_model._strengths import OFF, STRENGTHS
+from regularizers.recipes.search import check_search
 
 SHORTEST = 5
 """The least length of a window, and of the rest after a window."""
+
+_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,23 @@ class Config:
     """Any text in UTF-8. By default the documentation that comes with Python (the topics of
     help())."""
 
-    level: Literal["word", "char"] = "word"
-    """Whether a token is a word (or punctuation) or a character."""
+    level: Literal["word", "char", "bpe"] = "word"
+    """What a token is: a word (or punctuation), a character, or a piece of a word found by
+    byte-pair encoding, of which any text of any language consists."""
 
-    min_count: int = 3
-    """Least count of a word in the training part; rarer words become <unk>."""
+    min_count: int | None = None
+    """Least count of a word or character in the training part; rarer ones become <unk>. By default
+    3 for words, 1 for characters."""
 
-    validation: float = 0.1
-    """Fraction of the text, at its end, kept for validation."""
+    pieces: int | None = None
+    """Pieces in the vocabulary of `--level bpe`, 257 or more, of which 256 are the bytes. By
+    default 2000."""
+
+    validation: float | str = 0.1
+    """Fraction of the text, at its end, kept for validation, or a FILE that is read for it."""
+
+    test: Path | None = None
+    """A text by which each network is measured once, at the end."""
 
     size: SizeName = "tiny"
     """Preset of units, layers, batches, epochs and rates, unless given below."""
@@ -53,7 +66,7 @@ class Config:
     """Streams of text side by side."""
 
     window: int | None = None
-    """Usual length of a window of backpropagation through time, in words."""
+    """Usual length of a window of backpropagation through time, in tokens."""
 
     epochs: int | None = None
     """Passes over the text."""
@@ -69,6 +82,13 @@ class Config:
 
     tar: float = 1.0
     """β of TAR: strength of the mean square of that layer's change between steps."""
+
+    search: tuple[str, ...] = ()
+    """Strengths to find instead: some of dropout, ar, tar, weight-decay. AR and TAR are off unless
+    they are searched. The end of the training text decides, the validation text reports."""
+
+    trials: int | None = None
+    """Sets of strengths that --search tries; by default 20."""
 
     weight_decay: float = 0.01
     """Weight decay of AdamW, for all networks."""
@@ -113,7 +133,13 @@ class Config:
             check_strength(getattr(self, name), name.replace("_", "-"))
         window = self.shape.window
         check("window", window >= SHORTEST, f"{SHORTEST} or more", window)
-        check("validation", 0 < self.validation < 1, "between 0 and 1", self.validation)
+        check(
+            "validation",
+            isinstance(self.validation, str) or 0 < self.validation < 1,
+            "a fraction between 0 and 1, or a file",
+            self.validation,
+        )
+        self._check_vocabulary()
         check("seed", self.seed >= 0, "0 or more", self.seed)
         for name in ("clip", "temperature"):
             value = getattr(self, name)
@@ -127,6 +153,17 @@ class Config:
             "a factor that leaves each rate in [0, 1)",
             self.dropout,
         )
+
+        check_search(self.search, self.trials, STRENGTHS, self, off=OFF)
+
+    def _check_vocabulary(self) -> None:
+        pieces = self.pieces is None or self.pieces > _BYTES
+        check("pieces", pieces, f"{_BYTES + 1} or more, a byte each and one at least", self.pieces)
+        for name, given, helps in (
+            ("pieces", self.pieces, self.level == "bpe"),
+            ("min-count", self.min_count, self.level != "bpe"),
+        ):
+            check(name, given is None or helps, f"no value with --level {self.level}", given)
 
     @property
     def shape(self) -> Size:

@@ -30,9 +30,16 @@ class Metrics:
     change: float
     """Root mean square of ‖h[t+1] − h[t]‖."""
 
+    bits_per_byte: float | None = None
+    """Negative log-likelihood of all tokens, in bits, over the bytes of UTF-8 that they stand for.
+    Unlike perplexity it compares vocabularies. None where a token is `<unk>`, which stands for
+    none."""
+
 
 @torch.no_grad()
-def measure(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> Metrics:
+def measure(
+    network: LanguageModel, tokens: Tensor, streams: int = _STREAMS, *, covered: int | None = None
+) -> Metrics:
     """Return the metrics of `network` on a text, in evaluation, carrying its state.
 
     Every token but the first is predicted once; each stream starts without a state.
@@ -41,6 +48,7 @@ def measure(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> 
         network: the network; its mode is restored.
         tokens: the text, at least two tokens.
         streams: the number of parts of the text that are read in parallel.
+        covered: the bytes of UTF-8 that all tokens but the first stand for, if that is known.
     """
     was_training = network.training
     network.eval()
@@ -59,6 +67,7 @@ def measure(network: LanguageModel, tokens: Tensor, streams: int = _STREAMS) -> 
         perplexity=_exp(surprise / steps),
         norm=math.sqrt(size / steps),
         change=math.sqrt(change / max(pairs, 1)),
+        bits_per_byte=surprise / math.log(2) / covered if covered else None,
     )
 
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from regularizers._text import table
+from regularizers.recipes.language_model._metrics import Metrics
 from regularizers.recipes.language_model._training import Learned
 from regularizers.recipes.language_model._variants import ALL, DROPOUTS
 
@@ -13,28 +14,59 @@ Results = Mapping[str, Sequence[Learned]]
 """Maps the name of each variant to the results of its seeds."""
 
 
-def results_table(results: Results) -> str:
-    """Return a table of the figures of all variants over their seeds, with notes."""
-    header = (
+def results_table(results: Results, unknown: float = 0.0) -> str:
+    """Return a table of the figures of all variants over their seeds, with notes.
+
+    Args:
+        results: of each variant by name, what its seeds came to.
+        unknown: the share of `<unk>` in the text that has most of it.
+    """
+    mark = "*" if unknown else ""
+    header = [
         "trained with",
-        "validation perplexity",
+        f"validation perplexity{mark}",
+        "bits per byte",
         "lowest",
         "training perplexity",
         "norm",
         "step change",
-    )
+    ]
     cells = [header] + [
-        (
+        [
             name,
             _spread(learned.epochs[-1].perplexity for learned in seeds),
+            _bits(learned.epochs[-1] for learned in seeds),
             _spread(min(e.perplexity for e in learned.epochs) for learned in seeds),
             _spread(learned.training_perplexity for learned in seeds),
             f"{statistics.fmean(learned.epochs[-1].norm for learned in seeds):.2f}",
             f"{statistics.fmean(learned.epochs[-1].change for learned in seeds):.2f}",
-        )
+        ]
         for name, seeds in results.items()
     ]
-    return "\n".join([table(cells, right=range(1, 6)), *_notes(results)])
+    tested = [[one.test for one in seeds if one.test is not None] for seeds in results.values()]
+    if all(tested):
+        header += [f"test perplexity{mark}", "bits per byte"]
+        for row, metrics in zip(cells[1:], tested, strict=True):
+            row += [_spread(one.perplexity for one in metrics), _bits(metrics)]
+    return "\n".join(
+        [table(cells, right=range(1, len(header))), *_notes(results), *_vocabulary_note(unknown)]
+    )
+
+
+def _bits(metrics: Iterable[Metrics]) -> str:
+    bits = [one.bits_per_byte for one in metrics]
+    known = [one for one in bits if one is not None]
+    return _spread(known, digits=3) if len(known) == len(bits) else "-"
+
+
+def _vocabulary_note(unknown: float) -> list[str]:
+    if not unknown:
+        return ["Bits per byte compare with those of other vocabularies; perplexities do not."]
+    return [
+        f"* Up to {100 * unknown:.2g} % of a text is <unk>, which is easily predicted and stands for "
+        f"no bytes:",
+        "  perplexities compare within this vocabulary alone, and there are no bits per byte (-).",
+    ]
 
 
 def _notes(results: Results) -> list[str]:
@@ -63,7 +95,7 @@ def _relative_deviation(values: Sequence[float]) -> float:
     return statistics.stdev(values) / statistics.fmean(values)
 
 
-def _spread(values: Iterable[float]) -> str:
+def _spread(values: Iterable[float], digits: int = 1) -> str:
     values = list(values)
-    mean = f"{statistics.fmean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 import regularizers as rz
 from regularizers.recipes._training import fit
 from regularizers.recipes.language_model._config import Config
+from regularizers.recipes.language_model._corpus import Corpus, Part
 from regularizers.recipes.language_model._metrics import Metrics, measure
 from regularizers.recipes.language_model._network import LanguageModel, State, detached
 from regularizers.recipes.language_model._variants import Variant
@@ -35,6 +36,12 @@ class Learned:
     training_perplexity: float = math.nan
     """In evaluation, on a part of the training text as long as the validation text."""
 
+    training_bits_per_byte: float | None = None
+    """The same in bits per byte."""
+
+    test: Metrics | None = None
+    """Metrics of the text for testing after the last epoch, if there is one."""
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         return dataclasses.asdict(self)
@@ -42,25 +49,30 @@ class Learned:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Learned:
         """Return the figures from the values of `to_json`."""
-        return cls([Metrics(**epoch) for epoch in kept["epochs"]], kept["training_perplexity"])
+        test = kept.get("test")
+        return cls(
+            [Metrics(**epoch) for epoch in kept["epochs"]],
+            kept["training_perplexity"],
+            kept.get("training_bits_per_byte"),
+            None if test is None else Metrics(**test),
+        )
 
 
 def train(
     network: LanguageModel,
     variant: Variant,
-    training: Tensor,
-    validation: Tensor,
+    corpus: Corpus,
     config: Config,
     seed: int,
     checkpoint: Path,
 ) -> Learned:
-    """Train `network` to predict `training`, from `checkpoint` if it exists.
+    """Train `network` to predict the text for training, from `checkpoint` if it exists.
 
     Args:
         network: trained in place.
         variant: its penalties.
-        training: the text to learn, a vector of numbers.
-        validation: the text to be measured by after each epoch.
+        corpus: the text to learn, the one to be measured by after each epoch, and, if there is
+            one, that to be measured by at the end.
         config: batches, windows, learning rate, epochs.
         seed: of the windows and the dropouts.
         checkpoint: the file that holds the state after the last full epoch.
@@ -71,7 +83,7 @@ def train(
     Raises:
         KeyboardInterrupt: the user stopped it; the checkpoint is there.
     """
-    job = _Job(network, variant, training, validation, config, seed)
+    job = _Job(network, variant, corpus, config, seed)
     fit(
         f"{variant.name}, seed {seed}",
         job,
@@ -90,16 +102,15 @@ class _Job(lightning.LightningModule):
         self,
         network: LanguageModel,
         variant: Variant,
-        training: Tensor,
-        validation: Tensor,
+        corpus: Corpus,
         config: Config,
         seed: int,
     ) -> None:
         super().__init__()
         self.network = network
         self.config = config
-        self.validation = validation
-        self.begin = training[: len(validation)]
+        self.corpus = corpus
+        training = torch.from_numpy(corpus.training.tokens)
         self.inputs, self.targets = streams_of(training, config.shape.batch_size)
         self.bounds = [
             windows_of(len(self.inputs), config.shape.window, seed * 100_003 + epoch)
@@ -147,7 +158,11 @@ class _Job(lightning.LightningModule):
             group["lr"] *= self.steps / self.config.shape.window
 
     def on_train_epoch_end(self) -> None:
-        self.learned.epochs.append(measure(self.network, self.validation.to(self.device)))
+        self.learned.epochs.append(self._metrics_of(self.corpus.validation))
+
+    def _metrics_of(self, part: Part) -> Metrics:
+        tokens = torch.from_numpy(part.tokens).to(self.device)
+        return measure(self.network, tokens, covered=part.size)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["learned"] = self.learned.to_json()
@@ -158,6 +173,8 @@ class _Job(lightning.LightningModule):
     def on_fit_end(self) -> None:
         if self.regularization is not None:
             self.regularization.detach()
-        self.learned.training_perplexity = measure(
-            self.network, self.begin.to(self.device)
-        ).perplexity
+        beginning = self._metrics_of(self.corpus.beginning)
+        self.learned.training_perplexity = beginning.perplexity
+        self.learned.training_bits_per_byte = beginning.bits_per_byte
+        if self.corpus.test is not None:
+            self.learned.test = self._metrics_of(self.corpus.test)

@@ -1,0 +1,42 @@
+"""The command that continues a text by a trained network."""
+
+from __future__ import annotations
+
+import sys
+
+from regularizers.errors import RunFolderError
+from regularizers.recipes._run_folder import RunFolder
+from regularizers.recipes.language_model._sample_config import SampleConfig
+from regularizers.recipes.language_model.saved import continuation, load, strange_in
+
+
+def run_sample(config: SampleConfig) -> None:
+    """Print a prompt and what a network draws as its continuation.
+
+    What the network does not know of the prompt is named in a line of its own, beside the text: on
+    the stream for errors.
+    """
+    config.check()
+    run = RunFolder.reopen(config.folder)
+    recipe = run.read_json("config.json").get("recipe")
+    if recipe != "language-model":
+        raise RunFolderError(
+            f"{config.folder}: expected the folder of a run of language-model, got {recipe!r}"
+        )
+    loaded = load(run, config.network)
+    prompt = config.prompt.replace("\r\n", "\n").replace("\r", "\n")
+    drawn = continuation(
+        loaded,
+        prompt,
+        length=config.length,
+        temperature=config.temperature,
+        seed=config.seed,
+    )
+    if strange := strange_in(loaded, prompt):
+        print(
+            f"Not in the vocabulary, and read as <unk>: {', '.join(map(repr, strange))}",
+            file=sys.stderr,
+        )
+    apart = loaded.metadata["level"] == "word" and not prompt.endswith("\n")
+    between = " " if apart and not drawn.startswith("\n") else ""
+    print(f"{prompt}{between}{drawn}".strip("\n"))
