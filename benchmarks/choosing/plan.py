@@ -28,22 +28,31 @@ class Run(NamedTuple):
 
 
 Results = dict[Run, Figures]
+ALL = (*SWEEPS, *text.SWEEPS)
 
 
-def runs(seeds: Sequence[int] = SEEDS) -> list[Run]:
-    """Return all trainings, those without a penalty once for each network."""
+def runs(seeds: Sequence[int] = SEEDS, names: Sequence[str] = ALL) -> list[Run]:
+    """Return the trainings of sweeps, those without a penalty once for each network.
+
+    Raises:
+        SystemExit: a name is none of a sweep.
+    """
+    if unknown := [name for name in names if name not in ALL]:
+        raise SystemExit(f"expected some of {', '.join(ALL)}, got {', '.join(unknown)}")
     found = [
         Run(name, data, strength, seed)
         for seed in seeds
         for name, sweep in SWEEPS.items()
         for data in NAMES
         for strength in (0.0, *sweep.strengths)
+        if name in names
     ]
     found += [
         Run(name, TEXT, strength, seed)
         for seed in seeds
         for name, strengths in text.SWEEPS.items()
         for strength in (0.0, *strengths)
+        if name in names
     ]
     return [*dict.fromkeys(canonical(run) for run in found)]
 

@@ -78,6 +78,16 @@ SWEEPS: dict[str, Sweep] = {
         "active",
         symbol="target",
     ),
+    "TargetActive, falling": Sweep(
+        (0.3, 0.1, 0.05, 0.02),
+        lambda s: [
+            rz.activity(
+                rz.L1(rz.TargetActive(fraction=rz.Cosine(0.6, s, steps=250))), where=nn.ReLU
+            )
+        ],
+        "active",
+        symbol="target",
+    ),
     "TargetZeros": Sweep(
         (0.5, 0.8, 0.9, 0.97),
         lambda s: [rz.kernel(rz.L1(rz.TargetZeros(s)), proximal=True)],

@@ -34,18 +34,28 @@ def values(results: Results, run: Run, figure: str) -> list[float]:
     return [100 * value for value in found] if share else found
 
 
-def written(results: Results) -> str:
+def written(results: Results, names: Sequence[str]) -> str:
     """Return a table for each sweep."""
     parts = []
-    for name, sweep in SWEEPS.items():
+    for name in names:
+        if name in SWEEPS:
+            sweep = SWEEPS[name]
+            data, score, beside, symbol = NAMES, "accuracy", sweep.beside, sweep.symbol
+            strengths = sweep.strengths
+        else:
+            data, score, beside, symbol = (TEXT,), "perplexity", "step change", "λ"
+            strengths = text.SWEEPS[name]
+        seeds = {
+            len(values(results, Run(name, one, strength, 0), score))
+            for one in data
+            for strength in strengths
+        }
+        of_seeds = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
+        unit = ", %" if score == "accuracy" else ""
         parts += [
-            f"**{name}**: accuracy on validation, %, and in brackets {WORDS[sweep.beside]}.",
-            _table(results, name, NAMES, sweep.symbol, sweep.strengths, ("accuracy", sweep.beside)),
-        ]
-    for name, strengths in text.SWEEPS.items():
-        parts += [
-            f"**{name}**: perplexity on validation, and in brackets {WORDS['step change']}.",
-            _table(results, name, (TEXT,), "λ", strengths, ("perplexity", "step change")),
+            f"**{name}**: {score} on validation{unit}, mean ± deviation of {of_seeds} seeds, and "
+            f"in brackets {WORDS[beside]}.",
+            _table(results, name, data, symbol, strengths, (score, beside)),
         ]
     return "\n\n".join(parts)
 
