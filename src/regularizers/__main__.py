@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "classifier": (classifier.Config, classifier.run),
         "classifier predict": (classifier.Predict, classifier.predict),
         "language-model": (language_model.Config, language_model.run),
-        "language-model sample": (language_model.SampleConfig, language_model.run_sample),
+        "language-model sample": (language_model.Sample, language_model.sample),
     }
     try:
         config = tyro.extras.subcommand_cli_from_dict(

@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables and names for people."""
 
 from __future__ import annotations
 
@@ -23,3 +23,23 @@ def table(cells: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
         for row in cells
     ]
     return "\n".join([header, "  ".join("-" * width for width in widths), *rows])
+
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, and part of how words of some scripts are written."""
+
+
+def visible(text: str) -> str:
+    r"""Return text in one line in which nothing acts: what cannot be seen is written as an escape.
+
+    Line breaks, control characters, changes of direction and the bytes of a file name that are no
+    text stay harmless in a terminal and on a page so.
+
+    Example:
+        >>> print(visible("a\nb\x1b[31m, été"))
+        a\nb\x1b[31m, été
+    """
+    return "".join(
+        one if one.isprintable() or one in _JOINERS else one.encode("unicode_escape").decode()
+        for one in text
+    )

@@ -32,6 +32,10 @@ def metrics(**changed) -> Metrics:
         mean_activation=0.0,
         saturated=0.0,
         loss_recovered=0.98,
+        unseen_samples=1000,
+        worst_sample=3,
+        worst_share=0.01,
+        explained_without_worst=0.831,
     )
     return replace(fine, **changed)
 
@@ -63,6 +67,8 @@ def result(
     warnings=(),
     data="digits",
     picture=(3, 3),
+    columns=None,
+    rows=None,
     **settings,
 ) -> Result:
     """Return a run in which all is fine, but for what is said."""
@@ -83,5 +89,5 @@ def result(
         )
         for kind in config.kinds
     }
-    samples = Data(data, "digest", None, 80, x, picture, None)
+    samples = Data(data, "digest", None, 80, x, picture, None, rows, columns)
     return Result(config, samples, trained)

@@ -122,9 +122,11 @@ def test_characters_measured_on_two_more_files(tmp_path, text, capsys):
     more = ["--level", "char", "--window", "40", "--text", text, "--runs", tmp_path / "runs"]
     assert run(*QUICK, *more, *files) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"characters for training \(0.00% <unk>\), 216 for validation", printed)
+    assert re.search(
+        r"characters for training \(0.00% <unk>\), 216 characters for validation", printed
+    )
     # the z and the b of zebra: 18 of 216
-    assert "216 for test (8.33% <unk>)" in printed
+    assert "216 characters for test (8.33% <unk>)" in printed
     assert "* Up to 8.3 % of a text is <unk>" in printed
     (header,) = [line for line in printed.splitlines() if line.startswith("trained with")]
     assert re.search(r"validation perplexity\*  bits per byte .* test perplexity\*", header)
@@ -144,7 +146,7 @@ def test_pieces(tmp_path, text, capsys):
     more = ["--level", "bpe", "--pieces", "280", "--text", text, "--runs", tmp_path / "runs"]
     assert run(*QUICK, *more) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"\d+ pieces for training, \d+ for validation, 280 in the voc", printed)
+    assert re.search(r"\d+ pieces for training, \d+ pieces for validation, 280 in the voc", printed)
     assert "Bits per byte compare" in printed
     assert "<unk>" not in printed
     folder = only_folder(tmp_path / "runs")

@@ -49,7 +49,7 @@ def test_a_network_is_the_same_to_the_bit_after_it_was_kept(level, tmp_path):
     assert torch.equal(loaded.module(tokens)[0], network(tokens)[0])
     assert loaded.metadata["level"] == level
     assert loaded.metadata["vocabulary"] == vocabulary.to_json()
-    assert loaded.metadata["build"]["dropouts"]["weight"] == 0.5
+    assert loaded.metadata["arguments"]["dropouts"]["weight"] == 0.5
     # dropouts are part of what is built
     torch.manual_seed(1)
     a = loaded.module.train()(tokens)[0]
@@ -111,8 +111,11 @@ def test_what_is_not_known_of_a_prompt_is_named(tmp_path, capsys):
             ["--prompt", "a \udcff"],
             r"prompt: expected text, got the lone surrogate '\udcff' at position 2",
         ),
-        (["--network", "none-0"], "network: expected one of all-4, got 'none-0'"),
-        (["--network", "../config"], "network: expected one of all-4, got '../config'"),
+        (["--network", "none-0"], "expected a network that it holds, all-4, got 'none-0'; choose"),
+        (
+            ["--network", "../config"],
+            "expected a network that it holds, all-4, got '../config'; choose",
+        ),
         (["--length", "0"], "length: expected 1 or more, got 0"),
         (["--temperature", "0"], "temperature: expected positive and finite, got 0.0"),
         (["--seed", "-1"], "seed: expected 0 or more, got -1"),
@@ -143,7 +146,7 @@ def test_a_folder_without_networks_or_of_another_recipe_says_so(tmp_path, capsys
             load(run_folder)
         assert "\n" not in str(refused.value)
     path.unlink()
-    with pytest.raises(RunFolderError, match=r"expected trained networks, found none; .*--resume"):
+    with pytest.raises(RunFolderError, match=r"expected a network .* none yet, got .*--resume"):
         load(run_folder)
     (tmp_path / "run" / "config.json").write_text('{"recipe": "classifier"}')
     assert run("language-model", "sample", tmp_path / "run") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from regularizers.recipes.classifier._parts import Part, Parts
 
 AT_ONCE = 1000
 """Samples of one forward pass."""
+_SHOWN = 5e-5
+"""What is shown as 0.00 points is no difference."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def results_table(metrics: Mapping[str, Sequence[Metrics]]) -> str:
             _spread(100 * m.validation_accuracy for m in of_seeds),
             _spread(100 * m.balanced_accuracy for m in of_seeds),
             _spread(100 * m.gap for m in of_seeds),
-            _spread((100 * m.zeros for m in of_seeds), digits=1),
-            _spread((m.mean_activation for m in of_seeds), digits=3),
+            _spread((100 * m.zeros for m in of_seeds), form="z.1f"),
+            _activation([m.mean_activation for m in of_seeds]),
         ]
         for name, of_seeds in metrics.items()
     ]
@@ -120,12 +123,13 @@ def results_table(metrics: Mapping[str, Sequence[Metrics]]) -> str:
 
 def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
     seeds = len(metrics[BASELINE])
-    gaps = {name: _mean(m.gap for m in of_seeds) for name, of_seeds in metrics.items()}
+    # a gap below 0 is none to narrow: it counts by its size
+    gaps = {name: abs(_mean(m.gap for m in of_seeds)) for name, of_seeds in metrics.items()}
     validation = {name: [m.validation_accuracy for m in ms] for name, ms in metrics.items()}
     narrower = [
         f"{name} by {100 * (gaps[BASELINE] - gap):.2f}"
         for name, gap in gaps.items()
-        if gap < gaps[BASELINE]
+        if gaps[BASELINE] - gap >= _SHOWN
     ]
     best = max(validation, key=lambda name: _mean(validation[name]))
     gain = _mean(validation[best]) - _mean(validation[BASELINE])
@@ -138,8 +142,8 @@ def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
         "Zeros: kernel weights that are exactly 0. Activation: hidden units on validation samples.",
         f"Narrower gap than {BASELINE}: {', '.join(narrower) or 'no method'}.",
     ]
-    if best == BASELINE:
-        return [*notes, f"Best on validation samples: {BASELINE}."]
+    if gain < _SHOWN:
+        return [*notes, f"Best on validation samples: {BASELINE}; no method is above it."]
     deviations = ""
     if seeds > 1 and (deviation := statistics.stdev(validation[BASELINE])) > 0:
         deviations = f", {gain / deviation:.1f} of its standard deviations"
@@ -150,10 +154,17 @@ def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
     ]
 
 
-def _spread(values: Iterable[float], *, digits: int = 2) -> str:
+def _spread(values: Iterable[float], *, form: str = "z.2f") -> str:
     values = list(values)
-    mean = f"{_mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+    mean = f"{_mean(values):{form}}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):{form}}"
+
+
+def _activation(values: Sequence[float]) -> str:
+    """Return activations with three digits of their mean, and no fewer of their deviation."""
+    mean = abs(_mean(values))
+    after = 3 if mean == 0 else min(max(2 - math.floor(math.log10(mean)), 0), 9)
+    return _spread(values, form=f"z.{after}f")
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from regularizers.recipes.language_model._config import Config
-from regularizers.recipes.language_model._sample_config import SampleConfig
+from regularizers.recipes.language_model._sample_config import Sample
 
-__all__ = ["Config", "SampleConfig", "run", "run_sample"]
+__all__ = ["Config", "Sample", "run", "sample"]
 
 
 def run(config: Config) -> None:
@@ -16,8 +16,8 @@ def run(config: Config) -> None:
     _command.run(config)
 
 
-def run_sample(config: SampleConfig) -> None:
+def sample(config: Sample) -> None:
     """Continue a text by a trained network, and print it."""
     from regularizers.recipes.language_model import _sample_command
 
-    _sample_command.run_sample(config)
+    _sample_command.run(config)

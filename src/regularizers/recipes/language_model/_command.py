@@ -75,15 +75,12 @@ def run(config: Config) -> None:
 
 def _lengths(corpus: Corpus) -> str:
     """Return the tokens of each text, and how many of them are unknown."""
-    shares = {
-        name: "" if corpus.vocabulary.unknown is None else f" ({part.unknown:.2%} {UNKNOWN})"
+    units, unknown = UNITS[corpus.vocabulary.level], corpus.vocabulary.unknown
+    return ", ".join(
+        f"{len(part.tokens)} {units} for {name}"
+        + ("" if unknown is None else f" ({part.unknown:.2%} {UNKNOWN})")
         for name, part in corpus.parts().items()
-    }
-    first, *others = [
-        f"{len(part.tokens)}{{}} for {name}{shares[name]}" for name, part in corpus.parts().items()
-    ]
-    units = f" {UNITS[corpus.vocabulary.level]}"
-    return ", ".join([first.format(units), *[other.format("") for other in others]])
+    )
 
 
 def _check_window(corpus: Corpus, config: Config) -> None:

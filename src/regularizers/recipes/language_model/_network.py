@@ -35,6 +35,7 @@ class LanguageModel(nn.Module):
         self, words: int, embedding: int, hidden: int, layers: int, dropouts: Dropouts
     ) -> None:
         super().__init__()
+        self.shape = {"words": words, "embedding": embedding, "hidden": hidden, "layers": layers}
         units = [embedding, *[hidden] * (layers - 1), embedding]
         self.embedding = rz.layers.EmbeddingDropout(
             nn.Embedding(words, embedding), dropouts.embedding

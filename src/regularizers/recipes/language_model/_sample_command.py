@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from regularizers.errors import RunFolderError
-from regularizers.recipes._run_folder import RunFolder
-from regularizers.recipes.language_model._sample_config import SampleConfig
-from regularizers.recipes.language_model.saved import continuation, load, strange_in
+from regularizers.recipes._loaded import load_of
+from regularizers.recipes.language_model._sample_config import Sample
+from regularizers.recipes.language_model.saved import continuation, strange_in
 
 
-def run_sample(config: SampleConfig) -> None:
+def run(config: Sample) -> None:
     """Print a prompt and what a network draws as its continuation.
 
     What the network does not know of the prompt is named in a line of its own, beside the text: on
     the stream for errors.
     """
     config.check()
-    run = RunFolder.reopen(config.folder)
-    recipe = run.read_json("config.json").get("recipe")
-    if recipe != "language-model":
-        raise RunFolderError(
-            f"{config.folder}: expected the folder of a run of language-model, got {recipe!r}"
-        )
-    loaded = load(run, config.network)
+    loaded = load_of(("language-model",), config.folder, config.network)
     prompt = config.prompt.replace("\r\n", "\n").replace("\r", "\n")
     drawn = continuation(
         loaded,

@@ -14,7 +14,7 @@ from regularizers.recipes._settings import check, check_counts
 
 
 @dataclass(frozen=True)
-class SampleConfig:
+class Sample:
     """Continue a text by a network of a finished run, from the folder of the run alone."""
 
     folder: Annotated[Path, Positional]

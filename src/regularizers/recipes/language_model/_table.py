@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,6 +13,9 @@ from regularizers.recipes.language_model._variants import ALL, DROPOUTS
 
 Results = Mapping[str, Sequence[Learned]]
 """Maps the name of each variant to the results of its seeds."""
+
+_MANY = 1e6
+"""From here on a number is written with an exponent."""
 
 
 def results_table(results: Results, unknown: float = 0.0) -> str:
@@ -27,7 +31,7 @@ def results_table(results: Results, unknown: float = 0.0) -> str:
         f"validation perplexity{mark}",
         "bits per byte",
         "lowest",
-        "training perplexity",
+        f"training perplexity{mark}",
         "norm",
         "step change",
     ]
@@ -38,8 +42,8 @@ def results_table(results: Results, unknown: float = 0.0) -> str:
             _bits(learned.epochs[-1] for learned in seeds),
             _spread(min(e.perplexity for e in learned.epochs) for learned in seeds),
             _spread(learned.training_perplexity for learned in seeds),
-            f"{statistics.fmean(learned.epochs[-1].norm for learned in seeds):.2f}",
-            f"{statistics.fmean(learned.epochs[-1].change for learned in seeds):.2f}",
+            _norm(learned.epochs[-1].norm for learned in seeds),
+            _norm(learned.epochs[-1].change for learned in seeds),
         ]
         for name, seeds in results.items()
     ]
@@ -63,8 +67,8 @@ def _vocabulary_note(unknown: float) -> list[str]:
     if not unknown:
         return ["Bits per byte compare with those of other vocabularies; perplexities do not."]
     return [
-        f"* Up to {100 * unknown:.2g} % of a text is <unk>, which is easily predicted and stands for "
-        f"no bytes:",
+        f"* Up to {100 * unknown:.2g} % of a text is <unk>, which is easily predicted and has no "
+        f"bytes:",
         "  perplexities compare within this vocabulary alone, and there are no bits per byte (-).",
     ]
 
@@ -75,10 +79,14 @@ def _notes(results: Results) -> list[str]:
         [learned.epochs[-1].perplexity for learned in results[name]] for name in (DROPOUTS, ALL)
     )
     changes = [100 * (b / a - 1) for a, b in zip(without, with_both, strict=True)]
+    finite = all(map(math.isfinite, changes))
+    together = (
+        f"{statistics.fmean(changes):+z.1f} %" if finite else "not compared, as some diverged"
+    )
     spread = ""
-    if seeds > 1:
+    if seeds > 1 and finite:
         spread = (
-            f" (seed by seed {', '.join(f'{change:+.1f}' for change in changes)} %; one standard "
+            f" (seed by seed {', '.join(f'{change:+z.1f}' for change in changes)} %; one standard "
             f"deviation of {DROPOUTS} is {100 * _relative_deviation(without):.1f} %)"
         )
     return [
@@ -87,7 +95,7 @@ def _notes(results: Results) -> list[str]:
         "Training perplexity: in evaluation, of the beginning of the training text.",
         "Norm and step change: root mean square of ‖h[t]‖ and ‖h[t+1] − h[t]‖, last layer, "
         "validation text.",
-        f"AR and TAR together, all else equal: {statistics.fmean(changes):+.1f} %{spread}.",
+        f"AR and TAR together, all else equal: {together}{spread}.",
     ]
 
 
@@ -97,5 +105,13 @@ def _relative_deviation(values: Sequence[float]) -> float:
 
 def _spread(values: Iterable[float], digits: int = 1) -> str:
     values = list(values)
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+    mean = statistics.fmean(values)
+    form = f".{digits}f" if mean < _MANY else ".3g"
+    if len(values) == 1 or not all(map(math.isfinite, values)):
+        return f"{mean:{form}}"
+    return f"{mean:{form}} ± {statistics.stdev(values):{form}}"
+
+
+def _norm(values: Iterable[float]) -> str:
+    mean = statistics.fmean(values)
+    return f"{mean:{'.2f' if 0.1 <= mean < _MANY or mean == 0 else '.3g'}}"

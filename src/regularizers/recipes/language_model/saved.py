@@ -19,6 +19,8 @@ from regularizers.recipes.language_model._sizes import Dropouts
 from regularizers.recipes.language_model._variants import ALL
 from regularizers.recipes.language_model._vocabulary import Vocabulary
 
+_FOLDER = "networks"
+
 _TIED = "decoder.weight"
 """The same tensor as the embedding's; a file of safetensors holds each tensor once."""
 
@@ -37,18 +39,10 @@ def save(
     """
     tensors = network.state_dict()
     del tensors[_TIED]
-    embedding = network.embedding.embedding
-    build = {
-        "words": embedding.num_embeddings,
-        "embedding": embedding.embedding_dim,
-        "hidden": network.recurrent[0].module.hidden_size,
-        "layers": len(network.recurrent),
-        "dropouts": dataclasses.asdict(dropouts),
-    }
     metadata = {
         "recipe": "language-model",
         **known,
-        "build": build,
+        "arguments": {**network.shape, "dropouts": dataclasses.asdict(dropouts)},
         "level": vocabulary.level,
         "vocabulary": vocabulary.to_json(),
     }
@@ -65,25 +59,25 @@ def load(run: RunFolder, network: str | None = None) -> Loaded:
 
     Returns:
         The network, and its `level`, its `vocabulary` as `vocabulary_of` reads it, and the
-        arguments that `build` it.
+        arguments that build it as `arguments`.
 
     Raises:
         RunFolderError: there is no such network, or its file is damaged.
     """
-    name = network or f"{ALL}-{run.read_json('config.json').get('seed', 0)}"
-    path = run.path / "networks" / f"{name}.safetensors"
-    if not path.is_file():
-        there = sorted(one.stem for one in (run.path / "networks").glob("*.safetensors"))
+    name = network or f"{ALL}-{run.config().get('seed', 0)}"
+    there = sorted(one.stem for one in (run.path / _FOLDER).glob("*.safetensors"))
+    if name not in there:
         raise RunFolderError(
-            f"network: expected one of {', '.join(there)}, got {name!r}"
-            if there
-            else f"{run.path}: expected trained networks, found none; end the run with "
-            f"regularizers language-model --resume {run.path}"
+            f"{run.path}: expected a network that it holds, {', '.join(there) or 'none yet'}, got "
+            f"{name!r}; choose one of them with --network NAME, or finish the run with --resume "
+            f"{run.path}"
         )
-    tensors, metadata = read_network(path, "build")
+    path = run.path / _FOLDER / f"{name}.safetensors"
+    tensors, metadata = read_network(path, "arguments")
     try:
-        build = metadata["build"]
-        module = LanguageModel(**{**build, "dropouts": Dropouts(**build["dropouts"])})
+        arguments = metadata["arguments"]
+        dropouts = Dropouts(**arguments["dropouts"])
+        module = LanguageModel(**{**arguments, "dropouts": dropouts})
         tensors[_TIED] = tensors["embedding.embedding.weight"]
         module.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from regularizers._text import visible
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._finished import METRICS
 from regularizers.recipes._processes import is_first
 from regularizers.recipes._run import open_run, reopen, resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
+from regularizers.recipes.sparse_autoencoder._checks import check_varied
 from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._data import Data, load
 from regularizers.recipes.sparse_autoencoder._finished import TRAINING, Happened, finished, saved
-from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure, metrics_table
+from regularizers.recipes.sparse_autoencoder._metrics import Metrics, measure
 from regularizers.recipes.sparse_autoencoder._networks import save
 from regularizers.recipes.sparse_autoencoder._picture import draw
 from regularizers.recipes.sparse_autoencoder._processes import started_again_as
 from regularizers.recipes.sparse_autoencoder._recovered import classifier_of
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
+from regularizers.recipes.sparse_autoencoder._table import metrics_table
 from regularizers.recipes.sparse_autoencoder._training import train
 from regularizers.recipes.sparse_autoencoder.report import page
 from regularizers.recipes.sparse_autoencoder.saved import save_scaling
@@ -29,16 +32,17 @@ def run(config: Config) -> None:
     """Train the networks, measure them, write the run folder, and print a summary."""
     folder, config = reopen(RECIPE, config)
     data = load(config)
+    check_varied(data)
     folder = open_run(RECIPE, folder, config, data.name, data.digest)
     if is_first():
         print(
-            f"{data.name}: {data.training_samples} samples for training, {len(data.validation)} "
-            f"for validation, {data.features} features, {config.units} units, "
-            f"{config.steps} steps of {config.batch_size} samples",
+            f"{visible(data.name)}: {data.training_samples} samples for training, "
+            f"{len(data.validation)} for validation, {data.features} features, "
+            f"{config.units} units, {config.steps} steps of {config.batch_size} samples",
             flush=True,
         )
         for note in data.notes:
-            print(note, flush=True)
+            print(visible(note), flush=True)
         save_scaling(data, folder)
     with resumable(RECIPE, folder), one_thread():
         with started_again_as([RECIPE, "--resume", str(folder.path)], config.devices):

@@ -61,6 +61,10 @@ class Data:
     notes: tuple[str, ...] = ()
     """Lines to print: what was left out."""
 
+    def row_of(self, index: int) -> int:
+        """Return the number in the data, from 1, of a validation sample."""
+        return self.training_samples + index + 1 if self.rows is None else self.rows[index]
+
     @property
     def features(self) -> int:
         """The width of a sample."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 import regularizers as rz
-from regularizers._text import table
 from regularizers.monitor import ActiveUnits, Saturation
-from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
 from regularizers.recipes.sparse_autoencoder._data import Data
 from regularizers.recipes.sparse_autoencoder._networks import is_sigmoid
+from regularizers.recipes.sparse_autoencoder._outlier import largest_error
 from regularizers.recipes.sparse_autoencoder._recovered import Classifier
 from regularizers.sae import History, SparseAutoencoder
-
-MISSED = 0.05
-"""Relative deviation above which a target counts as missed."""
 
 _MOST = 20_000
 """Training samples on which active units are counted at most."""
@@ -47,6 +42,14 @@ class Metrics:
     """Fraction of a sigmoid's activations in its flat range; 0 without one."""
     loss_recovered: float | None
     """The share of a classifier's cross-entropy that reconstructions keep; None without classes."""
+    unseen_samples: int = 0
+    """Validation samples."""
+    worst_sample: int | None = None
+    """The sample with most of the squared error, by its number in the data, from 1."""
+    worst_share: float = 0.0
+    """Its share of the squared error of all validation samples."""
+    explained_without_worst: float | None = None
+    """Explained variance of the other validation samples; None where it is not defined."""
 
     @property
     def is_sparse(self) -> bool:
@@ -60,6 +63,7 @@ def measure(
 ) -> Metrics:
     """Return the figures of a network; their definitions are those of `rz.sae.evaluate`."""
     found = rz.sae.evaluate(network, data.validation)
+    worst = largest_error(network, data.validation)
     recovered = None
     if classifier is not None:
         recovered = classifier.recovered(network).recovered_from_mean
@@ -80,6 +84,10 @@ def measure(
         mean_activation=activations.mean().item(),
         saturated=saturation.value() if sigmoid else 0.0,
         loss_recovered=recovered,
+        unseen_samples=len(data.validation),
+        worst_sample=data.row_of(worst.index),
+        worst_share=worst.share,
+        explained_without_worst=worst.explained_without,
     )
 
 
@@ -93,53 +101,3 @@ def _active(network: SparseAutoencoder, data: Data) -> float:
         if seen >= _MOST:
             break
     return active.value()
-
-
-def metrics_table(metrics: Mapping[str, Metrics], config: Config) -> str:
-    """Return the figures of all networks as a table, those by `kinds` first."""
-    cells = [
-        [
-            *("network", "code", "strength", f"active of {config.units}", "explained variance"),
-            *("validation MSE", "dead units", "started anew", "loss recovered"),
-        ]
-    ]
-    for kind, m in metrics.items():
-        sparse = [f"{m.active_units:.1f}", f"{m.explained_variance:.1%}", f"{m.mse:.5f}"]
-        cells.append(
-            [
-                *(TITLES[kind], m.coding, f"{m.strength:.2e}" if m.strength else "-"),
-                *(sparse if m.is_sparse else ["-", *sparse[1:]]),
-                *([f"{m.dead_units}", f"{m.revived}"] if m.is_sparse else ["-", "-"]),
-                "-" if m.loss_recovered is None else f"{m.loss_recovered:.1%}",
-            ]
-        )
-    if all(m.loss_recovered is None for m in metrics.values()):
-        cells = [row[:-1] for row in cells]
-    return "\n".join([table(cells, right=range(2, len(cells[0]))), *notes(metrics, config)])
-
-
-def notes(metrics: Mapping[str, Metrics], config: Config) -> list[str]:
-    """Return the notes below the table."""
-    first, *_ = metrics
-    reached = metrics[first].active_in_training
-    told = f"{TITLES[first]} was told to leave {config.active:g} units active"
-    found = ", and found its strength" if metrics[first].strength else ""
-    near = abs(reached / config.active - 1) <= MISSED
-    said = [
-        "A unit is active where it is not 0, and dead if no validation sample activates it.",
-        f"{told}{found}: {reached:.1f} are on training samples."
-        if near
-        else f"{told}; {reached:.1f} are on training samples: see the report.",
-    ]
-    if any(m.loss_recovered is not None for m in metrics.values()):
-        said.append(
-            "Loss recovered: of what a linear classifier's cross-entropy loses when every sample "
-            "is the mean one."
-        )
-    said += [
-        f"A sigmoid is never 0: its mean activation is {m.mean_activation:.3g}, and "
-        f"{config.mean_activation:.3g} was asked for."
-        for m in metrics.values()
-        if not m.is_sparse
-    ]
-    return said

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._data import Data
 from regularizers.recipes.sparse_autoencoder._metrics import Metrics
 from regularizers.sae import History, SparseAutoencoder
+
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,21 @@ class Result:
         return {kind: trained.metrics for kind, trained in self.trained.items()}
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a sample as it is drawn: a table's is a strip."""
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample as it is drawn, three colours first: a table's is a strip."""
         return self.data.picture or (1, self.data.features)
+
+    @property
+    def in_color(self) -> bool:
+        """Whether samples are pictures of three colours."""
+        return len(self.shape) == 3
+
+    def as_picture(self, sample: Tensor) -> Floats:
+        """Return a sample as (height, width), or as (height, width, 3) if it is in colour."""
+        values: Floats = sample.reshape(self.shape).numpy()
+        return np.moveaxis(values, 0, -1) if self.in_color else values
+
+    def as_direction(self, column: Tensor) -> Floats:
+        """Return a column of the dictionary as (height, width), the mean of its colours."""
+        values: Floats = column.reshape(self.shape).numpy()
+        return values.mean(axis=0) if self.in_color else values

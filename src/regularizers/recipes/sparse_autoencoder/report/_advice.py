@@ -2,94 +2,124 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from regularizers.recipes.sparse_autoencoder._config import TITLES, Config
-from regularizers.recipes.sparse_autoencoder._metrics import MISSED, Metrics
+from regularizers.recipes.sparse_autoencoder._judgement import (
+    MISSED,
+    collapsed,
+    dead,
+    is_met,
+    needed,
+    outlier_of,
+)
+from regularizers.recipes.sparse_autoencoder._metrics import Metrics
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
-
-Level = Literal["fine", "note", "mend"]
+from regularizers.recipes.sparse_autoencoder._table import number_of_units
+from regularizers.recipes.sparse_autoencoder.report._compared import l1_advice, sigmoid_advice
+from regularizers.recipes.sparse_autoencoder.report._finding import Advice, Level, relative
 
 _MANY_DEAD = 0.1
-_SATURATED = (0.1, 0.5)
+_WELL_EXPLAINED = 0.5
+"""The explained variance from which on fewer units may do as well."""
 _KEPT = 0.9
 """The share of a classifier's loss that good reconstructions keep."""
-_LEVEL = 0.01
-"""Explained variances that are nearer are level."""
 _UNIT = 1e-3
 """How far the norm of a direction may be from 1."""
 
 
-@dataclass(frozen=True)
-class Advice:
-    """A finding, and its cure if it needs one."""
-
-    level: Level
-    finding: str
-    cure: str = ""
-
-
 def advice_for(result: Result) -> list[Advice]:
     """Return the findings, most urgent first."""
-    config = result.config
+    config, first = result.config, result.first.metrics
+    units = _collapse_advice if collapsed(first, config) else _dead_units_advice
     findings = [
+        units(first, config),
         *_target_advice(result.first, config),
-        _dead_units_advice(result.first.metrics, config),
-        *_norm_advice(result.first.metrics),
-        *_recovered_advice(result.first.metrics),
-        *_l1_advice(result),
+        *_outlier_advice(first),
+        *_norm_advice(first),
+        *_recovered_advice(first),
+        *l1_advice(result),
     ]
     if "kl" in result.trained:
-        findings += _sigmoid_advice(result.metrics["kl"], config)
+        findings += sigmoid_advice(result.metrics["kl"], config)
     urgency = ("mend", "note", "fine")
     return sorted(findings, key=lambda advice: urgency.index(advice.level))
 
 
 def _target_advice(first: Trained, config: Config) -> list[Advice]:
     found, wanted, name = first.metrics, config.active, TITLES[config.architecture]
-    unseen, seen = found.active_units / wanted - 1, found.active_in_training / wanted - 1
-    level: Level = "note" if abs(seen) <= MISSED else "mend"
+    unseen, met = found.active_units / wanted - 1, is_met(found, config)
+    level: Level = "note" if met else "mend"
+    end = " In the end the target was met all the same." if met else ""
     said = [
-        Advice(level, f"While the strength of {name} was sought: {_without_site(one)}.")
+        Advice(level, f"While the strength of {name} was sought: {_without_site(one)}.{end}")
         for one in first.warnings
     ]
-    finding = f"{name} was to leave {wanted:g} units active. On unseen samples "
-    if abs(unseen) <= MISSED:
+    finding = f"{name} was to leave {number_of_units(wanted)} active. On unseen samples "
+    if met and abs(unseen) <= MISSED:
         return [*said, Advice("fine", f"{finding}{found.active_units:.1f} are.")]
     finding += (
-        f"{found.active_units:.1f} are, {_relative(unseen)}; on training samples "
+        f"{found.active_units:.1f} are, {relative(unseen)}; on training samples "
         f"{found.active_in_training:.1f}."
     )
-    if abs(seen) <= MISSED:
+    if met:
         cure = (
             "The strength is right, and the network knows its training samples better than "
             "others: take more samples, or fewer --steps or --units."
         )
         return [*said, Advice("note", finding, cure)]
-    cure = "" if said else "The training ended before the number had settled: give it more --steps."
+    cure = "The training ended before the number had settled: give it more --steps."
+    if said or collapsed(found, config):
+        cure = ""
     return [Advice("mend", finding, cure), *said]
 
 
+def _collapse_advice(found: Metrics, config: Config) -> Advice:
+    name, count = TITLES[config.architecture], dead(found, config)
+    left = f"{count} of {config.units} units are dead" if count else "few units are active"
+    if found.active_units == 0:
+        left = "no unit is active"
+    explained = f"{found.explained_variance:z.1%} of the variance is explained"
+    if found.explained_variance <= 0:
+        explained = "the mean sample is as good a reconstruction"
+    finding = f"The training of {name} collapsed: {left}, and {explained}."
+    revive = "" if config.revive else " and let units start anew by --revive,"
+    cure = f"Fewer units would not mend it. Lower --learning-rate,{revive} or give it more --steps."
+    return Advice("mend", finding + _anew(found), cure)
+
+
 def _dead_units_advice(found: Metrics, config: Config) -> Advice:
-    share, name = found.dead_units / config.units, TITLES[config.architecture]
-    anew = f" Units were started anew {_times(found.revived)}." if found.revived else ""
+    name, anew = TITLES[config.architecture], _anew(found)
     if found.dead_units == 0:
         finding = f"Each of the {config.units} units is active on some unseen sample."
         return Advice("fine", finding + anew)
     some = f"{found.dead_units} of {config.units} units"
     be = "is" if found.dead_units == 1 else "are"
+    if not dead(found, config):
+        finding = f"With {name} {some} {be} active on no unseen sample.{anew}"
+        cure = (
+            f"{found.unseen_samples} samples are too few to call them dead: a unit that is active "
+            f"a tenth as often as the mean one would need {needed(config)}."
+        )
+        return Advice("note", finding, cure)
     finding = f"With {name} {some} {be} dead: active on no unseen sample.{anew}"
-    if share < _MANY_DEAD:
+    if found.dead_units < _MANY_DEAD * config.units:
         return Advice("note", finding, "So few do no harm: a rare feature may not occur in them.")
     if not config.revive:
         return Advice("mend", finding, "Let them be given a new start: --revive.")
-    return Advice(
-        "mend",
-        finding,
-        f"The data need no more: --units {config.units - found.dead_units} would do as well. If "
-        f"not, train longer, with more --steps.",
-    )
+    fewer = config.units - found.dead_units
+    if is_met(found, config) and found.explained_variance >= _WELL_EXPLAINED:
+        cure = (
+            f"If the data need no more, --units {fewer} would do as well. If they do, train "
+            f"longer, with more --steps."
+        )
+        return Advice("mend", finding, cure)
+    cure = "How many the data need, this run does not say: train longer first, with more --steps."
+    return Advice("mend", finding, cure)
+
+
+def _outlier_advice(found: Metrics) -> list[Advice]:
+    if not (finding := outlier_of(found)):
+        return []
+    return [Advice("mend", finding, "Look at it, and drop it if it is a mistake.")]
 
 
 def _norm_advice(found: Metrics) -> list[Advice]:
@@ -109,56 +139,14 @@ def _recovered_advice(found: Metrics) -> list[Advice]:
     if found.loss_recovered is None:
         return []
     finding = (
-        f"A linear classifier that reads reconstructions keeps {found.loss_recovered:.1%} of what "
+        f"A linear classifier that reads reconstructions keeps {found.loss_recovered:z.1%} of what "
         f"samples are worth to it."
     )
     return [Advice("fine" if found.loss_recovered > _KEPT else "note", finding)]
 
 
-def _l1_advice(result: Result) -> list[Advice]:
-    """Compare the explained variance with that of L1 at the same number of active units."""
-    if "l1" not in result.trained or result.config.architecture == "l1":
-        return []
-    first, l1 = result.first.metrics, result.metrics["l1"]
-    more = first.explained_variance - l1.explained_variance
-    than = "as much as" if abs(more) < _LEVEL else f"{abs(more):.1%} {_more(more)} than"
-    name = TITLES[result.config.architecture]
-    finding = (
-        f"{name} explains {than} L1 with {l1.active_units:.1f} active units, whose magnitudes were "
-        f"fitted again after the training."
-    )
-    return [Advice("fine" if more > -_LEVEL else "note", finding)]
-
-
-def _sigmoid_advice(kl: Metrics, config: Config) -> list[Advice]:
-    some, most = _SATURATED
-    finding = (
-        f"{kl.saturated:.1%} of the sigmoid's activations lie where it is flat, with less than a "
-        f"tenth of its slope."
-    )
-    found = [Advice("fine", finding)]
-    if kl.saturated > some:
-        cure = (
-            f"There they learn slowly: lower --kl, or raise --target above "
-            f"{config.mean_activation:.3g}."
-        )
-        found = [Advice("mend" if kl.saturated > most else "note", finding, cure)]
-    off = kl.mean_activation / config.mean_activation - 1
-    if abs(off) > MISSED:
-        finding = (
-            f"KL was to bring the mean activation to {config.mean_activation:.3g}. It is "
-            f"{kl.mean_activation:.3g}, {_relative(off)}."
-        )
-        found.append(Advice("note", finding, f"Raise --kl above {config.kl:g} to hold it closer."))
-    return found
-
-
-def _more(difference: float) -> str:
-    return "more" if difference > 0 else "less"
-
-
-def _relative(share: float) -> str:
-    return f"{abs(share):.0%} {_more(share)}"
+def _anew(found: Metrics) -> str:
+    return f" Units were started anew {_times(found.revived)}." if found.revived else ""
 
 
 def _times(count: int) -> str:

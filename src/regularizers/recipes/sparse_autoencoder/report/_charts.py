@@ -1,11 +1,11 @@
-"""Charts as SVG within the page, in its own colours."""
+"""Charts as lines, curves, bars and texts with their places, which a template writes as SVG."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from regularizers.recipes.sparse_autoencoder.report._html import Html, element, joined
 from regularizers.recipes.sparse_autoencoder.report._scales import Scale, named
 
 _WIDTH, _HEIGHT = 360, 200
@@ -30,10 +30,64 @@ class Mark:
     name: str
 
 
+@dataclass(frozen=True)
+class Line:
+    """A straight line."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    style: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text; `anchor` says which of its ends is at x."""
+
+    text: str
+    x: float
+    y: float
+    anchor: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Path:
+    """A line through points, each written as "x y"."""
+
+    points: Sequence[str]
+    style: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar, by its upper left corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    style: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn, from bottom to top, and what a person who cannot see it is told."""
+
+    description: str
+    lines: Sequence[Line]
+    texts: Sequence[Text]
+    paths: Sequence[Path] = ()
+    bars: Sequence[Bar] = ()
+    width: int = field(default=_WIDTH, init=False)
+    height: int = field(default=_HEIGHT, init=False)
+
+
 def line_chart(
     description: str, curves: Sequence[Curve], x: Scale, y: Scale, mark: Mark | None = None
-) -> Html:
-    """Return a chart of curves over the training.
+) -> Chart:
+    """Return a chart of curves over the training; values that are not finite are left out.
 
     Args:
         description: what a person who cannot see it is told.
@@ -43,20 +97,24 @@ def line_chart(
         mark: a dashed line across.
     """
     frame = _Frame(x, y)
-    parts = [*frame.levels(), *frame.below((tick, named(tick)) for tick in x.ticks)]
+    lines, texts = frame.levels()
+    texts += frame.below((tick, named(tick)) for tick in x.ticks)
     if mark is not None:
         level = frame.down(mark.y)
-        parts += [
-            _line(frame.left, level, _WIDTH - _RIGHT, level, class_="mark"),
-            _text(mark.name, _WIDTH - _RIGHT, level - 5, class_="marked", text_anchor="end"),
-        ]
-    for curve in curves:
-        points = [
-            f"{frame.across(a):.1f} {frame.down(b):.1f}"
-            for a, b in zip(curve.x, curve.y, strict=True)
-        ]
-        parts.append(element("path", class_=f"curve {curve.style}", d=f"M{'L'.join(points)}"))
-    return _picture(description, parts)
+        lines.append(Line(frame.left, level, _WIDTH - _RIGHT, level, "mark"))
+        texts.append(Text(mark.name, _WIDTH - _RIGHT, level - 5, "end", "marked"))
+    paths = [
+        Path(
+            [
+                f"{frame.across(a):.1f} {frame.down(b):.1f}"
+                for a, b in zip(curve.x, curve.y, strict=True)
+                if math.isfinite(b)
+            ],
+            curve.style,
+        )
+        for curve in curves
+    ]
+    return Chart(description, lines, texts, paths=[path for path in paths if path.points])
 
 
 def bar_chart(
@@ -66,7 +124,7 @@ def bar_chart(
     y: Scale,
     *,
     apart: int = 0,
-) -> Html:
+) -> Chart:
     """Return a chart of bars side by side.
 
     Args:
@@ -77,21 +135,13 @@ def bar_chart(
         apart: how many bars at the left are drawn as something else than the rest.
     """
     frame = _Frame(Scale(0, len(heights), (), float), y)
-    parts = frame.levels()
+    lines, texts = frame.levels()
+    bars = []
     for i, height in enumerate(heights):
         left, top = frame.across(i) + 0.75, frame.down(height)
-        parts.append(
-            element(
-                "rect",
-                class_="bar apart" if i < apart else "bar",
-                x=f"{left:.1f}",
-                y=f"{top:.1f}",
-                width=f"{frame.across(i + 1) - 0.75 - left:.1f}",
-                height=f"{_HEIGHT - _BOTTOM - top:.1f}",
-            )
-        )
-    parts += frame.below(names)
-    return _picture(description, parts)
+        width, down = frame.across(i + 1) - 0.75 - left, _HEIGHT - _BOTTOM - top
+        bars.append(Bar(left, top, width, down, "bar apart" if i < apart else "bar"))
+    return Chart(description, lines, texts + frame.below(names), bars=bars)
 
 
 class _Frame:
@@ -107,40 +157,16 @@ class _Frame:
     def down(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - self.y(value) * (_HEIGHT - _BOTTOM - _TOP)
 
-    def levels(self) -> list[Html]:
-        """Return lines across at the ticks of y, with their names."""
-        parts = []
+    def levels(self) -> tuple[list[Line], list[Text]]:
+        """Return lines across at the ticks of y, and their names."""
+        lines, texts = [], []
         for tick in self.y.ticks:
             level = self.down(tick)
             style = "axis" if tick == self.y.low else "grid"
-            parts += [
-                _line(self.left, level, _WIDTH - _RIGHT, level, class_=style),
-                _text(named(tick), self.left - 6, level + 4, text_anchor="end"),
-            ]
-        return parts
+            lines.append(Line(self.left, level, _WIDTH - _RIGHT, level, style))
+            texts.append(Text(named(tick), self.left - 6, level + 4, "end"))
+        return lines, texts
 
-    def below(self, names: Iterable[tuple[float, str]]) -> list[Html]:
+    def below(self, names: Iterable[tuple[float, str]]) -> list[Text]:
         """Return names below values of x."""
-        return [
-            _text(name, self.across(value), _HEIGHT - 6, text_anchor="middle")
-            for value, name in names
-        ]
-
-
-def _picture(description: str, parts: Sequence[Html]) -> Html:
-    return element(
-        "svg",
-        joined(parts),
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
-        role="img",
-        aria_label=description,
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, **attributes: str) -> Html:
-    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-    return element("line", **{key: f"{end:.1f}" for key, end in ends.items()}, **attributes)
-
-
-def _text(text: str, x: float, y: float, **attributes: str) -> Html:
-    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", **attributes)
+        return [Text(name, self.across(value), _HEIGHT - 6, "middle") for value, name in names]

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder.report._charts import bar_chart
-from regularizers.recipes.sparse_autoencoder.report._html import Html, element
 from regularizers.recipes.sparse_autoencoder.report._scales import linear
+from regularizers.recipes.sparse_autoencoder.report._training import Figure
 from regularizers.recipes.sparse_autoencoder.report._units import titled, use_of
 
 _EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NAMES = [(0.5, "never"), *((i + 1.0, f"{edge:.0%}") for i, edge in enumerate(_EDGES) if edge)]
 
 
-def density_charts(result: Result) -> Html:
+def density_charts(result: Result) -> list[Figure]:
     """Return a histogram of the shares of samples on which units are active, for each network."""
     uses = {
         name: counts(use_of(trained, result.data.validation))
@@ -30,9 +30,8 @@ def density_charts(result: Result) -> Html:
             f"{count} {_bin(i)}" for i, count in enumerate(heights) if count
         )
         chart = bar_chart(f"{description}.", heights, _NAMES, y, apart=1)
-        caption = element("figcaption", titled(name))
-        charts.append(element("figure", caption, chart))
-    return element("div", *charts, class_="charts")
+        charts.append(Figure(titled(name), chart))
+    return charts
 
 
 def counts(use: Tensor) -> list[int]:

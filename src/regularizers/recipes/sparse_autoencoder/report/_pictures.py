@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from regularizers.recipes.sparse_autoencoder._config import TITLES
 from regularizers.recipes.sparse_autoencoder._result import Result
-from regularizers.recipes.sparse_autoencoder.report._html import Html, element, joined
-from regularizers.recipes.sparse_autoencoder.report._png import ink
+from regularizers.recipes.sparse_autoencoder.report._png import color, ink
 
 SAMPLES = 12
 STRIPS = 6
 """Samples of a table, which take more room."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture within the page, and what a person who cannot see it is told."""
+
+    src: str
+    alt: str
+    style: str = ""
+
+
+Rows = list[tuple[str, list[Picture]]]
+
+
 @torch.no_grad()
-def reconstructions(result: Result) -> Html:
+def reconstructions(result: Result) -> list[Rows]:
     """Return unseen samples, and what every network makes of each.
 
     Pictures go side by side, a row for each network; strips below each other, sample by sample.
@@ -26,26 +38,22 @@ def reconstructions(result: Result) -> Html:
     values = {"original": x} | {
         TITLES[kind]: one.network(x) for kind, one in result.trained.items()
     }
-    tiles = {
-        name: [
-            element(
-                "img",
-                src=ink(value.reshape(result.shape).numpy()),
-                class_="ink",
-                alt=f"sample {i + 1}" if name == "original" else f"sample {i + 1} by {name}",
-            )
-            for i, value in enumerate(rows)
-        ]
-        for name, rows in values.items()
-    }
+    rows = [
+        (
+            name,
+            [
+                sample(result, one, f"sample {i + 1}{'' if name == 'original' else f' by {name}'}")
+                for i, one in enumerate(some)
+            ],
+        )
+        for name, some in values.items()
+    ]
     if result.data.picture is not None:
-        return _rows({name: joined(images) for name, images in tiles.items()}, "rows")
-    return joined(
-        _rows({name: images[i] for name, images in tiles.items()}, "rows strips")
-        for i in range(min(STRIPS, len(x)))
-    )
+        return [rows]
+    return [[(name, [images[i]]) for name, images in rows] for i in range(min(STRIPS, len(x)))]
 
 
-def _rows(content: Mapping[str, Html], style: str) -> Html:
-    pairs = [(element("dt", name), element("dd", images)) for name, images in content.items()]
-    return element("dl", *(part for pair in pairs for part in pair), class_=style)
+def sample(result: Result, values: Tensor, alt: str) -> Picture:
+    """Return the picture of a sample, in its colours or in ink: 0 is the page, 1 is the text."""
+    picture = result.as_picture(values)
+    return Picture(color(picture), alt) if result.in_color else Picture(ink(picture), alt, "ink")

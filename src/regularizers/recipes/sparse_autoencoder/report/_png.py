@@ -36,10 +36,15 @@ def signed(values: Floats) -> str:
     return _address((values / largest + 1) / 2, _SIGNED)
 
 
+def color(values: Floats) -> str:
+    """Return a picture of red, green and blue, (height, width, 3), as a `data:` address."""
+    pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return _encoded(_png(pixels.reshape(len(pixels), -1), pixels.shape[1], 2, []))
+
+
 def _address(shares: Floats, palette: Bytes) -> str:
     indices = np.rint(shares * (_LEVELS - 1)).astype(np.uint8)
-    encoded = base64.b64encode(indexed_png(indices, palette)).decode("ascii")
-    return f"data:image/png;base64,{encoded}"
+    return _encoded(indexed_png(indices, palette))
 
 
 def indexed_png(indices: Bytes, palette: Bytes) -> bytes:
@@ -49,18 +54,26 @@ def indexed_png(indices: Bytes, palette: Bytes) -> bytes:
         indices: of the colours, of shape (height, width).
         palette: red, green, blue and opacity of each, of shape (up to 256, 4).
     """
-    height, width = indices.shape
+    colors = [_chunk(b"PLTE", palette[:, :3].tobytes()), _chunk(b"tRNS", palette[:, 3].tobytes())]
+    return _png(indices, indices.shape[1], 3, colors)
+
+
+def _png(rows: Bytes, width: int, kind: int, colors: list[bytes]) -> bytes:
+    """Return a PNG file of rows of bytes, whose pixels are of a kind of colour."""
     # each line begins with the number of its filter: none
-    lines = np.insert(indices, 0, 0, axis=1).tobytes()
+    lines = np.insert(rows, 0, 0, axis=1).tobytes()
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         [
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", palette[:, :3].tobytes()),
-            _chunk(b"tRNS", palette[:, 3].tobytes()),
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), 8, kind, 0, 0, 0)),
+            *colors,
             _chunk(b"IDAT", zlib.compress(lines, 9)),
             _chunk(b"IEND", b""),
         ]
     )
+
+
+def _encoded(file: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(file).decode('ascii')}"
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 import regularizers as rz
+from regularizers._text import visible
 from regularizers.monitor import DensityHistogram
 from regularizers.recipes.sparse_autoencoder._config import TITLES
+from regularizers.recipes.sparse_autoencoder._judgement import dead
 from regularizers.recipes.sparse_autoencoder._result import Result, Trained
-from regularizers.recipes.sparse_autoencoder.report._html import Html, element, joined
-from regularizers.recipes.sparse_autoencoder.report._png import ink, signed
+from regularizers.recipes.sparse_autoencoder.report._pictures import Picture, sample
+from regularizers.recipes.sparse_autoencoder.report._png import signed
 
 SHOWN = 24
 """Units shown at once; the next unfold."""
@@ -21,6 +27,33 @@ TOP = 5
 """Samples of each unit."""
 NEAR = 2
 """Neighbours of each unit."""
+COLUMNS = 3
+"""Names of the columns that each unit of a table moves most."""
+
+_LITTLE = 0.1
+_LONG = 28
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A unit: its direction, and what it is about."""
+
+    direction: Picture
+    name: str
+    id: str = ""
+    columns: Sequence[str] = ()
+    samples: Sequence[Picture] = ()
+    rows: str = ""
+    near: str = ""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The units that are shown at once, and those that unfold below `summary`."""
+
+    first: Sequence[Tile]
+    rest: Sequence[Tile]
+    summary: str
 
 
 @torch.no_grad()
@@ -34,7 +67,7 @@ def use_of(trained: Trained, x: Tensor) -> Tensor:
     return density.densities()
 
 
-def units_by_use(result: Result, kind: str) -> Html:
+def units_by_use(result: Result, kind: str) -> Tiles:
     """Return the units of a network, the most used first, each with what it is about."""
     trained, data = result.trained[kind], result.data
     use = use_of(trained, data.validation)
@@ -42,25 +75,25 @@ def units_by_use(result: Result, kind: str) -> Html:
     top = rz.sae.top_samples(trained.network, data.validation, order, TOP)
     near, cosines = neighbours(trained.network.decoder.weight.detach(), NEAR)
     tiles = [
-        element(
-            "li",
-            _direction(result, trained, unit, use[unit].item()),
-            _samples(result, [i for i in indices if i >= 0]),
-            _near(near[unit].tolist(), cosines[unit].tolist()),
+        Tile(
+            *_direction(result, trained, unit, use[unit].item()),
             id=f"{kind}-{unit + 1}",
+            columns=_columns(result, trained, unit),
+            near=_near(near[unit].tolist(), cosines[unit].tolist()),
+            **_samples(result, [i for i in indices if i >= 0]),
         )
         for unit, indices in zip(order.tolist(), top.indices.tolist(), strict=True)
     ]
-    return _unfolding(tiles, len(use), result, "units")
+    return _unfolding(tiles, len(use))
 
 
-def features(result: Result, kind: str) -> Html:
+def features(result: Result, kind: str) -> Tiles:
     """Return the direction of each unit alone, the most used first."""
     trained = result.trained[kind]
     use = use_of(trained, result.data.validation)
     order = use.argsort(descending=True, stable=True)[:MOST].tolist()
-    tiles = [element("li", _direction(result, trained, unit, use[unit].item())) for unit in order]
-    return _unfolding(tiles, len(use), result, "features")
+    tiles = [Tile(*_direction(result, trained, unit, use[unit].item())) for unit in order]
+    return _unfolding(tiles, len(use))
 
 
 def neighbours(decoder: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -80,47 +113,73 @@ def neighbours(decoder: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return found.indices, found.values
 
 
-def _unfolding(tiles: list[Html], units: int, result: Result, style: str) -> Html:
+def strongest(direction: Tensor, names: Sequence[str]) -> list[str]:
+    """Return the columns that a direction moves most, the farthest first, each with its sign.
+
+    Columns that it moves less than a tenth as far as the first are left out.
+
+    Example:
+        >>> strongest(torch.tensor([0.1, -0.9, 0.4, 0.0]), ["width", "height", "depth", "age"])
+        ['−height', '+depth', '+width']
+    """
+    sizes = direction.abs()
+    found = sizes.topk(min(COLUMNS, len(sizes)))
+    return [
+        f"{'+' if direction[i] > 0 else '−'}{shortened(names[i])}"
+        for size, i in zip(found.values.tolist(), found.indices.tolist(), strict=True)
+        if size > _LITTLE * found.values[0].item()
+    ]
+
+
+def shortened(name: str) -> str:
+    """Return a name, its middle left out if it is long.
+
+    Example:
+        >>> shortened("the temperature of the outermost sensor")
+        'the temperatur…tmost sensor'
+    """
+    name = visible(name)
+    return name if len(name) <= _LONG else f"{name[: _LONG // 2]}…{name[1 - _LONG // 2 :]}"
+
+
+def _columns(result: Result, trained: Trained, unit: int) -> list[str]:
+    names = result.data.columns
+    if names is None:
+        return []
+    return strongest(trained.network.decoder.weight.detach()[:, unit], names)
+
+
+def _unfolding(tiles: list[Tile], units: int) -> Tiles:
     """Return the first tiles, and the others behind a line to unfold."""
-    style = style if result.data.picture is not None else f"{style} strips"
-    shown = element("ul", *tiles[:SHOWN], class_=style)
-    if len(tiles) <= SHOWN:
-        return shown
-    rest = element("ul", *tiles[SHOWN:], class_=style)
-    which = "other" if len(tiles) == units else "next"
-    summary = element("summary", f"The {which} {len(tiles) - SHOWN}")
-    return Html(shown + element("details", summary, rest))
+    more = len(tiles) - SHOWN
+    which = f"The other {more}" if len(tiles) == units else f"The next {more} of {units}"
+    return Tiles(tiles[:SHOWN], tiles[SHOWN:], which)
 
 
-def _direction(result: Result, trained: Trained, unit: int, use: float) -> Html:
-    column = trained.network.decoder.weight.detach()[:, unit].reshape(result.shape)
-    said = "dead" if use == 0 else percent(use)
-    alt = f"direction of unit {unit + 1}, {said if use == 0 else f'used {said}'}"
-    image = element("img", src=signed(column.numpy()), alt=alt)
-    return joined([image, element("span", f"{unit + 1}: {said}")])
+def _direction(result: Result, trained: Trained, unit: int, use: float) -> tuple[Picture, str]:
+    column = trained.network.decoder.weight.detach()[:, unit]
+    said = f"{unit + 1}: {_never(result, trained) if use == 0 else percent(use)}"
+    alt = f"direction of unit {said.replace(':', ', used' if use else ',')}"
+    return Picture(signed(result.as_direction(column)), alt), said
 
 
-def _samples(result: Result, indices: list[int]) -> Html:
+def _never(result: Result, trained: Trained) -> str:
+    """Return what a unit is called that no unseen sample activates."""
+    return "dead" if dead(trained.metrics, result.config) else "never"
+
+
+def _samples(result: Result, indices: list[int]) -> dict[str, Any]:
     """Return the samples as pictures; of a table, which nobody can tell apart, as row numbers."""
     if result.data.picture is None:
-        rows = ", ".join(str(index + 1) for index in indices)
-        return element("span", f"rows {rows}" if indices else "no row", class_="top")
+        rows = ", ".join(str(result.data.row_of(index)) for index in indices)
+        return {"rows": f"rows {rows}" if indices else "no row"}
     x = result.data.validation
-    images = [
-        element(
-            "img",
-            src=ink(x[index].reshape(result.shape).numpy()),
-            class_="ink",
-            alt=f"unseen sample {index + 1}",
-        )
-        for index in indices
-    ]
-    return element("span", *images, class_="top")
+    return {"samples": [sample(result, x[i], f"sample {result.data.row_of(i)}") for i in indices]}
 
 
-def _near(units: list[int], cosines: list[float]) -> Html:
-    said = [f"{unit + 1} ({cosine:.2f})" for unit, cosine in zip(units, cosines, strict=True)]
-    return element("small", f"near {', '.join(said)}" if said else "")
+def _near(units: list[int], cosines: list[float]) -> str:
+    said = [f"{unit + 1} ({cosine + 0.0:.2f})" for unit, cosine in zip(units, cosines, strict=True)]
+    return f"near {', '.join(said)}".replace("-0.00", "0.00") if said else ""
 
 
 def titled(kind: str) -> str:
