@@ -18,11 +18,12 @@ import regularizers as rz
 
 # the recipe's data, network and metrics, with another optimizer
 from regularizers.recipes._batches import Batches
-from regularizers.recipes._labelled import Labelled, load_labelled_digits, load_with_labels
 from regularizers.recipes.classifier import Config
+from regularizers.recipes.classifier._data import Data
 from regularizers.recipes.classifier._metrics import measure
 from regularizers.recipes.classifier._networks import mlp
 from regularizers.recipes.classifier._parts import Part, parts
+from regularizers.recipes.data import Labelled, load_labelled_digits, load_with_labels
 
 STEPS = 2000
 BLOCK = 50
@@ -68,9 +69,10 @@ def classify(run: Classifier) -> dict[str, Any]:
     """Train one network and return its results."""
     torch.set_num_threads(1)
     config = Config()
-    training, validation = parts(labelled(run.data), config, run.seed)
+    data = parts(Data(labelled(run.data)), config, run.seed)
+    training = data.training
     torch.manual_seed(run.seed)
-    network = mlp(training.x.shape[1], config.units, len(labelled(run.data).classes))
+    network = mlp(training.x.shape[1], config.units, len(data.classes))
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     last = STEPS / 5
     rate = torch.optim.lr_scheduler.LambdaLR(
@@ -93,7 +95,7 @@ def classify(run: Classifier) -> dict[str, Any]:
         said = [str(w.message) for w in caught]
     strength = next(iter(reg.strengths.values()))  # all weights have one
     reg.detach()
-    found = measure(network, training, validation)
+    found = measure(network, data)
     with torch.no_grad():
         whole = nn.functional.cross_entropy(network(training.x), training.y).item()
     return {

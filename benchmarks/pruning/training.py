@@ -15,10 +15,11 @@ import regularizers as rz
 
 # the recipe's data and networks, with another optimizer
 from regularizers.recipes._batches import Batches
-from regularizers.recipes._labelled import load_labelled_digits
 from regularizers.recipes.classifier import Config
+from regularizers.recipes.classifier._data import Data
 from regularizers.recipes.classifier._networks import conv, mlp
 from regularizers.recipes.classifier._parts import Part, parts
+from regularizers.recipes.data import load_labelled_digits
 
 STEPS = 600
 FINE_TUNING = 600
@@ -57,7 +58,8 @@ class Outcome:
 def outcome(kind: Kind, strength: float, seed: int) -> Outcome:
     """Train a network with group lasso and return what became of it."""
     torch.set_num_threads(1)
-    training, validation = parts(load_labelled_digits(), Config(), seed)
+    data = parts(Data(load_labelled_digits()), Config(), seed)
+    training, validation = data.training, data.validation
     dense, network = network_of(kind, seed), network_of(kind, seed)
     train(dense, training, STEPS, seed)
     train(network, training, STEPS, seed, rules(kind, strength))

@@ -7,7 +7,6 @@ import signal
 import statistics
 import time
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +72,15 @@ def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data
         assert cells[1] == f"{mean:.2f} ± {deviation:.2f}"
     assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["units"] == 8
+    with (folder / "confusion.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["method"], row["class"]) for row in rows] == [
+        (name, label) for name in METHODS for label in "uvw"
+    ]
+    for row in rows:
+        of_class = [of["confusion"][row["class"]] for of in kept[row["method"]].values()]
+        for found in "uvw":
+            assert int(row[found]) == sum(seed.get(found, 0) for seed in of_class)
     assert len(list((folder / "networks").iterdir())) == 2 * len(METHODS)
     assert list((folder / "checkpoints").iterdir()) == []
     assert sum(line.startswith("seed 1, ") for line in printed) == len(METHODS)

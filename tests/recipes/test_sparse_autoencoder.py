@@ -91,7 +91,7 @@ def test_it_ends_with_a_table_and_a_folder_named_in_the_last_line(tmp_path, data
 def test_figures_are_those_of_the_networks_it_kept(tmp_path, data):
     assert run(*QUICK, "--data", data, "--runs", tmp_path / "runs", "--seed", 3) == 0
     folder = only_folder(tmp_path / "runs")
-    table = np.load(data).astype(np.float32)
+    table = np.load(data)
     order = np.random.default_rng(3).permutation(120)
     training, validation = table[order[24:]], table[order[:24]]
     low, high = training.min(0), training.max(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from regularizers._text import visible
 from regularizers.errors import ConfigurationError
 from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._run import open_run, reopen, resumable
@@ -59,7 +60,7 @@ def _print_beginning(data: Data, first: Parts, config: Config) -> None:
     tested = "" if first.test is None else f", {len(first.test.x)} for testing"
     training = len(first.training.x)
     print(
-        f"{first.samples.name}: {training} samples for training, "
+        f"{visible(first.samples.name)}: {training} samples for training, "
         f"{len(first.validation.x)} for validation{tested}, {first.training.x.shape[1]} features, "
         f"{len(first.classes)} classes; {config.network}, {config.epochs_for(training)} epochs, "
         + ("" if config.search else f"{len(methods_of(config))} methods, ")
@@ -67,7 +68,7 @@ def _print_beginning(data: Data, first: Parts, config: Config) -> None:
         flush=True,
     )
     for note in (*first.samples.notes, *left_out(first.dropped)):
-        print(note, flush=True)
+        print(visible(note), flush=True)
 
 
 def _seeds(config: Config) -> str:
@@ -88,7 +89,7 @@ def _train_all(
         of_seed = first if seed == config.seed else parts(data, config, seed)
         if of_seed.dropped != first.dropped:
             for note in left_out(of_seed.dropped):
-                print(f"seed {seed}: {note}", flush=True)
+                print(visible(f"seed {seed}: {note}"), flush=True)
         for method in lacking:
             kept[method.name][str(seed)] = _train_one(config, folder, of_seed, method, seed)
             folder.write_json(METRICS, kept)

@@ -28,11 +28,12 @@ class Config(TableOptions):
     """
 
     data: Path | None = None
-    """Samples: a .csv with --target, or pictures in IDX, .npy or .npz with --labels (each but .npz
-    may be compressed: .gz). By default the 1797 handwritten digits of scikit-learn."""
+    """Samples: a table with --target; pictures or rows in IDX, .npy or .npz with --labels; an .npz
+    with x and y; or a folder of pictures for each class. By default the 1797 handwritten digits of
+    scikit-learn."""
 
     target: str | None = None
-    """Column of the .csv that is the class: its name, or its number from 1 where the first line
+    """Column of the table that is the class: its name, or its number from 1 where the first line
     has no names."""
 
     labels: Path | None = None

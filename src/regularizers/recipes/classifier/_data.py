@@ -70,7 +70,9 @@ def load(config: Config) -> Data:
     """
     if config.data is None:
         return Data(load_labelled_digits())
-    beside = [column for column in (config.group, config.time) if column is not None]
+    group = _aside(config.data, "group", config.group, config)
+    time = _aside(config.data, "time", config.time, config)
+    beside = [column.name for column in (group, time) if column is not None]
     options = dataclasses.replace(config, drop=(*config.drop, *beside))
     labelled = load_labelled(config.data, config.target, config.labels, options)
     labelled, test = _apart(labelled)
@@ -89,12 +91,6 @@ def load(config: Config) -> Data:
             )
         return Held(found.x, found.y)
 
-    def aside(name: str, column: str | None) -> Aside | None:
-        assert config.data is not None
-        if column is None:
-            return None
-        return read_aside(config.data, column, name, config.target, config)
-
     return Data(
         labelled,
         validation=(
@@ -103,9 +99,16 @@ def load(config: Config) -> Data:
             else None
         ),
         test=test if config.test is None else further("test", config.test, config.test_labels),
-        group=aside("group", config.group),
-        time=aside("time", config.time),
+        group=group,
+        time=time,
     )
+
+
+def _aside(path: Path, option: str, column: str | None, config: Config) -> Aside | None:
+    """Return the column that an option names."""
+    if column is None:
+        return None
+    return read_aside(path, column, option, config.target, config)
 
 
 def _apart(labelled: Labelled) -> tuple[Labelled, Held | None]:

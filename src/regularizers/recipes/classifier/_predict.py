@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from regularizers._text import visible
 from regularizers._written import written
 from regularizers.errors import DataError
 from regularizers.recipes._loaded import load_of
@@ -31,7 +32,8 @@ def run(config: Predict) -> None:
         found = probabilities(loaded.module, new.x, str(config.data))
     out = config.out or config.folder / f"classes-{config.data.name.partition('.')[0]}.csv"
     write(out, found, classes)
-    print(f"{config.data.name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
+    name = visible(config.data.name)
+    print(f"{name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
     if new.y is not None:
         y, taken = torch.from_numpy(new.y), torch.from_numpy(found.argmax(axis=1))
         print(

@@ -21,9 +21,7 @@ from regularizers.recipes.classifier._parts import Parts
 FOLDER = "networks"
 
 
-def save(
-    run: RunFolder, name: str, network: nn.Module, arguments: Arguments, parts: Parts
-) -> None:
+def save(run: RunFolder, name: str, network: nn.Module, arguments: Arguments, parts: Parts) -> None:
     """Save a network with the scaling before it, and with what new data must have.
 
     Args:

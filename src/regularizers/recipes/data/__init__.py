@@ -19,8 +19,9 @@ from regularizers.recipes.data._load import (
     load_with_target,
 )
 from regularizers.recipes.data._options import TableOptions
-from regularizers.recipes.data._samples import Floats, Labelled, Samples
+from regularizers.recipes.data._samples import Labelled, Samples
 from regularizers.recipes.data._schema import Schema
+from regularizers.recipes.data._values import Floats
 
 __all__ = [
     "Aside",

@@ -18,7 +18,7 @@ from regularizers.recipes.data._cells import EXACT, check_structure, fault
 from regularizers.recipes.data._columns import Kind, is_numeric
 from regularizers.recipes.data._header import TRUTH
 from regularizers.recipes.data._layout import Layout, records
-from regularizers.recipes.data._values import Texts, Values
+from regularizers.recipes.data._values import Numbers, Texts, Values
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -56,7 +56,7 @@ class Delimited:
         cells = [row[index].lower() for row in self.layout.beginning if index < len(row)]
         if not any(cells):
             return "empty"
-        return "boolean" if all(cell in TRUTH for cell in cells) else "number"
+        return "boolean" if next(filter(None, cells)) in TRUTH else "number"
 
     def read(self, kinds: Mapping[int, Kind]) -> Values:
         return _read(self.layout, kinds)
@@ -81,33 +81,32 @@ def _read(layout: Layout, kinds: Mapping[int, Kind]) -> Values:
         # pandas takes a stray quote for the beginning of a cell, and passes over empty lines
         check_structure(layout)
     places = [index for index, kind in kinds.items() if is_numeric(kind)]
-    numbers = np.empty((layout.text.line_ends + 1, len(places)))
+    numbers = Numbers(layout.text.line_ends + 1, len(places))
     texts = {index: Texts() for index, kind in kinds.items() if kind == "category"}
     empty = [index for index, kind in kinds.items() if kind == "empty"]
-    count, doubtful, last = 0, False, layout.width - 1
+    doubtful, last = False, layout.width - 1
     try:
         for block in _blocks(layout, kinds):
-            end = count + len(block)
+            part = np.empty((len(block), len(places)))
             for column, index in enumerate(places):
-                numbers[count:end, column] = _numbers(block[index], kinds[index])
+                part[:, column] = _numbers(block[index], kinds[index])
             for index, column_texts in texts.items():
                 column_texts.add(block[index])
             for index in empty:
                 doubtful = doubtful or bool((block[index] != "").any())
-            part = numbers[count:end]
             if not np.isfinite(part).all():
                 raise ValueError("a number is not finite")
             doubtful = doubtful or bool((np.abs(part) >= EXACT).any())
             if last not in kinds:
                 # pandas fills a line that is too short
                 doubtful = doubtful or bool((block[last] == "").any())
-            count = end
+            numbers.add(part)
     except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise fault(layout, kinds) or DataError(f"{layout.text.path}: {error}") from None
     doubtful = doubtful or any(column.is_doubtful for column in texts.values())
     if doubtful and (found := fault(layout, kinds)) is not None:
         raise found
-    return Values(numbers[:count], texts)
+    return Values(numbers.all(), texts)
 
 
 def _blocks(layout: Layout, kinds: Mapping[int, Kind]) -> Iterator[DataFrame]:

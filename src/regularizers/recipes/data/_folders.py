@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Folder:
     """The pictures of a folder.
 
     Args:
-        pictures: all of them, class by class.
+        pictures: all of them, in the order of the names of their files.
         classes: the names of the classes; empty if the pictures lie side by side.
         y: for each picture the place of its class.
     """
@@ -56,7 +57,10 @@ def is_folder_of_pictures(path: Path) -> bool:
 
 
 def read_folder(path: Path) -> Folder:
-    """Return the pictures of a folder, class by class, by the names of their files.
+    """Return the pictures of a folder, in the order of the names of their files.
+
+    Numbers in names count as numbers. So pictures that were written one by one into the folders of
+    their classes are read in the order in which they were.
 
     Raises:
         DataError: there is something else in it, or a picture is damaged, of another size or
@@ -71,10 +75,22 @@ def read_folder(path: Path) -> Folder:
             f"{path}: expected a folder of pictures for each class, got the file {other.name} "
             f"beside the folders; move it elsewhere"
         )
-    files = [_files(folder, notes) for folder in folders] if folders else [_files(path, notes)]
-    y = np.repeat(np.arange(len(files)), [len(some) for some in files])
-    pictures = _read([file for some in files for file in some], path, notes)
+    files = [
+        (file, place)
+        for place, folder in enumerate(folders or [path])
+        for file in _files(folder, notes)
+    ]
+    files.sort(key=lambda file: (_in_order(file[0].stem), file[1]))
+    pictures = _read([file for file, _ in files], path, notes)
+    y = np.array([place for _, place in files])
     return Folder(pictures, tuple(folder.name for folder in folders), y)
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """Return a key by which x10 stands after x9."""
+    return [
+        (int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name) if part
+    ]
 
 
 def _entries(path: Path, notes: list[str]) -> list[Path]:
@@ -156,7 +172,7 @@ def _check_kind(path: Path, picture: Any) -> None:
     got = _REFUSED.get(picture.mode)
     if getattr(picture, "n_frames", 1) > 1:
         got = f"{picture.n_frames} frames; save one of them"
-    elif _is_deep(path, picture):
+    elif got is None and _is_deep(path, picture):
         got = _DEEP
     elif "transparency" in picture.info:
         got = _REFUSED["RGBA"]

@@ -20,10 +20,7 @@ from regularizers.recipes.data._pixels import Pictures, largest_of, pictures_of
 from regularizers.recipes.data._samples import Labelled, Samples
 from regularizers.recipes.data._schema import Schema
 from regularizers.recipes.data._sources import is_table, open_table
-from regularizers.recipes.data._tables import Table, read_table
-
-LEAST = 10
-"""Samples that are too few to learn from."""
+from regularizers.recipes.data._tables import Table, check_enough, read_table
 
 
 def load_digits() -> Samples:
@@ -58,7 +55,7 @@ def load_samples(path: Path, options: TableOptions | None = None) -> Samples:
     if not is_table(path) and is_array(path):
         return _enough(path, _of_arrays(path, read_arrays(path), options))
     table = read_table(open_table(path, options, None), options, None)
-    return _enough(path, _of_table(path, table, options))
+    return _of_table(path, table, options)
 
 
 def load_labelled(
@@ -117,7 +114,7 @@ def load_with_target(path: Path, target: str, options: TableOptions | None = Non
     table = read_table(open_table(path, options, target), options, target)
     assert table.labels is not None
     return labelled(
-        _enough(path, _of_table(path, table, options)),
+        _of_table(path, table, options),
         [*table.labels.known],
         table.labels.places,
         f"{path}, in the target {target!r}",
@@ -201,6 +198,5 @@ def _check_picture(path: Path, x: NDArray[Any], picture: tuple[int, int]) -> Non
 
 
 def _enough(path: Path, samples: Samples) -> Samples:
-    if len(samples.x) < LEAST:
-        raise DataError(f"{path}: expected at least {LEAST} samples, got {len(samples.x)}")
+    check_enough(path, len(samples.x))
     return samples

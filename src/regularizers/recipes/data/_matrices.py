@@ -42,9 +42,9 @@ class Matrix:
         check_real(self.path, self.array)
         places = [index for index, kind in kinds.items() if is_numeric(kind)]
         texts = {index: self._texts(index) for index, kind in kinds.items() if kind == "category"}
-        if places == [*range(self.width)]:
-            return Values(in_rows(self.path, self.array, np.float64), texts)
-        return Values(in_rows(self.path, self.array[:, places], np.float64), texts)
+        exact = np.can_cast(self.array.dtype, np.float32)
+        chosen = self.array if places == [*range(self.width)] else self.array[:, places]
+        return Values(in_rows(self.path, chosen, np.float32 if exact else np.float64), texts)
 
     def row(self, number: int) -> str:
         return f"row {number + 1}"

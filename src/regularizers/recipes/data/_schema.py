@@ -119,7 +119,7 @@ class Schema:
         for index, column in places.items():
             if column.kind == "category":
                 _check_categories(source, index, column, values.texts[index])
-        return features(values, kinds, places)
+        return features(values, kinds, places).astype(np.float64, copy=False)
 
     def _pixels(self, path: Path, pictures: Pictures) -> NDArray[np.float64]:
         """Return pictures that are as those of the training.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from regularizers.errors import DataError
 from regularizers.recipes.data._columns import Choice, Column, Kind, choose, is_numeric, where
 from regularizers.recipes.data._header import MISSING
 from regularizers.recipes.data._options import TableOptions
-from regularizers.recipes.data._values import Source, Texts, Values
+from regularizers.recipes.data._values import Floats, Source, Texts, Values
 
+LEAST = 10
+"""Samples that are just enough to learn from."""
 _MAYBE_MISSING = frozenset({"none", "-", "--", ".", "missing", "inf", "-inf"})
 """Texts of `MISSING` that are more often the name of a class."""
 
@@ -32,7 +36,7 @@ class Table:
         notes: what was left out.
     """
 
-    x: NDArray[np.float64]
+    x: Floats
     columns: tuple[Column, ...]
     dropped: tuple[str, ...]
     target: str | None
@@ -53,6 +57,7 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
     if choice.target is not None:
         asked[choice.target] = "category"
     values = source.read(asked)
+    check_enough(source.path, len(values.numbers))
     labels = None
     if choice.target is not None:
         labels = values.texts.pop(choice.target)
@@ -77,15 +82,19 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
     )
 
 
+def check_enough(path: Path, samples: int) -> None:
+    """Raise a `DataError` if there are too few samples to learn from."""
+    if samples < LEAST:
+        raise DataError(f"{path}: expected at least {LEAST} samples, got {samples}")
+
+
 def name_of(source: Source, index: int) -> str:
     """Return the name of a column; its number where it has none."""
     names = source.names
     return str(index + 1) if names is None or not names[index] else names[index]
 
 
-def features(
-    values: Values, kinds: Mapping[int, Kind], columns: Mapping[int, Column]
-) -> NDArray[np.float64]:
+def features(values: Values, kinds: Mapping[int, Kind], columns: Mapping[int, Column]) -> Floats:
     """Return the features of columns, (samples, features): a category is 1 in one of them.
 
     Args:
@@ -98,7 +107,7 @@ def features(
         return values.numbers
     numeric = {index: place for place, index in enumerate(read)}
     if all(column.kind != "category" for column in columns.values()):
-        return values.numbers[:, [numeric[index] for index in columns]]
+        return _chosen(values.numbers, [numeric[index] for index in columns])
     parts = []
     for index, column in columns.items():
         if column.kind != "category":
@@ -107,7 +116,17 @@ def features(
         texts = values.texts[index]
         order = np.array([column.categories.index(text) for text in texts.known])
         parts.append(np.eye(len(column.categories))[order[texts.places]])
-    return np.concatenate(parts, axis=1)
+    joined: NDArray[Any] = np.concatenate(parts, axis=1)
+    return joined
+
+
+def _chosen(numbers: Floats, places: list[int]) -> Floats:
+    """Return columns of an array, in its own memory if they are in its order."""
+    if places != sorted(places):
+        return numbers[:, places]
+    for new, old in enumerate(places):
+        numbers[:, new] = numbers[:, old]
+    return numbers[:, : len(places)]
 
 
 def _kind(source: Source, index: int, choice: Choice) -> Kind:
@@ -148,7 +167,7 @@ def _left_out(
     return {*names}, [f"{name} is left out: {reasons[index]}" for index, name in names.items()]
 
 
-def _why_left_out(cells: NDArray[np.float64], unnamed: bool) -> str:
+def _why_left_out(cells: NDArray[Any], unnamed: bool) -> str:
     if (cells == cells[0]).all():
         return f"{cells[0]:g} in every row"
     if unnamed and cells[0] in (0, 1) and (np.diff(cells) == 1).all():

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from regularizers.recipes.data._columns import Kind
+
+Floats: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
+"""Rows of numbers, or of pixels: float32 where it holds each of them exactly."""
 
 
 @dataclass
@@ -43,6 +46,40 @@ class Texts:
         return any(not text or "\n" in text or "\r" in text for text in self.known)
 
 
+class Numbers:
+    """Rows of numbers that come in blocks: float32 while it holds each exactly, else float64.
+
+    Args:
+        most: the largest number of rows.
+        columns: the number of columns.
+    """
+
+    def __init__(self, most: int, columns: int) -> None:
+        # memory that is not written to takes no room
+        self._rows: Floats = np.empty((most, columns), np.float32)
+        self._count = 0
+
+    def add(self, block: NDArray[np.float64]) -> None:
+        """Append rows."""
+        end = self._count + len(block)
+        if self._rows.dtype == np.float32 and not is_exact(block):
+            rows = np.empty(self._rows.shape)
+            rows[: self._count] = self._rows[: self._count]
+            self._rows = rows
+        self._rows[self._count : end] = block
+        self._count = end
+
+    def all(self) -> Floats:
+        """Return the rows."""
+        return self._rows[: self._count]
+
+
+def is_exact(numbers: NDArray[np.float64]) -> bool:
+    """Return whether float32 holds each number exactly."""
+    with np.errstate(over="ignore"):
+        return bool((numbers.astype(np.float32) == numbers).all())
+
+
 @dataclass(frozen=True)
 class Values:
     """The cells of a table.
@@ -52,7 +89,7 @@ class Values:
         texts: the columns of categories, by their places in the file.
     """
 
-    numbers: NDArray[np.float64]
+    numbers: Floats
     texts: dict[int, Texts]
 
 

@@ -193,6 +193,7 @@ def _stored(folder: Path, config: Config) -> Data:
         classes=None,
         scaling=Scaling(torch.zeros(validation.shape[1]), torch.ones(validation.shape[1])),
         site=site,
+        rows=tuple(range(1, len(validation) + 1)) if not held_out else None,
     )
 
 

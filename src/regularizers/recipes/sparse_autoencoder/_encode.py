@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import regularizers as rz
+from regularizers._text import visible
 from regularizers._written import written
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._loaded import load_of
@@ -44,7 +45,8 @@ def run(config: Encode) -> None:
     active = f"{worth.l0:.1f} of {module.network.units} units are active in a sample"
     if is_sigmoid(module.network):
         active = f"the mean activation of {module.network.units} units is {found.mean():.3f}"
-    print(f"{config.data.name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
+    name = visible(config.data.name)
+    print(f"{name}: {len(found)} samples, by {metadata['network']} of {config.folder}")
     print(f"{active}; explained variance {worth.explained_variance:.1%}")
     print(f"Their codes are in {out}")
 

@@ -1,0 +1,161 @@
+"""Text files: whether the first line holds names, and what the names are."""
+
+from recipes.awkward.case import CELLS, LABELS, ROWS, Case, X, table
+
+ASK = "say --header if .* --no-header if"
+CLASSES = [str(int(row[0] > 0) + 3) for row in X]
+WHOLE = [[str(i * 7 % 11), str(i * 5 % 13), str(i % 3)] for i in range(ROWS)]
+W = [[float(c) for c in row] for row in WHOLE]
+T = {"target": "cls"}
+
+CASES = [
+    Case("no names", "x.csv", table(None, labels=None), x=X),
+    Case("no names, the target by number", "x.csv", table(None), x=X, y=LABELS, target="5"),
+    Case("names and no target", "x.csv", table("p,q,r,s", labels=None), x=X),
+    Case("pandas' numbers as names", "x.csv", table("0,1,2,3", labels=None), error=ASK),
+    Case(
+        "pandas' numbers told to be names",
+        "x.csv",
+        table("0,1,2,3", labels=None),
+        x=X,
+        options={"header": True},
+    ),
+    Case(
+        "pandas' numbers told to be a sample",
+        "x.csv",
+        table("0,1,2,3", labels=None),
+        x=[[0, 1, 2, 3], *X],
+        options={"no_header": True},
+    ),
+    Case(
+        "numbers as names, the target one",
+        "x.csv",
+        table("0,1,2,3,4", labels=CLASSES),
+        target="4",
+        error=ASK,
+    ),
+    Case(
+        "numbers as names, the target beyond",
+        "x.csv",
+        table("0,1,2,3,4", labels=CLASSES),
+        target="5",
+        error=ASK,
+    ),
+    Case(
+        "numbers as names, the target told",
+        "x.csv",
+        table("0,1,2,3,4", labels=CLASSES),
+        x=X,
+        y=CLASSES,
+        target="4",
+        options={"header": True},
+    ),
+    Case("years as names", "x.csv", table("2019,2020,2021,2022", labels=None), error=ASK),
+    Case(
+        "years with gaps above whole numbers",
+        "x.csv",
+        table("1990,2004,2001", WHOLE, None),
+        error=ASK,
+    ),
+    Case(
+        "years and a name that is the target",
+        "x.csv",
+        table("2019,2020,2021,2022,cls"),
+        x=X,
+        y=LABELS,
+        target="cls",
+    ),
+    Case("wavelengths as names", "x.csv", table("400.5,401.5,402.5,403.5", labels=None), error=ASK),
+    Case("numbers far away as names", "x.csv", table("901,417,733", WHOLE, None), error=ASK),
+    Case(
+        "numbers and texts in the first line",
+        "x.csv",
+        table("p,q,2021,2022", labels=None),
+        error=ASK,
+    ),
+    Case(
+        "an index beside numbers as names",
+        "x.csv",
+        table(",0,1,2,3", [[str(i), *row] for i, row in enumerate(CELLS)], None),
+        error=ASK,
+    ),
+    Case("a missing first sample", "x.csv", "NA,1,2,3\n" + table(None, labels=None), error=ASK),
+    Case(
+        "nothing but missing values first",
+        "x.csv",
+        "NA,?,nan,-\n" + table(None, labels=None),
+        error=ASK,
+    ),
+    Case("whole numbers without names", "x.csv", table(None, WHOLE, None), x=W),
+    Case("a target that stands in its column", "x.csv", table(None), target="a", error=ASK),
+    Case(
+        "texts without names",
+        "x.csv",
+        "red,1\nblue,2\n" * 6 + "red,3\n",
+        options={"categorical": ("1",)},
+        error=ASK,
+    ),
+    Case(
+        "true and false without names",
+        "x.csv",
+        "True,False\nFalse,True\nTrue,True\n" * 5,
+        x=[[1, 0], [0, 1], [1, 1]] * 5,
+    ),
+    Case(
+        "two columns of one name",
+        "x.csv",
+        table("p,p,r,s,cls"),
+        **T,
+        error="a name of its own .* got 'p' for columns 1 and 2",
+    ),
+    Case(
+        "an index of the rows",
+        "x.csv",
+        table(",p,q,r,s,cls", [[str(i), *row] for i, row in enumerate(CELLS)]),
+        x=X,
+        y=LABELS,
+        **T,
+        notes=r"column 1 \(''\) is left out: an index of the rows",
+    ),
+    Case(
+        "an index from 1",
+        "x.csv",
+        table(",p,q,r,s,cls", [[str(i), *row] for i, row in enumerate(CELLS, 1)]),
+        x=X,
+        y=LABELS,
+        **T,
+        notes="column 1 .* an index of the rows",
+    ),
+    Case("a column without a name that is none", "x.csv", table(",q,r,s,cls"), x=X, y=LABELS, **T),
+    Case("no such target", "x.csv", table(), target="clas", error="such as 'cls', got 'clas'"),
+    Case(
+        "a target of no names",
+        "x.csv",
+        table(None),
+        target="kind",
+        error="number of a column, 1 to 5, .* got 'kind'; if it has, say --header",
+    ),
+    Case(
+        "spaces around names and classes",
+        "x.csv",
+        table("p , q,r, s, cls", labels=[f" {c}\u00a0" for c in LABELS]),
+        x=X,
+        y=LABELS,
+        **T,
+    ),
+    Case(
+        "names with HTML and control characters",
+        "x.csv",
+        table("<b>p</b>,q\x07,r,s,cls"),
+        x=X,
+        y=LABELS,
+        **T,
+    ),
+    Case("one column", "x.csv", table("p", [[row[0]] for row in CELLS], None), x=X[:, :1]),
+    Case(
+        "one column with an empty line",
+        "x.csv",
+        table("p", [[row[0]] for row in CELLS], None) + "\n0.5\n",
+        error="line 62: expected a cell, got an empty line",
+    ),
+]
