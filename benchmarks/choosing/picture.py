@@ -16,6 +16,9 @@ from matplotlib.figure import Figure
 
 _SCORE, _BESIDE, _WITHOUT = "#0072B2", "#D55E00", "#777777"
 
+_SHOWN = 14
+"""Points below the best that a panel shows of accuracies."""
+
 OVERFITTING = ("weight decay", "L1 of kernels", "dropout", "L1 of activations")
 """The sweeps of the first picture: what narrows the gap."""
 
@@ -33,7 +36,6 @@ def draw(results: Results, folder: Path) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (name, strengths) in zip(panels, text.SWEEPS.items(), strict=True):
         _curve(axes, results, name, TEXT, strengths, "perplexity")
-        axes.set_xscale("log")
         axes.set_xlabel(f"λ of {name}")
     panels[0].set_ylabel("perplexity on validation")
     panels[0].legend(frameon=False, fontsize=8)
@@ -48,8 +50,6 @@ def _grid(results: Results, names: Sequence[str], path: Path, *, beside: bool = 
         sweep = SWEEPS[name]
         for axes, data in zip(panels[row], NAMES, strict=True):
             _curve(axes, results, name, data, sweep.strengths, "accuracy")
-            if max(sweep.strengths) / min(sweep.strengths) > 10:
-                axes.set_xscale("log")
             if sweep.symbol == "target" and sweep.strengths[0] > sweep.strengths[-1]:
                 axes.invert_xaxis()
             if row == 0:
@@ -90,8 +90,18 @@ def _curve(
         color=_SCORE,
         markersize=4,
         capsize=2,
-        label="validation score: mean and deviation of the seeds",
+        label="validation: mean and deviation of the seeds",
     )
+    if max(strengths) / min(strengths) > 10:
+        axes.set_xscale("log")
+    axes.set_xticks(strengths, [f"{s:g}" for s in strengths])
+    axes.minorticks_off()
+    if figure == "accuracy":
+        # a strength at which nothing is learned would leave the others no room
+        lowest = min(map(statistics.fmean, scores))
+        highest = max([mean, *map(statistics.fmean, scores)])
+        if highest - lowest > _SHOWN:
+            axes.set_ylim(min(highest - _SHOWN, mean - 1), highest + 1.5)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -108,6 +118,8 @@ def _beside(axes: Axes, results: Results, name: str, data: str) -> None:
     other.spines[["top", "left"]].set_visible(False)
     if sweep.beside == "condition":
         other.set_yscale("log")
+    else:
+        other.set_ylim(0, 1.05 * max(means))
     if data == NAMES[-1]:
         unit = ", %" if sweep.beside in PERCENT else ""
         other.set_ylabel(f"{sweep.beside}{unit}", fontsize=8, color=_BESIDE)

@@ -31,7 +31,8 @@ def plan(**changed) -> Plan:
         "trials": 30,
         "seeds": (0, 1, 2),
         "seed": 0,
-        "score": "accuracy, %",
+        "score": "accuracy",
+        "unit": " %",
         "inner": score,
         "outer": lambda values, seed: score(values, seed) - 1,
     }

@@ -177,16 +177,16 @@ def test_table_by_hand():
     outcome = Outcome((best, other), (90.0, 91.0), best, True, (89.0, 90.0), (92.0, 91.0))
     two = plan(seeds=(0, 1))
     assert outcome_table(two, outcome).splitlines() == [
-        "                 l1  dropout  inner accuracy, %  outer accuracy, %",
-        "----------  -------  -------  -----------------  -----------------",
-        "without           0        0       90.50 ± 0.71       89.50 ± 0.71",
-        "best trial  0.00031      0.5       95.00 ± 1.41       91.50 ± 0.71",
+        "                 l1  dropout  inner accuracy %  outer accuracy %",
+        "----------  -------  -------  ----------------  ----------------",
+        "without           0        0      90.50 ± 0.71      89.50 ± 0.71",
+        "best trial  0.00031      0.5      95.00 ± 1.41      91.50 ± 0.71",
         "Mean ± standard deviation of 2 seeds.",
         "Inner: parts of the training samples, by which the trials were compared. It is the best "
-        "of 2 trials and flatters; 1 were ended early.",
+        "of 2 trials and flatters; 1 ended early.",
         "Outer: samples that no trial saw.",
         # the differences 3 and 1: mean 2, deviation sqrt 2, error 1
-        "On the outer part the best trial changes the accuracy, % by +2.00 (seed by seed +3.00, "
+        "On the outer part the best trial changes the accuracy by +2.00 (seed by seed +3.00, "
         "+1.00), no more than twice its standard error, 1.00.",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -75,7 +76,8 @@ def combined(config: Config, strengths: Mapping[str, float]) -> Method:
         strengths: by their options.
     """
     there = {name: strength for name, strength in strengths.items() if strength}
-    given = dataclasses.replace(config, **{n.replace("-", "_"): s for n, s in there.items()})
+    settings: dict[str, Any] = {name.replace("-", "_"): s for name, s in there.items()}
+    given = dataclasses.replace(config, **settings)
     name = ", ".join(f"{name} {strength:g}" for name, strength in there.items())
     return Method(name or BASELINE, _of(_rules(given), there), there.get("dropout", 0.0))
 

@@ -35,7 +35,8 @@ def search(recipe: str, config: Config, folder: RunFolder, data: Data) -> None:
         trials=config.trials or TRIALS,
         seeds=tuple(config.all_seeds()),
         seed=config.seed,
-        score="accuracy %",
+        score="accuracy",
+        unit=" %",
         inner=_Inner(config, folder, data),
         outer=_Outer(config, folder, data),
     )
@@ -50,8 +51,9 @@ def search(recipe: str, config: Config, folder: RunFolder, data: Data) -> None:
 
 
 def _command(recipe: str, config: Config, values: Values) -> str:
-    several = {} if len(values) == 1 else {"together": tuple(values)}
-    return command_with(recipe, dataclasses.replace(config, **several), values)
+    if len(values) > 1:
+        config = dataclasses.replace(config, together=tuple(values))
+    return command_with(recipe, config, values)
 
 
 class _Inner:

@@ -24,16 +24,16 @@ def draw(plan: Plan, outcome: Outcome, title: str, path: Path) -> None:
         path: the PNG file to write.
     """
     count = len(plan.strengths)
-    figure = Figure(figsize=(max(4.2 * count, 6), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * count, 7), 4.4), layout="constrained")
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(1, count, squeeze=False, sharey=True)[0]
     for axes, strength in zip(panels, plan.strengths, strict=True):
         _show(axes, strength, outcome)
-    panels[0].set_ylabel(f"inner {plan.score}")
+    low, high = _shown(outcome)
+    panels[0].set_ylim(low, high)
+    panels[0].set_ylabel(f"inner {plan.score}{plan.unit}")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
-    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     figure.savefig(path, dpi=110)
 
 
@@ -46,17 +46,24 @@ def _show(axes: Axes, strength: Strength, outcome: Outcome) -> None:
     if len(outcome.without) > 1:
         spread = statistics.stdev(outcome.without)
         axes.axhspan(mean - spread, mean + spread, color=_WITHOUT, alpha=0.12, linewidth=0)
+    low, high = _shown(outcome)
     early = [t for t in outcome.trials if not t.whole and t.scores]
-    if early:
-        axes.plot(
-            [t.values[name] for t in early],
-            [t.mean for t in early],
-            "o",
-            color=_TRIAL,
-            fillstyle="none",
-            alpha=0.6,
-            label="ended early: mean of its seeds",
-        )
+    for marker, label, some in (
+        ("o", "ended early: mean of its seeds", [t for t in early if low <= t.mean <= high]),
+        ("v", "ended early, below the panel", [t for t in early if t.mean < low]),
+        ("^", "ended early, above the panel", [t for t in early if t.mean > high]),
+    ):
+        if some:
+            heights = [min(max(t.mean, low), high) for t in some]
+            axes.plot(
+                [t.values[name] for t in some],
+                heights,
+                marker,
+                color=_TRIAL,
+                fillstyle="none",
+                clip_on=False,
+                label=label,
+            )
     whole = [t for t in outcome.trials if t.whole and t is not outcome.best]
     if whole:
         axes.errorbar(
@@ -81,6 +88,17 @@ def _show(axes: Axes, strength: Strength, outcome: Outcome) -> None:
     )
     axes.set_xlabel(name)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _shown(outcome: Outcome) -> tuple[float, float]:
+    """Return the range of the scores that are shown: those of whole trials, and without."""
+    whole = [trial.scores for trial in outcome.trials if trial.whole]
+    several = [
+        (statistics.fmean(scores), _deviation(scores)) for scores in (outcome.without, *whole)
+    ]
+    low, high = min(m - d for m, d in several), max(m + d for m, d in several)
+    room = 0.15 * (high - low) or 0.5
+    return low - room, high + room
 
 
 def _deviation(scores: tuple[float, ...]) -> float:

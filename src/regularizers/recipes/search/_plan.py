@@ -38,12 +38,13 @@ class Plan:
         trials: how many sets of strengths are tried.
         seeds: the seeds of each trial. A trial that does badly on the first is ended early.
         seed: determines which strengths are tried.
-        score: the name of the score, with its unit.
+        score: the name of the score.
         inner: the score of a network by which trials are compared, from its strengths and its
             seed. It may not know the samples of `outer`. Not finite, if it did not train.
         outer: the score that is reported. It is asked again where a search goes on, and keeps what
             it measured.
         higher: whether a higher score is better.
+        unit: what follows its number.
     """
 
     strengths: tuple[Strength, ...]
@@ -54,6 +55,7 @@ class Plan:
     inner: Callable[[Values, int], float]
     outer: Callable[[Values, int], float]
     higher: bool = True
+    unit: str = ""
 
     @property
     def without(self) -> dict[str, float]:

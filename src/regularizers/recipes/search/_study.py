@@ -95,7 +95,7 @@ def _line(plan: Plan, count: int, values: Values, scores: list[float]) -> str:
     if not scores:
         return f"{begin}did not train"
     ended = "" if len(scores) == seeds else f", ended after {len(scores)} of {seeds} seeds"
-    return f"{begin}{plan.score} {statistics.fmean(scores):.2f}{ended}"
+    return f"{begin}{plan.score} {statistics.fmean(scores):.2f}{plan.unit}{ended}"
 
 
 def _tried(trial: FrozenTrial) -> Tried:

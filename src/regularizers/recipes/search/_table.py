@@ -14,7 +14,7 @@ from regularizers.recipes.search._plan import Plan
 def outcome_table(plan: Plan, outcome: Outcome) -> str:
     """Return the table of a search, with notes on what it says."""
     names = [strength.name for strength in plan.strengths]
-    header = ("", *names, f"inner {plan.score}", f"outer {plan.score}")
+    header = ("", *names, *[f"{part} {plan.score}{plan.unit}" for part in ("inner", "outer")])
     best = outcome.best.values
     cells = [
         header,
@@ -35,7 +35,7 @@ def _notes(plan: Plan, outcome: Outcome) -> list[str]:
         *(["Mean ± standard deviation of " + f"{seeds} seeds."] if seeds > 1 else []),
         "Inner: parts of the training samples, by which the trials were compared. It is the best "
         f"of {len(outcome.trials)} trials and flatters"
-        + (f"; {early} were ended early." if early else "."),
+        + (f"; {early} ended early." if early else "."),
         "Outer: samples that no trial saw.",
         _difference(plan, outcome),
     ]
