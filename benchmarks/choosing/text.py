@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 import regularizers as rz
 
 SWEEPS: dict[str, tuple[float, ...]] = {
-    "AR": (1.0, 3.0, 10.0, 30.0),
-    "TAR": (1.0, 3.0, 10.0, 30.0),
+    "AR": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "TAR": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
 }
 
 UNITS, STREAMS, WINDOW, EPOCHS, RATE = 100, 20, 35, 5, 1e-2

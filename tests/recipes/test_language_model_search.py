@@ -10,9 +10,9 @@ import pytest
 import regularizers as rz
 from recipes.commands import assert_refused, figures, only_folder, run
 from regularizers.recipes import language_model
+from regularizers.recipes.language_model import Config
 
 # the search and its parts, without the training around them
-from regularizers.recipes.language_model import Config
 from regularizers.recipes.language_model._corpus import read_corpus
 from regularizers.recipes.language_model._network import LanguageModel
 from regularizers.recipes.language_model._search import variant_of, without_end
