@@ -141,7 +141,10 @@ def test_trials_that_do_not_train_count_and_are_never_the_best(tmp_path, capsys)
             lambda values, seed: math.nan if any(values.values()) else 1.0,
             "search: expected strengths at which the network trains, got none in 2 trials",
         ),
-        (lambda values, seed: math.inf, "learning-rate: .* trains with l1 0, dropout 0, got a score"),
+        (
+            lambda values, seed: math.inf,
+            "learning-rate: .* trains with l1 0, dropout 0, got a score",
+        ),
     ],
 )
 def test_where_nothing_trains_it_says_so(inner, message, tmp_path):
