@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 INTEGRATIONS := .venv-integrations
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check architecture matrix mutants fuzz integrations bench calls controllers \
+.PHONY: help demo test test-all quick check architecture matrix mutants fuzz killed integrations bench calls controllers \
         pruning choosing forgetting superposed real format clean
 
 help: ## Print this menu.
@@ -46,6 +46,10 @@ SEEDS ?= 10000
 PROCESSES ?= 2
 fuzz: $(VENV)/dev ## Random small programs against plain autograd: SEEDS=10000 PROCESSES=2.
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py --seeds $(SEEDS) --processes $(PROCESSES)
+
+MOMENTS ?= 30
+killed: $(VENV)/dev ## Runs of the recipes, killed at random moments and resumed: MOMENTS=30.
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/recipes/killed.py --moments $(MOMENTS)
 
 integrations: $(INTEGRATIONS)/ready ## Every framework, optimizer and logger of docs/integrations.md.
 	OMP_NUM_THREADS=1 $(INTEGRATIONS)/bin/python -m pytest --numprocesses 2 --quiet --all-cells \

@@ -26,6 +26,7 @@ LEFT_OUT = {
     *("benchmarks", "distributed", "fuzz", "models"),
     "penalties/test_prox_solvers.py",
     *("recipes/test_classifier.py", "recipes/test_language_model.py", "recipes/test_report.py"),
+    "recipes/test_run_folder.py",
     "recipes/test_report_in_browser.py",
     *("recipes/test_sparse_autoencoder.py", "recipes/test_superposition.py", "sae/test_train.py"),
 }

@@ -69,10 +69,10 @@ def classify(run: Classifier) -> dict[str, Any]:
     """Train one network and return its results."""
     torch.set_num_threads(1)
     config = Config()
-    data = parts(Data(labelled(run.data)), config, run.seed)
-    training = data.training
+    measured = parts(Data(labelled(run.data)), config, run.seed)
+    training = measured.training
     torch.manual_seed(run.seed)
-    network = mlp(training.x.shape[1], config.units, len(data.classes))
+    network = mlp(training.x.shape[1], config.units, len(labelled(run.data).classes))
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     last = STEPS / 5
     rate = torch.optim.lr_scheduler.LambdaLR(
@@ -95,7 +95,7 @@ def classify(run: Classifier) -> dict[str, Any]:
         said = [str(w.message) for w in caught]
     strength = next(iter(reg.strengths.values()))  # all weights have one
     reg.detach()
-    found = measure(network, data)
+    found = measure(network, measured)
     with torch.no_grad():
         whole = nn.functional.cross_entropy(network(training.x), training.y).item()
     return {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 # the pictures that the recipes train on
-from regularizers.recipes._tables import load_digits
+from regularizers.recipes.data import load_digits
 
 
 class Squashed(nn.Module):

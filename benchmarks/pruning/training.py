@@ -58,8 +58,8 @@ class Outcome:
 def outcome(kind: Kind, strength: float, seed: int) -> Outcome:
     """Train a network with group lasso and return what became of it."""
     torch.set_num_threads(1)
-    data = parts(Data(load_labelled_digits()), Config(), seed)
-    training, validation = data.training, data.validation
+    found = parts(Data(load_labelled_digits()), Config(), seed)
+    training, validation = found.training, found.validation
     dense, network = network_of(kind, seed), network_of(kind, seed)
     train(dense, training, STEPS, seed)
     train(network, training, STEPS, seed, rules(kind, strength))

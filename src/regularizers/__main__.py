@@ -79,7 +79,7 @@ def _in_words(error: OSError) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return f"the output cannot be printed ({error.strerror}); send it elsewhere"
     where = f"{error.filename}: " if error.filename is not None else ""
-    return f"{where}{error.strerror or error}; mend it, then go on with --resume"
+    return f"{where}{error.strerror or error}; mend it, and run again or go on with --resume"
 
 
 def _refuse(message: str) -> int:

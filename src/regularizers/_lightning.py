@@ -20,6 +20,8 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")
         # the folder of the checkpoints is made for them and may exist
         warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+        # a run folder may be moved or copied, and go on where it is
+        warnings.filterwarnings("ignore", "The dirpath has changed from.*")
         yield
 
 

@@ -56,7 +56,7 @@ def test_codes_are_those_of_the_saelens_folder_on_scaled_samples(folder, place, 
     loaded = load(folder)
     assert loaded.metadata["network"] == "jumprelu"
     assert loaded.metadata["dropped"] == ["f"]
-    x = frame(1, 40).to_numpy()
+    x = frame(1, 40).to_numpy(copy=True)
     train = pd.read_csv(place / "train.csv").to_numpy()
     seen = train[np.random.default_rng(0).permutation(120)[24:]]
     low, high = seen.min(0)[:5], seen.max(0)[:5]

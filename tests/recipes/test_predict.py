@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,14 @@ from recipes.commands import figures, only_folder, run
 from regularizers.errors import RunFolderError
 from regularizers.recipes import load
 
-# the probabilities of a command are compared with those of the parts it is made of
+# what a command does is compared with the parts that it is made of
+from regularizers.recipes._run_folder import RunFolder
+from regularizers.recipes.classifier import Config
+from regularizers.recipes.classifier._data import Data
+from regularizers.recipes.classifier._parts import parts
 from regularizers.recipes.classifier._predict import probabilities
+from regularizers.recipes.classifier.saved import save
+from regularizers.recipes.data import load_labelled_digits
 
 QUICK = ["classifier", "--units", "8", "--epochs", "2", "--seeds", "1"]
 
@@ -97,6 +104,24 @@ def test_the_probabilities_are_those_of_scikit_learns_scaling_and_the_weights(fo
     for i in (0, 2):
         z = np.maximum(z @ w[f"{i}.weight"].T + w[f"{i}.bias"], 0)
     np.testing.assert_allclose(logits, z @ w["4.weight"].T + w["4.bias"], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_a_saved_network_gives_the_bits_that_it_gave_before(kind, tmp_path):
+    labelled = load_labelled_digits()
+    config = Config(network=kind, units=8)
+    found = parts(Data(labelled), config, 0)
+    arguments = replace(found.arguments(config), dropout=0.5, batch_norm=True)
+    network = arguments.build().eval()
+    x = torch.from_numpy(labelled.samples.x[:50])
+    before = network(found.scaling(x))
+    saved = RunFolder.create(tmp_path, "classifier")
+    saved.write_json("config.json", {"recipe": "classifier"})
+    save(saved, "any-0", network, arguments, found)
+    again = load(saved.path, "any-0").module
+    assert torch.equal(again(x), before)
+    assert torch.equal(again(x.double()), before)
+    assert not again.training
 
 
 def test_another_process_gives_the_same_bits_from_columns_in_another_order(folder, place):

@@ -370,3 +370,41 @@ def test_the_menu_names_it_and_a_mistyped_option_is_refused(capsys):
             assert "sparse-autoencoder superposition" in captured.out
     assert run("sparse-autoencoder", "--units", "0") == 2  # the recipe of one word is as it was
     assert "units: expected 1 or more" in capsys.readouterr().err
+
+
+DAMAGED = {
+    "half": (
+        lambda text: text[:200],
+        r"metrics\.json: expected JSON, got a damaged file .*delete it",
+    ),
+    "empty": (lambda text: "", r"metrics\.json: expected JSON, got an empty file; delete it, and"),
+    "words": (
+        lambda text: text.replace('"seed": 1', '"seed": "1"'),
+        r"\[0\]\.seed: expected int, got str",
+    ),
+    "foreign": (lambda text: '{"none": {}}', r"metrics\.json: expected array, got object; delete"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_figures_are_named_with_the_cure(case, whole, tmp_path, capsys):
+    damage, message = DAMAGED[case]
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    metrics = folder / "metrics.json"
+    metrics.write_text(damage(metrics.read_text()))
+    assert run(*COMMAND, "--resume", folder) == 2
+    err = capsys.readouterr().err
+    assert len(err.strip().splitlines()) == 1
+    assert re.search(message, err), err
+
+
+def test_a_training_is_run_anew(whole, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    name = "A2, seed 2, regularizers jumprelu"
+    assert run(*COMMAND, "--resume", folder, "--from-scratch", "A2") == 2
+    assert "from-scratch: expected networks of the run, A2, seed 1, " in capsys.readouterr().err
+    assert run(*COMMAND, "--resume", folder, "--from-scratch", name) == 0
+    assert re.findall(r"^A2, seed .*(?=: L0)", capsys.readouterr().out, re.MULTILINE) == [name]
+    assert without_seconds(folder) == without_seconds(whole)

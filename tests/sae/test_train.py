@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import regularizers as rz
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import ConfigurationError, DataError, RunFolderError
 
 # the position of a training's batches has no public way in
 from regularizers.sae._batches import batches_of
@@ -207,3 +207,27 @@ def test_a_position_at_the_end_of_a_pass_is_one_at_the_start_of_the_next(tmp_pat
     together = [*before, *between, *again]
     assert len(together) == 15
     assert all(a.equal(b) for a, b in zip(together, whole, strict=True))
+
+
+def test_a_damaged_checkpoint_is_named_and_nothing_in_it_is_executed(tmp_path):
+    x, _ = superposed(512)
+    options = {"steps": 4, "checkpoints": tmp_path / "state"}
+    train(fresh("topk"), x, **options)
+    checkpoint = tmp_path / "state" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(RunFolderError, match=r"last\.ckpt: .* damaged file .*; delete it, and the"):
+        train(fresh("topk"), x, **options)
+    torch.save({"state_dict": Executed(tmp_path / "executed")}, checkpoint)
+    with pytest.raises(RunFolderError, match=r"is not executed; delete it.*add_safe_globals"):
+        train(fresh("topk"), x, **options)
+    assert not (tmp_path / "executed").exists()
+
+
+class Executed:
+    """A pickle that makes a file when it is read."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return type(self.trace).touch, (self.trace,)

@@ -60,9 +60,9 @@ def load_of(recipes: Sequence[str], folder: str | Path, network: str | None = No
         RunFolderError: the folder is of another recipe, or as `load`.
     """
     run = RunFolder.open(Path(folder))
-    recipe = run.config().get("recipe")
+    recipe = str(run.config().get("recipe", ""))
     if recipe not in recipes:
-        got = "one of an earlier version, which does not say" if recipe is None else repr(recipe)
+        got = repr(recipe) if recipe else "one of an earlier version, which does not say"
         raise RunFolderError(
             f"{folder}: expected the folder of a run of {', '.join(recipes)}, got {got}; name "
             f"another, or train again"

@@ -83,7 +83,12 @@ def open_run(
     if folder is None:
         folder = RunFolder.create(settings.runs, recipe)
         content: dict[str, Any] = {"format": FORMAT, "recipe": recipe, **to_json(settings)}
-        folder.write_json(CONFIG, {**content, "data_digest": digest})
+        try:
+            folder.write_json(CONFIG, {**content, "data_digest": digest})
+        except RunFolderError as error:
+            raise RunFolderError(
+                f"runs: {str(error).partition(';')[0]}; choose another folder with --runs FOLDER"
+            ) from None
     elif folder.config().get("data_digest") != digest:
         raise DataError(f"resume: {data} is not the data this run began with")
     return folder

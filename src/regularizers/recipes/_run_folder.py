@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -214,7 +215,12 @@ def _locked(path: Path) -> filelock.BaseFileLock:
     """Keep other processes from writing to a folder, until the result is released."""
     lock = filelock.FileLock(path / _LOCK, thread_local=False)
     try:
-        lock.acquire(blocking=False)
+        with suppress(filelock.Timeout):
+            lock.acquire(blocking=False)
+        if not lock.is_locked:
+            # a run of this process that has ended may wait in a circle of references
+            gc.collect()
+            lock.acquire(blocking=False)
     except filelock.Timeout:
         raise RunFolderError(
             f"resume: expected a folder that no other process writes to, got {str(path)!r}, whose "

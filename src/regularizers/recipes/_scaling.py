@@ -61,6 +61,12 @@ class Scaling(nn.Module):
         scaled = (x.double() - self.shift) / self.scale
         return scaled.index_select(-1, self.kept).float()
 
+    def of_rows(self, x: Floats) -> Tensor:
+        """Return what the network reads, of rows as they are in a file."""
+        # PyTorch warns of arrays that cannot be written, such as those of a mapped file
+        scaled: Tensor = self(torch.from_numpy(np.require(x, requirements="W")))
+        return scaled
+
     def inverse(self, y: Tensor) -> Tensor:
         """Return the samples whose scaled values are `y`, in float64; constant columns included."""
         x = self.shift.expand(*y.shape[:-1], -1).clone()

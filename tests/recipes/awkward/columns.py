@@ -268,7 +268,7 @@ CASES = [
         "x.csv",
         table(labels=["", *LABELS[1:]]),
         **T,
-        error=r"line 2, column 5 \('cls'\): expected a category, got ''",
+        error=r"line 2, column 5 \('cls'\): expected a class, got ''",
     ),
     Case("one class", "x.csv", table(labels=["a"] * ROWS), **T, error="got 'a' alone"),
     Case(

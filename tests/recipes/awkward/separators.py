@@ -100,7 +100,7 @@ CASES = [
         "x.csv",
         table(labels=['"a\nb"', *LABELS[1:]]),
         **T,
-        error=r"line 2, column 5 \('cls'\): expected a category, got text with a line break",
+        error=r"line 2, column 5 \('cls'\): expected a class, got text with a line break",
     ),
     Case(
         "a quote within a class",

@@ -94,7 +94,7 @@ CASES = [
         "x.parquet",
         parquet(cls=[None, *LABELS[1:]]),
         **T,
-        error=r"row 1, column 5 \('cls'\): expected a category, got nothing",
+        error=r"row 1, column 5 \('cls'\): expected a class, got nothing",
     ),
     Case("no Parquet", "x.parquet", b"PAR1 and nothing else", **T, error="expected Parquet"),
     Case("Excel", "x.xlsx", book(SHEET), **GOOD),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from regularizers.errors import (
@@ -142,9 +143,19 @@ def test_the_former_folder_comes_back_if_the_new_one_cannot_take_its_place(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", failing)
-    with pytest.raises(PermissionError, match="the disk says no"):
+    with pytest.raises(RunFolderError, match="cannot be written: the disk says no; free some"):
         save(trained("l1"), folder)
     assert load(folder).architecture == "gated"
+
+
+def test_a_disk_that_is_full_is_said_and_leaves_nothing(trained, tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(RunFolderError, match=r"cannot be written: .*No space left .*; free some"):
+        save(trained("l1"), tmp_path / "sae")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_what_cannot_be_saved_is_refused(trained, tmp_path):

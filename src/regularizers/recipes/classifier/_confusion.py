@@ -24,7 +24,7 @@ def confusion(y: Tensor, found: Tensor, classes: Sequence[str]) -> Confusion:
 
     counts = confusion_matrix(y.numpy(), found.numpy(), labels=range(len(classes)))
     return {
-        name: {classes[column]: int(row[column]) for column in np.flatnonzero(row)}
+        name: {classes[place]: int(row[place]) for place in np.flatnonzero(row).tolist()}
         for name, row in zip(classes, counts, strict=True)
     }
 
@@ -34,7 +34,7 @@ def balanced_accuracy(y: Tensor, found: Tensor) -> float:
     from sklearn.metrics import recall_score
 
     # balanced_accuracy_score is the same, but warns where a class is found and not in y
-    present = y.unique().tolist()
+    present = np.unique(y.numpy())
     return float(recall_score(y.numpy(), found.numpy(), labels=present, average="macro"))
 
 

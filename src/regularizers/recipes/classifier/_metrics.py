@@ -84,7 +84,9 @@ def _classes_and_activation(network: nn.Module, part: Part) -> tuple[Tensor, flo
     network.eval()
     handles = [m.register_forward_hook(add) for m in network.modules() if isinstance(m, nn.ReLU)]
     try:
-        found = torch.cat([network(x).argmax(dim=1) for x in part.x.split(AT_ONCE)])
+        starts = range(0, len(part.y), AT_ONCE)
+        parts = [part.x[start : start + AT_ONCE] for start in starts]
+        found = torch.cat([network(x).argmax(dim=1) for x in parts])
     finally:
         for handle in handles:
             handle.remove()

@@ -89,7 +89,7 @@ def parts(data: Data, config: Config, seed: int) -> Parts:
     )
 
     def part(x: Floats, y: NDArray[np.int64]) -> Part:
-        return Part(scaling(torch.from_numpy(x)), torch.from_numpy(y))
+        return Part(scaling.of_rows(x), torch.from_numpy(y))
 
     return Parts(
         training=part(labelled.samples.x[training], labelled.y[training]),

@@ -55,6 +55,7 @@ def probabilities(module: nn.Module, x: NDArray[Any], name: str) -> NDArray[np.f
     Raises:
         DataError: a sample is so far from those of the training that float32 holds no probability.
     """
+    x = np.require(x, requirements="W")
     parts = [torch.from_numpy(x[start : start + AT_ONCE]) for start in range(0, len(x), AT_ONCE)]
     logits = torch.cat([module(part) for part in parts])
     wrong = (~logits.isfinite().all(dim=1)).nonzero().flatten()

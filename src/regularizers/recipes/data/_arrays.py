@@ -158,7 +158,7 @@ def _one_of(path: Path, names: dict[str, str], name: str) -> str:
     if len(found) == 1 and f"{name}_test" not in names:
         return names[found[0]]
     raise DataError(
-        f"{path}: expected one array, or one named {name!r}, or {name}_train and {name}_test, got "
+        f"{path}: expected {name}_train and {name}_test, one array, or one named {name!r}, got "
         f"{', '.join(names.values()) or 'none'}"
     )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from regularizers.errors import DataError
-from regularizers.recipes.data._columns import Kind, where
+from regularizers.recipes.data._columns import Kind, is_text, where
 from regularizers.recipes.data._header import MISSING, TRUTH, is_number
 from regularizers.recipes.data._layout import Layout, records
 
@@ -62,8 +62,8 @@ def _of_width(layout: Layout, line: int, cells: Sequence[str]) -> str:
 
 def _why(cell: str, kind: Kind, decimal: str) -> str | None:
     """Return what is wrong with a cell; None if nothing is."""
-    if kind == "category":
-        return _why_no_category(cell)
+    if is_text(kind):
+        return _why_no_text(cell, kind)
     if kind == "empty":
         return f"expected nothing, as above it, got {cell!r}; name the column" if cell else None
     if kind == "boolean":
@@ -75,11 +75,11 @@ def _why(cell: str, kind: Kind, decimal: str) -> str | None:
     return f"expected a number, got {cell!r}; {_cure(cell.strip(), decimal)}"
 
 
-def _why_no_category(cell: str) -> str | None:
+def _why_no_text(cell: str, kind: Kind) -> str | None:
     if not cell.strip():
-        return f"expected a category, got {cell!r}; fill or drop what is missing first"
+        return f"expected a {kind}, got {cell!r}; fill or drop what is missing first"
     if "\n" in cell or "\r" in cell:
-        return f"expected a category, got text with a line break, {cell[:40]!r}; mend the quotes"
+        return f"expected a {kind}, got text with a line break, {cell[:40]!r}; mend the quotes"
     return None
 
 

@@ -11,12 +11,18 @@ from typing import Literal
 from regularizers.errors import DataError
 from regularizers.recipes.data._options import TableOptions
 
-Kind = Literal["number", "boolean", "category", "empty"]
+Kind = Literal["number", "boolean", "category", "class", "empty"]
+"""What the cells of a column are; a class is a category of the target."""
 
 
 def is_numeric(kind: Kind) -> bool:
     """Return whether the cells of a column are read as numbers."""
     return kind in ("number", "boolean")
+
+
+def is_text(kind: Kind) -> bool:
+    """Return whether the cells of a column are read as texts."""
+    return kind in ("category", "class")
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,8 @@ class Column:
 
     Args:
         name: its name, or its number from 1 where the file has no names.
-        kind: numbers; true and false as 1 and 0; or categories, one feature each. (A column
-            without a name and without any cell is empty, and not used.)
+        kind: numbers; true and false as 1 and 0; or categories, one feature each. (Columns of
+            other kinds are no features.)
         categories: the texts of the categories, in the order of their features.
     """
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from regularizers.errors import DataError
 from regularizers.recipes.data._cells import EXACT, check_structure, fault
-from regularizers.recipes.data._columns import Kind, is_numeric
+from regularizers.recipes.data._columns import Kind, is_numeric, is_text
 from regularizers.recipes.data._header import TRUTH
 from regularizers.recipes.data._layout import Layout, records
 from regularizers.recipes.data._values import Numbers, Texts, Values
@@ -23,7 +23,7 @@ from regularizers.recipes.data._values import Numbers, Texts, Values
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_CELLS_AT_ONCE = 1 << 20
+CELLS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _read(layout: Layout, kinds: Mapping[int, Kind]) -> Values:
         check_structure(layout)
     places = [index for index, kind in kinds.items() if is_numeric(kind)]
     numbers = Numbers(layout.text.line_ends + 1, len(places))
-    texts = {index: Texts() for index, kind in kinds.items() if kind == "category"}
+    texts = {index: Texts() for index, kind in kinds.items() if is_text(kind)}
     empty = [index for index, kind in kinds.items() if kind == "empty"]
     doubtful, last = False, layout.width - 1
     try:
@@ -133,7 +133,7 @@ def _blocks(layout: Layout, kinds: Mapping[int, Kind]) -> Iterator[DataFrame]:
             na_filter=False,
             skipinitialspace=True,
             low_memory=False,
-            chunksize=max(_CELLS_AT_ONCE // layout.width, 1),
+            chunksize=max(CELLS_AT_ONCE // layout.width, 1),
             **_EXACTLY,
         ) as reader:
             yield from reader

@@ -95,7 +95,10 @@ def _in_order(name: str) -> list[tuple[int, str]]:
 
 def _entries(path: Path, notes: list[str]) -> list[Path]:
     """Return what is in a folder, but for what file managers leave, of which a line tells."""
-    entries = sorted(path.iterdir(), key=lambda entry: entry.name)
+    try:
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
     hidden = [e for e in entries if e.name.startswith(".") or e.name.lower() in _OF_SYSTEMS]
     if hidden:
         notes.append(f"{path}: {', '.join(e.name for e in hidden)}: hidden, not read")

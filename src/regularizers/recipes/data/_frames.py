@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from regularizers.errors import DataError
 from regularizers.recipes.data._cells import EXACT
-from regularizers.recipes.data._columns import Kind, is_numeric, where
+from regularizers.recipes.data._columns import Kind, is_numeric, is_text, where
 from regularizers.recipes.data._text import Text
 from regularizers.recipes.data._values import Texts, Values
 
@@ -51,7 +51,7 @@ class Frame:
         numbers = np.empty((len(self.frame), len(places)))
         for column, index in enumerate(places):
             numbers[:, column] = self._numbers(index)
-        texts = {index: self._texts(index) for index, kind in kinds.items() if kind == "category"}
+        texts = {index: self._texts(index, kind) for index, kind in kinds.items() if is_text(kind)}
         return Values(numbers, texts)
 
     def row(self, number: int) -> str:
@@ -88,7 +88,7 @@ class Frame:
                     )
         return numbers
 
-    def _texts(self, index: int) -> Texts:
+    def _texts(self, index: int, kind: Kind) -> Texts:
         cells = self.frame.iloc[:, index]
         missing = cells.isna().to_numpy()
         if not missing.any():
@@ -96,7 +96,7 @@ class Frame:
             missing = (cells.str.strip() == "").to_numpy()
         if missing.any():
             raise self._wrong(
-                missing, index, "a category, got nothing; fill or drop what is missing first"
+                missing, index, f"a {kind}, got nothing; fill or drop what is missing first"
             )
         texts = Texts()
         texts.add(cells)

@@ -16,9 +16,9 @@ from regularizers.recipes.data._columns import where
 from regularizers.recipes.data._folders import read_folder
 from regularizers.recipes.data._labels import classes_of
 from regularizers.recipes.data._options import TableOptions
-from regularizers.recipes.data._samples import Floats
 from regularizers.recipes.data._schema import Schema, numbered
 from regularizers.recipes.data._sources import is_table, open_table
+from regularizers.recipes.data._values import Floats
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _of_table(schema: Schema, path: Path, options: TableOptions) -> _Labels | No
     if schema.target not in names:
         return None
     index = names.index(schema.target)
-    texts = source.read({index: "category"}).texts[index]
+    texts = source.read({index: "class"}).texts[index]
     column = where(source.names, index)
     return _Labels([*texts.known], texts.places, lambda row: f"{path}, {source.row(row)}, {column}")
 

@@ -96,32 +96,40 @@ def _like_names(cells: Sequence[str], columns: Sequence[Sequence[str]], decimal:
         return None
     values = [_value(cell, decimal) for cell in cells]
     whole = all(cell.isascii() and cell.isdigit() for cell in cells)
-    steps = {round(b - a, 9) for a, b in itertools.pairwise(values)}
+    steps = {b - a for a, b in itertools.pairwise(values)}
     if list(cells) in [list(row) for row in zip(*columns, strict=False)]:
         return None
-    if len(cells) > 1 and whole and steps == {1.0}:
+    rows = [
+        [_value(cell, decimal) for cell in row if is_number(cell, decimal)]
+        for row in zip(*columns, strict=False)
+    ]
+    # two columns are called 0 and 1, where 1 and 2 may be anything
+    if whole and steps == {1.0} and (len(cells) > 2 or values[0] == 0):
         return "which counts upwards"
-    if len(cells) > 2 and len(steps) == 1 and 0.0 not in steps:
+    if len(cells) > 2 and _is_even(values) and sum(map(_is_even, rows)) <= len(rows) / 10:
         return "whose numbers are equally far apart"
-    if len(cells) > 4 and (values == sorted(values) or values == sorted(values, reverse=True)):
-        others = [
-            [_value(c, decimal) for c in row if is_number(c, decimal)]
-            for row in zip(*columns, strict=False)
-        ]
-        rising = sum(row == sorted(row) or row == sorted(row, reverse=True) for row in others)
-        if len(set(values)) == len(values) and rising <= len(others) / 10:
-            return "whose numbers are in order"
+    if len(cells) > 4 and _is_in_order(values) and sum(map(_is_in_order, rows)) <= len(rows) / 10:
+        return "whose numbers are in order"
     if whole and all(_has_fractions(column, decimal) for column in columns):
         return "of whole numbers above others"
     if len(cells) > 1 and all(_is_far(v, c, decimal) for v, c in zip(values, columns, strict=True)):
         return "whose numbers are far from those below"
-    if whole and len(cells) > 1 and _are_years(values):
-        others = [
-            [_value(c, decimal) for c in column if is_number(c, decimal)] for column in columns
-        ]
-        if not all(map(_are_years, others)):
-            return "whose numbers may be years"
+    if whole and len(cells) > 1 and _are_years(values) and not all(map(_are_years, rows)):
+        return "whose numbers may be years"
     return None
+
+
+def _is_even(values: Sequence[float]) -> bool:
+    """Return whether numbers are equally far apart, but not the same."""
+    steps = [b - a for a, b in itertools.pairwise(values)]
+    reach = max(map(abs, values), default=0.0)
+    return bool(steps) and steps[0] != 0 and max(steps) - min(steps) <= 1e-9 * reach
+
+
+def _is_in_order(values: Sequence[float]) -> bool:
+    """Return whether numbers rise, or fall, and none is there twice."""
+    up = sorted(values)
+    return len({*values}) == len(values) and list(values) in (up, up[::-1])
 
 
 def _are_years(values: Sequence[float]) -> bool:

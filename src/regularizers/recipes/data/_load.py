@@ -15,6 +15,7 @@ from regularizers.recipes.data._classes import labelled
 from regularizers.recipes.data._folders import read_folder
 from regularizers.recipes.data._labels import classes_of
 from regularizers.recipes.data._matrices import matrix
+from regularizers.recipes.data._numbers import check_real
 from regularizers.recipes.data._options import TableOptions
 from regularizers.recipes.data._pixels import Pictures, largest_of, pictures_of
 from regularizers.recipes.data._samples import Labelled, Samples
@@ -153,6 +154,7 @@ def _of_folder(path: Path) -> Labelled:
 
 
 def _of_arrays(path: Path, arrays: Arrays, options: TableOptions) -> Samples:
+    check_real(path, arrays.x)
     if arrays.x.ndim > 2:
         return _of_pictures(path, pictures_of(path, arrays.x), arrays.test)
     table = read_table(matrix(path, arrays.x), options, None)

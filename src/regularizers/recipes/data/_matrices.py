@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import DataError
-from regularizers.recipes.data._columns import Kind, is_numeric
+from regularizers.recipes.data._columns import Kind, is_numeric, is_text
 from regularizers.recipes.data._frames import text_of
 from regularizers.recipes.data._numbers import check_real, in_rows
 from regularizers.recipes.data._values import Texts, Values
@@ -41,7 +41,7 @@ class Matrix:
     def read(self, kinds: Mapping[int, Kind]) -> Values:
         check_real(self.path, self.array)
         places = [index for index, kind in kinds.items() if is_numeric(kind)]
-        texts = {index: self._texts(index) for index, kind in kinds.items() if kind == "category"}
+        texts = {index: self._texts(index) for index, kind in kinds.items() if is_text(kind)}
         exact = np.can_cast(self.array.dtype, np.float32)
         chosen = self.array if places == [*range(self.width)] else self.array[:, places]
         return Values(in_rows(self.path, chosen, np.float32 if exact else np.float64), texts)
@@ -63,7 +63,8 @@ def matrix(path: Path, array: NDArray[Any]) -> Matrix:
     """
     if array.ndim != 2:
         raise DataError(
-            f"{path}: expected a table of shape (samples, columns), got shape {array.shape}"
+            f"{path}: expected pictures (samples, height, width) or a table (samples, columns), "
+            f"got shape {array.shape}"
         )
     if not array.size:
         raise DataError(f"{path}: expected samples, got none, in shape {array.shape}")

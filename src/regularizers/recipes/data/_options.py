@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff
@@ -17,6 +18,9 @@ _NAMED = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "space": " "
 @dataclass(frozen=True)
 class TableOptions:
     """What a file of data leaves open; the settings of a recipe derive from it."""
+
+    data: Path | None = None
+    """A file or a folder of samples."""
 
     header: Flag = False
     """The first line of the table holds names, also where it could be a sample."""
@@ -57,6 +61,11 @@ class TableOptions:
 
     def check_table(self) -> None:
         """Raise a `ConfigurationError` unless these options can hold together."""
+        # a recipe's own settings are beside these in the same class
+        given = [f.name for f in fields(TableOptions) if getattr(self, f.name) != f.default]
+        if self.data is None and given:
+            option = given[0].replace("_", "-")
+            raise ConfigurationError(f"{option}: expected --data FILE with it, got none")
         if self.header and self.no_header:
             raise ConfigurationError("header: expected --header or --no-header, got both")
         character = self.separated_by

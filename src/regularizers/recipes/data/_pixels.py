@@ -74,7 +74,8 @@ def largest_of(
         note = f"{path.name}: bytes up to {high:g} are divided by 255, as all bytes of pictures are"
         return 255.0, (note,) if high < 128 else ()
     if low < 0 or high == 0:
-        note = f"{path.name}: pixels from {low:g} to {high:g} are scaled as the columns of a table"
+        sizes = f"pixels from {low:g} to {high:g}"
+        note = f"{path.name}: {sizes} are divided by the largest size in the training part"
         return None, (note,)
     if high <= 1:
         return 1.0, ()

@@ -55,7 +55,7 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
     kinds = {index: _kind(source, index, choice) for index in choice.used}
     asked: dict[int, Kind] = dict(kinds)
     if choice.target is not None:
-        asked[choice.target] = "category"
+        asked[choice.target] = "class"
     values = source.read(asked)
     check_enough(source.path, len(values.numbers))
     labels = None

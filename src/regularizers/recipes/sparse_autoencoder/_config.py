@@ -38,7 +38,7 @@ class Config(TableOptions):
     """
 
     data: Path | None = None
-    """Samples in rows: .npy, .npz, a table such as .csv, pictures in IDX, a folder of pictures, or a
+    """Samples in rows: .npy, .npz, a table such as .csv, pictures in IDX or in a folder, or a
     folder of stored activations. By default the 1797 handwritten digits of scikit-learn."""
 
     site: str | None = None

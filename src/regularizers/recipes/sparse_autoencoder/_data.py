@@ -115,9 +115,9 @@ def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
     data = Data(
         name=samples.name,
         digest=digest,
-        training=scaling(torch.from_numpy(samples.x[seen])),
+        training=scaling.of_rows(samples.x[seen]),
         training_samples=len(seen),
-        validation=scaling(torch.from_numpy(held_out)),
+        validation=scaling.of_rows(held_out),
         picture=samples.picture,
         classes=None if classes is None else (classes[seen], classes[unseen]),
         rows=tuple((unseen + 1).tolist()) if len(unseen) else tuple(range(1, len(held_out) + 1)),
@@ -150,6 +150,11 @@ def _rows_of(samples: Samples, config: Config) -> tuple[Rows, Rows]:
 
 
 def _check_left(training: int, samples: int, config: Config) -> None:
+    if training < config.batch_size and isinstance(config.validation, Path):
+        raise ConfigurationError(
+            f"batch-size: expected at most the {samples} samples for training, got "
+            f"{config.batch_size}"
+        )
     if training < config.batch_size:
         raise ConfigurationError(
             f"validation: expected to leave a batch of {config.batch_size} samples for training, "

@@ -37,7 +37,7 @@ def run(config: Encode) -> None:
         x = stored_rows(config.data, metadata["site"], module.network.features)
     else:
         rows = Schema.from_json(metadata["schema"]).rows_of(config.data, config.table)
-        x = torch.from_numpy(rows)
+        x = torch.from_numpy(np.require(rows, requirements="W"))
     with one_thread():
         found = codes(module, x, str(config.data))
         worth = rz.sae.evaluate(module.network, module.scaling(x))

@@ -13,7 +13,7 @@ from regularizers.recipes.data import TableOptions, load_labelled, load_samples
 def read(case, folder):
     """Return samples, and the class of each where there are classes."""
     path, labels = case.write(folder)
-    options = TableOptions(**case.options)
+    options = TableOptions(path, **case.options)
     options.check_table()
     if case.target is None and labels is None and not case.has_y:
         return load_samples(path, options), None
