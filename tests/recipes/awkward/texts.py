@@ -132,7 +132,7 @@ def _encodings() -> dict[str, Awkward]:
             error="a lone surrogate at position 51, line 2; .*UTF-8",
         ),
         "cut within a character": Awkward(
-            (60 * ENGLISH + "é").encode()[:-1],
+            (60 * FRENCH + "é").encode()[:-1],
             error="ends within a character, at position 3060, line 61; .*copy it again",
         ),
     }

@@ -112,7 +112,8 @@ def _check_format(path: Path, content: bytes) -> None:
 
 def _not_utf8(path: Path, content: bytes, position: int, error: UnicodeDecodeError) -> str:
     where = f"at position {position}, line {_line(content, position)}"
-    if error.reason == "unexpected end of data":
+    # without any other character of several bytes it is rather another encoding
+    if error.reason == "unexpected end of data" and not content[:position].isascii():
         return f"the file ends within a character, {where}; it is cut off: copy it again"
     if content[position] == 0xED and 0xA0 <= content[position + 1] <= 0xBF:
         return (
