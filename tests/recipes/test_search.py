@@ -101,6 +101,14 @@ def test_a_search_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_
     assert (cut / "search.json").read_text() == (tmp_path / "whole/search.json").read_text()
 
 
+def test_a_trial_that_waits_for_its_process_is_not_taken_for_another(tmp_path):
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    open_study_of(tmp_path / "cut").enqueue_trial({"l1": 0.1, "dropout": 0.1})
+    whole, cut = (searched(plan(trials=3), RunFolder(tmp_path / n)) for n in ("whole", "cut"))
+    assert cut == whole
+
+
 def open_study_of(folder):
     return open_study(folder / "search.journal", higher=True, pruner=optuna.pruners.MedianPruner())
 
