@@ -11,7 +11,8 @@ TENSORFLOW := .venv-tensorflow
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all quick check architecture matrix mutants fuzz killed integrations \
-        integrations-tensorflow bench calls controllers pruning forgetting superposed real format clean
+        integrations-tensorflow bench calls controllers pruning choosing forgetting superposed real \
+        format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -83,6 +84,9 @@ real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=
 
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
 	$(BIN)/python -m benchmarks.pruning
+
+choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/choosing.md.
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.choosing $(MNIST)
 
 forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/forgetting.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting

@@ -17,6 +17,7 @@ from regularizers.recipes.classifier._metrics import Metrics, measure, results_t
 from regularizers.recipes.classifier._networks import SMALLEST_SIDE
 from regularizers.recipes.classifier._parts import Parts, parts
 from regularizers.recipes.classifier._picture import draw
+from regularizers.recipes.classifier._search import search
 from regularizers.recipes.classifier._training import trained
 from regularizers.recipes.classifier.saved import save
 
@@ -37,6 +38,9 @@ def run(config: Config) -> None:
     first = parts(data, config, config.seed)
     folder = open_run(RECIPE, folder, config, name, data.digest)
     _print_beginning(data, first, config)
+    if config.search:
+        search(RECIPE, config, folder, data)
+        return
     with resumable(RECIPE, folder), one_thread():
         metrics = _train_all(config, folder, data, first)
     training = len(first.training.x)
@@ -59,7 +63,8 @@ def _print_beginning(data: Data, first: Parts, config: Config) -> None:
         f"{visible(first.samples.name)}: {training} samples for training, "
         f"{len(first.validation.x)} for validation{tested}, {first.training.x.shape[1]} features, "
         f"{len(first.classes)} classes; {config.network}, {config.epochs_for(training)} epochs, "
-        f"{len(methods_of(config))} methods, {_seeds(config)}",
+        + ("" if config.search else f"{len(methods_of(config))} methods, ")
+        + _seeds(config),
         flush=True,
     )
     for note in (*first.samples.notes, *left_out(first.dropped)):

@@ -10,7 +10,9 @@ from regularizers.errors import ConfigurationError
 from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import Scale, check, check_counts, check_rate, epochs_for
 from regularizers.recipes._split_options import check_split
+from regularizers.recipes.classifier._strengths import STRENGTHS, TOGETHER
 from regularizers.recipes.data import TableOptions
+from regularizers.recipes.search import check_search
 
 STEPS = 1500
 """Updates of a network if `epochs` is not given."""
@@ -60,6 +62,16 @@ class Config(TableOptions):
     activity: float = 0.25
     """Strength of L1 on the hidden layers' activations: averaged over units and samples, summed
     over layers."""
+
+    together: tuple[str, ...] = TOGETHER
+    """What the last method combines."""
+
+    search: tuple[str, ...] = ()
+    """Strengths to find instead: some of weight-decay, l1, dropout, activity. All others are off.
+    Trials on parts of the training samples decide; the validation samples report."""
+
+    trials: int | None = None
+    """Sets of strengths that --search tries; by default 20."""
 
     epochs: int | None = None
     """Passes over the training data; by default as many as make 1500 updates."""
@@ -122,6 +134,17 @@ class Config(TableOptions):
         check_split(self.validation, self.group, self.time)
         check_rate("learning-rate", self.learning_rate)
         self._check_data()
+        self._check_methods()
+
+    def _check_methods(self) -> None:
+        for name in self.together:
+            check("together", name in TOGETHER, f"some of {', '.join(TOGETHER)}", repr(name))
+        check_search(self.search, self.trials, STRENGTHS, self)
+        if self.search and self.together != TOGETHER:
+            raise ConfigurationError(
+                "together: expected no methods to combine beside --search, which combines what it "
+                f"searches, got {', '.join(self.together)}; leave it out"
+            )
 
     def _check_data(self) -> None:
         if self.data is None and (self.target is not None or self.labels is not None):

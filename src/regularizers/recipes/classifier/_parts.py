@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,18 @@ def parts(data: Data, config: Config, seed: int) -> Parts:
         samples=labelled.samples,
         classes=labelled.classes,
         test=None if data.test is None else part(data.test.x, data.test.y),
+    )
+
+
+def training_alone(data: Data, config: Config) -> Data:
+    """Return the data without the samples that validate or test, which a search may not see."""
+    rows, _ = _rows(data, config)
+    labelled = data.labelled
+    samples = dataclasses.replace(labelled.samples, x=labelled.samples.x[rows])
+    return Data(
+        dataclasses.replace(labelled, samples=samples, y=labelled.y[rows]),
+        group=None if data.group is None else data.group.some(rows),
+        time=None if data.time is None else data.time.some(rows),
     )
 
 

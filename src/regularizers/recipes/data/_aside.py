@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from regularizers.errors import ConfigurationError
 from regularizers.recipes.data._columns import place_of, where
@@ -25,6 +28,15 @@ class Aside:
     name: str
     cells: tuple[str, ...]
     row: Callable[[int], str]
+
+    def some(self, rows: Sequence[int] | NDArray[np.int64]) -> Aside:
+        """Return the cells of some rows, in this order."""
+        places = [int(row) for row in rows]
+        return Aside(
+            self.name,
+            tuple(self.cells[place] for place in places),
+            lambda row: self.row(places[row]),
+        )
 
 
 def read_aside(

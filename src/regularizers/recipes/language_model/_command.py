@@ -19,6 +19,7 @@ from regularizers.recipes.language_model._corpus import Corpus, read_corpus
 from regularizers.recipes.language_model._network import LanguageModel
 from regularizers.recipes.language_model._picture import draw
 from regularizers.recipes.language_model._sampling import sample
+from regularizers.recipes.language_model._search import search, without_end
 from regularizers.recipes.language_model._table import results_table
 from regularizers.recipes.language_model._training import Learned, train
 from regularizers.recipes.language_model._variants import Variant, variants_of
@@ -38,7 +39,7 @@ def run(config: Config) -> None:
         # as all paths are kept: a run is resumed from any folder
         config = replace(config, validation=str(Path(config.validation).resolve()))
     corpus = read_corpus(config)
-    _check_window(corpus, config)
+    _check_window(without_end(corpus) if config.search else corpus, config)
     folder = open_run(RECIPE, folder, config, corpus.name, corpus.digest)
     folder.write_json("vocabulary.json", corpus.vocabulary.to_json())
     variants, shape = variants_of(config), config.shape
@@ -46,10 +47,15 @@ def run(config: Config) -> None:
         *corpus.notes,
         f"{corpus.name}: {_lengths(corpus)}, {len(corpus.vocabulary)} in the vocabulary",
         f"{shape.layers} recurrent layers of {shape.hidden}, embedding of {shape.embedding}, "
-        f"{shape.epochs} epochs, {len(variants)} variants, {config.seeds} seeds",
+        f"{shape.epochs} epochs, "
+        + ("" if config.search else f"{len(variants)} variants, ")
+        + f"{config.seeds} seeds",
         sep="\n",
         flush=True,
     )
+    if config.search:
+        search(RECIPE, config, folder, corpus)
+        return
     with resumable(RECIPE, folder):
         results = _train_all(config, folder, corpus)
     with folder.written("picture.png") as path:

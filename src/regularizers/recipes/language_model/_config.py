@@ -10,6 +10,8 @@ from typing import Literal
 from regularizers.penalties.strength import check_strength
 from regularizers.recipes._settings import check, check_counts, check_rate
 from regularizers.recipes.language_model._sizes import SIZES, Dropouts, Size, SizeName
+from regularizers.recipes.language_model._strengths import OFF, STRENGTHS
+from regularizers.recipes.search import check_search
 
 SHORTEST = 5
 """The least length of a window, and of the rest after a window."""
@@ -81,6 +83,13 @@ class Config:
     tar: float = 1.0
     """β of TAR: strength of the mean square of that layer's change between steps."""
 
+    search: tuple[str, ...] = ()
+    """Strengths to find instead: some of dropout, ar, tar, weight-decay. AR and TAR are off unless
+    they are searched. The end of the training text decides, the validation text reports."""
+
+    trials: int | None = None
+    """Sets of strengths that --search tries; by default 20."""
+
     weight_decay: float = 0.01
     """Weight decay of AdamW, for all networks."""
 
@@ -144,6 +153,8 @@ class Config:
             "a factor that leaves each rate in [0, 1)",
             self.dropout,
         )
+
+        check_search(self.search, self.trials, STRENGTHS, self, off=OFF)
 
     def _check_vocabulary(self) -> None:
         pieces = self.pieces is None or self.pieces > _BYTES
