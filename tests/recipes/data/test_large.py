@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
-from regularizers.recipes.data import TableOptions, _delimited, load_labelled, load_samples
+from regularizers.recipes.data import TableOptions, load_labelled, load_samples
+
+# private: the size of a block, small enough that a small table has several
+from regularizers.recipes.data import _delimited  # isort: skip
 
 MEASURE = """
 import resource, sys

@@ -123,6 +123,7 @@ def test_a_missing_engine_is_named_with_the_line_that_installs_it(
 ):
     (tmp_path / name).write_bytes(b"whatever is in it")
     # as if it were not installed
+    # private: where it looks for the engines of Parquet and Excel
     monkeypatch.setattr("regularizers.recipes.data._frames.find_spec", lambda module: None)
     with pytest.raises(DataError, match=f"needs {engine}: pip install {engine}"):
         load_samples(tmp_path / name)
