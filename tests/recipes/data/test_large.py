@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
+
+# blocks are made small, so that small tables have several
 from regularizers.recipes.data import TableOptions, _delimited, load_labelled, load_samples
 
 MEASURE = """

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
-from regularizers.recipes.data import load_digits, load_samples
+
+# an engine is made to be missing
+from regularizers.recipes.data import _frames, load_digits, load_samples
 
 TABLE = np.arange(48, dtype=np.float64).reshape(12, 4) / 7
 
@@ -123,7 +125,7 @@ def test_a_missing_engine_is_named_with_the_line_that_installs_it(
 ):
     (tmp_path / name).write_bytes(b"whatever is in it")
     # as if it were not installed
-    monkeypatch.setattr("regularizers.recipes.data._frames.find_spec", lambda module: None)
+    monkeypatch.setattr(_frames, "find_spec", lambda module: None)
     with pytest.raises(DataError, match=f"needs {engine}: pip install {engine}"):
         load_samples(tmp_path / name)
 
