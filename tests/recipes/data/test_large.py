@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
-from regularizers.recipes.data import TableOptions, load_labelled, load_samples
 
-# private: the size of a block, small enough that a small table has several
-from regularizers.recipes.data import _delimited  # isort: skip
+# blocks are made small, so that small tables have several
+from regularizers.recipes.data import TableOptions, _delimited, load_labelled, load_samples
 
 MEASURE = """
 import resource, sys

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from regularizers.errors import DataError
-from regularizers.recipes.data import load_digits, load_samples
+
+# an engine is made to be missing
+from regularizers.recipes.data import _frames, load_digits, load_samples
 
 # private: where it looks for the engines of Parquet and Excel
 from regularizers.recipes.data import _frames  # isort: skip
