@@ -7,14 +7,15 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 INTEGRATIONS := .venv-integrations
+TENSORFLOW := .venv-tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check architecture matrix mutants fuzz killed integrations bench calls controllers \
-        pruning forgetting superposed real format clean
+.PHONY: help demo test test-all quick check architecture matrix mutants fuzz killed integrations \
+        integrations-tensorflow bench calls controllers pruning forgetting superposed real format clean
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## /{printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## /{printf "  make %-24s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try
 demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a picture, a report.
@@ -55,6 +56,11 @@ integrations: $(INTEGRATIONS)/ready ## Every framework, optimizer and logger of 
 	OMP_NUM_THREADS=1 $(INTEGRATIONS)/bin/python -m pytest --numprocesses 2 --quiet --all-cells \
 	  --dist worksteal tests/integrations docs/integrations
 
+integrations-tensorflow: $(TENSORFLOW)/ready ## Keras on TensorFlow, in an environment of its own.
+	OMP_NUM_THREADS=1 KERAS_BACKEND=tensorflow $(TENSORFLOW)/bin/python -m pytest --quiet \
+	  tests/integrations/test_keras_tensorflow.py
+	OMP_NUM_THREADS=1 $(TENSORFLOW)/bin/python -m pytest --quiet tests/integrations/test_keras.py -k tensorflow
+
 ##@ Measure
 matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/regimes.md.
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
@@ -87,7 +93,7 @@ format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment and what the tools leave behind.
-	rm -rf $(VENV) $(INTEGRATIONS) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(INTEGRATIONS) $(TENSORFLOW) .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -112,4 +118,13 @@ $(INTEGRATIONS)/ready: pyproject.toml constraints.txt tests/integrations/require
 	  --requirement tests/integrations/requirements.txt
 	$(subst $(BIN),$(INTEGRATIONS)/bin,$(PIP)) --no-deps \
 	  --requirement tests/integrations/without-dependencies.txt
+	@touch $@
+
+# TensorFlow asks for an older h5py than constraints.txt has.
+$(TENSORFLOW)/ready: pyproject.toml constraints.txt tests/integrations/requirements-tensorflow.txt
+	@echo "Building the environment in $(TENSORFLOW): a minute or two."
+	$(PYTHON) -m venv $(TENSORFLOW)
+	grep -v ^h5py constraints.txt > $(TENSORFLOW)/constraints.txt
+	$(TENSORFLOW)/bin/python -m pip install --quiet --constraint $(TENSORFLOW)/constraints.txt \
+	  --editable . --requirement tests/integrations/requirements-tensorflow.txt
 	@touch $@

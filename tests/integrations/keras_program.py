@@ -22,7 +22,7 @@ from regularizers.integrations.keras import (
 FOLDER = Path(sys.argv[1])
 GIVEN = np.load(FOLDER / "given.npz")
 WEIGHTS = [GIVEN[name] for name in ("w1", "b1", "w2", "b2")]
-IS_JAX = keras.backend.backend() == "jax"
+BACKEND = keras.backend.backend()
 
 UNSTATED = "of weights reduce='sum', of activities reduce='batch_mean'"
 SPARSE = rz.L1(0.05) + rz.L2Norm(0.04) + rz.KLSparsity(0.03, target=0.1)
@@ -143,7 +143,7 @@ def layers() -> dict[str, Any]:
     found["half precision"] = losses(half), [float((output**2).sum() / len(loud))]
     assert (output**2).sum() > np.finfo(np.float16).max
 
-    if IS_JAX:  # op by op is slow there
+    if BACKEND == "jax":  # op by op is slow there
         return found
 
     lstm = keras.layers.LSTM(
@@ -197,7 +197,7 @@ def results() -> dict[str, Any]:
         "layers": layers(),
         "a weight's at an activity": refusal(lambda: trained(activity)),
     }
-    if IS_JAX:
+    if BACKEND == "jax":
         found["in parallel"] = in_parallel()
     else:
         found["a sum"] = trained(network(activity=SUM), 2)

@@ -51,7 +51,7 @@ def the_gradient_is_that_of_one_process():
 def a_penalty_of_the_whole_batch_raises():
     x, _ = batch()
     for penalty in (rz.KLSparsity(0.1, target=0.1), rz.L2Norm(0.1, reduce="sum")):
-        with pytest.raises(RegimeError, match=r"each process has a part of the batch.*DataPar"):
+        with pytest.raises(RegimeError, match=r"each process or replica has a part.*DataPar"):
             keras.layers.Dense(3, activity_regularizer=Regularizer(penalty))(x)
         with pytest.raises(RegimeError, match=r"process_group='world'"):
             ActivityPenalty(penalty)(x)

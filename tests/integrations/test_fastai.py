@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from integrations.by_hand import (
     weights,
 )
 from regularizers.errors import ConfigurationError, SelectionError
+from two_processes import assert_both_pass
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fastai's own
 
@@ -132,3 +134,9 @@ def test_a_rule_that_matches_nothing_raises_before_the_first_batch():
 def test_an_optimizer_of_fastai_cannot_be_attached():
     with pytest.raises(ConfigurationError, match=r"expected a torch\.optim\.Optimizer"):
         fitted(Regularizing(RULES, attaches=True), opt=SGD)
+
+
+def test_two_processes_are_one():
+    from integrations.fastai_ranks import CHECKS
+
+    assert_both_pass(str(Path(__file__).with_name("fastai_ranks.py")), CHECKS)

@@ -426,11 +426,6 @@ def test_a_compiled_call_is_recorded():
     assert float(penalised(model, [rule])(jnp.ones((3, 2)))[1]) == 8
 
 
-def test_weights_alone_need_no_forward_and_outputs_do():
-    with pytest.raises(rz.ConfigurationError, match="it needs the forward: y, penalty = pen"):
-        penalty_of(small(), [rz.activity(rz.L1(1.0), where="layers.0")])
-
-
 def test_a_module_that_is_not_called_is_said():
     class Unused(nnx.Module):
         def __init__(self):

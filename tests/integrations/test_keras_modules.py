@@ -38,6 +38,16 @@ def test_weights_of_a_keras_model_are_those_of_their_role(role):
         torch.testing.assert_close(gradient, 0.2 * variable.value.detach())
 
 
+def test_a_weight_of_a_sequential_counts_once_though_keras_holds_it_twice():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    reg = rz.Regularization(model, [rz.kernel(rz.L2Squared(0.1))])
+    kernel = model.layers[0].kernel.value
+    penalty = reg.penalty()
+    assert penalty.item() == pytest.approx(0.1 * kernel.detach().double().square().sum().item())
+    (gradient,) = torch.autograd.grad(penalty, [kernel])
+    torch.testing.assert_close(gradient, 0.2 * kernel.detach())
+
+
 def test_weight_decay_leaves_biases_of_keras_out():
     model = written()
     groups = {g["name"]: g["params"] for g in rz.weight_decay_groups(model, 0.1)}

@@ -1,5 +1,7 @@
 """The net of docs/integrations/skorch.md against a loop written by hand."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -18,6 +20,7 @@ from integrations.by_hand import (
     weights,
 )
 from regularizers.errors import CollectionError, SelectionError
+from two_processes import assert_both_pass
 
 skorch = pytest.importorskip("skorch")
 
@@ -127,3 +130,9 @@ def test_a_copy_predicts_and_does_not_train():
     assert (twin.predict(x) == fitted.predict(x)).all()
     with pytest.raises(CollectionError, match="is a copy"):
         twin.partial_fit(x, y)
+
+
+def test_two_processes_are_one():
+    from integrations.skorch_ranks import CHECKS
+
+    assert_both_pass(str(Path(__file__).with_name("skorch_ranks.py")), CHECKS)

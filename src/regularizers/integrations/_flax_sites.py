@@ -72,6 +72,45 @@ def select_weights(rule: Rule, model: nnx.Module, roles: Roles) -> dict[str, Any
     return {name: weights[name] for name in _each(rule, weights, is_selected, others)}
 
 
+def sown_values(model: nnx.Module, sown: Any) -> dict[str, tuple[Any, ...]]:
+    """Return what a model sowed, by path: a value for each call.
+
+    Args:
+        model: what it holds itself is taken out of it, so that the next forward sows anew.
+        sown: the state that `nnx.capture` returned; None for what the model holds.
+    """
+    if sown is None:
+        sown = nnx.pop(model, nnx.All(nnx.Intermediate, nnx.Not(nnx.Perturbation)))
+    values = {name_of(path): value for path, value in nnx.to_flat_state(sown)}
+    values = {n: v.get_value() if isinstance(v, nnx.Variable) else v for n, v in values.items()}
+    return {name: v if isinstance(v, tuple) else (v,) for name, v in values.items()}
+
+
+def select_sown(rule: Rule, model: nnx.Module, names: Iterable[str]) -> list[str]:
+    """Return the names of the sown values that a rule matches; of a module, all that it sowed.
+
+    Raises:
+        SelectionError: an alternative matches nothing, and the rule is not optional.
+    """
+    modules = modules_of(model)
+    owners = {name: modules.get(name.rpartition(".")[0], model) for name in names}
+
+    def is_selected(where: Any, name: str) -> bool:
+        return _is_within(where, name, owners[name])
+
+    def others(where: Any) -> str:
+        if owners:
+            return f" that was sown, only {', '.join(owners)}"
+        return (
+            " that was sown; for outputs of modules: y, penalty = penalised(model, rules)(x); the "
+            "values that a model sows are in it, or in sown=, after its forward"
+        )
+
+    if rule.optional:  # a forward need not sow it, as one of evaluation may not
+        return [n for n in owners if any(is_selected(one, n) for one in as_list(rule.where))]
+    return _each(rule, owners, is_selected, others)
+
+
 def _each(
     rule: Rule,
     names: Iterable[str],

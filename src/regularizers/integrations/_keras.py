@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ from regularizers.attach.reading import penalise
 from regularizers.errors import (
     ArrayTypeError,
     ConfigurationError,
+    FrameworkError,
     RegimeError,
     StrengthTypeError,
 )
@@ -22,18 +24,28 @@ from regularizers.penalties.arrays import check_mask, detached, namespace_of, wi
 
 check_framework("keras", "3.14")
 
-import keras  # noqa: E402 -- only a version that will do
+try:
+    import keras  # only a version that will do
+except ModuleNotFoundError as error:  # TensorFlow is its backend where none is chosen
+    raise FrameworkError(
+        f"keras: expected the library of its backend, got none called {error.name}; "
+        f"pip install {error.name}, or choose another before Python starts, KERAS_BACKEND=torch"
+    ) from None
 from keras.src.backend import get_stateless_scope  # noqa: E402 -- it has no public name
 
 __all__ = [
     "Reading",
     "Saved",
+    "as_written",
     "check_backend",
     "check_processes",
     "is_weight",
     "keras",
+    "of_backend",
     "penalty_of",
     "resolved",
+    "standard",
+    "times_samples",
     "with_axis_number",
 ]
 
@@ -112,9 +124,10 @@ def resolved(rule: Rule) -> Penalty:
     return rule.terms[0] if len(rule.terms) == 1 else Sum(rule.terms)  # type: ignore[return-value, arg-type]
 
 
-def penalty_of(x: Any, terms: Iterable[Formula], mask: Any = None) -> Any:
+def penalty_of(x: Any, terms: Sequence[Formula], mask: Any = None) -> Any:
     """Return the sum of penalties of an array of Keras' backend, a scalar in its graph."""
     on_torch = keras.backend.backend() == "torch"
+    x, mask = standard(x), standard(mask)
     if not (on_torch and x.is_floating_point()):  # compilers do not trace the look-up
         namespace_of(x)
     if mask is not None:
@@ -128,36 +141,80 @@ def penalty_of(x: Any, terms: Iterable[Formula], mask: Any = None) -> Any:
             total = total + strength * penalise(x, term, axis, mask)
         else:
             total = total + term(x, mask=mask)  # type: ignore[operator]
-    return total
+    return of_backend(total)
+
+
+def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that graphs of TensorFlow call as it is, and do not write anew."""
+    if not _is_tensorflow():
+        return function
+    autograph = sys.modules["tensorflow"].autograph
+    kept: Callable[..., Any] = autograph.experimental.do_not_convert(function)
+    return kept
+
+
+def standard(x: Any) -> Any:
+    """Return an array of Keras' backend as one of the Array API standard; None stays None."""
+    if x is None or not _is_tensorflow():
+        return x
+    from regularizers.integrations._tensorflow import Array
+
+    return Array(x)
+
+
+def of_backend(x: Any) -> Any:
+    """Return the array of Keras' backend for one that `standard` or a function of it returned."""
+    return x.value if _is_tensorflow() else x
 
 
 def check_processes(x: Any, terms: Iterable[Formula]) -> None:
     """Raise where each of several processes would have another penalty than the whole batch.
 
     Raises:
-        RegimeError: processes of PyTorch share a batch, and a penalty is no sum over samples.
+        RegimeError: processes of PyTorch or replicas of TensorFlow share a batch, and a penalty is
+            no sum over samples.
     """
-    if keras.backend.backend() != "torch" or not are_several():
+    if not _share_a_batch():
         return
+    x = standard(x)
     xp = namespace_of(x)
     wide = detached(widen(xp, x))
     for term in terms:
         if term.spans_samples(term.statistic(wide, term.frame(xp, wide, None))[0]):
             raise RegimeError(
-                f"{term!r}: each process has a part of the batch, and the penalty of a batch is "
-                f"not the sum over its samples; use keras.distribution.DataParallel on JAX, one "
-                f"process, or a regularizers.Regularization with process_group='world'"
+                f"{term!r}: each process or replica has a part of the batch, and the penalty of "
+                f"a batch is not the sum over its samples; use keras.distribution.DataParallel on "
+                f"JAX, one process, or a regularizers.Regularization with process_group='world'"
             )
 
 
+def _share_a_batch() -> bool:
+    """Return whether several processes of PyTorch or replicas of TensorFlow have parts of it."""
+    if _is_tensorflow():
+        return bool(sys.modules["tensorflow"].distribute.get_strategy().num_replicas_in_sync > 1)
+    return keras.backend.backend() == "torch" and are_several()
+
+
+def times_samples(penalty: Any, x: Any) -> Any:
+    """Return a penalty times the batch size of an output, by which Keras divides."""
+    samples = x.shape[0] if x.ndim else 1
+    if samples is None:  # a graph of TensorFlow knows it when it runs
+        samples = keras.ops.cast(keras.ops.shape(x)[0], penalty.dtype)
+    return penalty * samples
+
+
 def check_backend() -> None:
-    """Raise unless the arrays of Keras' backend are of the Array API standard."""
-    if (name := keras.backend.backend()) not in ("torch", "jax", "numpy"):
+    """Raise unless the arrays of Keras' backend are supported."""
+    if (name := keras.backend.backend()) not in ("torch", "jax", "numpy", "tensorflow"):
         raise ArrayTypeError(
             f"Keras runs on {name}, whose arrays have no namespace of the Array API standard; "
-            f"expected torch or jax: set the environment variable KERAS_BACKEND=torch before Keras "
-            f"is imported"
+            f"expected torch, jax or tensorflow: set the environment variable KERAS_BACKEND=torch "
+            f"before Keras is imported"
         )
+
+
+def _is_tensorflow() -> bool:
+    return bool(keras.backend.backend() == "tensorflow")
 
 
 def is_weight(x: Any) -> bool:

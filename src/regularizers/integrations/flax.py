@@ -27,7 +27,9 @@ from regularizers.integrations._flax_sites import (  # noqa: E402
     modules_of,
     name_of,
     select_modules,
+    select_sown,
     select_weights,
+    sown_values,
 )
 
 __all__ = ["penalised", "penalty_of"]
@@ -36,22 +38,36 @@ _UNUSED = ("mask", "proximal", "carry", "shared", "towards", "importance", "weig
 
 
 def penalty_of(
-    model: nnx.Module, rules: Sequence[Rule], *, step: Any = None, roles: Roles | None = None
+    model: nnx.Module,
+    rules: Sequence[Rule],
+    *,
+    sown: Any = None,
+    step: Any = None,
+    roles: Roles | None = None,
 ) -> Any:
-    """Return the penalty of the weights of a model, a scalar to add to the loss.
+    """Return the penalty of the weights and the sown values of a model, to add to the loss.
 
     The name of a weight says its role: `kernel`, `bias`, `embedding`; `scale`, and a bias beside
     one, are of a normalization. A shared weight counts once, and only `nnx.Param` counts.
 
+    Rules of activities are of what the model sowed (`self.sow(nnx.Intermediate, "codes", x)`), by
+    the path of the module and the name: `"encoder.codes"`. Each call counts once.
+
     Args:
         model: a module, inside `nnx.jit` and `nnx.value_and_grad` too.
-        rules: made by `rz.kernel` and `rz.bias`.
+        rules: made by `rz.kernel`, `bias`, and by `activity`, `ar` and `tar`.
+        sown: the state that `nnx.capture(model, nnx.Intermediate)(x)` returned with the output.
+            None: the intermediates that the model holds, which are taken out of it (`nnx.pop`).
         step: of the optimizer, for strengths that are schedules: `optimizer.step.value`.
         roles: of weights with other names, by path or glob: `"kernel"`, `"bias"` or `"other"`.
+
+    Returns:
+        A scalar.
 
     Raises:
         SelectionError: a rule matches nothing, or a weight whose role is not known.
         ConfigurationError: a rule, or an option of one, that there is not for Flax.
+        OutputError: what was sown is no array, and its rule has no `select`.
 
     Example:
         >>> from flax import nnx
@@ -62,12 +78,18 @@ def penalty_of(
         3.0
     """
     total = jnp.zeros(())
-    for rule in _checked(rules):
+    of_sown = [rule for rule in _checked(rules) if not _is_of_weights(rule)]
+    if of_sown:
+        values = sown_values(model, sown)
+        for rule in of_sown:
+            for name in select_sown(rule, model, values):
+                for term in rule.terms:
+                    unit = Unit(dataclasses.replace(term, strength=1.0), rule.select, None, name)
+                    strength: Any = _at(term, step).terms[0].strength
+                    total = total + strength * sum([unit.of(value) for value in values[name]])
+    for rule in rules:
         if not _is_of_weights(rule):
-            raise ConfigurationError(
-                f"{rule}: expected a rule of weights, got one of outputs; it needs the forward: "
-                f"y, penalty = penalised(model, rules)(x)"
-            )
+            continue
         for name, weight in select_weights(rule, model, roles or {}).items():
             for term in rule.terms:
                 try:

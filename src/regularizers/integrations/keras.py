@@ -1,4 +1,6 @@
-"""Keras 3 on PyTorch or JAX: our penalties and constraints where a layer takes Keras' own.
+"""Keras 3: our penalties and constraints where a layer takes Keras' own.
+
+It runs on PyTorch, JAX or TensorFlow.
 
 `ActivityPenalty` is a layer, which padding masks reach: Keras gives them to no regularizer.
 """
@@ -13,12 +15,16 @@ from regularizers.errors import ConfigurationError
 from regularizers.integrations._keras import (
     Reading,
     Saved,
+    as_written,
     check_backend,
     check_processes,
     is_weight,
     keras,
+    of_backend,
     penalty_of,
     resolved,
+    standard,
+    times_samples,
     with_axis_number,
 )
 from regularizers.penalties import Penalty
@@ -47,7 +53,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
             layers every gate of a unit is an output of its own.
 
     Raises:
-        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
+        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as OpenVINO's.
         ConfigurationError: what is no penalty; or, when it is called, a penalty that is not for
             weights, or not for activities.
         RegimeError: called where several processes of PyTorch share a batch, of whose samples the
@@ -73,6 +79,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
         if self._of_weights.error is not None and self._of_activities.error is not None:
             raise self._of_weights.error
 
+    @as_written
     def __call__(self, x: Any) -> Any:
         """Return the penalty of a weight, or that of an output times the batch size."""
         if is_weight(x):
@@ -81,8 +88,7 @@ class Regularizer(Saved, keras.regularizers.Regularizer):
             return penalty_of(x, [with_axis_number(term, x.shape) for term in terms])
         terms = self._of_activities.terms
         check_processes(x, terms)
-        # Keras divides by the batch size
-        return penalty_of(x, terms) * (x.shape[0] if x.ndim else 1)
+        return times_samples(penalty_of(x, terms), x)
 
     def __repr__(self) -> str:
         readings = {"weights": self._of_weights, "activities": self._of_activities}
@@ -119,11 +125,16 @@ class ActivityPenalty(Saved, keras.layers.Layer):
         self.supports_masking = True
         self.penalty = resolved(activity(penalty, where="**"))
 
+    @as_written
     def call(self, x: Any, mask: Any = None) -> Any:
         """Return `x` itself, and add the penalty of what the mask leaves to the losses."""
         check_processes(x, self.penalty.terms)
         self.add_loss(penalty_of(x, self.penalty.terms, mask))
         return x
+
+    def compute_output_spec(self, x: Any, mask: Any = None) -> Any:
+        """Return what is known of the output, without a penalty of what is not known yet."""
+        return keras.KerasTensor(x.shape, x.dtype)
 
 
 @_savable
@@ -138,7 +149,7 @@ class Constraint(Saved, keras.constraints.Constraint):
             those of Keras' constraints are summed over.
 
     Raises:
-        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as TensorFlow's.
+        ArrayTypeError: Keras runs on a backend whose arrays are not supported, as OpenVINO's.
         ConfigurationError: what is no constraint.
 
     Example:
@@ -159,7 +170,8 @@ class Constraint(Saved, keras.constraints.Constraint):
         check_backend()
         self.constraint = constraint
 
+    @as_written
     def __call__(self, w: Any) -> Any:
         """Return the projection of a weight."""
-        w = keras.ops.convert_to_tensor(w)
-        return with_axis_number(self.constraint, w.shape).project(w)
+        w = standard(keras.ops.convert_to_tensor(w))
+        return of_backend(with_axis_number(self.constraint, w.shape).project(w))
