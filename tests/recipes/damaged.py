@@ -175,7 +175,7 @@ CLASSIFIER: dict[str, tuple[Damage, str]] = {
         rf"got another file \(of a Tensor\); {ANEW}",
     ),
     "another network's": (
-        edited("config.json", lambda config: config.update(epochs=3)),
+        edited("config.json", lambda config: config.update(epochs=4)),
         rf"got that of another training \(another epochs\); {ANEW}",
     ),
     "a file for checkpoints": (a_file("checkpoints"), r"cannot be written \(.*\); move what is in"),

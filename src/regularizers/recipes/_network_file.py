@@ -14,16 +14,18 @@ from torch import Tensor
 from regularizers._written import written
 from regularizers.errors import RunFolderError
 
+_KEY = "regularizers"
+
 
 def write_network(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and metadata of JSON's types, whole or not at all.
 
-    The metadata of safetensors are texts; here each is the JSON of a value.
+    The metadata of safetensors are texts; here it is one, in JSON, called `regularizers`: several
+    would be written in an order that differs from run to run.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    texts = {name: json.dumps(value) for name, value in metadata.items()}
     with written(path) as draft:
-        draft.write_bytes(save(contiguous, texts))
+        draft.write_bytes(save(contiguous, {_KEY: json.dumps(metadata)}))
 
 
 def read_network(path: Path, needed: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -43,14 +45,14 @@ def read_network(path: Path, needed: str) -> tuple[dict[str, Tensor], dict[str, 
         )
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            metadata = json.loads((file.metadata() or {}).get(_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise RunFolderError(
             f"{path}: expected a file of safetensors, got one that is damaged ({error}); copy it "
             f"again, or train the network again"
         ) from None
-    if needed not in metadata:
+    if not isinstance(metadata, dict) or needed not in metadata:
         raise RunFolderError(
             f"{path}: expected a network with the scaling and the names of what it reads, got one "
             f"of an earlier version, which did not keep them; train it again"

@@ -12,7 +12,6 @@ from regularizers.errors import DataError
 from regularizers.recipes.data import _frames, load_digits, load_samples
 
 # private: where it looks for the engines of Parquet and Excel
-from regularizers.recipes.data import _frames  # isort: skip
 
 TABLE = np.arange(48, dtype=np.float64).reshape(12, 4) / 7
 

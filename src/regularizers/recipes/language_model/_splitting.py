@@ -28,7 +28,8 @@ def position_of_cut(text: str, fraction: float) -> int:
     target = round(len(text) * (1 - fraction))
     reach = int(_REACH * min(target, len(text) - target))
     for boundary in _BOUNDARIES:
-        ends = [end.end() for end in boundary.finditer(text, target - reach, target + reach + 1)]
+        near = boundary.finditer(text, max(target - reach - 1, 0), target + reach + 1)
+        ends = [end.end() for end in near]
         ends = [end for end in ends if 0 < end < len(text)]
         if ends:
             return min(ends, key=lambda end: abs(end - target))
