@@ -16,9 +16,9 @@ import regularizers as rz
 from recipes.commands import figures, only_folder, run
 from regularizers.errors import RunFolderError
 from regularizers.recipes import load
+from regularizers.recipes.sparse_autoencoder import Config
 
 # how rows are split is tested without a training
-from regularizers.recipes.sparse_autoencoder import Config
 from regularizers.recipes.sparse_autoencoder._data import load as load_data
 
 QUICK = ["sparse-autoencoder", "--units", "12", "--active", "3", "--steps", "20"]

@@ -115,7 +115,8 @@ def left_out(dropped: Sequence[str]) -> list[str]:
     """Return a line on the columns that are constant in the training part; none if none is."""
     if not dropped:
         return []
-    some = ", ".join(repr(name) for name in dropped[:_NAMED])
+    # columns of a file without names are called by their numbers
+    some = ", ".join(n if n.isdigit() else repr(n) for n in dropped[:_NAMED])
     more = f" and {len(dropped) - _NAMED} more" if len(dropped) > _NAMED else ""
     column, is_ = ("column", "is") if len(dropped) == 1 else ("columns", "are")
     return [f"{column} {some}{more} {is_} left out: the same in all samples for training"]

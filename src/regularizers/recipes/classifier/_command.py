@@ -83,7 +83,7 @@ def _train_all(
     networks = {f"{m.file_name}-{seed}": (m.name, str(seed)) for seed in seeds for m in methods}
     kept = finished(folder, Metrics, networks, config.from_scratch)
     for seed in seeds:
-        lacking = [m for m in methods if str(seed) not in kept.setdefault(m.name, {})]
+        lacking = [m for m in methods if str(seed) not in kept.get(m.name, {})]
         if not lacking:
             continue
         of_seed = first if seed == config.seed else parts(data, config, seed)
@@ -91,7 +91,8 @@ def _train_all(
             for note in left_out(of_seed.dropped):
                 print(visible(f"seed {seed}: {note}"), flush=True)
         for method in lacking:
-            kept[method.name][str(seed)] = _train_one(config, folder, of_seed, method, seed)
+            metrics = _train_one(config, folder, of_seed, method, seed)
+            kept.setdefault(method.name, {})[str(seed)] = metrics
             folder.write_json(METRICS, kept)
             folder.remove(f"checkpoints/{method.file_name}-{seed}.ckpt")
     return {method.name: [kept[method.name][str(seed)] for seed in seeds] for method in methods}
