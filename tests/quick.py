@@ -29,6 +29,7 @@ LEFT_OUT = {
     "recipes/test_run_folder.py",
     "recipes/test_report_in_browser.py",
     *("recipes/test_sparse_autoencoder.py", "recipes/test_superposition.py", "sae/test_train.py"),
+    "recipes/test_sample.py",
 }
 """Folders and files that import much and take long; `make test` runs them."""
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from regularizers._text import visible
 from regularizers.errors import RegularizersError
 
 _TWO_WORDS = (
@@ -83,7 +84,7 @@ def _in_words(error: OSError) -> str:
 
 
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"regularizers: {' '.join(message.splitlines())}\n")
+    sys.stderr.write(f"regularizers: {visible(' '.join(message.splitlines()))}\n")
     return 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -73,7 +74,8 @@ def result(
 ) -> Result:
     """Return a run in which all is fine, but for what is said."""
     torch.manual_seed(0)
-    x = torch.rand(20, FEATURES)
+    features = FEATURES if picture is None else math.prod(picture)
+    x = torch.rand(20, features)
     figures = {
         "jumprelu": metrics() if first is None else first,
         "l1": metrics(coding="relu") if l1 is None else l1,
@@ -82,7 +84,7 @@ def result(
     config = Config(**{"units": UNITS, "active": 5.0, "steps": 40} | settings)
     trained = {
         kind: Trained(
-            build(kind, FEATURES, config).eval(),
+            build(kind, features, config).eval(),
             figures.get(kind, metrics()),
             history() if happened is None else happened,
             list(warnings),

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -10,17 +11,25 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from jinja2 import UndefinedError
 
 from recipes.results import UNITS, history, metrics, of_sigmoid, result
+from regularizers.errors import DataError
+from regularizers.recipes.sparse_autoencoder import Config
 
 # a recipe's parts are private; each is tested without the training around it
+from regularizers.recipes.sparse_autoencoder._checks import check_varied
+from regularizers.recipes.sparse_autoencoder._judgement import dead, needed, outlier_of
+from regularizers.recipes.sparse_autoencoder._outlier import far_from_all, largest_error
 from regularizers.recipes.sparse_autoencoder._result import Result
+from regularizers.recipes.sparse_autoencoder._table import metrics_table
 from regularizers.recipes.sparse_autoencoder.report import page
 from regularizers.recipes.sparse_autoencoder.report._advice import advice_for
 from regularizers.recipes.sparse_autoencoder.report._densities import counts
-from regularizers.recipes.sparse_autoencoder.report._png import ink, signed
+from regularizers.recipes.sparse_autoencoder.report._png import color, ink, signed
 from regularizers.recipes.sparse_autoencoder.report._scales import linear, logarithmic, named
-from regularizers.recipes.sparse_autoencoder.report._units import neighbours, use_of
+from regularizers.recipes.sparse_autoencoder.report._templates import render
+from regularizers.recipes.sparse_autoencoder.report._units import neighbours, strongest, use_of
 
 
 class Reader(HTMLParser):
@@ -99,6 +108,64 @@ def test_a_name_that_is_markup_is_shown_as_it_is():
     assert '<b onclick="x">&.npy' in Reader(text).text
 
 
+def test_names_of_columns_are_text_with_their_controls_written_out():
+    names = (
+        "<img src=x onerror=alert(1)>",
+        "a\nb",
+        "\x1b[31m",
+        "{{ 7 * 7 }}",
+        "\u202eabc",
+        *"defg",
+    )
+    text = page(result(picture=None, columns=names, beside=()))
+    assert "<img src=x" not in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", text)
+    shown = Reader(text).text
+    for name in (names[0], r"a\nb", r"\x1b[31m", "{{ 7 * 7 }}", r"\u202eabc"):
+        assert f"+{name}" in shown or f"−{name}" in shown
+    assert "49" not in {word.strip("+−") for word in shown.split()}
+
+
+def test_a_part_that_a_template_lacks_is_an_error():
+    with pytest.raises(UndefinedError, match="'figures' is undefined"):
+        render("figures.html")
+
+
+def test_the_columns_that_a_direction_moves_most_are_named_with_their_signs():
+    direction = torch.tensor([0.1, -0.9, 0.4, 0.0, 0.2])
+    assert strongest(direction, ["a", "b", "c", "d", "e"]) == ["−b", "+c", "+e"]
+    long = [f"a long name that is told apart in the middle, {i}, only" for i in range(3)]
+    one, other = strongest(torch.tensor([0.0, 1.0, -0.5]), long)
+    assert re.fullmatch(r"\+a long name .*….*only \(2\)", one)
+    assert re.fullmatch(r"−a long name .*….*only \(3\)", other)
+    assert len(one) < len(long[1])
+    # a tenth of the strongest is not worth a name
+    assert strongest(torch.tensor([1.0, 0.09]), ["a", "b"]) == ["+a"]
+
+
+def test_samples_of_a_table_go_by_their_number_in_the_data():
+    run = result(picture=None, beside=(), rows=tuple(range(500, 520)))
+    numbers = re.findall(r"rows ([\d, ]+)", Reader(page(run)).text)
+    assert numbers
+    assert all(500 <= int(number) < 520 for one in numbers for number in one.split(", "))
+    # without numbers they follow those of the training
+    numbers = re.findall(r"rows ([\d, ]+)", Reader(page(result(picture=None, beside=()))).text)
+    assert all(81 <= int(number) <= 100 for one in numbers for number in one.split(", "))
+
+
+def test_pictures_in_colour_are_drawn_in_colour_and_their_directions_by_sign():
+    run = result(picture=(3, 2, 4), beside=())
+    reader = Reader(page(run))
+    assert "of 24 values (2 × 4 pixels of three colours)" in reader.text
+    first = next(image for image in reader.all("img") if image["alt"] == "sample 1")
+    expected = run.data.validation[0].reshape(3, 2, 4).permute(1, 2, 0).numpy()
+    assert decoded(first["src"])[..., :3] == pytest.approx(expected, abs=0.01)
+    # the dark page would invert ink
+    assert "class" not in first
+    direction = next(image for image in reader.all("img") if "direction" in image["alt"])
+    assert decoded(direction["src"]).shape == (2, 4, 4)
+
+
 def test_what_cannot_be_seen_is_said():
     reader = Reader(page(result()))
     assert all(image["alt"] for image in reader.all("img"))
@@ -139,6 +206,11 @@ def test_ink_is_black_and_as_opaque_as_the_value():
     picture = decoded(ink(np.array([[0.0, 0.25, 1.0], [0.5, -3.0, 9.0]])))
     assert picture[..., :3].max() == 0
     assert picture[..., 3] == pytest.approx(np.array([[0, 0.25, 1], [0.5, 0, 1]]), abs=0.01)
+
+
+def test_colours_are_red_green_and_blue():
+    picture = np.array([[[1.0, 0.5, 0.0], [0.0, 2.0, -1.0]]])
+    assert decoded(color(picture)) == pytest.approx(np.clip(picture, 0, 1), abs=0.003)
 
 
 def test_signed_values_are_red_above_0_blue_below_and_nothing_at_0():
@@ -249,7 +321,8 @@ ADVICE = {
     ),
     "what the control said": (
         result(warnings=["coding.gate/activity/L0: the rate is too high. Anneal it"]),
-        "note: While the strength of JumpReLU was sought: the rate is too high. Anneal it.",
+        "note: While the strength of JumpReLU was sought: the rate is too high. Anneal it. In the "
+        "end the target was met all the same.",
     ),
     "what the control said of what was never reached": (
         result(
@@ -262,6 +335,66 @@ ADVICE = {
     "many dead": (
         result(first=metrics(dead_units=6)),
         "mend: With JumpReLU 6 of 30 units are dead: .* --units 24 would do",
+    ),
+    "many dead, little explained": (
+        result(first=metrics(dead_units=6, explained_variance=0.4)),
+        "mend: With JumpReLU 6 of 30 units are dead: .* How many the data need, this run does not",
+    ),
+    "many dead, and a missed target": (
+        result(first=metrics(dead_units=6, active_in_training=9.0)),
+        "mend: With JumpReLU 6 of 30 units are dead: .* How many the data need, this run does not",
+    ),
+    "dead, as far as few samples say": (
+        result(first=metrics(dead_units=6, unseen_samples=178)),
+        "note: With JumpReLU 6 of 30 units are active on no unseen sample. 178 samples are too few "
+        "to call them dead: a unit that is active a tenth as often as the mean one would need 179.",
+    ),
+    "half dead, and the rest explain little": (
+        result(first=metrics(dead_units=25, explained_variance=0.3)),
+        "mend: The training of JumpReLU collapsed: 25 of 30 units are dead, and 30.0% of the "
+        "variance is explained. Fewer units would not mend it. Lower --learning-rate, or give",
+    ),
+    "half dead, and the rest always active": (
+        result(first=metrics(dead_units=25, active_units=5.0, explained_variance=0.9)),
+        "mend: The training of JumpReLU collapsed: 25 of 30 units are dead",
+    ),
+    "half dead, and the data need no more": (
+        result(first=metrics(dead_units=15, active_units=5.0, explained_variance=0.9)),
+        "mend: With JumpReLU 15 of 30 units are dead: .* --units 15 would do as well",
+    ),
+    "none active": (
+        result(
+            first=metrics(active_units=0.0, dead_units=30, explained_variance=-0.0001),
+            revive=False,
+        ),
+        "mend: The training of JumpReLU collapsed: no unit is active, and the mean sample is as "
+        "good a reconstruction. .* let units start anew by --revive,",
+    ),
+    "an outlier": (
+        result(
+            first=metrics(
+                worst_sample=417,
+                worst_share=0.9,
+                explained_without_worst=0.7,
+                explained_variance=0.2,
+            )
+        ),
+        "mend: Sample 417 alone carries 90.0% of the squared error: without it the explained "
+        "variance is 70.0%, not 20.0%. Look at it",
+    ),
+    "L1 collapsed": (
+        result(l1=metrics(coding="relu", active_units=0.0, explained_variance=0.0)),
+        "note: The training of L1 collapsed: 0.0 of its units are active, and explain 0.0%. It "
+        "says nothing about JumpReLU",
+    ),
+    "L1 with other units": (
+        result(l1=metrics(coding="relu", active_units=2.0, active_in_training=2.0)),
+        "note: JumpReLU and L1 do not compare: with L1 2.0 units are active, where it was to leave "
+        "5, with JumpReLU 5.1.",
+    ),
+    "KL explains nothing": (
+        result(kl=of_sigmoid(explained_variance=-0.2)),
+        "note: With KL the mean sample is as good a reconstruction",
     ),
     "many dead, left alone": (
         result(first=metrics(dead_units=6), revive=False),
@@ -306,3 +439,107 @@ def test_what_stands_out_is_said_with_what_to_do(case):
     assert sum(bool(re.match(said, one)) for one in found) == 1, found
     levels = [one.partition(":")[0] for one in found]
     assert levels == sorted(levels, key=["mend", "note", "fine"].index)
+
+
+@pytest.mark.parametrize("case", [case for case in ADVICE if "dead" in case or "active" in case])
+def test_fewer_units_are_advised_only_where_they_would_do(case):
+    run, said = ADVICE[case]
+    assert ("would do as well" in " ".join(advised(run))) == ("would do" in said)
+
+
+# what figures allow to be said
+
+
+def test_a_unit_is_called_dead_from_so_many_samples_on():
+    for units, active in ((100, 10), (30, 5), (1000, 10), (2, 1)):
+        rare = active / units / 10
+        enough = needed(Config(units=units, active=active))
+        assert (1 - rare) ** enough <= 0.05 < (1 - rare) ** (enough - 1)
+    config = result().config
+    assert dead(metrics(dead_units=4, unseen_samples=179), config) == "4"
+    assert dead(metrics(dead_units=4, unseen_samples=178), config) == ""
+    # where each is active, none is dead
+    assert dead(metrics(dead_units=0, unseen_samples=9), config) == "0"
+
+
+def test_dead_units_are_not_counted_where_samples_are_few():
+    run = result(first=metrics(dead_units=7, unseen_samples=100), beside=())
+    shown = Reader(page(run)).text
+    assert "too few samples to tell" in shown
+    assert ": dead" not in shown
+    table = metrics_table(run.metrics, run.config)
+    assert "Dead units are not counted: 100 validation samples are too few" in table
+    assert "which takes 179" in table
+    assert "  7  " not in table
+
+
+def test_a_strength_counts_as_found_only_where_its_target_was_met():
+    met = result(first=metrics(loss_recovered=None), beside=())
+    missed = result(first=metrics(loss_recovered=None, active_in_training=4.7), beside=())
+    assert "0.0125found" in Reader(page(met)).text.replace(" ", "").replace("\n", "")
+    assert "at the end, its target not met" in Reader(page(missed)).text
+    assert "and found its strength" in metrics_table(met.metrics, met.config)
+    assert "found" not in metrics_table(missed.metrics, missed.config)
+
+
+def test_a_heading_tells_a_collapse_from_a_result():
+    collapse = result(first=metrics(dead_units=28, active_units=2.0, explained_variance=0.4))
+    assert "40.0% of the variance: the training collapsed" in Reader(page(collapse)).text
+    nothing = result(first=metrics(explained_variance=-3.0))
+    assert "explain nothing: the mean sample is as good" in Reader(page(nothing)).text
+    assert "collapsed" in metrics_table(nothing.metrics, nothing.config)
+
+
+def test_one_sample_among_many_or_few_is_an_outlier_by_its_share():
+    assert outlier_of(metrics(worst_share=0.25, unseen_samples=100))
+    assert not outlier_of(metrics(worst_share=0.249, unseen_samples=100))
+    assert not outlier_of(metrics(worst_share=0.4, unseen_samples=20))
+    assert outlier_of(metrics(worst_share=0.5, unseen_samples=20))
+
+
+def test_a_training_sample_that_makes_most_of_the_variance_is_named():
+    x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    rows = np.arange(200)[::-1]
+    assert far_from_all(x, rows) == ()
+    x[3] *= 1000
+    variances = (x - x.mean(0)).square().sum(1)
+    share = (variances[3] / variances.sum()).item()
+    (said,) = far_from_all(x, rows)
+    assert said.startswith(f"sample 197 alone makes {share:.1%} of the variance of the training")
+    run = result()
+    said_of = advised(replace(run, data=replace(run.data, notes=(said,))))
+    assert f"note: S{said[1:]}." in said_of
+
+
+@torch.no_grad()
+def test_the_sample_that_carries_the_error_is_found_with_what_the_others_explain():
+    run = result(beside=())
+    x, network = run.data.validation.clone(), run.first.network
+    x[7] *= 1000
+    found = largest_error(network, x)
+    errors = (network(x) - x).double().square().sum(1)
+    others = torch.cat([x[:7], x[8:]]).double()
+    left = (errors.sum() - errors[7]) / (others - others.mean(0)).square().sum()
+    assert found.index == 7
+    assert found.share == pytest.approx((errors[7] / errors.sum()).item())
+    assert found.explained_without == pytest.approx(1 - left.item())
+    assert largest_error(network, torch.full((7, 9), 0.1)).explained_without is None
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        (
+            "training",
+            "x.npy: expected samples that differ, got 80 training samples .* all the same",
+        ),
+        ("validation", "expected validation samples that differ, got 20 .* --validation"),
+    ],
+)
+def test_data_that_does_not_vary_is_refused(which, message):
+    data = replace(result(data="x.npy").data, training=torch.rand(80, 9))
+    check_varied(data)
+    alike = torch.rand(1, 9).repeat(len(getattr(data, which)), 1)
+    with pytest.raises(DataError, match=message) as error:
+        check_varied(replace(data, name="x.npy", **{which: alike}))
+    assert "\n" not in str(error.value)

@@ -107,7 +107,7 @@ def linear_axis(
     axes.set(**{f"{which}lim": (low, high)})
     least, most = within or (low, high)
     round_values = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    values = [value for value in round_values.tolist() if _between(value, least, most)]
+    values = [float(value) for value in round_values if _between(value, least, most)]
     axis.set_major_locator(FixedLocator([value for value in values if _between(value, low, high)]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _of_tick(value)))
 

@@ -26,6 +26,7 @@ from regularizers.recipes.data import (
     read_aside,
 )
 from regularizers.recipes.sparse_autoencoder._config import Config
+from regularizers.recipes.sparse_autoencoder._outlier import far_from_all
 from regularizers.sae import StoredActivations
 
 MOST = 20_000
@@ -130,7 +131,8 @@ def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
         schema=samples.schema,
         notes=notes,
     )
-    return dataclasses.replace(data, notes=(*notes, *left_out(data.dropped)))
+    far = far_from_all(data.training, seen)
+    return dataclasses.replace(data, notes=(*notes, *left_out(data.dropped), *far))
 
 
 def _rows_of(samples: Samples, config: Config) -> tuple[Rows, Rows]:

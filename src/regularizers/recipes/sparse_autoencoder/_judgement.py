@@ -38,7 +38,8 @@ def needed(config: Config) -> int:
 
 def dead(m: Metrics, config: Config) -> str:
     """Return the number of dead units as text; empty where the samples are too few to tell."""
-    return f"{m.dead_units}" if m.unseen_samples >= needed(config) else ""
+    told = m.dead_units == 0 or m.unseen_samples >= needed(config)
+    return f"{m.dead_units}" if told else ""
 
 
 def collapsed(m: Metrics, config: Config) -> bool:
@@ -60,9 +61,9 @@ def collapsed(m: Metrics, config: Config) -> bool:
 def outlier_of(m: Metrics) -> str:
     """Return a sentence on the sample that carries the error; empty where none does.
 
-    One of n samples carries it with a tenth of the whole, and ten times its part.
+    A quarter of the whole is much for one of a hundred samples or more, and half for one of fewer.
     """
-    if m.worst_sample is None or m.worst_share < max(0.1, 10 / max(m.unseen_samples, 1)):
+    if m.worst_sample is None or m.worst_share < (0.25 if m.unseen_samples >= 100 else 0.5):
         return ""
     said = f"Sample {m.worst_sample} alone carries {m.worst_share:z.1%} of the squared error"
     if m.explained_without_worst is None:

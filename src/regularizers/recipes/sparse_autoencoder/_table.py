@@ -47,7 +47,7 @@ def notes(metrics: Mapping[str, Metrics], config: Config) -> list[str]:
         _target_note(first, metrics[first], config),
     ]
     unseen = max(m.unseen_samples for m in metrics.values())
-    if unseen < needed(config):
+    if any(m.is_sparse and not dead(m, config) for m in metrics.values()):
         said.append(
             f"Dead units are not counted: {unseen} validation samples are too few to tell them "
             f"from rare ones, which takes {needed(config)}."

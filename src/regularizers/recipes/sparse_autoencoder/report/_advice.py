@@ -34,6 +34,7 @@ def advice_for(result: Result) -> list[Advice]:
         units(first, config),
         *_target_advice(result.first, config),
         *_outlier_advice(first),
+        *_notes_advice(result),
         *_norm_advice(first),
         *_recovered_advice(first),
         *l1_advice(result),
@@ -120,6 +121,11 @@ def _outlier_advice(found: Metrics) -> list[Advice]:
     if not (finding := outlier_of(found)):
         return []
     return [Advice("mend", finding, "Look at it, and drop it if it is a mistake.")]
+
+
+def _notes_advice(result: Result) -> list[Advice]:
+    """Return what was said of the data when they were read."""
+    return [Advice("note", f"{one[0].upper()}{one[1:].rstrip('.')}.") for one in result.data.notes]
 
 
 def _norm_advice(found: Metrics) -> list[Advice]:

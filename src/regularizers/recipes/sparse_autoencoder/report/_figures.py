@@ -13,7 +13,7 @@ from regularizers.recipes.sparse_autoencoder._result import Result
 from regularizers.recipes.sparse_autoencoder._table import notes
 
 _NONE = "–"
-_EMPTY = (None, "", (), [])
+_EMPTY: tuple[object, ...] = (None, "", (), [])
 
 
 @dataclass(frozen=True)

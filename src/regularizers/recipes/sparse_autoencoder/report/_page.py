@@ -74,7 +74,11 @@ def _lead(result: Result) -> str:
 
 
 def _units_said(result: Result) -> str:
-    columns = "" if result.data.columns is None else "the columns that it moves most, "
+    columns = (
+        ""
+        if result.data.columns is None
+        else "the columns that it moves most (a long name by its ends and its number), "
+    )
     mean = ", the mean of its colours" if result.in_color else ""
     return (
         f"The direction of each unit in the dictionary{mean}, red where it adds and blue where it "

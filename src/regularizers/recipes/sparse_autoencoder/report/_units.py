@@ -125,21 +125,22 @@ def strongest(direction: Tensor, names: Sequence[str]) -> list[str]:
     sizes = direction.abs()
     found = sizes.topk(min(COLUMNS, len(sizes)))
     return [
-        f"{'+' if direction[i] > 0 else '−'}{shortened(names[i])}"
+        f"{'+' if direction[i] > 0 else '−'}{shortened(names[i], i + 1)}"
         for size, i in zip(found.values.tolist(), found.indices.tolist(), strict=True)
         if size > _LITTLE * found.values[0].item()
     ]
 
 
-def shortened(name: str) -> str:
-    """Return a name, its middle left out if it is long.
+def shortened(name: str, number: int) -> str:
+    """Return the name of a column; of a long one its ends, and its number to tell it by.
 
     Example:
-        >>> shortened("the temperature of the outermost sensor")
-        'the temperatur…tmost sensor'
+        >>> shortened("the temperature of the outermost sensor", 7)
+        'the temperatur…tmost sensor (7)'
     """
     name = visible(name)
-    return name if len(name) <= _LONG else f"{name[: _LONG // 2]}…{name[1 - _LONG // 2 :]}"
+    half = _LONG // 2
+    return name if len(name) <= _LONG else f"{name[:half]}…{name[1 - half :]} ({number})"
 
 
 def _columns(result: Result, trained: Trained, unit: int) -> list[str]:
