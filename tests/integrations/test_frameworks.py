@@ -1,5 +1,10 @@
 """A framework that is missing or too old is said, with the line that installs it."""
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import pytest
 
 import regularizers as rz
@@ -30,3 +35,16 @@ def test_a_framework_that_is_too_old_is_named_with_both_versions(monkeypatch):
 def test_an_integration_that_there_is_not_is_said_with_those_there_are():
     with pytest.raises(AttributeError, match="has no paddle; it has flax, keras, lightning"):
         rz.integrations.paddle  # noqa: B018
+
+
+@pytest.mark.skipif(find_spec("tensorflow") is not None, reason="the backend is there")
+def test_keras_without_the_library_of_its_backend_names_the_library():
+    result = subprocess.run(
+        [sys.executable, "-c", "import regularizers.integrations.keras"],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "FrameworkError: keras: expected the library of its backend, got none" in result.stderr
+    assert "KERAS_BACKEND=torch" in result.stderr.splitlines()[-1]

@@ -12,6 +12,7 @@ from regularizers.attach.reading import penalise
 from regularizers.errors import (
     ArrayTypeError,
     ConfigurationError,
+    FrameworkError,
     RegimeError,
     StrengthTypeError,
 )
@@ -23,7 +24,13 @@ from regularizers.penalties.arrays import check_mask, detached, namespace_of, wi
 
 check_framework("keras", "3.14")
 
-import keras  # noqa: E402 -- only a version that will do
+try:
+    import keras  # only a version that will do
+except ModuleNotFoundError as error:  # TensorFlow is its backend where none is chosen
+    raise FrameworkError(
+        f"keras: expected the library of its backend, got none called {error.name}; "
+        f"pip install {error.name}, or choose another before Python starts, KERAS_BACKEND=torch"
+    ) from None
 from keras.src.backend import get_stateless_scope  # noqa: E402 -- it has no public name
 
 __all__ = [
