@@ -305,6 +305,7 @@ def test_killed_runs_end_as_if_nobody_had_killed_them():
     script = Path(killed.__file__)
     done = subprocess.run(
         [sys.executable, script, "--moments", "3", "--writes"],
+        env={**os.environ, "PYTHONPATH": str(script.parents[1])},
         capture_output=True,
         text=True,
         check=False,
