@@ -21,7 +21,7 @@ from regularizers.recipes._settings import Architecture
 from regularizers.recipes.sparse_autoencoder import Config, _command
 from regularizers.recipes.sparse_autoencoder._data import load
 from regularizers.recipes.sparse_autoencoder._metrics import measure
-from regularizers.recipes.sparse_autoencoder._networks import build
+from regularizers.recipes.sparse_autoencoder._networks import activations_of, build
 from regularizers.recipes.sparse_autoencoder._recovered import Classifier
 from regularizers.recipes.sparse_autoencoder._training import train
 
@@ -322,3 +322,15 @@ def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path, data, c
     np.save(data, np.random.default_rng(1).random((120, 9)))
     assert run("sparse-autoencoder", "--resume", folder) == 2
     assert "is not the data this run began with" in capsys.readouterr().err
+
+
+def test_activations_of_a_sigmoid_are_those_of_the_sigmoid_whatever_the_scale_of_the_samples():
+    config, seen = Config(units=6, active=2), []
+    for kind in ("kl", "jumprelu"):
+        network = build(kind, 5, config)
+        network.scale.fill_(0.02)  # as of samples that are 50 times as large
+        network.coding.register_forward_hook(lambda module, inputs, output: seen.append(output))
+        code = network.encode(torch.randn(40, 5, generator=torch.manual_seed(0)) * 50)
+        expected = seen.pop() if kind == "kl" else code
+        torch.testing.assert_close(activations_of(network, code), expected)
+    assert code.max() > 1

@@ -10,7 +10,7 @@ from torch import Tensor
 import regularizers as rz
 from regularizers.monitor import ActiveUnits, Saturation
 from regularizers.recipes.sparse_autoencoder._data import Data
-from regularizers.recipes.sparse_autoencoder._networks import is_sigmoid
+from regularizers.recipes.sparse_autoencoder._networks import activations_of, is_sigmoid
 from regularizers.recipes.sparse_autoencoder._outlier import largest_error
 from regularizers.recipes.sparse_autoencoder._recovered import Classifier
 from regularizers.sae import History, SparseAutoencoder
@@ -68,7 +68,9 @@ def measure(
     if classifier is not None:
         recovered = classifier.recovered(network).recovered_from_mean
     sigmoid = is_sigmoid(network)
-    activations = network.encode(data.validation) * network.scale if sigmoid else torch.zeros(1)
+    activations = torch.zeros(1)
+    if sigmoid:
+        activations = activations_of(network, network.encode(data.validation))
     saturation = Saturation.of_sigmoid()
     saturation.update(activations)
     return Metrics(

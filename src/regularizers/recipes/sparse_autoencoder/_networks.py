@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 import regularizers as rz
 from regularizers._written import written
@@ -68,3 +68,11 @@ def load(kind: str, features: int, config: Config, folder: Path) -> SparseAutoen
 def is_sigmoid(network: SparseAutoencoder) -> bool:
     """Return whether the units are between 0 and 1, and never exactly 0."""
     return isinstance(network.coding, nn.Sigmoid)
+
+
+def activations_of(network: SparseAutoencoder, code: Tensor) -> Tensor:
+    """Return the activations of a code: as they are, of a sigmoid those between 0 and 1.
+
+    A code carries the scale of the samples, so that the decoder's directions are in their units.
+    """
+    return code * network.scale if is_sigmoid(network) else code

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regularizers.recipes._drawing import set_title, short
 from regularizers.recipes.sparse_autoencoder._config import TITLES
+from regularizers.recipes.sparse_autoencoder._networks import activations_of
 from regularizers.recipes.sparse_autoencoder._result import Floats, Result
 
 _SHOWN = 12
@@ -55,7 +56,7 @@ def draw(result: Result, path: Path) -> None:
     for axes, (name, code) in zip(
         bottom.subplots(1, len(networks), squeeze=False).flat, codes.items(), strict=True
     ):
-        _show_histogram(axes, name, code)
+        _show_histogram(axes, name, activations_of(networks[name], code))
     figure.savefig(path, dpi=110)
 
 
