@@ -10,6 +10,9 @@ from safetensors import SafetensorError
 from regularizers._written import remove_drafts, written
 from regularizers.errors import RunFolderError
 
+# what a sparse autoencoder is saved by, into the folder of a run
+from regularizers.sae.files._folder import written_whole
+
 
 def test_a_file_appears_with_its_folder_when_the_block_ends(tmp_path):
     path = tmp_path / "networks" / "one.png"
@@ -77,9 +80,20 @@ def test_a_folder_in_the_way_is_said(tmp_path):
 
 
 def test_drafts_are_removed_and_nothing_else(tmp_path):
-    (tmp_path / "a").mkdir()
+    for folder in ("a", ".draft-l1-z"):
+        (tmp_path / folder / "new").mkdir(parents=True)
+        (tmp_path / folder / "new" / "sae_weights.safetensors").write_text("")
     for name in (".draft-1-x.png", "a/.draft-2-y", "draft.txt", ".lock"):
         (tmp_path / name).write_text("")
     remove_drafts(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".lock", "a", "draft.txt"]
-    assert os.listdir(tmp_path / "a") == []
+    assert os.listdir(tmp_path / "a") == ["new"]
+
+
+def test_a_folder_that_is_not_whole_yet_is_a_draft_too(tmp_path):
+    with written_whole(tmp_path / "l1"):
+        (draft,) = os.listdir(tmp_path)
+        remove_drafts(tmp_path)
+        assert os.listdir(tmp_path) == []
+        (tmp_path / draft / "new").mkdir(parents=True)
+    assert os.listdir(tmp_path) == ["l1"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regularizers.errors import RunFolderError
 
-_DRAFT = ".draft-"
+DRAFT = ".draft-"
+"""How the name of a file or folder begins that is not whole yet."""
 
 _CURES = {
     errno.ENOSPC: "free some space",
@@ -42,7 +44,7 @@ def written(path: Path, *, durable: bool = True) -> Iterator[Path]:
         RunFolderError: it cannot be written.
     """
     # the process, since those of an interrupted run may live a moment longer
-    draft = path.with_name(f"{_DRAFT}{os.getpid()}-{path.name}")
+    draft = path.with_name(f"{DRAFT}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
@@ -74,10 +76,10 @@ def not_written(path: Path, error: OSError) -> RunFolderError:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what killed processes began to write in a folder and those within it."""
-    for draft in folder.rglob(f"{_DRAFT}*"):
+    """Remove the files and folders that killed processes began to write within a folder."""
+    for draft in [*folder.rglob(f"{DRAFT}*")]:
         with suppress(OSError):
-            draft.unlink()
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def _flush(path: Path) -> None:

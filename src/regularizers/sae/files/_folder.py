@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from regularizers._written import DRAFT
 from regularizers.errors import DataError, RunFolderError
 from regularizers.sae._safetensors import safetensors
 
@@ -31,7 +32,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
         _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        work = Path(tempfile.mkdtemp(prefix=f"{DRAFT}{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise RunFolderError(
             f"save: {folder}: the folder cannot be written: {error}; choose another"
