@@ -126,7 +126,7 @@ CASES = [
         "x.xlsx",
         book([["Measured", *[None] * 4], *SHEET]),
         **T,
-        error="such as .* got 'cls'",
+        error="line 1: .* got 'Measured' alone; take out",
     ),
     Case(
         "Excel with whole classes",

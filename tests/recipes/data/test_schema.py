@@ -170,3 +170,11 @@ def test_pictures_and_tables_are_not_mixed_up(tmp_path, pictures, schema):
         pictures[0].rows_of(written(tmp_path, table(labels=LABELS)))
     with pytest.raises(DataError, match="expected a table, as in the training, got pictures"):
         schema.rows_of(tmp_path / "x.npy")
+
+
+def test_a_column_without_a_name_is_found_by_its_place(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(",q,cls\n" + "".join(f"{i / 7},{i % 5},{i % 2}\n" for i in range(20)))
+    samples = load_labelled(path, "cls").samples
+    assert samples.features == ("1", "q")
+    np.testing.assert_array_equal(samples.schema.rows_of(path), samples.x)

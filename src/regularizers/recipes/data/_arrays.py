@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import tokenize
 import zipfile
@@ -19,6 +20,7 @@ from regularizers.errors import DataError
 from regularizers.recipes.data._files import first_bytes, opened, read_bytes
 from regularizers.recipes.data._idx import is_idx, read_idx
 
+_PARTS = ("x", "y", "x_train", "y_train", "x_test", "y_test")
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 _BROKEN = (
     *(ValueError, TypeError, KeyError, EOFError, OSError, MemoryError, OverflowError, SyntaxError),
@@ -35,11 +37,13 @@ class Arrays:
         x: the samples.
         y: their labels, if they are there.
         test: how many of the last samples the file sets apart for testing.
+        unread: the names of further arrays of an archive.
     """
 
     x: NDArray[Any]
     y: NDArray[Any] | None = None
     test: int = 0
+    unread: tuple[str, ...] = ()
 
 
 def is_array(path: Path) -> bool:
@@ -61,7 +65,10 @@ def read_arrays(path: Path) -> Arrays:
     if start.startswith(_NPY):
         return Arrays(_read_npy(path))
     with _archive(path) as archive:
-        return _of_names(path, archive)
+        found, names = _of_names(path, archive), _names(path, archive)
+        read = {*_PARTS} if len(names) > 1 else names.keys()
+        unread = tuple(name for lower, name in names.items() if lower not in read)
+        return dataclasses.replace(found, unread=unread)
 
 
 def read_labels(path: Path) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from regularizers.errors import DataError
@@ -15,6 +16,9 @@ EXACT = 2.0**53
 """Up to here float64 holds every whole number."""
 
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{1,2}:\d{2}.*")
+_NO_VALUE = re.compile(r"[+-]?(inf|infinity|nan)|\\n|#[a-z0-9/]+[!?]?")
+_MINUS = {ord("\u2212"): "-", ord("\u2013"): "-", ord("\u200b"): None, ord("\ufeff"): None}
+"""Signs that look like a minus, and characters that are not seen."""
 
 
 def check_structure(layout: Layout) -> None:
@@ -54,9 +58,16 @@ def _check(layout: Layout, kinds: Mapping[int, Kind]) -> None:
 
 def _of_width(layout: Layout, line: int, cells: Sequence[str]) -> str:
     first = "the header" if layout.names is not None else "the first line"
+    cure = "mend the line, or name what separates cells with --separator"
+    lengths = {len(row) for row in layout.beginning}
+    if layout.names is not None and layout.width > 1 and lengths == {layout.width + 1}:
+        cure = (
+            "begin the header with a separator if each line begins with the name of its row, or "
+            "end it with one if each line does"
+        )
     return (
         f"{layout.text.path}, line {line}: expected {layout.width} columns, as in {first}, got "
-        f"{len(cells)}; mend the line, or name what separates cells with --separator"
+        f"{len(cells)}; {cure}"
     )
 
 
@@ -72,7 +83,7 @@ def _why(cell: str, kind: Kind, decimal: str) -> str | None:
         return f"expected true or false, as above it, got {cell!r}; write all as numbers"
     if is_number(cell, decimal):
         return _why_not_held(cell.strip(), decimal)
-    return f"expected a number, got {cell!r}; {_cure(cell.strip(), decimal)}"
+    return f"expected a number, got {cell!r}; {_cure(cell, decimal)}"
 
 
 def _why_no_text(cell: str, kind: Kind) -> str | None:
@@ -88,7 +99,13 @@ def _why_not_held(cell: str, decimal: str) -> str | None:
     value = float(cell.replace(decimal, "."))
     if not math.isfinite(value):
         return f"expected a number below 1.8e308, got {cell!r}; scale the column first"
-    if abs(value) >= EXACT and cell.lstrip("+-").isdigit() and int(value) != int(cell):
+    whole = cell.replace(decimal, ".").partition(".")
+    if (
+        abs(value) >= EXACT
+        and whole[0].lstrip("+-").isdigit()
+        and not whole[2].strip("0")
+        and int(value) != int(whole[0])
+    ):
         return (
             f"expected a whole number that float64 holds, up to 2**53, got {cell!r}; leave the "
             f"column out with --drop, or read it as texts with --categorical"
@@ -98,10 +115,14 @@ def _why_not_held(cell: str, decimal: str) -> str | None:
 
 def _cure(cell: str, decimal: str) -> str:
     """Return what helps where a cell is no number."""
-    if not cell or cell.lower() in MISSING:
-        return "fill or drop what is missing first"
+    cell = cell.strip(" \t")
+    if not cell or cell.lower() in MISSING or _NO_VALUE.fullmatch(cell.lower()):
+        return "fill or drop what is missing first, or leave the column out with --drop"
     if _DATE.fullmatch(cell):
         return "leave out a column of dates with --drop, or write it as numbers"
+    plain = unicodedata.normalize("NFKC", cell).translate(_MINUS).strip()
+    if plain != cell and is_number(plain, decimal):
+        return f"write it in plain characters, as {plain}"
     if is_number(cell.replace(",", "."), ".") and decimal == ".":
         return "say --decimal , if it is a decimal comma, else write it without separators"
     if is_number(re.sub(r"[,.'_\s\u00a0\u202f]", "", cell), "."):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import DataError
+from regularizers.recipes.data._alike import alike
 from regularizers.recipes.data._header import is_number
 from regularizers.recipes.data._samples import Labelled, Samples
 
@@ -39,6 +41,9 @@ def labelled(
             f"validate, got one of {_some(single)}; drop or merge such classes, and cut a target "
             f"that is an amount into classes first"
         )
+    if same := alike(texts):
+        note = f"{where}: classes that differ in writing alone: {same}"
+        samples = dataclasses.replace(samples, notes=(*samples.notes, note))
     order = sorted(range(len(texts)), key=lambda i: texts[i])
     if all(map(is_number, texts)):
         order.sort(key=lambda i: float(texts[i]))

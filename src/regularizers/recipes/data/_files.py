@@ -18,10 +18,13 @@ FORMATS = (
 
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
-    b"PK\x03\x04": "a zip archive",
-    b"\xfd7zXZ": "xz",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "a zip archive; unpack it first, or say by its suffix what it is: .npz or .xlsx",
+    b"\xfd7zXZ": "xz; unpack it first",
+    b"BZh": "bzip2; unpack it first",
+    b"\x28\xb5\x2f\xfd": "zstd; unpack it first",
+    b"PAR1": "Parquet; give it the suffix .parquet",
+    b"\x93NUMPY": "a NumPy array; give it the suffix .npy, and its classes with --labels",
+    b"%PDF": "a PDF; export its table",
 }
 
 
@@ -72,10 +75,10 @@ def first_bytes(path: Path, count: int = 8) -> bytes:
 
 
 def check_not_packed(path: Path, start: bytes) -> None:
-    """Raise a `DataError` if a file that begins so is compressed by anything but gzip."""
+    """Raise a `DataError` if a file that begins so is no text, nor compressed by gzip."""
     for magic, name in _OTHERS.items():
         if start.startswith(magic):
-            raise DataError(f"{path}: expected {FORMATS}, got {name}; unpack it first")
+            raise DataError(f"{path}: expected {FORMATS}, got {name}")
 
 
 def read_bytes(path: Path) -> bytes:

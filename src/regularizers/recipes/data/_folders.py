@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from regularizers.recipes.data._pixels import Pictures
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini")
 """What file managers leave, besides names that begin with a dot."""
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Control characters, bytes that are not UTF-8, and ends of lines, as Unicode calls them."""
 _ORIENTATION, _BITS = 0x0112, 258
 _DEEP = "16 bits a colour; reduce it to 8 first"
 _REFUSED = {
@@ -103,7 +106,13 @@ def _entries(path: Path, notes: list[str]) -> list[Path]:
     if hidden:
         notes.append(f"{path}: {', '.join(e.name for e in hidden)}: hidden, not read")
     if len(hidden) == len(entries):
-        raise DataError(f"{path}: expected pictures, got an empty folder")
+        raise DataError(f"{path}: expected pictures, got an empty folder; fill or remove it")
+    for entry in entries:
+        if any(unicodedata.category(c) in _NOT_IN_NAMES for c in entry.name):
+            raise DataError(
+                f"{str(path)!r}: expected names in UTF-8 without line breaks or control "
+                f"characters, got {entry.name!r}; rename it"
+            )
     return [entry for entry in entries if entry not in hidden]
 
 
@@ -112,9 +121,10 @@ def _files(folder: Path, notes: list[str]) -> list[Path]:
     for entry in entries:
         if entry.is_dir() or not _is_picture(entry):
             what = "a folder" if entry.is_dir() else "another file"
+            cure = f"; if this is a class, name the folder {folder} instead" * entry.is_dir()
             raise DataError(
                 f"{entry}: expected a picture ({' '.join(_SUFFIXES)}), got {what}; a folder holds "
-                f"the pictures of one class and nothing else"
+                f"the pictures of one class and nothing else{cure}"
             )
     return entries
 
@@ -158,7 +168,7 @@ def _read_one(path: Path) -> tuple[NDArray[np.uint8], bool]:
             with Image.open(path) as picture:
                 _check_kind(path, picture)
                 picture.load()
-                turned = picture.getexif().get(_ORIENTATION, 1) not in (0, 1)
+                turned = picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
                 upright = ImageOps.exif_transpose(picture) if turned else picture
                 grey = upright.mode in ("1", "L")
                 array = np.asarray(upright.convert("L") if grey else upright)

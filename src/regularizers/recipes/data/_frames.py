@@ -62,12 +62,14 @@ class Frame:
         missing = cells.isna().to_numpy()
         if missing.any():
             raise self._wrong(missing, index, "a number, got nothing; fill or drop what is missing")
+        if pd.api.types.infer_dtype(cells) == "decimal":
+            cells = cells.astype(np.float64)
         if not (pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells)):
             raise self._wrong(
                 np.ones(1, bool),
                 index,
-                f"a number, got {cells.iloc[0]!r} in a column of {cells.dtype}; read it as texts "
-                f"with --categorical, or leave it out with --drop",
+                f"a number, got {cells.iloc[0]!r} in a column of {cells.dtype}; write it as "
+                f"numbers, read it as texts with --categorical, or leave it out with --drop",
             )
         if pd.api.types.is_complex_dtype(cells):
             raise self._wrong(np.ones(1, bool), index, "a real number, got a complex one")
@@ -92,6 +94,11 @@ class Frame:
         cells = self.frame.iloc[:, index]
         missing = cells.isna().to_numpy()
         if not missing.any():
+            nested = cells.map(lambda cell: isinstance(cell, list | dict | np.ndarray))
+            if nested.any():
+                raise self._wrong(
+                    nested.to_numpy(bool), index, f"a {kind}, got several values in a cell"
+                )
             cells = cells.map(text_of).astype(object)
             missing = (cells.str.strip() == "").to_numpy()
         if missing.any():
@@ -117,6 +124,8 @@ def text_of(value: object) -> str:
         return repr(float(value))
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return str(value)
 
 
@@ -135,12 +144,17 @@ def read_parquet(path: Path) -> Frame:
         ) from None
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError(f"{path}: expected a name for each column, got several levels of names")
+    notes = []
     # an index that pandas kept beside the columns
-    if not isinstance(frame.index, pd.RangeIndex):
+    if frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index.dtype):
+        if not isinstance(frame.index, pd.RangeIndex):
+            notes.append(f"{path.name}: an index of the rows, without a name, is left out")
+        frame = frame.reset_index(drop=True)
+    else:
         frame = frame.reset_index()
     if not len(frame):
         raise DataError(f"{path}: expected rows of numbers, got none")
-    return Frame(path, frame)
+    return Frame(path, frame, tuple(notes))
 
 
 def sheet_as_text(path: Path) -> Text:

@@ -14,7 +14,22 @@ TRUTH = {"true": 1.0, "false": 0.0}
 """The words that are read as 1 and 0, in lower case."""
 
 MISSING = frozenset(
-    {"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "inf", "-inf"}
+    {
+        "na",
+        "n/a",
+        "#n/a",
+        "nan",
+        "null",
+        "none",
+        "?",
+        "-",
+        "--",
+        ".",
+        "missing",
+        "inf",
+        "-inf",
+        "<na>",
+    }
 )
 """Texts, in lower case, that stand for a missing value in some files, and are names in others."""
 

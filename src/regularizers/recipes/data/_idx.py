@@ -39,4 +39,7 @@ def read_idx(path: Path, content: bytes) -> NDArray[np.generic]:
             f"{path}: expected {wanted} bytes for an array of shape {shape}, "
             f"got {len(content) - start}; copy the file anew"
         )
-    return np.frombuffer(content, dtype, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except ValueError as error:  # more axes, or longer ones, than NumPy has
+        raise DataError(f"{path}: expected an array, got shape {shape} ({error})") from None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import DataError
+from regularizers.recipes.data._alike import stands_for_missing
 
 
 def classes_of(path: Path, array: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
@@ -62,10 +63,10 @@ def _comparable(path: Path, array: NDArray[Any]) -> NDArray[Any]:
         )
     array = np.char.strip(array)
     for row, text in enumerate(array.tolist()):
-        if not text or text == "None" or text in ("nan", "NaN", "NA", "<NA>", "NaT"):
+        if not text or stands_for_missing(text):
             raise DataError(
                 f"{path}, row {row + 1}: expected a class, got {text!r}, which stands for a "
-                f"missing one; drop the sample"
+                f"missing one; drop the sample, or name the class otherwise"
             )
     return array
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from regularizers.errors import DataError
 from regularizers.recipes.data._columns import check_names
-from regularizers.recipes.data._header import Rows, has_names
+from regularizers.recipes.data._header import Rows, has_names, is_number
 from regularizers.recipes.data._options import TableOptions
 from regularizers.recipes.data._text import Text
 
@@ -64,7 +64,7 @@ def records(text: Text, separator: str, skip: int) -> Iterator[tuple[int, list[s
         line = skip + 1
         try:
             for cells in reader:
-                if len(cells) > 1 or "".join(cells).strip():
+                if len(cells) > 1 or "".join(cells).strip(" \t"):
                     yield line, cells
                 line = skip + reader.line_num + 1
         except csv.Error as error:
@@ -93,6 +93,11 @@ def lay_out(text: Text, options: TableOptions, target: str | None) -> Layout:
     line, first = some[0]
     below = [cells for _, cells in some[1:]]
     names, samples = None, [first, *below]
+    if target not in first and _is_title(first, below, options.decimal):
+        raise DataError(
+            f"{text.path}, line {line}: expected the names of columns or a sample, got "
+            f"{''.join(first)[:60]!r} alone; take out what stands above the table"
+        )
     if options.names_first or (
         options.names_first is None and has_names(text.path, first, below, target, options.decimal)
     ):
@@ -103,6 +108,14 @@ def lay_out(text: Text, options: TableOptions, target: str | None) -> Layout:
     if not samples:
         raise DataError(f"{text.path}: expected rows of numbers, got none")
     return Layout(text, separator, skip, names, len(first), options.decimal, samples, tuple(notes))
+
+
+def _is_title(first: Sequence[str], below: Rows, decimal: str) -> bool:
+    """Return whether the first line holds one text, where those below it have more cells."""
+    filled = [cell for cell in first if cell]
+    if len(first) == 2 or len(filled) != 1 or is_number(filled[0], decimal):
+        return False
+    return sum(sum(map(bool, row)) > 2 for row in below) > len(below) / 2
 
 
 def _beginning(text: Text, separator: str, skip: int) -> list[tuple[int, list[str]]]:
@@ -148,7 +161,7 @@ def _separator(text: Text, skip: int, decimal: str) -> str:
     if len(widths) == 1:
         return next(iter(widths))
     if not widths and not any(_holds_several(line) for line in lines):
-        return ","
+        return ";" if decimal == "," else ","
     if "\t" in widths and text.path.name.lower().removesuffix(".gz").endswith((".tsv", ".tab")):
         return "\t"
     got = " and ".join(_CANDIDATES[c] for c in widths) or "none of comma, tab and semicolon"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def load_with_target(path: Path, target: str, options: TableOptions | None = Non
         DataError: no such file, column or classes, or other columns that are not numbers.
     """
     options = options or TableOptions()
-    if path.exists() and not is_table(path):
+    if path.is_dir() or (path.exists() and not is_table(path) and is_array(path)):
         raise DataError(
             f"{path}: expected a table such as .csv, of which --target names a column; where "
             f"samples and labels are two files, say --labels FILE instead"
@@ -156,9 +157,14 @@ def _of_folder(path: Path) -> Labelled:
 def _of_arrays(path: Path, arrays: Arrays, options: TableOptions) -> Samples:
     check_real(path, arrays.x)
     if arrays.x.ndim > 2:
-        return _of_pictures(path, pictures_of(path, arrays.x), arrays.test)
-    table = read_table(matrix(path, arrays.x), options, None)
-    return _of_table(path, table, options, arrays.test, arrays.x.dtype)
+        samples = _of_pictures(path, pictures_of(path, arrays.x), arrays.test)
+    else:
+        table = read_table(matrix(path, arrays.x), options, None)
+        samples = _of_table(path, table, options, arrays.test, arrays.x.dtype)
+    if not arrays.unread:
+        return samples
+    note = f"{path.name}: further arrays are not read: {', '.join(arrays.unread)}"
+    return dataclasses.replace(samples, notes=(*samples.notes, note))
 
 
 def _of_pictures(path: Path, pictures: Pictures, test: int = 0) -> Samples:

@@ -156,10 +156,12 @@ class Schema:
 
     def _places(self, source: Source, drop: Sequence[str]) -> dict[int, Column]:
         """Return the columns by their places in a file, in the order of the features."""
-        found = source.names or numbered(self, source)
+        # a column without a name is called by its number
+        names = source.names or numbered(self, source)
+        found = [name or str(index + 1) for index, name in enumerate(names)]
         known = {*self.dropped, *drop, *(c.name for c in self.columns), self.target}
         for index, name in enumerate(found):
-            if (name or str(index + 1)) not in known:
+            if name not in known:
                 raise DataError(
                     f"{source.path}: expected the columns of the training, got a new one, "
                     f"{where(source.names, index)}; leave it out with --drop"

@@ -46,4 +46,7 @@ def open_table(path: Path, options: TableOptions, target: str | None) -> Source:
     if suffix == _OLD_EXCEL:
         raise DataError(f"{path}: expected .xlsx, got the older .xls; save it as .xlsx or .csv")
     check_not_packed(path, first_bytes(path))
-    raise DataError(f"{path}: expected {FORMATS}, got something else")
+    raise DataError(
+        f"{path}: expected {FORMATS}, got something else; give a table the suffix of its format, "
+        f"such as .csv"
+    )

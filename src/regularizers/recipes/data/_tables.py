@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regularizers.errors import DataError
+from regularizers.recipes.data._alike import alike, stands_for_missing
 from regularizers.recipes.data._columns import Choice, Column, Kind, choose, is_numeric, where
-from regularizers.recipes.data._header import MISSING
 from regularizers.recipes.data._options import TableOptions
 from regularizers.recipes.data._values import Floats, Source, Texts, Values
 
 LEAST = 10
 """Samples that are just enough to learn from."""
-_MAYBE_MISSING = frozenset({"none", "-", "--", ".", "missing", "inf", "-inf"})
-"""Texts of `MISSING` that are more often the name of a class."""
+_UNNAMED = re.compile(r"(Unnamed: \d+)?")
+"""No name, or what pandas calls such a column when it reads and writes it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def read_table(source: Source, options: TableOptions, target: str | None) -> Tab
             f"{source.path}: expected columns whose values differ, got none; {'; '.join(notes)}"
         )
     columns = tuple(_column(source, index, kind, values) for index, kind in used.items())
+    notes += [note for column in columns for note in _doubts(column)]
     dropped = [i for i in range(source.width) if i not in used and i != choice.target]
     return Table(
         x=features(values, kinds, dict(zip(used, columns, strict=True))),
@@ -143,6 +145,14 @@ def _column(source: Source, index: int, kind: Kind, values: Values) -> Column:
     return Column(name_of(source, index), kind, tuple(categories))
 
 
+def _doubts(column: Column) -> Iterator[str]:
+    """Yield what a reader should know of the categories of a column."""
+    for text in filter(stands_for_missing, column.categories):
+        yield f"column {column.name!r}: {text!r} is a category, though it may be a missing cell"
+    if same := alike(column.categories):
+        yield f"column {column.name!r}: categories that differ in writing alone: {same}"
+
+
 def _left_out(
     source: Source, kinds: Mapping[int, Kind], values: Values, *, keep_constant: bool
 ) -> tuple[set[int], list[str]]:
@@ -151,14 +161,15 @@ def _left_out(
     read = [index for index, kind in kinds.items() if is_numeric(kind)]
     numeric = {index: place for place, index in enumerate(read)}
     for index, kind in kinds.items():
-        unnamed = source.names is not None and not source.names[index]
+        unnamed = source.names is not None and _UNNAMED.fullmatch(source.names[index]) is not None
         if kind == "empty":
             reasons[index] = "no cell in any row"
         elif kind == "category":
             text, *others = values.texts[index].known
             reasons[index] = "" if others else f"{text!r} in every row"
         elif unnamed or not keep_constant:
-            reasons[index] = _why_left_out(values.numbers[:, numeric[index]], unnamed)
+            cells = values.numbers[:, numeric[index]]
+            reasons[index] = _why_left_out(cells, unnamed, first=index == 0)
     names = {index: where(source.names, index) for index, why in reasons.items() if why}
     if len(names) > 3:
         return {*names}, [
@@ -167,18 +178,20 @@ def _left_out(
     return {*names}, [f"{name} is left out: {reasons[index]}" for index, name in names.items()]
 
 
-def _why_left_out(cells: NDArray[Any], unnamed: bool) -> str:
+def _why_left_out(cells: NDArray[Any], unnamed: bool, *, first: bool) -> str:
     if (cells == cells[0]).all():
-        return f"{cells[0]:g} in every row"
+        return f"{cells[0] + 0.0:g} in every row"
     if unnamed and cells[0] in (0, 1) and (np.diff(cells) == 1).all():
         return "an index of the rows"
-    return ""
+    # pandas writes the index first, of chosen or shuffled rows with gaps or in another order
+    whole = unnamed and first and bool((cells >= 0).all() and (cells == np.rint(cells)).all())
+    return "an index of the rows" if whole and len(np.unique(cells)) == len(cells) else ""
 
 
 def _check_classes(source: Source, target: int, labels: Texts) -> None:
     """Raise a `DataError` if a class may stand for a missing one."""
     for text, place in labels.known.items():
-        if text == "None" or text.lower() in MISSING - _MAYBE_MISSING:
+        if stands_for_missing(text):
             row = int(np.flatnonzero(labels.places == place)[0])
             column = where(source.names, target)
             raise DataError(
