@@ -66,7 +66,7 @@ def read_arrays(path: Path) -> Arrays:
         return Arrays(_read_npy(path))
     with _archive(path) as archive:
         found, names = _of_names(path, archive), _names(path, archive)
-        read = {*_PARTS} if len(names) > 1 else names.keys()
+        read = {*_PARTS} if len(names) > 1 else {*names}
         unread = tuple(name for lower, name in names.items() if lower not in read)
         return dataclasses.replace(found, unread=unread)
 
