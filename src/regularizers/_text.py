@@ -43,3 +43,13 @@ def visible(text: str) -> str:
         one if one.isprintable() or one in _JOINERS else one.encode("unicode_escape").decode()
         for one in text
     )
+
+
+def visible_lines(text: str) -> str:
+    r"""Return text whose lines are `visible`, tabs kept.
+
+    Example:
+        >>> visible_lines("a\x1b[31m\nb").splitlines()
+        ['a\\x1b[31m', 'b']
+    """
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))

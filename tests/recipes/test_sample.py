@@ -186,3 +186,16 @@ def test_a_run_leaves_networks_that_go_on_with_any_text(tmp_path, capsys):
     loaded = rz.recipes.load(folder, "dropouts-tar-3")
     assert loaded.metadata["variant"] == "dropouts + TAR"
     assert loaded.metadata["data"] == "text.txt"
+
+
+def test_what_acts_in_a_terminal_is_printed_there_as_an_escape(tmp_path, capsys, monkeypatch):
+    made_up(tmp_path / "run", "bpe")
+    command = ["language-model", "sample", tmp_path / "run", "--length", 3]
+    command += ["--prompt", "the \x1b[31mcat\tsees\na dog"]
+    assert run(*command) == 0
+    assert capsys.readouterr().out.startswith("the \x1b[31mcat\tsees\na dog")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(*command) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("the \\x1b[31mcat\tsees\na dog")
+    assert "\x1b" not in out

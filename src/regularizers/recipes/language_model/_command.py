@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from regularizers._text import visible, visible_lines
 from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._jobs import run_tasks
@@ -45,7 +46,7 @@ def run(config: Config) -> None:
     variants, shape = variants_of(config), config.shape
     print(
         *corpus.notes,
-        f"{corpus.name}: {_lengths(corpus)}, {len(corpus.vocabulary)} in the vocabulary",
+        f"{visible(corpus.name)}: {_lengths(corpus)}, {len(corpus.vocabulary)} in the vocabulary",
         f"{shape.layers} recurrent layers of {shape.hidden}, embedding of {shape.embedding}, "
         f"{shape.epochs} epochs, "
         + ("" if config.search else f"{len(variants)} variants, ")
@@ -65,7 +66,7 @@ def run(config: Config) -> None:
     print(
         f"\n{results_table(results, max(p.unknown for p in corpus.parts().values()))}\n\n"
         f"How the network trained with all goes on from the beginning of the validation text, at "
-        f"temperature {config.temperature:g}:\n\n{sample}\n"
+        f"temperature {config.temperature:g}:\n\n{visible_lines(sample)}\n"
     )
     print(
         "The table's figures, the picture (picture.png), the text (sample.txt) and the networks "

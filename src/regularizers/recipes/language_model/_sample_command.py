@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from regularizers._text import visible_lines
 from regularizers.recipes._loaded import load_of
 from regularizers.recipes.language_model._sample_config import Sample
 from regularizers.recipes.language_model.saved import continuation, strange_in
@@ -32,4 +33,6 @@ def run(config: Sample) -> None:
         )
     apart = loaded.metadata["level"] == "word" and not prompt.endswith("\n")
     between = " " if apart and not drawn.startswith("\n") else ""
-    print(f"{prompt}{between}{drawn}".strip("\n"))
+    text = f"{prompt}{between}{drawn}".strip("\n")
+    # pieces are bytes, which may spell what changes the state of a terminal
+    print(visible_lines(text) if sys.stdout.isatty() else text)
