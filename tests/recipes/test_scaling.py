@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from torch import nn
 
 from regularizers.errors import DataError
 
@@ -85,3 +86,18 @@ def test_samples_that_cannot_be_scaled_are_refused():
     narrow = np.array([[0, 0], [1, 5e-324], [2, 0], [3, 0], [4, 0]])
     with pytest.raises(DataError, match=r"x, column b: .* a number of float64, got 4\.9"):
         fit_scaling(narrow, "standard", "x", COLUMNS)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_cast_changes_what_is_returned_and_no_digit_of_the_scaling(dtype):
+    seconds = torch.arange(1.7e9, 1.7e9 + 100, dtype=torch.float64)[:, None]
+    scaling = Scaling(torch.tensor([1.7e9], dtype=torch.float64), torch.tensor([100.0]))
+    model = nn.Sequential(scaling, nn.Linear(1, 2)).to(dtype)
+    assert model(seconds).dtype is dtype
+    expected = (torch.arange(100, dtype=torch.float64) / 100).to(dtype)
+    assert torch.equal(scaling(seconds)[:, 0], expected)
+    assert scaling.shift.dtype is scaling.scale.dtype is torch.float64
+    assert sorted(scaling.state_dict()) == ["kept", "scale", "shift"]
+    meta = scaling.to("meta")
+    assert meta.shift.is_meta
+    assert meta.scale.is_meta

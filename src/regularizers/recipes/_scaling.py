@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ class Scaling(nn.Module):
     r"""Maps samples to what a network reads: :math:`(x - a) / b`, without constant columns.
 
     It computes in float64 and returns float32: a timestamp in seconds needs more digits than
-    float32 has until its shift is taken off.
+    float32 has until its shift is taken off. A cast such as `half()` changes what it returns, and
+    not its buffers.
 
     Args:
         shift: a, of shape (columns,). Of a column that is left out, the value that it has.
@@ -43,6 +44,7 @@ class Scaling(nn.Module):
     shift: Tensor
     scale: Tensor
     kept: Tensor
+    _returned: Tensor
 
     def __init__(self, shift: Tensor, scale: Tensor, kept: Sequence[int] | None = None) -> None:
         super().__init__()
@@ -50,6 +52,8 @@ class Scaling(nn.Module):
         self.register_buffer("shift", shift.double())
         self.register_buffer("scale", scale.double())
         self.register_buffer("kept", torch.tensor([*columns], dtype=torch.int64))
+        # an empty tensor of the dtype that is returned, which follows the casts of the module
+        self.register_buffer("_returned", torch.empty(0, dtype=torch.float32), persistent=False)
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> Scaling:
@@ -59,7 +63,7 @@ class Scaling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what the network reads."""
         scaled = (x.double() - self.shift) / self.scale
-        return scaled.index_select(-1, self.kept).float()
+        return scaled.index_select(-1, self.kept).to(self._returned.dtype)
 
     def of_rows(self, x: Floats) -> Tensor:
         """Return what the network reads, of rows as they are in a file."""
@@ -72,6 +76,12 @@ class Scaling(nn.Module):
         x = self.shift.expand(*y.shape[:-1], -1).clone()
         x[..., self.kept] += y.double() * self.scale[self.kept]
         return x
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        shift, scale = self.shift, self.scale
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.shift, self.scale = (b.to(self.shift.device) for b in (shift, scale))
+        return self
 
     @property
     def dropped(self) -> list[int]:
