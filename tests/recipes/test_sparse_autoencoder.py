@@ -191,6 +191,20 @@ def test_a_folder_of_activations_is_read_and_its_last_rows_are_held_out(tmp_path
     assert figures(made)["jumprelu"]["explained_variance"] == pytest.approx(expected)
 
 
+def test_another_folder_validates_and_is_noticed_where_it_changes(tmp_path, folder, table):
+    alone = load(Config(data=folder, batch_size=32))
+    others = [torch.from_numpy(table).float() + shift for shift in (1, 2)]
+    digests = set()
+    for i, rows in enumerate(others):
+        stream = rz.sae.activations(nn.Identity(), "", rows.split(30))
+        stream.store(tmp_path / f"validation-{i}")
+        samples = load(Config(data=folder, validation=tmp_path / f"validation-{i}", batch_size=32))
+        assert samples.training_samples == len(table)
+        assert samples.validation.equal(rows)
+        digests.add(samples.digest)
+    assert len({*digests, alone.digest}) == 3
+
+
 def test_one_of_several_sites_is_chosen(tmp_path, sites, table, capsys):
     rows = torch.from_numpy(table).float()
     samples = load(Config(data=sites, site="1", batch_size=32))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,24 +12,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import ConfigurationError
 from regularizers.recipes._scaling import Scaling, left_out, scaling_of
 from regularizers.recipes._settings import check
 from regularizers.recipes._split import Rows, moments, split_by_group, split_by_time
 from regularizers.recipes.data import (
     Samples,
     Schema,
-    is_folder_of_pictures,
     load_labelled_digits,
     load_samples,
     read_aside,
 )
 from regularizers.recipes.sparse_autoencoder._config import Config
 from regularizers.recipes.sparse_autoencoder._outlier import far_from_all
+from regularizers.recipes.sparse_autoencoder._stores import (
+    MOST,
+    OneSite,
+    is_store,
+    rows_of,
+    site_of,
+)
 from regularizers.sae import StoredActivations
-
-MOST = 20_000
-"""Rows of a folder that are held out at most."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,6 @@ def load(config: Config) -> Data:
         return _split(load_samples(config.data, options), None, config)
     labelled = load_labelled_digits()
     return _split(labelled.samples, torch.from_numpy(labelled.y), config)
-
-
-def is_store(path: Path) -> bool:
-    """Return whether a path is a folder of activations, and not one of pictures."""
-    return path.is_dir() and not is_folder_of_pictures(path)
 
 
 def _split(samples: Samples, classes: Tensor | None, config: Config) -> Data:
@@ -182,17 +179,17 @@ def _stored(folder: Path, config: Config) -> Data:
         )
 
     training = read(folder, 0, rows - held_out, workers=1)
-    site = _site_of(training, config.site)
+    site = site_of(training, config.site)
     if isinstance(config.validation, Path):
         most = min(StoredActivations(config.validation, verify=False).rows, MOST)
         last = read(config.validation, 0, most, shuffle=False)
-        _site_of(last, site)
+        site_of(last, site)
     else:
         last = read(folder, rows - held_out, rows, shuffle=False)
     validation = torch.cat([rows_of(batch, site) for batch in last]).float()
     return Data(
         name=folder.name if site is None else f"{folder.name}, {site}",
-        digest=training.state_dict()["settings"]["store"][:16],
+        digest="-".join(dict.fromkeys(_digest(stored) for stored in (training, last))),
         training=training if site is None else OneSite(training, site),
         training_samples=rows - held_out,
         validation=validation,
@@ -204,63 +201,7 @@ def _stored(folder: Path, config: Config) -> Data:
     )
 
 
-def stored_rows(folder: Path, site: str | None, features: int) -> Tensor:
-    """Return all rows of a folder of activations, (rows, features).
-
-    Args:
-        folder: the folder.
-        site: the site that a network was trained on, where there were several.
-        features: how many numbers a row has.
-
-    Raises:
-        DataError: the folder is none of activations, or of other ones.
-    """
-    stored = StoredActivations(folder, batch_size=MOST, shuffle=False)
-    site = _site_of(stored, site if len(stored.sites) > 1 else None)
-    rows = torch.cat([rows_of(batch, site) for batch in stored]).float()
-    if rows.shape[1] != features:
-        raise DataError(
-            f"{folder}: expected rows of {features} numbers, as in the training, got "
-            f"{rows.shape[1]}"
-        )
-    return rows
-
-
-def _site_of(stored: StoredActivations, site: str | None) -> str | None:
-    """Return which site to choose from each batch; None where a batch is of one."""
-    sites = stored.sites
-    if site not in (None, *sites) or (site is None and len(sites) > 1):
-        raise DataError(f"site: expected one of {', '.join(sites)}, got {site}")
-    return site if len(sites) > 1 else None
-
-
-def rows_of(batch: Any, site: str | None) -> Tensor:
-    """Return the rows of a batch, of one site if it has several."""
-    rows: Tensor = batch if site is None else batch[site]
-    return rows
-
-
-class OneSite:
-    """The batches of one site of a folder that has several."""
-
-    def __init__(self, stored: StoredActivations, site: str) -> None:
-        self._stored, self._site = stored, site
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        for batch in self._stored:
-            yield rows_of(batch, self._site)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of a pass."""
-        self._stored.set_epoch(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the position."""
-        return self._stored.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position."""
-        self._stored.load_state_dict(state)
+def _digest(stored: StoredActivations) -> str:
+    """Return the fingerprint of a folder of activations."""
+    digest: str = stored.state_dict()["settings"]["store"][:16]
+    return digest

@@ -16,10 +16,10 @@ from regularizers.errors import ConfigurationError, DataError
 from regularizers.recipes._loaded import load_of
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.data import Schema
-from regularizers.recipes.sparse_autoencoder._data import stored_rows
 from regularizers.recipes.sparse_autoencoder._encode_config import Encode
 from regularizers.recipes.sparse_autoencoder._networks import is_sigmoid
 from regularizers.recipes.sparse_autoencoder._scaled import ScaledAutoencoder
+from regularizers.recipes.sparse_autoencoder._stores import stored_rows
 
 _AT_ONCE = 1000
 _SUFFIXES = (".npz", ".npy", ".csv")
