@@ -74,6 +74,8 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 def _in_words(error: OSError) -> str:
     """Return what the system refused, and let nothing more be printed where it cannot be."""
     try:
+        if isinstance(error, BrokenPipeError):
+            raise error
         sys.stdout.flush()
     except OSError:
         # the interpreter would try again at its end, and say so

@@ -293,6 +293,24 @@ def test_an_output_that_cannot_be_printed_is_named(interrupted):
     assert re.fullmatch(r"regularizers: the output cannot be printed \(.*\); .*\n", process.stderr)
 
 
+def test_a_pipe_that_nobody_reads_is_named(tmp_path):
+    ends = os.pipe()
+    os.close(ends[0])
+    command = [sys.executable, "-m", "regularizers", "classifier", "--epochs", "1", "--seeds", "1"]
+    process = subprocess.run(
+        [*command, "--units", "2", "--train", "20", "--runs", tmp_path / "runs"],
+        stdout=ends[1],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(ends[1])
+    assert process.returncode == 2
+    assert re.fullmatch(
+        r"regularizers: the output cannot be printed \(Broken pipe\); .*\n", process.stderr
+    )
+
+
 def test_other_folders_are_no_runs(tmp_path):
     with pytest.raises(RunFolderError, match=r"expected the folder of an earlier run, .* without"):
         load(tmp_path)

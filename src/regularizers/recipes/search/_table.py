@@ -45,13 +45,13 @@ def _difference(plan: Plan, outcome: Outcome) -> str:
     """Say what the strengths are worth on the outer part, seed by seed."""
     by_seed = [b - a for a, b in zip(outcome.outer_without, outcome.outer_best, strict=True)]
     mean = statistics.fmean(by_seed)
-    text = f"On the outer part the best trial changes the {plan.score} by {mean:+.2f}"
+    text = f"On the outer part the best trial changes the {plan.score} by {mean:+z.2f}"
     if len(by_seed) == 1:
         return f"{text}; one seed says nothing of chance."
     error = statistics.stdev(by_seed) / math.sqrt(len(by_seed))
     verdict = "more" if abs(mean) > 2 * error else "no more"
     return (
-        f"{text} (seed by seed {', '.join(f'{x:+.2f}' for x in by_seed)}), {verdict} than twice "
+        f"{text} (seed by seed {', '.join(f'{x:+z.2f}' for x in by_seed)}), {verdict} than twice "
         f"its standard error, {error:.2f}."
     )
 
