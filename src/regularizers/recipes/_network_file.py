@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,32 @@ from regularizers._written import written
 from regularizers.errors import RunFolderError
 
 _KEY = "regularizers"
+_FOLDER = "networks"
+
+
+def network_path(run: Path, name: str) -> Path:
+    """Return the file of a network in the folder of a run."""
+    return run / _FOLDER / f"{name}.safetensors"
+
+
+def found_network(run: Path, name: str) -> Path:
+    """Return the file of a network that the folder of a run holds.
+
+    Raises:
+        RunFolderError: it holds none of that name.
+    """
+    check_held(run, name, sorted(path.stem for path in (run / _FOLDER).glob("*.safetensors")))
+    return network_path(run, name)
+
+
+def check_held(run: Path, name: str, held: Sequence[str]) -> None:
+    """Raise a `RunFolderError` unless a run holds the network `name`."""
+    if name not in held:
+        raise RunFolderError(
+            f"{run}: expected a network that it holds, {', '.join(held) or 'none yet'}, got "
+            f"{name!r}; choose one of them with --network NAME, or finish the run with --resume "
+            f"{run}"
+        )
 
 
 def write_network(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ import math
 from functools import partial
 
 from regularizers.errors import ConfigurationError
-from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._run import resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._training import one_thread
@@ -19,12 +18,11 @@ from regularizers.recipes.classifier._parts import Parts, parts, training_alone
 from regularizers.recipes.classifier._strengths import STRENGTHS, TRIALS
 from regularizers.recipes.classifier._training import trained
 from regularizers.recipes.classifier.saved import save
-from regularizers.recipes.search import Plan, Values, command_with, find, named
+from regularizers.recipes.search import Plan, Values, checkpoint_of, command_with, find
+from regularizers.recipes.search.outer import Outer
 
 INNER = 0.3
 """The share of the training samples by which trials are compared, drawn anew for each seed."""
-FOUND, WITHOUT = "found", "without"
-"""The networks that a search leaves."""
 
 
 def search(recipe: str, config: Config, folder: RunFolder, data: Data) -> None:
@@ -38,7 +36,14 @@ def search(recipe: str, config: Config, folder: RunFolder, data: Data) -> None:
         score="accuracy",
         unit=" %",
         inner=_Inner(config, folder, data),
-        outer=_Outer(config, folder, data),
+        outer=Outer(
+            folder,
+            Metrics,
+            seeds=config.all_seeds(),
+            from_scratch=config.from_scratch,
+            train=partial(_train_outer, config, folder, data),
+            score=lambda metrics: 100 * metrics.validation_accuracy,
+        ),
     )
     print(
         f"Search for {', '.join(config.search)}: {plan.trials} trials on {INNER:.0%} of the "
@@ -71,7 +76,7 @@ class _Inner:
         if seed not in self._parts:
             self._parts[seed] = self._parts_of(seed)
         of_seed, method = self._parts[seed], combined(self._config, values)
-        name = f"checkpoints/{_file_name(values)}-{seed}.ckpt"
+        name = checkpoint_of(values, seed)
         try:
             network, _ = trained(of_seed, method, self._config, seed, self._folder.path / name)
         except ConfigurationError:
@@ -90,34 +95,11 @@ class _Inner:
         return parts(self._data, dataclasses.replace(config, train=self._wanted), seed)
 
 
-class _Outer:
-    """Scores strengths by the validation samples, and keeps the networks and their figures."""
-
-    def __init__(self, config: Config, folder: RunFolder, data: Data) -> None:
-        self._config, self._folder, self._data = config, folder, data
-        networks = {
-            f"{kind}-{seed}": (kind, str(seed))
-            for kind in (WITHOUT, FOUND)
-            for seed in config.all_seeds()
-        }
-        self._kept = finished(folder, Metrics, networks, config.from_scratch)
-
-    def __call__(self, values: Values, seed: int) -> float:
-        kind = FOUND if any(values.values()) else WITHOUT
-        of_kind = self._kept.setdefault(kind, {})
-        if str(seed) not in of_kind:
-            of_kind[str(seed)] = self._train(values, seed, f"{kind}-{seed}")
-            self._folder.write_json(METRICS, self._kept)
-            self._folder.remove(f"checkpoints/{kind}-{seed}.ckpt")
-        return 100 * of_kind[str(seed)].validation_accuracy
-
-    def _train(self, values: Values, seed: int, name: str) -> Metrics:
-        of_seed, method = parts(self._data, self._config, seed), combined(self._config, values)
-        checkpoint = self._folder.path / "checkpoints" / f"{name}.ckpt"
-        network, arguments = trained(of_seed, method, self._config, seed, checkpoint)
-        save(self._folder, name, network, arguments, of_seed)
-        return measure(network, of_seed)
-
-
-def _file_name(values: Values) -> str:
-    return "search-" + named(values).replace(", ", "-").replace(" ", "-")
+def _train_outer(
+    config: Config, folder: RunFolder, data: Data, values: Values, seed: int, name: str
+) -> Metrics:
+    of_seed, method = parts(data, config, seed), combined(config, values)
+    checkpoint = folder.path / "checkpoints" / f"{name}.ckpt"
+    network, arguments = trained(of_seed, method, config, seed, checkpoint)
+    save(folder, name, network, arguments, of_seed)
+    return measure(network, of_seed)

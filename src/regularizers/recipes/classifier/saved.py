@@ -10,15 +10,18 @@ from torch import nn
 from regularizers.errors import RunFolderError
 from regularizers.recipes._finished import METRICS
 from regularizers.recipes._loaded import Loaded
-from regularizers.recipes._network_file import read_network, write_network
+from regularizers.recipes._network_file import (
+    found_network,
+    network_path,
+    read_network,
+    write_network,
+)
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import Scaling
 from regularizers.recipes.classifier._methods import file_name
 from regularizers.recipes.classifier._metrics import Metrics
 from regularizers.recipes.classifier._networks import Arguments
 from regularizers.recipes.classifier._parts import Parts
-
-FOLDER = "networks"
 
 
 def save(run: RunFolder, name: str, network: nn.Module, arguments: Arguments, parts: Parts) -> None:
@@ -39,7 +42,7 @@ def save(run: RunFolder, name: str, network: nn.Module, arguments: Arguments, pa
         "classes": parts.classes,
         "arguments": arguments.to_json(),
     }
-    path = run.path / FOLDER / f"{name}.safetensors"
+    path = network_path(run.path, name)
     write_network(path, _whole(parts.scaling, network).state_dict(), metadata)
 
 
@@ -61,14 +64,7 @@ def load(run: RunFolder, network: str | None) -> Loaded:
         RunFolderError: the file is missing, damaged or of an earlier version.
     """
     name = _best(run) if network is None else network
-    there = sorted(path.stem for path in (run.path / FOLDER).glob("*.safetensors"))
-    if name not in there:
-        raise RunFolderError(
-            f"{run.path}: expected a network that it holds, {', '.join(there) or 'none yet'}, got "
-            f"{name!r}; choose one of them with --network NAME, or finish the run with --resume "
-            f"{run.path}"
-        )
-    path = run.path / FOLDER / f"{name}.safetensors"
+    path = found_network(run.path, name)
     state, metadata = read_network(path, "schema")
     try:
         scaling = Scaling.from_state(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from regularizers.recipes._finished import METRICS, finished
 from regularizers.recipes._run import resumable
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes.language_model._config import Config
@@ -18,12 +17,11 @@ from regularizers.recipes.language_model._strengths import OFF, STRENGTHS, TRIAL
 from regularizers.recipes.language_model._training import Learned, train
 from regularizers.recipes.language_model._variants import Variant
 from regularizers.recipes.language_model.saved import save
-from regularizers.recipes.search import Plan, Values, command_with, find, named
+from regularizers.recipes.search import Plan, Values, checkpoint_of, command_with, find, named
+from regularizers.recipes.search.outer import Outer
 
 INNER = 0.1
 """The share of the training text, at its end, by which trials are compared."""
-FOUND, WITHOUT = "found", "without"
-"""The networks that a search leaves."""
 
 
 def search(recipe: str, config: Config, folder: RunFolder, corpus: Corpus) -> None:
@@ -36,7 +34,14 @@ def search(recipe: str, config: Config, folder: RunFolder, corpus: Corpus) -> No
         seed=config.seed,
         score="perplexity",
         inner=_Inner(config, folder, corpus),
-        outer=_Outer(config, folder, corpus),
+        outer=Outer(
+            folder,
+            Learned,
+            seeds=config.all_seeds(),
+            from_scratch=config.from_scratch,
+            train=partial(_train_outer, config, folder, corpus),
+            score=lambda learned: learned.epochs[-1].perplexity,
+        ),
         higher=False,
     )
     print(
@@ -73,50 +78,29 @@ class _Inner:
         self._config, self._folder, self._corpus = config, folder, without_end(corpus)
 
     def __call__(self, values: Values, seed: int) -> float:
-        name = named(values).replace(", ", "-").replace(" ", "-")
-        checkpoint = f"checkpoints/search-{name}-{seed}.ckpt"
+        checkpoint = checkpoint_of(values, seed)
         path = self._folder.path / checkpoint
         _, learned = _trained(self._config, self._corpus, values, seed, path)
         self._folder.remove(checkpoint)
         return learned.epochs[-1].perplexity
 
 
-class _Outer:
-    """Scores strengths by the validation text, and keeps the networks and their figures."""
-
-    def __init__(self, config: Config, folder: RunFolder, corpus: Corpus) -> None:
-        self._config, self._folder, self._corpus = config, folder, corpus
-        networks = {
-            f"{kind}-{seed}": (kind, str(seed))
-            for kind in (WITHOUT, FOUND)
-            for seed in config.all_seeds()
-        }
-        self._kept = finished(folder, Learned, networks, config.from_scratch)
-
-    def __call__(self, values: Values, seed: int) -> float:
-        kind = FOUND if any(values.values()) else WITHOUT
-        of_kind = self._kept.setdefault(kind, {})
-        if str(seed) not in of_kind:
-            of_kind[str(seed)] = self._train(values, seed, kind)
-            self._folder.write_json(METRICS, self._kept)
-            self._folder.remove(f"checkpoints/{kind}-{seed}.ckpt")
-        return of_kind[str(seed)].epochs[-1].perplexity
-
-    def _train(self, values: Values, seed: int, kind: str) -> Learned:
-        path, corpus = self._folder.path, self._corpus
-        checkpoint = path / "checkpoints" / f"{kind}-{seed}.ckpt"
-        network, learned = _trained(self._config, corpus, values, seed, checkpoint)
-        variant, given = variant_of(self._config, values)
-        save(
-            path / "networks" / f"{kind}-{seed}.safetensors",
-            network,
-            variant.dropouts(given),
-            corpus.vocabulary,
-            variant=variant.name,
-            seed=seed,
-            data=corpus.name,
-        )
-        return learned
+def _train_outer(
+    config: Config, folder: RunFolder, corpus: Corpus, values: Values, seed: int, name: str
+) -> Learned:
+    checkpoint = folder.path / "checkpoints" / f"{name}.ckpt"
+    network, learned = _trained(config, corpus, values, seed, checkpoint)
+    variant, given = variant_of(config, values)
+    save(
+        folder.path / "networks" / f"{name}.safetensors",
+        network,
+        variant.dropouts(given),
+        corpus.vocabulary,
+        variant=variant.name,
+        seed=seed,
+        data=corpus.name,
+    )
+    return learned
 
 
 def _trained(

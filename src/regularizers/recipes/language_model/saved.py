@@ -10,7 +10,7 @@ import torch
 
 from regularizers.errors import DataError, RunFolderError
 from regularizers.recipes._loaded import Loaded
-from regularizers.recipes._network_file import read_network, write_network
+from regularizers.recipes._network_file import found_network, read_network, write_network
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes.language_model._levels import vocabulary_of
 from regularizers.recipes.language_model._network import LanguageModel
@@ -18,8 +18,6 @@ from regularizers.recipes.language_model._sampling import sample
 from regularizers.recipes.language_model._sizes import Dropouts
 from regularizers.recipes.language_model._variants import ALL
 from regularizers.recipes.language_model._vocabulary import Vocabulary
-
-_FOLDER = "networks"
 
 _TIED = "decoder.weight"
 """The same tensor as the embedding's; a file of safetensors holds each tensor once."""
@@ -65,14 +63,7 @@ def load(run: RunFolder, network: str | None = None) -> Loaded:
         RunFolderError: there is no such network, or its file is damaged.
     """
     name = network or f"{ALL}-{run.config().get('seed', 0)}"
-    there = sorted(one.stem for one in (run.path / _FOLDER).glob("*.safetensors"))
-    if name not in there:
-        raise RunFolderError(
-            f"{run.path}: expected a network that it holds, {', '.join(there) or 'none yet'}, got "
-            f"{name!r}; choose one of them with --network NAME, or finish the run with --resume "
-            f"{run.path}"
-        )
-    path = run.path / _FOLDER / f"{name}.safetensors"
+    path = found_network(run.path, name)
     tensors, metadata = read_network(path, "arguments")
     try:
         arguments = metadata["arguments"]

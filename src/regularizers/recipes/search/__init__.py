@@ -6,13 +6,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from regularizers.recipes.search._names import check_search
-from regularizers.recipes.search._plan import Plan, Strength, Values, named
+from regularizers.recipes.search._plan import Plan, Strength, Values, checkpoint_of, named
 from regularizers.recipes.search._with import command_with
 
 if TYPE_CHECKING:
     from regularizers.recipes._run_folder import RunFolder
 
-__all__ = ["Plan", "Strength", "Values", "check_search", "command_with", "find", "named"]
+__all__ = [
+    "Plan",
+    "Strength",
+    "Values",
+    "check_search",
+    "checkpoint_of",
+    "command_with",
+    "find",
+    "named",
+]
 
 
 def find(plan: Plan, folder: RunFolder, title: str, command: Callable[[Values], str]) -> None:

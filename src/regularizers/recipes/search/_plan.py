@@ -71,3 +71,13 @@ def named(values: Values) -> str:
         'l1 0.00031, dropout 0.5'
     """
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
+
+
+def checkpoint_of(values: Values, seed: int) -> str:
+    """Return the name of the checkpoint of a trial's network in the folder of a run.
+
+    Example:
+        >>> checkpoint_of({"l1": 0.00031, "dropout": 0.5}, 0)
+        'checkpoints/search-l1-0.00031-dropout-0.5-0.ckpt'
+    """
+    return f"checkpoints/search-{named(values).replace(', ', '-').replace(' ', '-')}-{seed}.ckpt"

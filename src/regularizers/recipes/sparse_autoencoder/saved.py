@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 
 from regularizers.errors import DataError, RunFolderError
 from regularizers.recipes._loaded import Loaded
-from regularizers.recipes._network_file import read_network, write_network
+from regularizers.recipes._network_file import check_held, read_network, write_network
 from regularizers.recipes._run import settings_of
 from regularizers.recipes._run_folder import RunFolder
 from regularizers.recipes._scaling import Scaling
@@ -55,12 +55,7 @@ def load(run: RunFolder, network: str | None) -> Loaded:
     config = settings_of("sparse-autoencoder", run, Config)
     kind = config.architecture if network is None else network
     there = [name for name in config.kinds if (run.path / name).is_dir()]
-    if kind not in there:
-        raise RunFolderError(
-            f"{run.path}: expected a network that it holds, {', '.join(there) or 'none yet'}, got "
-            f"{kind!r}; choose one of them with --network NAME, or finish the run with --resume "
-            f"{run.path}"
-        )
+    check_held(run.path, kind, there)
     state, metadata = read_network(run.path / FILE, "schema")
     try:
         scaling = Scaling.from_state(state)
