@@ -15,7 +15,7 @@ from regularizers.recipes.classifier._confusion import balanced_accuracy, confus
 from regularizers.recipes.classifier._methods import BASELINE
 from regularizers.recipes.classifier._parts import Part, Parts
 
-AT_ONCE = 1000
+_AT_ONCE = 1000
 """Samples of one forward pass."""
 _SHOWN = 5e-5
 """What is shown as 0.00 points is no difference."""
@@ -84,8 +84,8 @@ def _classes_and_activation(network: nn.Module, part: Part) -> tuple[Tensor, flo
     network.eval()
     handles = [m.register_forward_hook(add) for m in network.modules() if isinstance(m, nn.ReLU)]
     try:
-        starts = range(0, len(part.y), AT_ONCE)
-        parts = [part.x[start : start + AT_ONCE] for start in starts]
+        starts = range(0, len(part.y), _AT_ONCE)
+        parts = [part.x[start : start + _AT_ONCE] for start in starts]
         found = torch.cat([network(x).argmax(dim=1) for x in parts])
     finally:
         for handle in handles:

@@ -12,11 +12,10 @@ from torch import nn
 
 from regularizers._text import visible
 from regularizers._written import written
-from regularizers.errors import DataError
+from regularizers.recipes._finite_rows import finite_rows
 from regularizers.recipes._loaded import load_of
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.classifier._confusion import balanced_accuracy
-from regularizers.recipes.classifier._metrics import AT_ONCE
 from regularizers.recipes.classifier._predict_config import Predict
 from regularizers.recipes.data import Schema, read_further
 
@@ -43,7 +42,6 @@ def run(config: Predict) -> None:
     print(f"Their classes and probabilities are in {out}")
 
 
-@torch.no_grad()
 def probabilities(module: nn.Module, x: NDArray[Any], name: str) -> NDArray[np.float32]:
     """Return the probability of each class, (samples, classes).
 
@@ -55,15 +53,8 @@ def probabilities(module: nn.Module, x: NDArray[Any], name: str) -> NDArray[np.f
     Raises:
         DataError: a sample is so far from those of the training that float32 holds no probability.
     """
-    x = np.require(x, requirements="W")
-    parts = [torch.from_numpy(x[start : start + AT_ONCE]) for start in range(0, len(x), AT_ONCE)]
-    logits = torch.cat([module(part) for part in parts])
-    wrong = (~logits.isfinite().all(dim=1)).nonzero().flatten()
-    if len(wrong):
-        raise DataError(
-            f"{name}, row {int(wrong[0]) + 1}: expected a sample like those of the training, got "
-            f"one so far from them that it has no probabilities in float32; mend or drop it"
-        )
+    samples = torch.from_numpy(np.require(x, requirements="W"))
+    logits = finite_rows(module, samples, name, "no probabilities")
     found: NDArray[np.float32] = logits.softmax(dim=1).numpy()
     return found
 

@@ -12,7 +12,8 @@ from torch import Tensor
 import regularizers as rz
 from regularizers._text import visible
 from regularizers._written import written
-from regularizers.errors import ConfigurationError, DataError
+from regularizers.errors import ConfigurationError
+from regularizers.recipes._finite_rows import finite_rows
 from regularizers.recipes._loaded import load_of
 from regularizers.recipes._training import one_thread
 from regularizers.recipes.data import Schema
@@ -21,7 +22,6 @@ from regularizers.recipes.sparse_autoencoder._networks import is_sigmoid
 from regularizers.recipes.sparse_autoencoder._scaled import ScaledAutoencoder
 from regularizers.recipes.sparse_autoencoder._stores import stored_rows
 
-_AT_ONCE = 1000
 _SUFFIXES = (".npz", ".npy", ".csv")
 
 
@@ -51,7 +51,6 @@ def run(config: Encode) -> None:
     print(f"Their codes are in {out}")
 
 
-@torch.no_grad()
 def codes(module: ScaledAutoencoder, x: Tensor, name: str) -> NDArray[np.float32]:
     """Return the codes of samples, (samples, units).
 
@@ -63,16 +62,8 @@ def codes(module: ScaledAutoencoder, x: Tensor, name: str) -> NDArray[np.float32
     Raises:
         DataError: a sample is so far from those of the training that float32 does not hold it.
     """
-    parts = [x[start : start + _AT_ONCE] for start in range(0, len(x), _AT_ONCE)]
-    found = torch.cat([module.encode(part) for part in parts])
-    wrong = (~found.isfinite().all(dim=1)).nonzero().flatten()
-    if len(wrong):
-        raise DataError(
-            f"{name}, row {int(wrong[0]) + 1}: expected a sample like those of the training, got "
-            f"one so far from them that it has no code in float32; mend or drop it"
-        )
-    array: NDArray[np.float32] = found.numpy()
-    return array
+    found: NDArray[np.float32] = finite_rows(module.encode, x, name, "no code").numpy()
+    return found
 
 
 def _write(path: Path, found: NDArray[np.float32]) -> None:
