@@ -53,7 +53,7 @@ MOMENTS ?= 30
 killed: $(VENV)/dev ## Runs of the recipes, killed at random moments and resumed: MOMENTS=30.
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/recipes/killed.py --moments $(MOMENTS)
 
-integrations: $(INTEGRATIONS)/ready ## Every framework, optimizer and logger of docs/integrations.md.
+integrations: $(INTEGRATIONS)/ready ## Every framework, optimizer and logger of docs/integrations/index.md.
 	OMP_NUM_THREADS=1 $(INTEGRATIONS)/bin/python -m pytest --numprocesses 2 --quiet --all-cells \
 	  --dist worksteal tests/integrations docs/integrations
 
@@ -63,16 +63,16 @@ integrations-tensorflow: $(TENSORFLOW)/ready ## Keras on TensorFlow, in an envir
 	OMP_NUM_THREADS=1 $(TENSORFLOW)/bin/python -m pytest --quiet tests/integrations/test_keras.py -k tensorflow
 
 ##@ Measure
-matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/regimes.md.
+matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/benchmarks/correctness.md.
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
 
-bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/performance.md.
+bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/benchmarks/cost.md.
 	$(BIN)/python -m benchmarks.speed
 
 calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms they pass.
 	$(BIN)/python -m benchmarks.calls
 
-controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/controllers.md.
+controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/how-to/schedules-targets.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
 
 superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRETER, which has sae-lens and this.
@@ -82,13 +82,13 @@ superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRET
 real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=INTERPRETER beside.
 	$(BIN)/python -m benchmarks.sae.real --text $(TEXT) $(if $(SAELENS),--saelens $(SAELENS))
 
-pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/pruning.md.
+pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/how-to/exact-zeros.md.
 	$(BIN)/python -m benchmarks.pruning
 
 choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/choosing.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.choosing $(MNIST)
 
-forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/forgetting.md.
+forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/how-to/forgetting.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting
 
 ##@ Mend

@@ -10,7 +10,7 @@ from torch import nn, optim
 
 import regularizers as rz
 
-PAGE = Path(__file__).parent.parent / "docs" / "finding.md"
+PAGE = Path(__file__).parent.parent / "docs" / "coming-from.md"
 WHERE = ("here", "PyTorch", "not ours")
 
 KERAS = {

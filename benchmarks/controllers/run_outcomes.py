@@ -4,7 +4,7 @@
 benchmarks/results/outcomes.json and prints a table of outcomes and warnings. The longer runs that
 confirm the outcomes (about 6 minutes) are kept too, and not repeated. `--traces FOLDER` saves what
 every step showed; a name or a part of one selects scenarios. `--seed N` trains them with other
-seeds, on which nothing was tuned. The tables are written into docs/controllers.md.
+seeds, on which nothing was tuned. The tables are written into docs/how-to/schedules-targets.md.
 """
 
 from __future__ import annotations
@@ -179,8 +179,12 @@ def confusion(
 
 
 def write(text: str, marks: str) -> None:
-    """Write a table between its marks in docs/controllers.md."""
-    page, begin, end = Path("docs/controllers.md"), f"<!-- {marks} -->", f"<!-- /{marks} -->"
+    """Write a table between its marks in docs/how-to/schedules-targets.md."""
+    page, begin, end = (
+        Path("docs/how-to/schedules-targets.md"),
+        f"<!-- {marks} -->",
+        f"<!-- /{marks} -->",
+    )
     before, _, rest = page.read_text().partition(begin)
     page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 

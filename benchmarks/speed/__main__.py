@@ -1,7 +1,7 @@
 """Times penalties beside the code a user would write instead; run by `make bench`.
 
-Without arguments it runs everything and writes docs/performance.md. The rows of each group are kept
-as soon as it is done, so that after an interruption the rest is named with --only.
+Without arguments it runs everything and writes docs/benchmarks/cost.md. The rows of each group
+are kept as soon as it is done, so that after an interruption the rest is named with --only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.speed.page import write
 from benchmarks.speed.run import run
 from benchmarks.speed.settings import Settings
 
-PAGE = Path("docs/performance.md")
+PAGE = Path("docs/benchmarks/cost.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

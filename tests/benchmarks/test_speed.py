@@ -39,17 +39,17 @@ def test_every_case_is_measured(folder, group):
 
 
 def test_the_page_is_filled(folder):
-    page = (folder / "performance.md").read_text()
+    page = (folder / "cost.md").read_text()
     for group in GROUPS:
         content = page.partition(f"<!-- begin: {group} -->\n")[2].partition("<!-- end")[0]
         assert content.startswith("| ")
     for name in ("sizes", "growth"):
-        assert (folder / f"performance-{name}.png").is_file()
+        assert (folder / f"cost-{name}.png").is_file()
 
 
 def test_the_page_in_the_docs_stays_as_it_is(folder):
-    page = (ROOT / "docs" / "performance.md").read_text()
-    assert page != (folder / "performance.md").read_text()
+    page = (ROOT / "docs" / "benchmarks" / "cost.md").read_text()
+    assert page != (folder / "cost.md").read_text()
 
 
 def test_an_unknown_group_is_refused(capsys):

@@ -20,7 +20,7 @@ from matrix.selection import cases_of, concerns
 
 METHODS: list[Method] = [*OURS, *HOOKS]
 
-_TARGET = Path(__file__).parents[2] / "docs" / "regimes.md"
+_TARGET = Path(__file__).parents[2] / "docs" / "benchmarks" / "correctness.md"
 
 _KINDS = {
     "exact": "exact",

@@ -1,4 +1,4 @@
-"""Measure every cell of the matrix and write docs/regimes.md."""
+"""Measure every cell of the matrix and write docs/benchmarks/correctness.md."""
 
 import sys
 from pathlib import Path
