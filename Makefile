@@ -8,9 +8,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 INTEGRATIONS := .venv-integrations
 TENSORFLOW := .venv-tensorflow
+DOCS := .venv-docs
+KATEX := docs/_static/vendor/katex
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all quick check architecture matrix mutants fuzz killed integrations \
+.PHONY: help demo docs docs-check test test-all quick check architecture matrix mutants fuzz killed integrations \
         integrations-tensorflow bench calls controllers pruning choosing forgetting superposed real \
         format clean
 
@@ -21,6 +23,17 @@ help: ## Print this menu.
 ##@ Try
 demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a picture, a report.
 	$(BIN)/regularizers sparse-autoencoder
+
+##@ Read
+GALLERY ?= 1
+docs: $(DOCS)/ready $(KATEX)/katex.min.js ## The site, into site/, every warning an error; GALLERY=0 runs no example.
+	rm -rf docs/api/generated
+	GALLERY=$(GALLERY) $(DOCS)/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going \
+	  --doctree-dir build/doctrees docs site
+	@echo "Open site/index.html."
+
+docs-check: docs ## Links, names and every page of the site in a browser; writes build/docs-check.
+	$(DOCS)/bin/python tests/site/run.py site
 
 ##@ Test
 quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.
@@ -97,7 +110,8 @@ format: $(VENV)/dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment and what the tools leave behind.
-	rm -rf $(VENV) $(INTEGRATIONS) $(TENSORFLOW) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(INTEGRATIONS) $(TENSORFLOW) $(DOCS) build site $(KATEX) docs/api/generated \
+	  docs/api/backreferences docs/examples docs/tutorials .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -132,3 +146,19 @@ $(TENSORFLOW)/ready: pyproject.toml constraints.txt tests/integrations/requireme
 	$(TENSORFLOW)/bin/python -m pip install --quiet --constraint $(TENSORFLOW)/constraints.txt \
 	  --editable . --requirement tests/integrations/requirements-tensorflow.txt
 	@touch $@
+
+$(DOCS)/ready: pyproject.toml constraints.txt
+	@echo "Building the environment in $(DOCS): some minutes."
+	$(PYTHON) -m venv $(DOCS)
+	$(subst $(BIN),$(DOCS)/bin,$(PIP)) --editable '.[recipes,integrations,sae,docs]'
+	@touch $@
+
+# KaTeX draws the formulas from beside the pages. The sum is that of the archive of this version.
+$(KATEX)/katex.min.js:
+	@command -v npm > /dev/null || { echo "On Debian: apt install npm"; exit 1; }
+	mkdir -p build $(KATEX)/fonts
+	cd build && npm pack --silent katex@0.19.1
+	echo "8c6f2e2a7b63484726d84a503a1d17b6eae93eeb82f6bdd2ab91cb1ddb05756653dbb13aef6485d7d4048bea1fd3f61e3b2d7994381184abebe7ad78b91ac47c  build/katex-0.19.1.tgz" | sha512sum --check --quiet
+	tar xzf build/katex-0.19.1.tgz -C build
+	cp build/package/dist/fonts/*.woff2 $(KATEX)/fonts
+	cp build/package/dist/katex.min.css build/package/dist/katex.min.js $(KATEX)

@@ -22,6 +22,8 @@ from transformers import TrainerCallback  # noqa: E402
 
 from regularizers.integrations._trainer_step import scale_within, trainer_in_use  # noqa: E402
 
+__all__ = ["Regularizing"]
+
 _Callbacks = weakref.WeakKeyDictionary[nn.Module, weakref.ref["Regularizing"]]
 _training: _Callbacks = weakref.WeakKeyDictionary()
 """The callback that a model is, or was last, trained with."""

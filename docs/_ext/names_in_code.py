@@ -1,0 +1,82 @@
+"""Makes a public name in inline code a link to its page, in pages and in docstrings.
+
+The Markdown stays what it is elsewhere: `L1(5e-3)` between backticks.
+"""
+
+import re
+
+from docutils import nodes
+from public_names import homes, written
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+
+HEAD = re.compile(r"(?:rz\.|regularizers\.)?([A-Za-z_][\w.]*)")
+
+
+class Link(SphinxTransform):
+    """Replaces inline code that begins with a public name by a link."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs):
+        """Link names, and strip the empty line that doctest needs before a fence."""
+        for block in self.document.findall(nodes.literal_block):
+            text = block.astext().rstrip()
+            block[:] = [nodes.Text(text)]
+            block.rawsource = text
+        for node in list(self.document.findall(nodes.literal)):
+            inside = isinstance(node.parent, addnodes.pending_xref | nodes.reference)
+            match = HEAD.match(node.astext())
+            if inside or match is None or match[1] not in written():
+                continue
+            if _is_title(node):
+                continue
+            reference = addnodes.pending_xref(
+                "",
+                refdomain="py",
+                reftype="obj",
+                reftarget=written()[match[1]],
+                refdoc=self.env.docname,
+            )
+            node.replace_self(reference)
+            reference += node
+
+
+def show_public_bases(app, name, obj, options, bases):
+    """Show the nearest public base instead of a private one."""
+    known = set(homes().values())
+    for i, base in enumerate(bases):
+        for kind in getattr(base, "__mro__", ()):
+            if _home_of(kind) in known or not kind.__module__.startswith("regularizers"):
+                bases[i] = kind
+                break
+
+
+def resolve_private_path(app, env, node, content):
+    """Resolve `regularizers.penalties._l1.L1`, the path of the source, to the public page."""
+    target = node.get("reftarget", "")
+    home = written().get(target.rpartition(".")[2])
+    if not target.startswith("regularizers.") or home is None or home == target:
+        return None
+    domain = env.domains["py"]
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, content)
+
+
+def _home_of(kind):
+    return written().get(kind.__name__)
+
+
+def _is_title(node):
+    while node is not None:
+        if isinstance(node, nodes.title):
+            return True
+        node = node.parent
+    return False
+
+
+def setup(app):
+    """Register the transform and what resolves names."""
+    app.add_transform(Link)
+    app.connect("autodoc-process-bases", show_public_bases)
+    app.connect("missing-reference", resolve_private_path)
+    return {"parallel_read_safe": True}
