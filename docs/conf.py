@@ -30,6 +30,9 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "**/*.ipynb", "sg_execution_times.rst", "**/sg_execution_times.rst"]
 nitpicky = True
+nitpick_ignore_regex = [  # others' names stay plain: nothing is asked of the network
+    ("py:.*", r"(abc|collections|flax|jax|keras|lightning|numpy|optax|torch|transformers)\..*"),
+]
 default_role = "code"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -78,6 +81,7 @@ html_theme = "furo"
 html_title = "regularizers"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["search_from_files.js"]
 html_copy_source = True  # llms.txt links to the Markdown of a page
 html_show_sourcelink = False
 html_theme_options = {

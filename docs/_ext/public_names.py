@@ -65,10 +65,10 @@ def written():
             said = ".".join(parts[start:])
             if found.setdefault(said, home) != home and "." not in said:
                 twice.add(said)
-    top = {name for name in importlib.import_module("regularizers").__all__}
+    top = set(importlib.import_module("regularizers").__all__)
     for said in twice - top:
         del found[said]
-    for full, home in list(homes().items()):
+    for home in homes().values():
         value = _value(home)
         if inspect.isclass(value):
             for member in vars(value):
