@@ -33,7 +33,7 @@ docs: $(DOCS)/ready $(KATEX)/katex.min.js ## The site, into site/, every warning
 	@echo "Open site/index.html."
 
 docs-check: docs ## Links, names and every page of the site in a browser; writes build/docs-check.
-	$(DOCS)/bin/python tests/site/run.py site
+	$(DOCS)/bin/python tests/pages/run.py site
 
 ##@ Test
 quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.

@@ -25,6 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "offline_katex",
     "names_in_code",
+    "source_links",
     "llms",
 ]
 templates_path = ["_templates"]

@@ -2,7 +2,10 @@
 
 import importlib
 import inspect
+import os
 from functools import cache
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 ROOMS = (
     "regularizers.errors",
