@@ -13,7 +13,7 @@ KATEX := docs/_static/vendor/katex
 
 .DEFAULT_GOAL := help
 .PHONY: help demo docs docs-check test test-all quick check architecture matrix mutants fuzz killed integrations \
-        integrations-tensorflow bench calls controllers pruning choosing forgetting superposed real \
+        integrations-tensorflow bench calls controllers pruning choosing forgetting front superposed real \
         format clean
 
 help: ## Print this menu.
@@ -100,6 +100,9 @@ pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into doc
 
 choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/choosing.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.choosing $(MNIST)
+
+front: $(VENV)/recipes ## An autoencoder with and without one penalty; needs MNIST=FILE; the README's picture.
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.front $(MNIST)
 
 forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/how-to/forgetting.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting
