@@ -45,6 +45,7 @@ autosummary_generate = True
 autosummary_imported_members = True
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "none"  # the signature keeps them as written; Args say what they are
+autodoc_inherit_docstrings = False  # a method that keeps its parent's contract is on that page
 autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = True

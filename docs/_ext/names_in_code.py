@@ -6,11 +6,17 @@ The Markdown stays what it is elsewhere: `L1(5e-3)` between backticks.
 import re
 
 from docutils import nodes
-from public_names import homes, written
+from public_names import written
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 HEAD = re.compile(r"(?:rz\.|regularizers\.)?([A-Za-z_][\w.]*)")
+
+FACES = {
+    f"regularizers.{name}"
+    for name in ("Penalty", "Schedule", "Target", "Law", "Constraint", "monitor.Metric")
+} | {"regularizers.errors.RegularizersError"}
+"""Bases whose pages have the methods that users call."""
 
 
 class Link(SphinxTransform):
@@ -43,13 +49,13 @@ class Link(SphinxTransform):
 
 
 def show_public_bases(app, name, obj, options, bases):
-    """Show the nearest public base instead of a private one."""
-    known = set(homes().values())
+    """Show the base that a user knows: `Penalty` for `L1`, not what its formula is built upon."""
     for i, base in enumerate(bases):
-        for kind in getattr(base, "__mro__", ()):
-            if _home_of(kind) in known or not kind.__module__.startswith("regularizers"):
-                bases[i] = kind
-                break
+        kinds = [kind for kind in getattr(base, "__mro__", ()) if kind is not object]
+        homes = [written().get(kind.__name__) for kind in kinds]
+        faces = [kind for kind, home in zip(kinds, homes, strict=True) if home in FACES]
+        others = [kind for kind in kinds if not kind.__module__.startswith("regularizers")]
+        bases[i] = next(iter(faces or others), base)
 
 
 def resolve_private_path(app, env, node, content):
@@ -60,10 +66,6 @@ def resolve_private_path(app, env, node, content):
         return None
     domain = env.domains["py"]
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, content)
-
-
-def _home_of(kind):
-    return written().get(kind.__name__)
 
 
 def _is_title(node):
