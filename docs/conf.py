@@ -43,7 +43,11 @@ myst_heading_anchors = 4
 add_module_names = False
 autosummary_generate = True
 autosummary_imported_members = True
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "special-members": "__call__",
+}
 autodoc_typehints = "none"  # the signature keeps them as written; Args say what they are
 autodoc_inherit_docstrings = False  # a method that keeps its parent's contract is on that page
 autodoc_preserve_defaults = True
@@ -80,6 +84,7 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "regularizers"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
