@@ -19,6 +19,24 @@
 Each also derives from the built-in exception that Python programmers would expect there.
 """
 
+__all__ = [
+    "ArrayTypeError",
+    "CollectionError",
+    "ConfigurationError",
+    "DataError",
+    "FrameworkError",
+    "OutputError",
+    "PenaltyError",
+    "ReadOnlyError",
+    "RegimeError",
+    "RegularizersError",
+    "RunFolderError",
+    "SelectionError",
+    "ShapeError",
+    "StrengthError",
+    "StrengthTypeError",
+]
+
 
 class RegularizersError(Exception):
     """The root: `except RegularizersError` catches everything this library raises on purpose."""
