@@ -32,7 +32,8 @@ class Bounds(Constraint):
         >>> rz.Bounds(-1.0, 1.0).project(np.array([0.5, -2.0, 3.0]))
         array([ 0.5, -1. ,  1. ])
 
-    Source: Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, arXiv 1701.07875, algorithm 1.
+    Source: Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, `arXiv:1701.07875
+    <https://arxiv.org/abs/1701.07875>`__, algorithm 1.
     """
 
     low: float

@@ -104,7 +104,7 @@ class Cosine(_Known):
         (0.001, 0.0005, 0.0, 0.0)
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017,
-    arXiv 1608.03983, for the learning rate.
+    `arXiv:1608.03983 <https://arxiv.org/abs/1608.03983>`__, for the learning rate.
     """
 
     start: float

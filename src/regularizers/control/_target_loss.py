@@ -57,7 +57,8 @@ class TargetLoss(Target):
         >>> 0.27 < reg.targets()["1/activity/L1"].measured < 0.33
         True
 
-    Source: Rezende and Viola, "Taming VAEs", 2018, arXiv 1810.00597 (GECO).
+    Source: Rezende and Viola, "Taming VAEs", 2018, `arXiv:1810.00597
+    <https://arxiv.org/abs/1810.00597>`__ (GECO).
     """
 
     value: StrengthLike

@@ -77,7 +77,8 @@ def batch_norm(
         >>> functional.batch_norm_evaluation(x, statistics=trained.statistics).y.shape
         (2, 2)
 
-    Source: Ioffe, Szegedy, "Batch normalization", 2015, arXiv 1502.03167.
+    Source: Ioffe, Szegedy, "Batch normalization", 2015, `arXiv:1502.03167
+    <https://arxiv.org/abs/1502.03167>`__.
     """
     xp = namespace_of(x)
     check_epsilon(epsilon)
@@ -152,7 +153,8 @@ def batch_norm_evaluation(
         array([[0.],
                [2.]])
 
-    Source: Ioffe, Szegedy, "Batch normalization", 2015, arXiv 1502.03167.
+    Source: Ioffe, Szegedy, "Batch normalization", 2015, `arXiv:1502.03167
+    <https://arxiv.org/abs/1502.03167>`__.
     """
     xp = namespace_of(x)
     check_epsilon(epsilon)

@@ -69,7 +69,7 @@ def cutmix(
                [0.27, 0.73]])
 
     Source: Yun et al., "CutMix: regularization strategy to train strong classifiers with
-    localizable features", 2019, arXiv 1905.04899.
+    localizable features", 2019, `arXiv:1905.04899 <https://arxiv.org/abs/1905.04899>`__.
     """
     xp = namespace_of(inputs, "inputs")
     check_positive(alpha, "alpha")

@@ -25,8 +25,9 @@ def drop_path_rates(p: float, depth: int) -> list[float]:
         >>> functional.drop_path_rates(0.2, 5)
         [0.0, 0.05, 0.1, 0.15000000000000002, 0.2]
 
-    Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382; the first
-    block is never dropped, as in timm's `linspace(0, p, depth)`.
+    Source: Huang et al., "Deep networks with stochastic depth", 2016, `arXiv:1603.09382
+    <https://arxiv.org/abs/1603.09382>`__; the first block is never dropped, as in timm's
+    `linspace(0, p, depth)`.
     """
     check_rate(p, "p")
     check_depth(depth)
@@ -55,8 +56,8 @@ def shake_drop_probabilities(p: float, depth: int) -> list[float]:
         >>> functional.shake_drop_probabilities(0.5, 4)
         [0.875, 0.75, 0.625, 0.5]
 
-    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018, arXiv
-    1802.02375, section 3.
+    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018,
+    `arXiv:1802.02375 <https://arxiv.org/abs/1802.02375>`__, section 3.
     """
     check_kept(p)
     check_depth(depth)

@@ -56,7 +56,7 @@ def drop_block(
                [1.2, 1.2, 1.2, 1.2, 1.2, 1.2]])
 
     Source: Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks", 2018,
-    arXiv 1810.12890.
+    `arXiv:1810.12890 <https://arxiv.org/abs/1810.12890>`__.
     """
     xp = namespace_of(x)
     rate = rate_of(rate, p)

@@ -52,8 +52,9 @@ def drop_path(
                [0., 0.],
                [0., 0.]])
 
-    Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382; Larsson,
-    Maire, Shakhnarovich, "FractalNet", 2017, arXiv 1605.07648.
+    Source: Huang et al., "Deep networks with stochastic depth", 2016, `arXiv:1603.09382
+    <https://arxiv.org/abs/1603.09382>`__; Larsson, Maire, Shakhnarovich, "FractalNet", 2017,
+    `arXiv:1605.07648 <https://arxiv.org/abs/1605.07648>`__.
     """
     xp = namespace_of(x)
     rate = rate_of(rate, p)

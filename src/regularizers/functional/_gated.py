@@ -95,7 +95,7 @@ def gated(x: Array, gate_bias: Array, log_scale: Array, bias: Array) -> GatedUni
         array([[0. , 0.5, 0. ]])
 
     Source: Rajamanoharan et al., "Improving dictionary learning with gated sparse autoencoders",
-    2024, arXiv 2404.16014.
+    2024, `arXiv:2404.16014 <https://arxiv.org/abs/2404.16014>`__.
     """
     xp = namespace_of(x)
     for values, name in ((gate_bias, "gate_bias"), (log_scale, "log_scale"), (bias, "bias")):

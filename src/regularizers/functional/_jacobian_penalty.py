@@ -64,7 +64,7 @@ def jacobian_penalty(
         12.5
 
     Source: Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019,
-    arXiv 1908.02729.
+    `arXiv:1908.02729 <https://arxiv.org/abs/1908.02729>`__.
     """
     _check_tensors(inputs, outputs)
     _check_projections(projections)

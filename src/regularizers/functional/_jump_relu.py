@@ -88,7 +88,7 @@ def jump_relu(
         array([-5.,  0.])
 
     Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with JumpReLU
-    sparse autoencoders", 2024, arXiv 2407.14435.
+    sparse autoencoders", 2024, `arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__.
     """
     gate = step_gate(z, threshold, bandwidth, input_gradient=input_gradient)
     on = constant_of(gate.y)

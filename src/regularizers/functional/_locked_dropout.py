@@ -53,7 +53,7 @@ def locked_dropout(
                [2., 0., 0., 0.]])
 
     Source: Gal, Ghahramani, "A theoretically grounded application of dropout in recurrent neural
-    networks", 2016, arXiv 1512.05287.
+    networks", 2016, `arXiv:1512.05287 <https://arxiv.org/abs/1512.05287>`__.
     """
     xp = namespace_of(x)
     rate = rate_of(rate, p)

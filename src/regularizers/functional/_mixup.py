@@ -60,7 +60,8 @@ def mixup(
                [0.  , 0.86, 0.14],
                [0.14, 0.  , 0.86]])
 
-    Source: Zhang et al., "mixup: beyond empirical risk minimization", 2018, arXiv 1710.09412.
+    Source: Zhang et al., "mixup: beyond empirical risk minimization", 2018, `arXiv:1710.09412
+    <https://arxiv.org/abs/1710.09412>`__.
     """
     xp = namespace_of(inputs, "inputs")
     check_positive(alpha, "alpha")

@@ -91,8 +91,8 @@ def shake_drop(x: Array, /, p: float, rng: Generator = None, *, batch_axis: Axes
                [1.  , 1.  ],
                [1.  , 1.  ]])
 
-    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018, arXiv
-    1802.02375.
+    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018,
+    `arXiv:1802.02375 <https://arxiv.org/abs/1802.02375>`__.
     """
     xp = namespace_of(x)
     check_kept(p)

@@ -54,7 +54,7 @@ def shared_dropout(
                [2., 0., 0., 0.]])
 
     Source: Tompson et al., "Efficient object localization using convolutional networks", 2015,
-    arXiv 1411.4280; Keras' `Dropout(noise_shape=...)`.
+    `arXiv:1411.4280 <https://arxiv.org/abs/1411.4280>`__; Keras' `Dropout(noise_shape=...)`.
     """
     xp = namespace_of(x)
     rate = rate_of(rate, p)

@@ -102,7 +102,7 @@ def step_gate(
         array([-10.,   0.])
 
     Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with JumpReLU
-    sparse autoencoders", 2024, arXiv 2407.14435.
+    sparse autoencoders", 2024, `arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__.
     """
     xp = namespace_of(z)
     namespace_of(threshold, "threshold")

@@ -68,7 +68,8 @@ def top_k(z: Array, k: int) -> Selected:
         array([[3., 0., 2.],
                [0., 4., 0.]])
 
-    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, arXiv 2406.04093.
+    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, `arXiv:2406.04093
+    <https://arxiv.org/abs/2406.04093>`__.
     """
     xp = namespace_of(z)
     _check_has_units(z)
@@ -107,7 +108,8 @@ def batch_top_k(z: Array, k: float) -> Selected:
         array([[3., 1., 2.],
                [0., 0., 0.]])
 
-    Source: Bussmann, Leask, Nanda, "BatchTopK sparse autoencoders", 2024, arXiv 2412.06410.
+    Source: Bussmann, Leask, Nanda, "BatchTopK sparse autoencoders", 2024, `arXiv:2412.06410
+    <https://arxiv.org/abs/2412.06410>`__.
     """
     xp = namespace_of(z)
     _check_has_units(z)

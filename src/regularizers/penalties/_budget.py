@@ -62,7 +62,7 @@ class Budget(Term):
         array([ 0.5, -0.5])
 
     Source: as the "free bits" of Kingma et al., "Improving variational inference with inverse
-    autoregressive flow", 2016, arXiv 1606.04934.
+    autoregressive flow", 2016, `arXiv:1606.04934 <https://arxiv.org/abs/1606.04934>`__.
     """
 
     penalty: Penalty

@@ -57,7 +57,7 @@ class Decorrelation(Term):
                [-4., -2.]])
 
     Source: Cogswell et al., "Reducing overfitting in deep networks by decorrelating
-    representations", 2016, arXiv 1511.06068.
+    representations", 2016, `arXiv:1511.06068 <https://arxiv.org/abs/1511.06068>`__.
     """
 
     def __post_init__(self) -> None:

@@ -172,7 +172,7 @@ class ConfidencePenalty(_SignedEntropy):
                [ 0.0198, -0.0198]])
 
     Source: Pereyra et al., "Regularizing neural networks by penalizing confident output
-    distributions", 2017, arXiv 1701.06548.
+    distributions", 2017, `arXiv:1701.06548 <https://arxiv.org/abs/1701.06548>`__.
     """
 
     sign: ClassVar[float] = -1.0

@@ -55,7 +55,8 @@ class Hoyer(Term):
         array([-0.12,  0.24,  0.  ])
 
     Source: Yang, Wen and Li, "DeepHoyer: learning sparser neural network with differentiable
-    scale-invariant sparsity measures", 2020, arXiv 1908.09979: the squared Hoyer regularizer.
+    scale-invariant sparsity measures", 2020, `arXiv:1908.09979
+    <https://arxiv.org/abs/1908.09979>`__: the squared Hoyer regularizer.
     """
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:

@@ -41,7 +41,7 @@ class L0(ElementwiseTerm):
         (0.15000000000000002, 0.05)
 
     Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with JumpReLU
-    sparse autoencoders", 2024, arXiv 2407.14435.
+    sparse autoencoders", 2024, `arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__.
     """
 
     saves: ClassVar[Saves] = "nothing"

@@ -63,7 +63,8 @@ class Orthogonal(MatrixTerm):
         0.5625
 
     Source: Brock et al., "Neural photo editing with introspective adversarial networks", 2016,
-    arXiv:1609.07093; normalized: Keras' `OrthogonalRegularizer`.
+    `arXiv:1609.07093 <https://arxiv.org/abs/1609.07093>`__; normalized: Keras'
+    `OrthogonalRegularizer`.
     """
 
     normalized: bool = field(default=False, kw_only=True)

@@ -48,7 +48,7 @@ class Spectral(MatrixTerm):
                [0., 0.]])
 
     Source: Yoshida and Miyato, "Spectral norm regularization for improving the generalizability of
-    deep learning", 2017, arXiv 1705.10941.
+    deep learning", 2017, `arXiv:1705.10941 <https://arxiv.org/abs/1705.10941>`__.
     """
 
     def statistic(self, x: Array, frame: Frame) -> tuple[Array, tuple[Array, ...]]:

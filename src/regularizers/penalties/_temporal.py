@@ -96,7 +96,7 @@ class AR(Penalty):
         10.0
 
     Source: Merity, McCann and Socher, "Revisiting activation regularization for language RNNs",
-    2017, arXiv 1708.01009.
+    2017, `arXiv:1708.01009 <https://arxiv.org/abs/1708.01009>`__.
     """
 
     alpha: StrengthLike

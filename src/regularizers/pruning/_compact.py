@@ -76,8 +76,8 @@ def compact(model: Module, where: Wheres = "**") -> Module:
         >>> torch.allclose(small(x), model(x), atol=1e-6)
         True
 
-    Source: Wen et al., "Learning structured sparsity in deep neural networks", 2016, arXiv
-    1608.03665.
+    Source: Wen et al., "Learning structured sparsity in deep neural networks", 2016,
+    `arXiv:1608.03665 <https://arxiv.org/abs/1608.03665>`__.
     """
     small = plain_copy(model) if isinstance(model, nn.Module) else model
     layers = {
