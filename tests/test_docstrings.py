@@ -34,6 +34,7 @@ PACKAGES = (
     "regularizers.layers",
     "regularizers.monitor",
     "regularizers.penalties",
+    "regularizers.pruning",
     "regularizers.recipes",
     "regularizers.sae",
     "regularizers.testing",
@@ -88,9 +89,13 @@ def found(package: str, name: str) -> object:
     return getattr(module, name)
 
 
-def is_documented_alone(value: object) -> bool:
-    """Return whether a name is a class or a function, and not a constant, an alias or a module."""
-    return inspect.isclass(value) or inspect.isroutine(value)
+def is_class_or_function(package: str, name: str) -> bool:
+    """Return whether a public name is one, and not a module, a constant or an alias of a type."""
+    module, own = defined(package, name)
+    kinds = ast.ClassDef | ast.FunctionDef
+    return bool(module) and any(
+        isinstance(node, kinds) and node.name == own for node in ast.parse(_source(module)).body
+    )
 
 
 def says(value: object) -> str:
@@ -146,7 +151,7 @@ each = pytest.mark.parametrize(("package", "name"), NAMES, ids=[".".join(n) for 
 @each
 def test_a_public_name_has_a_docstring(package: str, name: str) -> None:
     value = found(package, name)
-    if isinstance(value, ModuleType) or is_documented_alone(value):
+    if isinstance(value, ModuleType) or is_class_or_function(package, name):
         if not says(value).strip():
             pytest.fail(f"{package}.{name} has no docstring of its own", pytrace=False)
     elif not _has_string_below(*defined(package, name)):
@@ -171,7 +176,7 @@ def _has_string_below(module: str, name: str) -> bool:
 @each
 def test_a_public_name_has_an_example(package: str, name: str) -> None:
     value = found(package, name)
-    if is_documented_alone(value) and not EXAMPLE.search(says(value)):
+    if is_class_or_function(package, name) and not EXAMPLE.search(says(value)):
         pytest.fail(
             f"{package}.{name} has no section `Example:` with a line that starts with >>>",
             pytrace=False,
@@ -181,7 +186,7 @@ def test_a_public_name_has_an_example(package: str, name: str) -> None:
 @each
 def test_every_parameter_is_named(package: str, name: str) -> None:
     value = found(package, name)
-    if is_documented_alone(value):
+    if is_class_or_function(package, name):
         text = says(value)
         if inspect.isclass(value):
             text += says(vars(value).get("__init__"))
