@@ -50,6 +50,9 @@ class Constraint(ABC):
     def project(self, x: ArrayT) -> ArrayT:
         """Return the projection of `x`, an array of its shape and type.
 
+        Args:
+            x: the array. It is not changed.
+
         Raises:
             ArrayTypeError: the array is integer, boolean or complex, or no array.
             ConfigurationError: an axis that only the weight of a module has.
@@ -80,10 +83,21 @@ class Constraint(ABC):
 
     @abstractmethod
     def projection(self, x: Array, xp: Namespace) -> Array:
-        """Return the projection of `x`, which has elements and at least the type float32."""
+        """Return the projection of `x`.
+
+        Args:
+            x: an array that has elements, of the type float32 or wider.
+            xp: the namespace of its library.
+        """
 
     def tangent(self, gradient: Array, x: Array, xp: Namespace) -> Array:
-        """Return the part of `gradient` that an optimizer is to see at `x`."""
+        """Return the part of `gradient` that an optimizer is to see at `x`.
+
+        Args:
+            gradient: an array of the shape of `x`.
+            x: where the gradient is taken, of the type float32 or wider.
+            xp: the namespace of its library.
+        """
         return gradient
 
     @property
@@ -92,7 +106,11 @@ class Constraint(ABC):
         return type(self).tangent is not Constraint.tangent
 
     def check_shape(self, shape: tuple[int, ...]) -> None:  # noqa: B027 -- most fit any shape
-        """Raise unless an array of this shape has the axes that are named."""
+        """Raise unless an array has the axes that are named.
+
+        Args:
+            shape: the shape of the array.
+        """
 
     def __repr__(self) -> str:
         return call_of(self)
@@ -101,8 +119,20 @@ class Constraint(ABC):
 def project(xp: Namespace, x: Array, constraint: Constraint) -> Array:
     """Return the projection of `x`, whose namespace is `xp`.
 
+    Args:
+        xp: the namespace of the library of `x`.
+        x: an array of a real floating type.
+        constraint: what `x` is projected onto.
+
     Raises:
         ConfigurationError, ShapeError: as `Constraint.project`.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.constraints import project
+        >>> project(np, np.array([1.5, -2.0]), rz.NonNegative())
+        array([1.5, 0. ])
     """
     shape = tuple(x.shape)
     constraint.check_shape(shape)
@@ -120,8 +150,22 @@ def project(xp: Namespace, x: Array, constraint: Constraint) -> Array:
 def tangential(xp: Namespace, gradient: Array, x: Array, constraint: Constraint) -> Array:
     """Return the part of a gradient at `x`, whose namespace is `xp`, that an optimizer is to see.
 
+    Args:
+        xp: the namespace of the library of `x`.
+        gradient: an array of the shape of `x`.
+        x: where the gradient is taken.
+        constraint: what `x` is kept in.
+
     Raises:
         ConfigurationError, ShapeError: as `Constraint.tangential`.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.constraints import tangential
+        >>> gradient, x = np.array([5.0, 0.0]), np.array([3.0, 4.0])
+        >>> tangential(np, gradient, x, rz.UnitNorm(axis=()))
+        array([ 3.2, -2.4])
     """
     shape = tuple(x.shape)
     constraint.check_shape(shape)

@@ -15,6 +15,16 @@ class Average:
 
     Args:
         steps: the time constant, in steps.
+        total: the weighted sum of the values so far.
+        weight: the sum of their weights.
+
+    Example:
+        >>> from regularizers.control import Average
+        >>> average = Average(steps=10)
+        >>> for x in (1.0, 2.0):
+        ...     average.add(x)
+        >>> round(average.mean, 3)  # (0.9 · 1 + 2) / (0.9 + 1)
+        1.526
     """
 
     steps: int

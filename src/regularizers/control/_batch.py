@@ -12,6 +12,23 @@ class Batch:
 
     A sample is one index along the batch axes, a unit one index along all others. With a mask only
     valid elements count, and samples with at least one of them. No property waits for the device.
+
+    Args:
+        frame: the axes, the mask and the namespace of the array. `Target.measure` is given a
+            `Batch` that has one.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.control import Batch
+        >>> from regularizers.penalties import Frame
+        >>> x = np.array([[1.0, -2.0, 0.0], [3.0, 0.0, 0.0]])
+        >>> batch = Batch(Frame(np, x.shape, x.dtype, "sum"))
+        >>> batch.samples, batch.elements, batch.unit_axes
+        (2, 6, (1,))
+        >>> total, count = rz.TargetActive(1.0).measure(x, batch)
+        >>> float(total / count)  # 3 active units in 2 samples
+        1.5
     """
 
     __slots__ = ("_frame",)

@@ -38,38 +38,72 @@ _LEAST_RATIO = 1e-4
 
 @dataclass
 class Block:
-    """Means and counts over the steps of one block."""
+    """Means and counts over the steps of one block.
+
+    Args:
+        steps: the number of steps so far.
+        off: the mean logarithm of measurement over target.
+        strength: the mean logarithm of the strength.
+        scale: the mean logarithm of the scale.
+        at_most: the number of steps with the strength at its upper bound.
+        at_least: the number of steps with the strength at its lower bound.
+
+    Example:
+        >>> from regularizers.control import Diagnosis
+        >>> diagnosis = Diagnosis()
+        >>> for _ in range(60):
+        ...     message = diagnosis.observe(11.0, 10.0, 1e-3, at_most=True, at_least=False)
+        >>> block = diagnosis.blocks[0]
+        >>> block.steps, round(block.off, 3), block.at_most  # log(11 / 10) is 0.095
+        (50, 0.095, 50)
+    """
 
     steps: int = 0
     off: float = 0.0
-    """The logarithm of measurement over target."""
     strength: float = 0.0
-    """The logarithm of the strength."""
     scale: float = 0.0
-    """The logarithm of the scale."""
     at_most: int = 0
     at_least: int = 0
 
 
 @dataclass
 class Diagnosis:
-    """Observes a law after each step, and warns of each fault once."""
+    """Observes a law after each step, and warns of each fault once.
+
+    Args:
+        measured: the average of the measurement over 10 steps.
+        scales: the number of steps with a finite scale.
+        lost: the number of consecutive steps whose measurement was not finite.
+        wanted: the target of the last step.
+        rises: whether the measurement grows with the strength.
+        block: the block of the last steps, which is not full yet.
+        blocks: the last full blocks with one target; a target that moves begins anew.
+        met: the first block of the window over which the target was first met; None before.
+        previous: the relative deviation from the target in the previous step.
+        together: the average product of the deviations of successive steps.
+        square: the average square of the deviation.
+        steps: the number of steps observed.
+        said: the faults that were warned of.
+
+    Example:
+        >>> from regularizers.control import Diagnosis
+        >>> diagnosis = Diagnosis()
+        >>> for _ in range(500):  # 20 active units, and no strength brings them to 10
+        ...     message = diagnosis.observe(20.0, 10.0, 1e-3, at_most=True, at_least=False)
+        ...     if message:
+        ...         print(message.partition(",")[0])
+        the strength has stood at its upper end
+    """
 
     measured: Average = field(default_factory=lambda: Average(10))
     scales: int = 0
-    """The number of steps with a finite scale."""
     lost: int = 0
-    """The number of consecutive steps whose measurement was not finite."""
     wanted: float = 0.0
     rises: bool = False
-    """Whether the measurement grows with the strength."""
     block: Block = field(default_factory=Block)
     blocks: list[Block] = field(default_factory=list)
-    """The last blocks with one target; a target that moves begins anew."""
     met: Block | None = None
-    """The first block of the window over which the target was first met."""
     previous: float = 0.0
-    """The relative deviation from the target in the previous step."""
     together: Average = field(default_factory=lambda: Average(_PATIENCE))
     square: Average = field(default_factory=lambda: Average(_PATIENCE))
     steps: int = 0

@@ -94,11 +94,18 @@ class Law(ABC):
         """Return whether no larger strength can help; False by default.
 
         The Regularization warns if it stays True while the target comes no nearer.
+
+        Args:
+            state: the state that the last `update` returned.
         """
         return False
 
     def at_least(self, state: State) -> Scalar:
-        """Return whether the strength has practically no effect; False by default. As `at_most`."""
+        """Return whether the strength has practically no effect; False by default. As `at_most`.
+
+        Args:
+            state: the state that the last `update` returned.
+        """
         return False
 
     def __repr__(self) -> str:

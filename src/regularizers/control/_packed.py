@@ -11,15 +11,29 @@ class Packed(NamedTuple):
     """A state whose averages of the quantity and of the scale are in one tensor.
 
     Each has an element for each target, or 0 dimensions if there is one.
+
+    Attributes:
+        initial: the target's `initial`.
+        integral: L, the logarithm of the strength without the proportional part.
+        looked_on: the number of steps with a finite scale.
+        totals: (2, ...), the weighted sums of the quantity and of the scale.
+        weights: (2, ...), the sums of their weights.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.control import Packed, ProportionalIntegral
+        >>> state = ProportionalIntegral().init(torch.tensor(1e-3, dtype=torch.float64))
+        >>> Packed.of(state).totals
+        tensor([0., 0.], dtype=torch.float64)
+        >>> Packed.of(state).named().keys() == state.keys()
+        True
     """
 
     initial: Any
     integral: Any
     looked_on: Any
     totals: Any
-    """(2, ...): the weighted sums of the quantity and of the scale."""
     weights: Any
-    """(2, ...): the sums of their weights."""
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Packed:

@@ -169,7 +169,11 @@ class ProportionalIntegral(Law):
         return Packed(state.initial, integral, looked_on, totals, weights), strength, share
 
     def ends(self, share: Any) -> tuple[Any, Any]:
-        """Return `at_most` and `at_least` of the last that `advance` returned."""
+        """Return `at_most` and `at_least` of the last that `advance` returned.
+
+        Args:
+            share: the logarithm of integral over scale, the third of what `advance` returns.
+        """
         return share >= 0, share <= math.log(self.least)
 
     def at_most(self, state: State) -> Scalar:
@@ -193,20 +197,43 @@ def _integral_of(state: State) -> Any:
 
 
 def shares_of(wanted: Any) -> Any:
-    """Return what the averages of the quantity and of the scale are multiplied by."""
+    """Return what the averages of the quantity and of the scale are multiplied by.
+
+    Args:
+        wanted: the target, a tensor.
+
+    Returns:
+        1/(1.01 T) and 1, of the shape (2, ...).
+
+    Example:
+        >>> import torch
+        >>> from regularizers.control import shares_of
+        >>> shares_of(torch.tensor(10.0))
+        tensor([0.0990, 1.0000])
+    """
     ratio = 1 / ((1 + _SOFTENING) * wanted)
     stacked: Any = _torch().stack([ratio, ratio.new_ones(ratio.shape)])
     return stacked
 
 
 class Constants(NamedTuple):
-    """The numbers of the law as tensors, (2, ...): of the quantity and of the scale."""
+    """The numbers of the law as tensors, (2, ...): of the quantity and of the scale.
+
+    Attributes:
+        one: (2, ...), ones, the weight of a new value.
+        keep: (2, ...), how much is kept of each average in a step.
+        offset: (2, ...), what is added to each share.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.control import Constants
+        >>> Constants.on(torch.zeros((), dtype=torch.float64)).keep
+        tensor([0.9000, 0.9500], dtype=torch.float64)
+    """
 
     one: Any
     keep: Any
-    """How much is kept of each average."""
     offset: Any
-    """What is added to each share."""
 
     @classmethod
     def on(cls, x: Any) -> Constants:

@@ -122,6 +122,10 @@ class Target(Strength):
         """Return both as numbers that fall as the strength grows, which the law is given.
 
         By default they do so by themselves. It computes each element alone.
+
+        Args:
+            measured: the measurement of a step.
+            wanted: its target.
         """
         return measured, wanted
 
@@ -153,7 +157,20 @@ class Target(Strength):
 
 
 def check_target(value: object, name: str) -> float:
-    """Return `value` as a float; raise unless it is a finite number above 0."""
+    """Return `value` as a float; raise unless it is a finite number above 0.
+
+    Args:
+        value: what is given for a target.
+        name: what it is called in the message.
+
+    Raises:
+        ConfigurationError: it is none.
+
+    Example:
+        >>> from regularizers.control import check_target
+        >>> check_target(10, "units")
+        10.0
+    """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not (real and 0 < float(value) < math.inf):  # type: ignore[arg-type]
         raise ConfigurationError(
@@ -164,7 +181,21 @@ def check_target(value: object, name: str) -> float:
 
 
 def check_wanted(value: StrengthLike, name: str) -> float | Schedule:
-    """Return a target as a float above 0, or as a schedule that is above 0 at step 0."""
+    """Return a target as a float above 0, or as a schedule that is above 0 at step 0.
+
+    Args:
+        value: a number, a schedule or a function of the step.
+        name: what it is called in the message.
+
+    Raises:
+        ConfigurationError: it is none of these.
+
+    Example:
+        >>> import regularizers as rz
+        >>> from regularizers.control import check_wanted
+        >>> check_wanted(10, "units"), check_wanted(rz.Cosine(80, 20, steps=2000), "units")
+        (10.0, Cosine(80.0, 20.0, 2000))
+    """
     is_changing = isinstance(value, Strength) or callable(value)
     if not is_changing:
         return check_target(value, name)

@@ -34,7 +34,8 @@ class TargetLoss(Target):
     Args:
         value: the target of the loss, above 0; or a schedule of it. The loss must be above 0.
         initial: the initial strength, brought to the scale of the loss.
-        law, at_most: as in `Target`.
+        law: the law that sets the strength. None: `ProportionalIntegral` with the gains above.
+        at_most: reach the target or anything below it.
 
     Raises:
         ConfigurationError: the value is not above 0; at a step, no loss was given.

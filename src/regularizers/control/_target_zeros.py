@@ -29,7 +29,8 @@ class TargetZeros(Target):
         over: `"rule"`: a is the share over all weights of the rule, which have one strength;
             `"weight"`: each weight reaches the target by itself, with a strength of its own.
         initial: the initial strength, brought to the scale of the loss.
-        law, at_most: as in `Target`.
+        law: the law that sets the strength. None: `ProportionalIntegral()`.
+        at_most: reach the target or anything below it.
 
     Raises:
         ConfigurationError: the fraction is not between 0 and 1, or `over` is another word; in a

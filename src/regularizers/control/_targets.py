@@ -27,7 +27,8 @@ class TargetActive(Target):
         fraction: instead of `units`, the share of all units, between 0 and 1.
         threshold: θ. 0 counts elements that are not exactly 0, as after a ReLU.
         initial: the initial strength, brought to the scale of the loss.
-        law, at_most: as in `Target`.
+        law: the law that sets the strength. None: `ProportionalIntegral()`.
+        at_most: reach the target or anything below it.
 
     Raises:
         ConfigurationError: neither or both of `units` and `fraction` are given, or they are out of
@@ -117,7 +118,8 @@ class TargetMean(Target):
     Args:
         mean: the target of a, above 0; or a schedule of it.
         initial: the initial strength, brought to the scale of the loss.
-        law, at_most: as in `Target`.
+        law: the law that sets the strength. None: `ProportionalIntegral()`.
+        at_most: reach the target or anything below it.
 
     Raises:
         ConfigurationError: the mean is not above 0.
@@ -159,7 +161,8 @@ class TargetNorm(Target):
     Args:
         norm: the target of a, above 0; or a schedule of it.
         initial: the initial strength, brought to the scale of the loss.
-        law, at_most: as in `Target`.
+        law: the law that sets the strength. None: `ProportionalIntegral()`.
+        at_most: reach the target or anything below it.
 
     Raises:
         ConfigurationError: the norm is not above 0.

@@ -28,6 +28,7 @@ from regularizers.functional._normalized import (
     BatchNormGradients,
     BatchNormTrained,
     RunningStatistics,
+    Standardised,
 )
 from regularizers.functional._shake_drop import Shaken, shake_drop
 from regularizers.functional._shared_dropout import shared_dropout
@@ -49,6 +50,7 @@ __all__ = [
     "RunningStatistics",
     "Selected",
     "Shaken",
+    "Standardised",
     "batch_norm",
     "batch_norm_evaluation",
     "batch_top_k",

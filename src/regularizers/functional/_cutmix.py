@@ -38,7 +38,8 @@ def cutmix(
             height and width.
         labels: one integer class for each sample, or the probabilities of its classes as floats.
         alpha: α, above 0; the authors use 1.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         classes: the number of classes; needed for integer labels.
 
     Returns:

@@ -31,7 +31,8 @@ def drop_block(
         x: an array of a real floating type; its last two axes are height and width.
         rate: r, the fraction that is dropped, in [0, 1); 0 returns `x` itself.
         block_size: b; a square larger than the map is cut to its shorter side, as the authors do.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         p: PyTorch's name for the rate; one of the two is given.
 
     Returns:

@@ -28,7 +28,8 @@ def drop_path(
     Args:
         x: an array of a real floating type.
         rate: r, the fraction of samples that is dropped, in [0, 1); 0 returns `x` itself.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         batch_axis: the axis of samples, or several.
         p: PyTorch's name for the rate; one of the two is given.
 

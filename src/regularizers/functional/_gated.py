@@ -12,7 +12,25 @@ from regularizers.penalties.arrays import Array, cast, namespace_of, widen
 
 
 class GatedGradients(NamedTuple):
-    """The gradients of gated units."""
+    """The gradients of gated units.
+
+    Attributes:
+        x: the gradient for x, in its shape and type.
+        gate_bias: the gradient for b_gate, one for each unit.
+        log_scale: the gradient for r, one for each unit.
+        bias: the gradient for b_mag, one for each unit.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> x, zeros = np.array([[2.0, -1.0]]), np.zeros(2)
+        >>> units = functional.gated(x, gate_bias=zeros, log_scale=zeros, bias=zeros)
+        >>> gradients = units.vjp(np.ones((1, 2)))
+        >>> gradients.log_scale, gradients.bias
+        (array([2., 0.]), array([1., 0.]))
+        >>> gradients.gate_bias  # the step of the gate has no gradient
+        array([0., 0.])
+    """
 
     x: Array
     gate_bias: Array
@@ -21,12 +39,27 @@ class GatedGradients(NamedTuple):
 
 
 class GatedUnits(NamedTuple):
-    """The output of gated units, and their gate."""
+    """The output of gated units, and their gate.
+
+    Attributes:
+        y: 1[π > 0]·relu(magnitude), in the shape and type of x.
+        gate: relu(π), in the shape and type of x.
+        x: the pre-activations that were given.
+        log_scale: r, one for each unit.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> x, zeros = np.array([[2.0, -1.0]]), np.zeros(2)
+        >>> units = functional.gated(x, np.array([-0.5, 0.0]), zeros, zeros)
+        >>> units.y, units.gate
+        (array([[2., 0.]]), array([[1.5, 0. ]]))
+        >>> units.vjp(np.zeros((1, 2)), np.ones((1, 2))).gate_bias
+        array([1., 0.])
+    """
 
     y: Array
-    """1[π > 0]·relu(magnitude), in the shape and type of x."""
     gate: Array
-    """relu(π), likewise."""
     x: Array
     log_scale: Array
 

@@ -18,7 +18,8 @@ def gaussian_dropout(
     Args:
         x: an array of a real floating type.
         rate: r in [0, 1), the rate of the dropout with the same variance; 0 returns `x` itself.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         p: PyTorch's name for the rate; one of the two is given.
 
     Returns:

@@ -16,12 +16,21 @@ class NoiseAdded(NamedTuple):
     .. math:: y = x + n, \qquad \bar x = \bar y
 
     It is a named tuple, `y, noise = gaussian_noise(...)`, and so passes through `jax.jit`.
+
+    Attributes:
+        y: x + n, in the shape and type of x.
+        noise: n, in the shape and type of x; its mean is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> added = functional.gaussian_noise(np.ones(3), 0.1, np.random.default_rng(0))
+        >>> (added.y - added.noise).round(6), added.vjp(np.full(3, 2.0))
+        (array([1., 1., 1.]), array([2., 2., 2.]))
     """
 
     y: Array
-    """x + n, in the shape and type of x."""
     noise: Array
-    """n, in the shape and type of x; its mean is 0."""
 
     def vjp(self, cotangent: Array, /) -> Array:
         """Return the gradient for x, given the one for y: the same.
@@ -47,7 +56,8 @@ def gaussian_noise(x: Array, /, std: float, rng: Generator = None) -> NoiseAdded
     Args:
         x: an array of a real floating type.
         std: σ, the standard deviation in the unit of x; 0 returns `x` itself.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
 
     Returns:
         `(y, noise)`, whose `vjp` takes a cotangent of y to the gradient for x.

@@ -17,12 +17,24 @@ from regularizers.penalties.arrays import Array, cast, namespace_of, widen
 
 
 class Jumped(NamedTuple):
-    """The output of a JumpReLU, and its gate."""
+    """The output of a JumpReLU, and its gate.
+
+    Attributes:
+        y: z·1[z > θ], in the shape and type of z.
+        gate: which units are above their threshold.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> jumped = functional.jump_relu(np.array([0.3, 0.52, 0.7]), np.full(3, 0.5))
+        >>> jumped.y, jumped.gate.y
+        (array([0.  , 0.52, 0.7 ]), array([0., 1., 1.]))
+        >>> jumped.vjp(np.ones(3)).z
+        array([0., 1., 1.])
+    """
 
     y: Array
-    """z·1[z > θ], in the shape and type of z."""
     gate: Gate
-    """Which units are above their threshold."""
 
     def vjp(self, cotangent: Array, /) -> GateGradients:
         r"""Return the gradient for z and the pseudo-gradient for θ, given the gradient for y.
@@ -60,9 +72,9 @@ def jump_relu(
     differentiate y to these gradients, as `vjp` gives them.
 
     Args:
-        z: as for `step_gate`.
-        threshold: as for `step_gate`.
-        bandwidth: as for `step_gate`.
+        z: pre-activations, an array of a real floating type whose last axis numbers the units.
+        threshold: θ, one for each unit. z and θ are compared in the type that holds both.
+        bandwidth: ε, the width of the window, in the units of z.
         input_gradient: whether z has the gradient of the jump, too: θ/ε within the window.
 
     Returns:

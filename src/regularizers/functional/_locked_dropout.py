@@ -28,7 +28,8 @@ def locked_dropout(
     Args:
         x: sequences of a real floating type.
         rate: r, the fraction of units that is dropped, in [0, 1); 0 returns `x` itself.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         time_axis: the axis of time; there is no default, since both 0 and 1 are common.
         p: PyTorch's name for the rate; one of the two is given.
 

@@ -10,12 +10,23 @@ from regularizers.penalties.arrays import Array, Namespace, cast, widen
 
 
 class Mixed(NamedTuple):
-    """Mixed inputs and their labels: `inputs, labels = mixup(...)`."""
+    """Mixed inputs and their labels: `inputs, labels = mixup(...)`.
+
+    Attributes:
+        inputs: in the shape and type of the inputs that were mixed.
+        labels: the probability of each class, of shape (N, classes).
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> x, y = np.eye(3), np.array([0, 1, 2])
+        >>> mixed = functional.mixup(x, y, 1.0, np.random.default_rng(7), classes=3)
+        >>> mixed.inputs.shape, mixed.labels.sum(axis=1)
+        ((3, 3), array([1., 1., 1.]))
+    """
 
     inputs: Array
-    """In the shape and type of the inputs that were mixed."""
     labels: Array
-    """The probability of each class, of shape (N, classes)."""
 
 
 def check_batch(inputs: Array, spatial_axes: int = 0) -> None:

@@ -34,7 +34,8 @@ def mixup(
         inputs: a batch of a real floating type, samples along the first axis.
         labels: one integer class for each sample, or the probabilities of its classes as floats.
         alpha: α, above 0; the authors use 0.2 to 0.4 for ImageNet, and 1 for CIFAR.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         classes: the number of classes; needed for integer labels.
 
     Returns:

@@ -16,12 +16,23 @@ class Noised(NamedTuple):
     .. math:: y = x \odot n, \qquad \bar x = \bar y \odot n
 
     It is a named tuple, `y, noise = dropout(...)`, and so passes through `jax.jit`.
+
+    Attributes:
+        y: x ⊙ n, in the shape and type of x.
+        noise: n, in the type of x and a shape that broadcasts to x; its mean is 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> y, noise = functional.dropout(np.full(4, 3.0), 0.5, np.random.default_rng(0))
+        >>> y, noise
+        (array([6., 0., 0., 0.]), array([2., 0., 0., 0.]))
+        >>> functional.Noised(y, noise).vjp(np.ones(4))
+        array([2., 0., 0., 0.])
     """
 
     y: Array
-    """x ⊙ n, in the shape and type of x."""
     noise: Array
-    """n, in the type of x and a shape that broadcasts to x; its mean is 1."""
 
     def vjp(self, cotangent: Array, /) -> Array:
         """Return the gradient for x, given the one for y: multiplied by the noise of the forward.

@@ -10,16 +10,41 @@ from regularizers.penalties.arrays import Array, cast, namespace_of
 
 
 class RunningStatistics(NamedTuple):
-    """The moving averages over the batches of training, by which evaluation normalizes."""
+    """The moving averages over the batches of training, by which evaluation normalizes.
+
+    Attributes:
+        mean: shape (C,); initially zeros.
+        variance: shape (C,), unbiased; initially ones.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> start = functional.RunningStatistics(np.zeros(2), np.ones(2))
+        >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
+        >>> functional.batch_norm(x, statistics=start, momentum=0.5).statistics.mean
+        array([ 1., 10.])
+    """
 
     mean: Array
-    """Shape (C,); initially zeros."""
     variance: Array
-    """Shape (C,), unbiased; initially ones."""
 
 
 class BatchNormGradients(NamedTuple):
-    """The gradients of a batch normalization."""
+    """The gradients of a batch normalization.
+
+    Attributes:
+        x: the gradient for x, in its shape and type.
+        gamma: the gradient for γ, of shape (C,); None where γ is.
+        beta: the gradient for β, of shape (C,); None where β is.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> x, beta = np.array([[1.0], [3.0]]), np.zeros(1)
+        >>> gradients = functional.batch_norm(x, beta=beta).vjp(np.array([[1.0], [1.0]]))
+        >>> gradients.beta, gradients.gamma is None
+        (array([2.]), True)
+    """
 
     x: Array
     gamma: Array | None
@@ -27,12 +52,26 @@ class BatchNormGradients(NamedTuple):
 
 
 class Standardised(NamedTuple):
-    """The values of the forward that backward needs."""
+    """The values of the forward that backward needs.
+
+    Attributes:
+        x_hat: (x − μ)/√(σ² + ε), in the shape of x and at least in float32.
+        inverse_deviation: 1/√(σ² + ε), of length 1 along every axis but the channel axis.
+        gamma: γ of shape (C,), or None.
+        beta: β of shape (C,), or None.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> kept = functional.batch_norm(np.array([[1.0, 10.0], [3.0, 30.0]])).kept
+        >>> kept.inverse_deviation.round(2)
+        array([[1. , 0.1]])
+        >>> kept.axes, kept.elements_each
+        ((0,), 2)
+    """
 
     x_hat: Array
-    """(x − μ)/√(σ² + ε), in the shape of x and at least in float32."""
     inverse_deviation: Array
-    """1/√(σ² + ε), of length 1 along every axis but the channel axis."""
     gamma: Array | None
     beta: Array | None
 
@@ -48,7 +87,24 @@ class Standardised(NamedTuple):
 
 
 class BatchNormTrained(NamedTuple):
-    """The output of a batch normalization in training, and the new running statistics."""
+    """The output of a batch normalization in training, and the new running statistics.
+
+    Attributes:
+        y: the normalized array, in the shape and type of x.
+        statistics: the new running statistics; None where none are kept.
+        kept: what `vjp` needs.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> x, gamma = np.array([[1.0], [3.0]]), np.array([2.0])
+        >>> trained = functional.batch_norm(x, gamma)
+        >>> trained.y.round(3)
+        array([[-2.],
+               [ 2.]])
+        >>> trained.vjp(np.array([[1.0], [3.0]])).gamma.round(3)  # the sum of ȳ · (∓1)
+        array([2.])
+    """
 
     y: Array
     statistics: RunningStatistics | None
@@ -80,7 +136,21 @@ class BatchNormTrained(NamedTuple):
 
 
 class BatchNormEvaluated(NamedTuple):
-    """The output of a batch normalization in evaluation."""
+    """The output of a batch normalization in evaluation.
+
+    Attributes:
+        y: the normalized array, in the shape and type of x.
+        kept: what `vjp` needs.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> seen = functional.RunningStatistics(np.array([1.0]), np.array([4.0]))
+        >>> result = functional.batch_norm_evaluation(np.array([[1.0], [5.0]]), statistics=seen)
+        >>> result.vjp(np.array([[1.0], [1.0]])).x.round(3)
+        array([[0.5],
+               [0.5]])
+    """
 
     y: Array
     kept: Standardised

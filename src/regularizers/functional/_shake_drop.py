@@ -19,14 +19,23 @@ class Shaken(NamedTuple):
 
     It is a named tuple, `y, factor, gradient_factor = shake_drop(...)`, and so passes through
     `jax.jit`.
+
+    Attributes:
+        y: x ⊙ f, in the shape and type of x.
+        factor: f, in the type of x and a shape that broadcasts to x.
+        gradient_factor: g, likewise.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> shaken = functional.shake_drop(np.ones((3, 2)), 0.5, np.random.default_rng(0))
+        >>> shaken.factor.round(2).ravel(), shaken.gradient_factor.round(2).ravel()
+        (array([-0.97,  1.  ,  1.  ]), array([0.61, 1.  , 1.  ]))
     """
 
     y: Array
-    """x ⊙ f, in the shape and type of x."""
     factor: Array
-    """f, in the type of x and a shape that broadcasts to x."""
     gradient_factor: Array
-    """g, likewise."""
 
     def vjp(self, cotangent: Array, /) -> Array:
         """Return what ShakeDrop gives x for a gradient: the one for y, times g.
@@ -64,7 +73,8 @@ def shake_drop(x: Array, /, p: float, rng: Generator = None, *, batch_axis: Axes
         x: an array of a real floating type.
         p: the probability that a sample is left as it is, in (0, 1]; 1 returns `x` itself. It is
             not the rate of a dropout: a smaller p is more noise.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         batch_axis: the axis of samples, or several; `()` draws once for the whole array.
 
     Returns:

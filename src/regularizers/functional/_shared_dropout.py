@@ -29,7 +29,8 @@ def shared_dropout(
     Args:
         x: an array of a real floating type.
         rate: r, the fraction that is dropped, in [0, 1); 0 returns `x` itself.
-        rng: as for `dropout`.
+        rng: a `numpy.random.Generator`; for a PyTorch tensor a `torch.Generator`, or None for
+            PyTorch's own; for a JAX array a key.
         axes: the axes along which the mask is the same, by number; negative ones count from the
             end. An empty tuple is `dropout`.
         p: PyTorch's name for the rate; one of the two is given.

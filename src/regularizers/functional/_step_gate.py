@@ -18,27 +18,48 @@ from regularizers.penalties.arrays import (
 
 
 class GateGradients(NamedTuple):
-    """The gradients of a gate, or of what a gate multiplies."""
+    """The gradients of a gate, or of what a gate multiplies.
+
+    Attributes:
+        z: in the shape of the pre-activations.
+        threshold: in the shape of the thresholds.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> gate = functional.step_gate(np.array([[0.52], [0.7]]), np.array([0.5]))
+        >>> gradients = gate.vjp(np.ones((2, 1)))
+        >>> gradients.threshold.round(6), gradients.z.ravel()  # 0.52 is within 0.05 of 0.5
+        (array([-10.]), array([0., 0.]))
+    """
 
     z: Array
-    """In the shape of the pre-activations."""
     threshold: Array
-    """In the shape of the thresholds."""
 
 
 class Gate(NamedTuple):
-    """Which units are above their threshold, and which are near it."""
+    """Which units are above their threshold, and which are near it.
+
+    Attributes:
+        y: 1[z > θ], exactly 0 or 1, in the shape and type of z.
+        window: `1[|z − θ| < ε/2]`, boolean, in the shape of z.
+        threshold: θ, one for each unit.
+        bandwidth: ε, in the units of z.
+        input_gradient: whether z has the gradient of the smoothed step.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> gate = functional.step_gate(np.array([0.3, 0.52, 0.7]), np.full(3, 0.5))
+        >>> gate.y, gate.window
+        (array([0., 1., 1.]), array([False,  True, False]))
+    """
 
     y: Array
-    """1[z > θ], exactly 0 or 1, in the shape and type of z."""
     window: Array
-    """1[|z − θ| < ε/2], boolean, in the shape of z."""
     threshold: Array
-    """θ."""
     bandwidth: float
-    """ε."""
     input_gradient: bool
-    """Whether z has the gradient of the smoothed step."""
 
     def vjp(self, cotangent: Array, /) -> GateGradients:
         r"""Return the pseudo-gradients for z and θ, given the gradient for y.

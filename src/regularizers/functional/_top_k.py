@@ -16,12 +16,23 @@ class Selected(NamedTuple):
     r"""The positive elements of a selection, and zeros.
 
     .. math:: y = z \odot m, \qquad \bar z = \bar y \odot m
+
+    Attributes:
+        y: relu of the selected elements, in the shape and type of z.
+        kept: m, which elements are selected and positive; boolean, in the shape of z.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers import functional
+        >>> selected = functional.top_k(np.array([3.0, 1.0, 2.0]), 2)
+        >>> selected.y, selected.kept
+        (array([3., 0., 2.]), array([ True, False,  True]))
+        >>> selected.vjp(np.ones(3))
+        array([1., 0., 1.])
     """
 
     y: Array
-    """relu of the selected elements, in the shape and type of z."""
     kept: Array
-    """m: which elements are selected and positive, boolean, in the shape of z."""
 
     def vjp(self, cotangent: Array, /) -> Array:
         """Return the gradient for z, given the one for y: that of the elements kept.

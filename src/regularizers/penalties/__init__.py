@@ -32,7 +32,16 @@ from regularizers.penalties._spectral import Spectral
 from regularizers.penalties._temporal import AR, TAR, Temporal
 from regularizers.penalties._term import Term
 from regularizers.penalties._total_variation import TotalVariation
-from regularizers.penalties.strength import Schedule, Strength
+from regularizers.penalties.arrays import (
+    Array,
+    Axes,
+    Denominator,
+    Frame,
+    Namespace,
+    Reduce,
+    Side,
+)
+from regularizers.penalties.strength import Schedule, Strength, StrengthLike
 
 __all__ = [
     "AR",
@@ -42,14 +51,18 @@ __all__ = [
     "STAGES",
     "TAR",
     "ActivityRegularization",
+    "Array",
+    "Axes",
     "Budget",
     "ConfidencePenalty",
     "Decorrelation",
+    "Denominator",
     "Difference",
     "Elementwise",
     "ElementwiseTerm",
     "Entropy",
     "Formula",
+    "Frame",
     "FromFunction",
     "GroupLasso",
     "Hinge",
@@ -62,13 +75,17 @@ __all__ = [
     "LogSum",
     "Lp",
     "MatrixTerm",
+    "Namespace",
     "Orthogonal",
     "Penalty",
+    "Reduce",
     "Saves",
     "Schedule",
     "Several",
+    "Side",
     "Spectral",
     "Strength",
+    "StrengthLike",
     "Sum",
     "Temporal",
     "Term",

@@ -36,9 +36,10 @@ class ActivityRegularization(Reduced):
 
     Args:
         strength: s, finite and not negative; a number, a schedule or a controller.
-        norm: which of the three.
-        reduce: as in the penalty named.
-        batch_axis: as in the penalty named.
+        norm: which of the three: `"l1"`, `"l2"` or `"l2_squared"`.
+        reduce: `"sum"`, `"batch_mean"` or `"mean"`, as the penalty named reads it. None: a sum on
+            arrays and weights, `"batch_mean"` at activity sites.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
 
     Raises:
         ConfigurationError: another norm.
@@ -66,17 +67,29 @@ class ActivityRegularization(Reduced):
 
     @classmethod
     def l1(cls, strength: StrengthLike) -> Self:
-        """Return the penalty s·Σ|x|."""
+        """Return the penalty `s·Σ|x|`.
+
+        Args:
+            strength: s, finite and not negative; a number, a schedule or a controller.
+        """
         return cls(strength, "l1")
 
     @classmethod
     def l2(cls, strength: StrengthLike) -> Self:
-        """Return the penalty s·√Σx², the norm itself."""
+        """Return the penalty `s·√Σx²`, the norm itself.
+
+        Args:
+            strength: s, finite and not negative; a number, a schedule or a controller.
+        """
         return cls(strength, "l2")
 
     @classmethod
     def l2_squared(cls, strength: StrengthLike) -> Self:
-        """Return the penalty s·Σx²."""
+        """Return the penalty `s·Σx²`.
+
+        Args:
+            strength: s, finite and not negative; a number, a schedule or a controller.
+        """
         return cls(strength, "l2_squared")
 
     @property

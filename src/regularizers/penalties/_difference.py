@@ -32,10 +32,27 @@ class Difference(Term):
     """A penalty of x[t+1] − x[t]; `Temporal` is a sum of them.
 
     Its reduction counts differences: valid ones, whose two steps are, where there is a mask.
+
+    Args:
+        strength: s, finite and not negative; a number, a schedule or a controller.
+        reduce: `"sum"`, `"batch_mean"` or `"mean"`. None: a sum on arrays and weights,
+            `"batch_mean"` at activity sites.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
+        of: the penalty of the differences; its strength and reduction are not used.
+        time_axis: the axis of time. None where a recurrent layer says it.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.penalties import Difference
+        >>> term = Difference.between(rz.L1(0.5), time_axis=1)
+        >>> float(term(np.array([[1.0, 2.0, 4.0]])))  # 0.5 · (1 + 2)
+        1.5
+        >>> rz.Temporal(rz.L1(0.5), time_axis=1).terms == (term,)
+        True
     """
 
     of: Formula = field(kw_only=True)
-    """The penalty of the differences; its strength and reduction are not used."""
     time_axis: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -49,7 +66,12 @@ class Difference(Term):
 
     @classmethod
     def between(cls, term: Formula, time_axis: int | None) -> Self:
-        """Return `term` as a penalty of the differences."""
+        """Return `term` as a penalty of the differences.
+
+        Args:
+            term: the penalty, with its strength and reduction.
+            time_axis: the axis of time. None where a recurrent layer says it.
+        """
         return cls(
             term.strength,
             reduce=term.reduce,
@@ -60,6 +82,9 @@ class Difference(Term):
 
     def along(self, time_axis: int) -> Self:
         """Return the same penalty for this axis of time.
+
+        Args:
+            time_axis: the axis of time.
 
         Raises:
             ConfigurationError: the penalty names another.
@@ -128,7 +153,12 @@ class Difference(Term):
         return pulled_back(frame.xp, slope, axis)
 
     def differences(self, x: Array, frame: Frame) -> tuple[Array, Frame]:
-        """Return the differences of `x`, 0 where either step is masked, and their frame."""
+        """Return the differences of `x`, 0 where either step is masked, and their frame.
+
+        Args:
+            x: the array.
+            frame: its frame.
+        """
         counted = self._between(frame)
         return counted.select(differences(x, self._axis_of(frame))), counted
 

@@ -155,9 +155,12 @@ class ConfidencePenalty(_SignedEntropy):
     Args:
         strength: β, finite and not negative; a number, a schedule or a controller. 0.1 in the
             publication for pictures.
-        axis: as of `Entropy`.
-        reduce: as of `Entropy`.
-        batch_axis: as of `Entropy`.
+        axis: the axis of classes, which is no batch axis.
+        reduce: `"sum"` over positions; `"batch_mean"`, their sum for each sample averaged over
+            samples; `"mean"`, the average over positions. None: a sum on arrays and weights,
+            `"batch_mean"` at activity sites.
+        batch_axis: the axis of samples, or several; `()` for a single sample. None: 0, or what a
+            module says of its output.
 
     Raises:
         ConfigurationError: an axis that is no integer.

@@ -33,6 +33,24 @@ class Formula(ABC):
 
     It stands below `Penalty`, so that evaluating penalties imports nothing from above. `Term` says
     what the methods mean and how to write one.
+
+    Args:
+        strength: s, finite and not negative; a number, a schedule or a controller.
+        reduce: `"sum"`, `"batch_mean"` or `"mean"`. None: a sum on arrays and weights,
+            `"batch_mean"` at activity sites.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> norm, x = rz.L2Norm(0.5), np.array([3.0, -4.0])
+        >>> frame = norm.frame(np, x, None)
+        >>> statistic, saved = norm.statistic(x, frame)  # the strength of 0.5 is not in it
+        >>> float(statistic)
+        5.0
+        >>> slope = norm.derivative(statistic, norm.denominator(frame), np)
+        >>> norm.pullback(x, saved, slope, frame)
+        array([ 0.6, -0.8])
     """
 
     strength: StrengthLike

@@ -23,8 +23,10 @@ class L1L2(Reduced):
     Args:
         l1: s₁, finite and not negative; a number, a schedule or a controller.
         l2: s₂, finite and not negative; a number, a schedule or a controller.
-        reduce: as in `L1`, for both.
-        batch_axis: as in `L1`, for both.
+        reduce: of both: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
+            samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
+            at activity sites.
+        batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.
 
     Example:
         >>> import numpy as np

@@ -11,12 +11,51 @@ from regularizers.penalties.arrays import Reduce, Side, is_side, normalise_axes,
 
 
 class Several(tuple[int, ...]):
-    """The axes that number vectors together, where the layout of a weight has more than one."""
+    """The axes that number vectors together, where the layout of a weight has more than one.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.penalties import Several
+        >>> kernel = np.eye(4).reshape(2, 2, 4)
+        >>> float(rz.Orthogonal(1.0, axis=0)(kernel))  # two rows of norm √2
+        2.0
+        >>> float(rz.Orthogonal(1.0, axis=Several((0, 1)))(kernel))  # four orthonormal rows
+        0.0
+    """
 
 
 @dataclass(frozen=True, repr=False)
 class MatrixTerm(Term):
-    """A penalty of the matrix whose rows are the vectors of a weight, numbered by `axis`."""
+    """A penalty of the matrix whose rows are the vectors of a weight, numbered by `axis`.
+
+    Args:
+        strength: s, finite and not negative; a number, a schedule or a controller.
+        axis: the axis that numbers the rows; of the weight of a module `"output"` or `"input"`.
+        reduce: `"sum"` or None, which are the same: it is no sum over elements to average.
+        batch_axis: None. A kernel has no samples.
+
+    Raises:
+        ConfigurationError: an axis, a `reduce` or a `batch_axis` that is none of these.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import numpy as np
+        >>> from regularizers.penalties import MatrixTerm
+        >>> @dataclass(frozen=True)
+        ... class Nuclear(MatrixTerm):  # the sum of the singular values
+        ...     def statistic(self, x, frame):
+        ...         u, values, v = frame.xp.linalg.svd(x, full_matrices=False)
+        ...         return frame.xp.sum(values), (u @ v,)
+        ...
+        ...     def pullback(self, x, saved, cotangent, frame):
+        ...         return cotangent * saved[0]
+        >>> float(Nuclear(1.0)(np.diag([3.0, 2.0])))
+        5.0
+        >>> Nuclear(1.0).gradient(np.diag([3.0, 2.0]))
+        array([[1., 0.],
+               [0., 1.]])
+    """
 
     axis: int | Side | Several = 0
 

@@ -47,6 +47,18 @@ class Penalty(ABC):
             an axis away and it is not said which one numbers samples.
         StrengthTypeError: the strength is no number; only a Regularization can advance it. A number
             that JAX traces is one, and is not checked.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> penalty = rz.L1(0.5) + 2 * rz.L2Squared(0.25)
+        >>> penalty
+        L1(0.5) + L2Squared(0.5)
+        >>> value, gradient = penalty.value_and_gradient(np.array([1.0, -2.0]))
+        >>> float(value), gradient
+        (4.0, array([ 1.5, -2.5]))
+        >>> float(penalty(np.array([1.0, -2.0]), mask=np.array([True, False])))
+        1.0
     """
 
     __array_ufunc__: ClassVar[None] = None  # lets numpy.float64(2) * penalty call __rmul__
@@ -91,11 +103,21 @@ class Penalty(ABC):
         return result
 
     def gradient(self, x: ArrayT, *, mask: Array | None = None) -> ArrayT:
-        """Return the analytic gradient of the penalty, of the shape and type of `x`."""
+        """Return the analytic gradient of the penalty, of the shape and type of `x`.
+
+        Args:
+            x: the array to penalise.
+            mask: the elements that count.
+        """
         return self.value_and_gradient(x, mask=mask)[1]
 
     def value_and_gradient(self, x: ArrayT, *, mask: Array | None = None) -> tuple[ArrayT, ArrayT]:
-        """Return the penalty and its gradient; the array is read once for both."""
+        """Return the penalty and its gradient; the array is read once for both.
+
+        Args:
+            x: the array to penalise.
+            mask: the elements that count.
+        """
         xp, terms = self._prepared(x, mask)
         return value_and_gradient(terms, xp, x, mask)
 
@@ -238,7 +260,20 @@ class Reduced(Penalty):
 
 @dataclass(frozen=True, repr=False)
 class Sum(Penalty):
-    """A sum of penalties of one array, as `L1(1e-3) + L2Squared(1e-4)` makes it."""
+    """A sum of penalties of one array, as `L1(1e-3) + L2Squared(1e-4)` makes it.
+
+    Args:
+        parts: the penalties, none of them a sum.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> elastic = rz.L1(0.5) + rz.L2Squared(0.25)
+        >>> elastic.parts
+        (L1(0.5), L2Squared(0.25))
+        >>> float(elastic(np.array([1.0, -2.0]))), float((2 * elastic)(np.array([1.0, -2.0])))
+        (2.75, 5.5)
+    """
 
     parts: tuple[Penalty, ...]
 

@@ -36,6 +36,14 @@ def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula,
 
     Raises:
         ConfigurationError: as `check_proximal`.
+
+    Example:
+        >>> import numpy as np
+        >>> import regularizers as rz
+        >>> from regularizers.penalties import proximal
+        >>> terms = [(rz.L1(1.0), 1.0), (rz.L2Squared(1.0), 0.5)]
+        >>> proximal(np, np.array([4.0, -0.5]), 1.0, terms)  # halved, then less a half
+        array([1.5, 0. ])
     """
     check_proximal([term for term, _ in terms])
     if size_of(x) == 0:
@@ -54,8 +62,22 @@ def proximal(xp: Namespace, x: Array, step: Step, terms: Sequence[tuple[Formula,
 def check_proximal(terms: Iterable[Formula]) -> None:
     """Raise unless the sum of `terms` has an exact proximal step.
 
+    Args:
+        terms: the penalties of the sum.
+
     Raises:
         ConfigurationError: a term has no proximal step, or two terms have blocks.
+
+    Example:
+        >>> import regularizers as rz
+        >>> from regularizers.penalties import check_proximal
+        >>> check_proximal([rz.L1(0.1), rz.L2Norm(0.1)])
+        >>> check_proximal([rz.Hoyer(0.1)])
+        Traceback (most recent call last):
+        ...
+        regularizers.errors.ConfigurationError: proximal step: expected L1, L2Squared, L1L2, L2Norm,
+        GroupLasso, ActivityRegularization or a sum of these, got Hoyer(0.1), which has no proximal
+        form; use its gradient
     """
     blocks = []
     for term in terms:
@@ -76,7 +98,17 @@ def check_proximal(terms: Iterable[Formula]) -> None:
 
 
 def is_number(step: Any) -> bool:
-    """Return whether `step` is a real number."""
+    """Return whether the size of a step is one real number, and no array.
+
+    Args:
+        step: the size of the step.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers.penalties import is_number
+        >>> is_number(0.1), is_number(np.array([0.1, 0.2]))
+        (True, False)
+    """
     return isinstance(step, numbers.Real) and not isinstance(step, bool)
 
 

@@ -2,6 +2,6 @@
 
 from regularizers.pruning._compact import compact
 from regularizers.pruning._prune_zeros import prune_zeros
-from regularizers.pruning._zeros import Zeros, zeros
+from regularizers.pruning._zeros import Count, Zeros, zeros
 
-__all__ = ["Zeros", "compact", "prune_zeros", "zeros"]
+__all__ = ["Count", "Zeros", "compact", "prune_zeros", "zeros"]

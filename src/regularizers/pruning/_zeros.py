@@ -16,7 +16,22 @@ from regularizers.pruning._kernels import select_kernels
 
 
 class Count(NamedTuple):
-    """How many elements of a kernel are exactly 0, and how many it has."""
+    """How many elements of a kernel are exactly 0, and how many it has.
+
+    Attributes:
+        zeros: the number of elements that are exactly 0.
+        elements: the number of elements.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> layer = torch.nn.Linear(4, 2)
+        >>> with torch.no_grad():
+        ...     _ = layer.weight[0].zero_()
+        >>> count = rz.zeros(layer).counts["weight"]
+        >>> count.zeros, count.elements, count.share
+        (4, 8, 0.5)
+    """
 
     zeros: int
     elements: int
@@ -29,10 +44,25 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Zeros(Mapping[str, float]):
-    """The share of exact zeros of each kernel, by its name; printed, a table."""
+    """The share of exact zeros of each kernel, by its name; printed, a table.
+
+    Args:
+        counts: how many elements of each kernel are 0, and how many it has, by name.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> layer = torch.nn.Linear(4, 2)
+        >>> with torch.no_grad():
+        ...     _ = layer.weight[0].zero_()
+        >>> found = rz.zeros(layer)
+        >>> found["weight"], found.total, found.counts["weight"]
+        (0.5, 0.5, Count(zeros=4, elements=8))
+        >>> found.as_dict()
+        {'weight/zeros': 0.5, 'model/zeros': 0.5}
+    """
 
     counts: Mapping[str, Count]
-    """How many elements of each kernel are 0, and how many it has."""
 
     @property
     def total(self) -> float:

@@ -10,7 +10,10 @@ from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties.arrays._arrays import Array, Namespace
 
 Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
+"""How elements become one number: a sum, a mean over samples, or a mean over elements."""
+
 Axes: TypeAlias = int | tuple[int, ...]
+"""The number of an axis, or of several."""
 
 Side: TypeAlias = Literal["output", "input"]
 """An axis of a weight by its role, which the weight's module knows."""
@@ -95,6 +98,27 @@ class Frame:
     A sample is one index along the batch axes; a unit is one index along the others. With a mask,
     only valid elements count: a sample counts if any of its elements is valid, and a unit has as
     many samples as are valid for it.
+
+    Args:
+        xp: the namespace of the array's library.
+        shape: the shape of the array.
+        dtype: the type to count in, float32 or wider.
+        reduce: `"sum"`, `"batch_mean"` or `"mean"`.
+        batch_axis: the axis of samples, or several. None: 0.
+        mask: the elements that count, boolean over the leading axes. None: all.
+
+    Raises:
+        ShapeError: a batch axis that the array has not.
+
+    Example:
+        >>> import numpy as np
+        >>> from regularizers.penalties import Frame
+        >>> mask = np.array([[True, True, False], [True, False, False]])
+        >>> frame = Frame(np, (2, 3), np.float64, "batch_mean", mask=mask)
+        >>> frame.batch, frame.units  # the axes of samples, and those of units
+        ((0,), (1,))
+        >>> float(frame.count), float(frame.elements)
+        (2.0, 3.0)
     """
 
     __slots__ = ("_covered", "batch", "dtype", "mask", "reduce", "shape", "units", "xp")

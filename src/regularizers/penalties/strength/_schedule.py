@@ -36,10 +36,18 @@ class Schedule(Strength):
 
     @abstractmethod
     def at(self, step: int) -> float:
-        """Return the strength at a step, an integer from 0 on; JAX may trace it."""
+        """Return the strength at a step.
+
+        Args:
+            step: of the optimizer, an integer from 0 on; JAX may trace it.
+        """
 
     def then(self, other: Schedule | Callable[[int], float], *, at: int) -> Schedule:
         """Return this schedule up to step `at`, and from there on `other`, which begins at its 0.
+
+        Args:
+            other: a schedule, or a function of the step.
+            at: the first step of `other`, an integer of 1 or more.
 
         Raises:
             ConfigurationError: `other` is no function of the step, or `at` no integer above 0.

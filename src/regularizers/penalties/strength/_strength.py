@@ -12,7 +12,17 @@ from regularizers.penalties.strength._traced import is_traced
 
 
 class Strength(ABC):
-    """A strength that is not a number; its value at a step is state of a Regularization."""
+    """A strength that is not a number; its value at a step is state of a Regularization.
+
+    Example:
+        >>> import regularizers as rz
+        >>> from regularizers.penalties import Strength
+        >>> penalty = rz.L1(2 * rz.LinearWarmup(1e-3, steps=1000))
+        >>> isinstance(penalty.strength, Strength), isinstance(rz.TargetActive(10), Strength)
+        (True, True)
+        >>> penalty.at(500)
+        L1(0.001)
+    """
 
     __array_ufunc__: ClassVar[None] = None  # so that numpy.float64(2) * strength asks us
 
