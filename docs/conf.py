@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "offline_katex",
+    "plain_members",
     "names_in_code",
     "source_links",
     "llms",
@@ -56,6 +57,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 
 # examples: prompts are shown, and left out by the copy button

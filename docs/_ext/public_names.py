@@ -10,6 +10,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 ROOMS = (
     "regularizers.errors",
     "regularizers",
+    "regularizers.pruning",
     "regularizers.penalties",
     "regularizers.control",
     "regularizers.constraints",
@@ -74,8 +75,9 @@ def written():
     for home in homes().values():
         value = _value(home)
         if inspect.isclass(value):
-            for member in vars(value):
-                if not member.startswith("_"):
+            for member, what in vars(value).items():
+                is_field = type(what).__name__ == "_tuplegetter"  # it has no place of its own
+                if not member.startswith("_") and not is_field:
                     found.setdefault(f"{home.rpartition('.')[2]}.{member}", f"{home}.{member}")
     for member in vars(_value("regularizers.Regularization")):
         if not member.startswith("_"):
