@@ -53,12 +53,12 @@ class Batch:
 
     @property
     def samples(self) -> int | Array:
-        """The number of samples that count: an int; with a mask an array of 0 dimensions."""
+        """The number of samples that count, an int; with a mask an array of 0 dimensions."""
         return self._frame.samples
 
     @property
     def elements(self) -> int | Array:
-        """The number of elements that count: an int; with a mask an array of 0 dimensions."""
+        """The number of elements that count, an int; with a mask an array of 0 dimensions."""
         return self._frame.elements
 
     @property

@@ -16,7 +16,7 @@ State: TypeAlias = Mapping[str, Scalar]
 """The numbers that a law keeps between steps, by name."""
 
 QUIET = 1e-20
-"""The least strength of a target: it has no effect, and its gradient can still be measured."""
+"""The least strength of a target. It has no effect, and its gradient can still be measured."""
 
 
 class Law(ABC):

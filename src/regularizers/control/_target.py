@@ -74,7 +74,7 @@ class Target(Strength):
             )
 
     measures: ClassVar[Literal["output", "weights", "loss"]] = "output"
-    """What is measured: the output of a module, the weights of proximal rules, or the loss."""
+    """Whether the output of a module, the weights of proximal rules, or the loss is measured."""
 
     shares: ClassVar[bool] = False
     """Whether all weights of a rule have one strength; a loss has one for all rules."""

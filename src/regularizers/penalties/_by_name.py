@@ -26,13 +26,13 @@ _PENALTIES: dict[str, type[L1 | L2Norm | L2Squared]] = {
 class ActivityRegularization(Reduced):
     r"""L1, L2 norm or squared L2, chosen by name.
 
-    ============== ========== =======================
-    norm           penalty    value
-    ============== ========== =======================
+    ============== =========== ============================
+    norm           penalty     value
+    ============== =========== ============================
     `"l1"`         `L1`        :math:`s \sum |x|`
     `"l2"`         `L2Norm`    :math:`s \sqrt{\sum x^2}`
     `"l2_squared"` `L2Squared` :math:`s \sum x^2`
-    ============== ========== =======================
+    ============== =========== ============================
 
     Args:
         strength: s, finite and not negative; a number, a schedule or a controller.

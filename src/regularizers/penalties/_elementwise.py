@@ -40,7 +40,7 @@ class ElementwiseTerm(Term):
     sums_elements: ClassVar[bool] = True
 
     element: Callable[[Namespace, Array], Array]
-    """Returns the function of each element: a method of a class, or a field of an instance."""
+    """Returns the function of each element; a method of a class, or a field of an instance."""
 
     @abstractmethod
     def element_slope(self, xp: Namespace, x: Array) -> Array:

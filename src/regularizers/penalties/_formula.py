@@ -101,7 +101,7 @@ class Formula(ABC):
 
     @property
     def for_weights_only(self) -> bool:
-        """Invalid on activations: not additive over samples."""
+        """True where it is invalid on activations, being not additive over samples."""
         return False
 
     @property

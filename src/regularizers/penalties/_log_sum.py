@@ -18,7 +18,7 @@ class LogSum(ElementwiseTerm):
 
     Elements well above ε cost nearly alike, so that it shrinks them less than `L1` for the same
     zeros; it is not convex. For a large ε it is `L1(s / ε)`. Its gradient is that of the reweighted
-    L1 whose weights 1/(ε + |x|) are taken anew at every step.
+    L1 whose weights `1/(ε + |x|)` are taken anew at every step.
 
     Args:
         strength: s, finite and not negative; a number, a schedule or a controller.

@@ -34,7 +34,7 @@ class Orthogonal(MatrixTerm):
 
     .. math:: p(x) = \frac{s}{n(n-1)} \sum_{i \ne j} |u_i \cdot u_j|
 
-    This is the mean of |cosine| over pairs. Keras' `OrthogonalRegularizer(s, mode)` has the same
+    This is the mean over pairs of `|cosine|`. Keras' `OrthogonalRegularizer(s, mode)` has the same
     factor; its mode `"rows"` is `axis=0` and `"columns"` is `axis=1`, of an array as Keras lays it
     out: the kernel of a Dense layer is the transpose of that of PyTorch's Linear.
 

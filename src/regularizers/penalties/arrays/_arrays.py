@@ -22,7 +22,7 @@ ArrayT = TypeVar("ArrayT")
 """The type of an array, where a function returns what it is given."""
 
 Namespace: TypeAlias = Any
-"""The functions of an array library: `array_api_compat.numpy`, `jax.numpy`, ..."""
+"""The functions of an array library, such as `array_api_compat.numpy` or `jax.numpy`."""
 
 _CURE = "convert it first, for example with numpy.asarray(x, dtype=numpy.float32)"
 

@@ -10,7 +10,7 @@ from regularizers.errors import ConfigurationError, ShapeError
 from regularizers.penalties.arrays._arrays import Array, Namespace
 
 Reduce: TypeAlias = Literal["sum", "batch_mean", "mean"]
-"""How elements become one number: a sum, a mean over samples, or a mean over elements."""
+"""How elements become one number, by a sum, a mean over samples, or a mean over elements."""
 
 Axes: TypeAlias = int | tuple[int, ...]
 """The number of an axis, or of several."""
@@ -201,7 +201,7 @@ class Frame:
 
 
 Denominator: TypeAlias = float | Array | None
-"""Denominator; 0 counts as 1; None: no division."""
+"""The denominator of a statistic; 0 counts as 1, and None is no division."""
 
 
 def divide(xp: Namespace, statistic: Array, denominator: Denominator) -> Array:
