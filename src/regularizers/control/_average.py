@@ -32,7 +32,11 @@ class Average:
     weight: float = 0.0
 
     def add(self, x: float) -> None:
-        """Add a value."""
+        """Add a value.
+
+        Args:
+            x: the value.
+        """
         keep = 1 - 1 / self.steps
         self.total = keep * self.total + x
         self.weight = keep * self.weight + 1

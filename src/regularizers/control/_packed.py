@@ -37,7 +37,11 @@ class Packed(NamedTuple):
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Packed:
-        """Return the state whose tensors have names."""
+        """Return the state whose tensors have names.
+
+        Args:
+            state: what `init` or `update` of the law returned.
+        """
         torch = importlib.import_module("torch")
         totals, weights = [
             torch.stack([state[f"measured_{kind}"], state[f"scale_{kind}"]])

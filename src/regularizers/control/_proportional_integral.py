@@ -177,11 +177,19 @@ class ProportionalIntegral(Law):
         return share >= 0, share <= math.log(self.least)
 
     def at_most(self, state: State) -> Scalar:
-        """Return whether the integral is at the scale, the largest strength with an equilibrium."""
+        """Return whether the integral is at the scale, the largest strength with an equilibrium.
+
+        Args:
+            state: the state that the last `update` returned.
+        """
         return _integral_of(state) >= _most_of(state)
 
     def at_least(self, state: State) -> Scalar:
-        """Return whether the integral is at its lower bound, where the penalty has no effect."""
+        """Return whether the integral is at its lower bound, where the penalty has no effect.
+
+        Args:
+            state: the state that the last `update` returned.
+        """
         return _integral_of(state) <= _most_of(state) + math.log(self.least)
 
 
@@ -237,7 +245,11 @@ class Constants(NamedTuple):
 
     @classmethod
     def on(cls, x: Any) -> Constants:
-        """Return them on the device and in the shape of a tensor."""
+        """Return them on the device and in the shape of a tensor.
+
+        Args:
+            x: the tensor.
+        """
         kept = _KEEP_MEASURED, 1 - (1 - _KEEP_SCALE)
         columns = (1.0, 1.0), kept, (_SOFTENING / (1 + _SOFTENING), 0.0)
         shape = 2, *[1] * x.ndim

@@ -94,6 +94,10 @@ class Decorrelation(Term):
         """Return the sums of products of what is left of units without their means, bordered.
 
         The first row is the number of samples, then the means. The first column is otherwise 0.
+
+        Args:
+            x: the array, in the precision to accumulate in, 0 where a mask is False.
+            frame: its axes, denominators and namespace.
         """
         xp = frame.xp
         count, mean, centred = self._centred(x, frame)

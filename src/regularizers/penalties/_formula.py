@@ -130,20 +130,38 @@ class Formula(ABC):
         return self.sums_elements and self.reduce != "mean"
 
     def joint_axes(self, ndim: int) -> tuple[int, ...]:
-        """Return the axes along which elements count together: steps of time, nodes, classes."""
+        """Return the axes along which elements count together: steps of time, nodes, classes.
+
+        Args:
+            ndim: the number of dimensions of the array.
+        """
         return ()
 
     def spans_samples(self, statistic: Array) -> bool:
-        """Return whether the penalty of a batch is more than the sum over its samples."""
+        """Return whether the penalty of a batch is more than the sum over its samples.
+
+        Args:
+            statistic: what `statistic` returned first.
+        """
         # a statistic that is only divided is such a sum
         return type(self).value is not Formula.value
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise unless an array of this shape has the axes that are named."""
+        """Raise unless an array of this shape has the axes that are named.
+
+        Args:
+            shape: the shape of the array.
+        """
         normalise_axes(self.batch_axis, len(shape))
 
     def frame(self, xp: Namespace, x: Array, mask: Array | None) -> Frame:
-        """Return how the elements of `x`, in the precision to accumulate in, become one number."""
+        """Return how the elements of `x`, in the precision to accumulate in, become one number.
+
+        Args:
+            xp: the namespace of the array's library.
+            x: the array, of the type float32 or wider.
+            mask: the elements that count. None: all.
+        """
         return Frame(xp, x.shape, x.dtype, self.reduce or "sum", self.batch_axis, mask)
 
     @abstractmethod
@@ -151,30 +169,61 @@ class Formula(ABC):
         """Return the statistic of `x`, and what else `pullback` needs.
 
         The statistic is a scalar, or has the dimensions of `x` with ones where it was reduced.
+
+        Args:
+            x: the array, in the precision to accumulate in, 0 where a mask is False.
+            frame: its axes, denominators and namespace.
         """
 
     @abstractmethod
     def pullback(self, x: Array, saved: tuple[Array, ...], cotangent: Array, frame: Frame) -> Array:
-        """Return the gradient with respect to `x` of (statistic · cotangent)."""
+        """Return the gradient with respect to `x` of (statistic · cotangent).
+
+        Args:
+            x: the array, in the precision to accumulate in, 0 where a mask is False.
+            saved: what `statistic` returned second.
+            cotangent: the derivative of the penalty for the statistic, in its shape.
+            frame: its axes, denominators and namespace.
+        """
 
     def squared_slope(self, saved: tuple[Array, ...], xp: Namespace) -> Array | None:
         """Return Σ (∂statistic/∂xᵢ)², if it follows from `saved`; None if it does not.
 
         A target then need not read the whole gradient.
+
+        Args:
+            saved: what `statistic` returned second.
+            xp: the namespace of the array's library.
         """
         return None
 
     def denominator(self, frame: Frame) -> Denominator:
-        """Return what the statistic is divided by; it depends on the shape and the mask alone."""
+        """Return what the statistic is divided by; it depends on the shape and the mask alone.
+
+        Args:
+            frame: the axes and the mask of the array.
+        """
         return frame.count
 
     def value(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
-        """Return the penalty, a scalar."""
+        """Return the penalty, a scalar.
+
+        Args:
+            statistic: what `statistic` returned first.
+            denominator: what `denominator` returned.
+            xp: the namespace of the array's library.
+        """
         value = divide(xp, statistic, denominator)
         return value if value.ndim == 0 else xp.sum(value)
 
     def derivative(self, statistic: Array, denominator: Denominator, xp: Namespace) -> Array:
-        """Return the derivative of `value` with respect to the statistic."""
+        """Return the derivative of `value` with respect to the statistic.
+
+        Args:
+            statistic: what `statistic` returned first.
+            denominator: what `denominator` returned.
+            xp: the namespace of the array's library.
+        """
         return divide(xp, xp.ones_like(statistic), denominator)
 
     def proximal_step(
@@ -191,9 +240,19 @@ class Formula(ABC):
         raise NotImplementedError
 
     def to_sum(self, statistic: Array, xp: Namespace) -> Array:
-        """Return the form in which the statistics of parts of an array add up."""
+        """Return the form in which the statistics of parts of an array add up.
+
+        Args:
+            statistic: the statistic of a part.
+            xp: the namespace of the array's library.
+        """
         return statistic
 
     def from_sum(self, total: Array, xp: Namespace) -> Array:
-        """Return the statistic of the whole array from the sum over its parts."""
+        """Return the statistic of the whole array from the sum over its parts.
+
+        Args:
+            total: the sum of what `to_sum` returns of each part.
+            xp: the namespace of the array's library.
+        """
         return total

@@ -147,7 +147,11 @@ class Frame:
         return self.xp.broadcast_to(mask, self.shape)
 
     def select(self, x: Array) -> Array:
-        """Return `x` with zeros where the mask is False, even if `x` is NaN there."""
+        """Return `x` with zeros where the mask is False, even if `x` is NaN there.
+
+        Args:
+            x: an array of the shape of the frame.
+        """
         if self.mask is None:
             return x
         return self.xp.where(self.mask, x, self.xp.zeros_like(x))
@@ -181,11 +185,19 @@ class Frame:
         return self.along(self.batch)
 
     def along(self, axes: tuple[int, ...]) -> int | Array:
-        """Return the number of valid elements along `axes`, which are saved as ones."""
+        """Return the number of valid elements along `axes`, which are saved as ones.
+
+        Args:
+            axes: the axes to count along, not negative.
+        """
         return self._extent(axes) if self.mask is None else self._count(self.mask, axes)
 
     def blocks(self, axes: tuple[int, ...]) -> int | Array:
-        """Return the number of blocks over `axes` that have a valid element."""
+        """Return the number of blocks over `axes` that have a valid element.
+
+        Args:
+            axes: the axes of one block, not negative.
+        """
         if self.mask is None:
             others = [axis for axis in range(len(self.shape)) if axis not in axes]
             return self._extent(tuple(others))
