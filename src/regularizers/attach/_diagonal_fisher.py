@@ -66,8 +66,8 @@ def diagonal_fisher(
         >>> rz.diagonal_fisher(model, [(x, y)], error)["weight"]  # the mean of x squared
         tensor([[0.5000, 2.0000]])
 
-    Source: Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", 2017, arXiv
-    1612.00796.
+    Source: Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", 2017,
+    `arXiv:1612.00796 <https://arxiv.org/abs/1612.00796>`__.
     """
     check_model(model, "diagonal_fisher", "whose gradients lie on several devices")
     parameters = _trainable(model)

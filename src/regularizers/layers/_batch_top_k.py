@@ -59,7 +59,8 @@ class BatchTopK(nn.Module):
         >>> coding.eval()(torch.tensor([[0.5, 1.5, 3.0]]))
         tensor([[0.0000, 1.5000, 3.0000]])
 
-    Source: Bussmann, Leask, Nanda, "BatchTopK sparse autoencoders", 2024, arXiv 2412.06410.
+    Source: Bussmann, Leask, Nanda, "BatchTopK sparse autoencoders", 2024,
+    `arXiv:2412.06410 <https://arxiv.org/abs/2412.06410>`__.
     """
 
     threshold: Tensor

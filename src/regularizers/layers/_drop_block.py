@@ -39,7 +39,7 @@ class DropBlock2d(RatedNoise):
                  [0, 0, 1, 1, 1, 1]]], dtype=torch.int32)
 
     Source: Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks", 2018,
-    arXiv 1810.12890.
+    `arXiv:1810.12890 <https://arxiv.org/abs/1810.12890>`__.
     """
 
     def __init__(

@@ -40,7 +40,8 @@ class DropPath(RatedNoise):
         >>> drop_path.eval()(torch.ones(1, 2))
         tensor([[1., 1.]])
 
-    Source: Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382.
+    Source: Huang et al., "Deep networks with stochastic depth", 2016,
+    `arXiv:1603.09382 <https://arxiv.org/abs/1603.09382>`__.
     """
 
     def __init__(

@@ -48,7 +48,8 @@ class EmbeddingDropout(RatedNoise):
                 [0., 0.]])
 
     Source: Gal, Ghahramani, "A theoretically grounded application of dropout in recurrent neural
-    networks", 2016, arXiv 1512.05287, section 4.2; Merity, Keskar, Socher, 2017, arXiv 1708.02182.
+    networks", 2016, `arXiv:1512.05287 <https://arxiv.org/abs/1512.05287>`__, section 4.2; Merity,
+    Keskar, Socher, 2017, `arXiv:1708.02182 <https://arxiv.org/abs/1708.02182>`__.
     """
 
     def __init__(

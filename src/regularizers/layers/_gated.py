@@ -79,7 +79,7 @@ class Gated(nn.Module):
         [[0.5, 0.0, 0.0]]
 
     Source: Rajamanoharan et al., "Improving dictionary learning with gated sparse autoencoders",
-    2024, arXiv 2404.16014.
+    2024, `arXiv:2404.16014 <https://arxiv.org/abs/2404.16014>`__.
     """
 
     def __init__(self, units: int) -> None:

@@ -52,7 +52,7 @@ class JumpReLU(nn.Module):
         tensor([-5., -0.])
 
     Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with JumpReLU
-    sparse autoencoders", 2024, arXiv 2407.14435.
+    sparse autoencoders", 2024, `arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__.
     """
 
     def __init__(

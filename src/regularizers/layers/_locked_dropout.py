@@ -51,8 +51,9 @@ class LockedDropout(RatedNoise):
                  [0., 2., 0., 2.]]])
 
     Source: Gal, Ghahramani, "A theoretically grounded application of dropout in recurrent neural
-    networks", 2016, arXiv 1512.05287; Merity, Keskar, Socher, "Regularizing and optimizing LSTM
-    language models", 2017, arXiv 1708.02182.
+    networks", 2016, `arXiv:1512.05287 <https://arxiv.org/abs/1512.05287>`__; Merity, Keskar,
+    Socher, "Regularizing and optimizing LSTM language models", 2017,
+    `arXiv:1708.02182 <https://arxiv.org/abs/1708.02182>`__.
     """
 
     def __init__(

@@ -60,7 +60,8 @@ def monte_carlo_dropout(
         >>> draws.mean(dim=0).shape, bool((draws.std(dim=0) > 0).all())
         (torch.Size([1, 8]), True)
 
-    Source: Gal, Ghahramani, "Dropout as a Bayesian approximation", 2016, arXiv 1506.02142.
+    Source: Gal, Ghahramani, "Dropout as a Bayesian approximation", 2016,
+    `arXiv:1506.02142 <https://arxiv.org/abs/1506.02142>`__.
     """
     active = _active(model, _as_types(types))
     # set directly: a module's train() and eval() may do more than change its mode

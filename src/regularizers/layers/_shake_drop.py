@@ -55,8 +55,8 @@ class ShakeDrop(NoiseLayer):
         >>> shake_drop.eval()(torch.ones(1, 2))
         tensor([[0.5000, 0.5000]])
 
-    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018, arXiv
-    1802.02375.
+    Source: Yamada et al., "ShakeDrop regularization for deep residual learning", 2018,
+    `arXiv:1802.02375 <https://arxiv.org/abs/1802.02375>`__.
     """
 
     def __init__(self, p: float, batch_axis: Axes = 0) -> None:

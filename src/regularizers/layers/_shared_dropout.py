@@ -42,7 +42,7 @@ class SharedDropout(RatedNoise):
                  [2., 2.]]])
 
     Source: Tompson et al., "Efficient object localization using convolutional networks", 2015,
-    arXiv 1411.4280; Keras' `Dropout(noise_shape=...)`.
+    `arXiv:1411.4280 <https://arxiv.org/abs/1411.4280>`__; Keras' `Dropout(noise_shape=...)`.
     """
 
     def __init__(

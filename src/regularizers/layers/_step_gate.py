@@ -49,7 +49,7 @@ class StepGate(nn.Module):
         tensor([-10.,  -0.])
 
     Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with JumpReLU
-    sparse autoencoders", 2024, arXiv 2407.14435.
+    sparse autoencoders", 2024, `arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__.
     """
 
     def __init__(

@@ -40,7 +40,8 @@ class TopK(nn.Module):
         tensor([[3., 0., 2.],
                 [0., 4., 0.]])
 
-    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, arXiv 2406.04093.
+    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024,
+    `arXiv:2406.04093 <https://arxiv.org/abs/2406.04093>`__.
     """
 
     def __init__(self, k: int) -> None:

@@ -63,7 +63,8 @@ class WeightDrop(RatedNoise):
         ['module.weight_ih_l0', 'module.weight_hh_l0']
 
     Source: Wan et al., "Regularization of neural networks using DropConnect", 2013; Merity, Keskar,
-    Socher, "Regularizing and optimizing LSTM language models", 2017, arXiv 1708.02182.
+    Socher, "Regularizing and optimizing LSTM language models", 2017,
+    `arXiv:1708.02182 <https://arxiv.org/abs/1708.02182>`__.
     """
 
     def __init__(

@@ -69,8 +69,9 @@ def weight_standardization(
         True
 
     Source: Qiao et al., "Micro-batch training with batch-channel normalization and weight
-    standardization", 2019, arXiv 1903.10520; scaled: Brock, De, Smith, "Characterizing signal
-    propagation to close the performance gap in unnormalized ResNets", 2021, arXiv 2101.08692.
+    standardization", 2019, `arXiv:1903.10520 <https://arxiv.org/abs/1903.10520>`__; scaled: Brock,
+    De, Smith, "Characterizing signal propagation to close the performance gap in unnormalized
+    ResNets", 2021, `arXiv:2101.08692 <https://arxiv.org/abs/2101.08692>`__.
     """
     weight = _checked_weight(module)
     groups = module.groups if isinstance(module, _TRANSPOSED) else None

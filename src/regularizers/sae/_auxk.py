@@ -46,7 +46,8 @@ def auxk(
         >>> bool(rz.sae.auxk(sae, x, found.error, dead) >= 0)
         True
 
-    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, arXiv 2406.04093.
+    Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024,
+    `arXiv:2406.04093 <https://arxiv.org/abs/2406.04093>`__.
     """
     if dead.dtype != torch.bool or dead.shape != (sae.units,):
         raise ShapeError(

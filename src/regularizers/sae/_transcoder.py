@@ -46,7 +46,7 @@ class Transcoder(SparseAutoencoder):
         torch.Size([10, 4])
 
     Source: Dunefsky, Chlenski and Nanda, "Transcoders find interpretable LLM feature circuits",
-    2024, arXiv 2406.11944.
+    2024, `arXiv:2406.11944 <https://arxiv.org/abs/2406.11944>`__.
     """
 
     output_scale: Tensor

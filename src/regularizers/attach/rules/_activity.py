@@ -143,7 +143,7 @@ def ar(
         "activity(AR(2.0), where='drop')"
 
     Source: Merity, McCann and Socher, "Revisiting activation regularization for language RNNs",
-    2017, arXiv 1708.01009.
+    2017, `arXiv:1708.01009 <https://arxiv.org/abs/1708.01009>`__.
     """
     _refuse("ar", where, unknown, instead="activity(L2Squared(alpha), where, reduce=...)")
     return activity(

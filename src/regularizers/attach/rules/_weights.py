@@ -73,8 +73,9 @@ def kernel(
         '6.0000'
 
     Source: Li, Grandvalet and Davoine, "Explicit inductive bias for transfer learning with
-    convolutional networks", 2018, arXiv 1802.01483. Kirkpatrick et al., "Overcoming catastrophic
-    forgetting in neural networks", 2017, arXiv 1612.00796.
+    convolutional networks", 2018, `arXiv:1802.01483 <https://arxiv.org/abs/1802.01483>`__.
+    Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", 2017,
+    `arXiv:1612.00796 <https://arxiv.org/abs/1612.00796>`__.
     """
     return Rule(
         "kernel",

@@ -82,9 +82,10 @@ def weight_decay_groups(
         no_decay 0.0 4
 
     Source:
-        I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, 2019, arXiv:1711.05101.
+        I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, 2019,
+        `arXiv:1711.05101 <https://arxiv.org/abs/1711.05101>`__.
         T. van Laarhoven, L2 Regularization versus Batch and Weight Normalization, 2017,
-        arXiv:1706.05350.
+        `arXiv:1706.05350 <https://arxiv.org/abs/1706.05350>`__.
     """
     if not isinstance(model, nn.Module):
         raise ConfigurationError(

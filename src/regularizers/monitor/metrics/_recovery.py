@@ -58,10 +58,10 @@ def recovery(true: Tensor, found: Tensor, *, threshold: float = 0.9) -> Recovery
         >>> round(result.mean, 4), round(result.share, 4), result.matching.tolist()
         (0.6667, 0.6667, [1, 0, -1])
 
-    Source: Hyvärinen and Morioka, "Unsupervised feature extraction by time-contrastive learning
-    and nonlinear ICA", 2016, for the mean correlation of a matching; Song et al., "Mechanistic
-    interpretability should prioritize feature consistency in SAEs", 2025, arXiv:2505.20254, for its
-    use on dictionaries.
+    Source: Hyvärinen and Morioka, "Unsupervised feature extraction by time-contrastive learning and
+    nonlinear ICA", 2016, for the mean correlation of a matching; Song et al., "Mechanistic
+    interpretability should prioritize feature consistency in SAEs", 2025,
+    `arXiv:2505.20254 <https://arxiv.org/abs/2505.20254>`__, for its use on dictionaries.
     """
     _check(true, found, threshold)
     cosines = (_directions(true).mT @ _directions(found)).abs().cpu()

@@ -32,7 +32,7 @@ class RelativeBias(PairMetric):
         0.75
 
     Source: Rajamanoharan et al., "Improving dictionary learning with gated sparse autoencoders",
-    2024, arXiv:2404.16014, section 3.2.
+    2024, `arXiv:2404.16014 <https://arxiv.org/abs/2404.16014>`__, section 3.2.
     """
 
     def statistics(self, target: Samples, reconstruction: Samples) -> Sums:

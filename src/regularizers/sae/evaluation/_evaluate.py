@@ -134,7 +134,8 @@ def evaluate(
         dead                          1
 
     Source: the definitions beside each field of `Evaluation`; relative bias from Rajamanoharan et
-    al., "Improving dictionary learning with gated sparse autoencoders", 2024, arXiv:2404.16014.
+    al., "Improving dictionary learning with gated sparse autoencoders", 2024,
+    `arXiv:2404.16014 <https://arxiv.org/abs/2404.16014>`__.
     """
     if truth is not None:
         check_has_truth(sae)

@@ -102,7 +102,8 @@ def cross_entropy_recovered(
         (1.0, 1.0)
 
     Source: Bricken et al., "Towards monosemanticity", 2023, for zero ablation; Gao et al., "Scaling
-    and evaluating sparse autoencoders", 2024, arXiv:2406.04093, section 4, on what it hides.
+    and evaluating sparse autoencoders", 2024,
+    `arXiv:2406.04093 <https://arxiv.org/abs/2406.04093>`__, section 4, on what it hides.
     """
     if not isinstance(data, Iterable) or isinstance(data, Iterator):
         raise ConfigurationError(

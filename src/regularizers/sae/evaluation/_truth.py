@@ -124,7 +124,7 @@ def compare_with_truth(
         (1.0, True, 2, 2)
 
     Source: Song et al., "Mechanistic interpretability should prioritize feature consistency in
-    SAEs", 2025, arXiv:2505.20254, for the MCC.
+    SAEs", 2025, `arXiv:2505.20254 <https://arxiv.org/abs/2505.20254>`__, for the MCC.
     """
     _check(sae, superposition, samples, batch_size)
     found = sae.decoder.weight.detach().cpu()

@@ -187,9 +187,10 @@ def superposition(
         >>> tree.active
         1.0
 
-    Source: Elhage et al., "Toy models of superposition", 2022, arXiv:2209.10652, for the setting;
-    Emrich and Piedmonte, "A method for generating high-dimensional multivariate binary variates",
-    1991, for thresholds of a Gaussian.
+    Source: Elhage et al., "Toy models of superposition", 2022,
+    `arXiv:2209.10652 <https://arxiv.org/abs/2209.10652>`__, for the setting; Emrich and Piedmonte,
+    "A method for generating high-dimensional multivariate binary variates", 1991, for thresholds of
+    a Gaussian.
     """
     _check_numbers(features, dimensions, correlation_rank, seed)
     _check_deviations(correlation_scale, magnitude_deviation)
