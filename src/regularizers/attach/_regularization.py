@@ -126,6 +126,15 @@ class Regularization:
                 this regularization is detached or a copy.
             ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: the delivery is `"inject"`.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> reg = rz.Regularization(layer, [rz.activity(rz.L1(0.5), where="")])
+            >>> _ = layer(torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
+            >>> reg.penalty().item()  # half of the mean over two samples of 4 and 2
+            1.5
         """
         self._check_usable()
         if self._sites.constrained:
@@ -149,6 +158,15 @@ class Regularization:
         Raises:
             ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: the delivery is `"collect"`.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.Linear(2, 1)
+            >>> reg = rz.Regularization(layer, [rz.kernel(rz.L2Squared(0.5))], delivery="inject")
+            >>> reg.scale_from(layer(torch.zeros(4, 2)).sum()).backward()
+            >>> torch.equal(layer.weight.grad, layer.weight)  # the gradient of the penalty alone
+            True
         """
         self._check_usable()
         if self._sites.constrained:
@@ -167,10 +185,28 @@ class Regularization:
 
         For `delivery="inject"`. It holds until it is set again; the scale of a loss that went
         through `scale_from` takes precedence. After None there is none: a backward pass raises.
+        It is for activities. Weights are penalised by `scale_from`, or by `attach`.
+
+        Args:
+            scale: the factor of each penalty's gradient, such as 1/N for N micro-batches; finite
+                and not negative. None: no scale.
 
         Raises:
             RegimeError: the delivery is `"collect"`.
             StrengthError: the scale is negative, NaN or infinite.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> reg = rz.Regularization(layer, [rz.activity(rz.L1(1.0), where="")],
+            ...                         delivery="inject")
+            >>> reg.set_scale(0.5)
+            >>> x = torch.tensor([[1.0, -1.0], [2.0, 3.0]], requires_grad=True)
+            >>> (0 * layer(x)).sum().backward()
+            >>> x.grad  # half of the gradient of the mean over two samples
+            tensor([[0.2500, 0.0000],
+                    [0.2500, 0.2500]])
         """
         self._check_usable()
         self._delivery.set_scale(scale)
@@ -309,7 +345,7 @@ class Regularization:
 
     @property
     def acts_in_steps(self) -> bool:
-        """Whether `attach` has work to do: weights, constraints or strengths that change."""
+        """Whether `attach` has work to do, for weights, constraints or strengths that change."""
         self._check_usable()
         return bool(self._sites.in_step) or self._control.changes
 
@@ -323,7 +359,20 @@ class Regularization:
         return self._last_values.applied
 
     def targets(self) -> dict[str, Reached]:
-        """Return the measured value, the target and λ for each strength with a target."""
+        """Return the measured value, the target and λ for each strength with a target.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> reg = rz.Regularization(layer, [rz.activity(rz.L1(rz.TargetActive(1)), where="")])
+            >>> _ = layer(torch.tensor([[1.0, 3.0, 0.0], [2.0, 1.0, 0.0]]))
+            >>> _ = reg.penalty()
+            >>> reg.step()
+            >>> reached = reg.targets()["model/activity/L1"]
+            >>> reached.measured, reached.wanted, reached.unit
+            (2.0, 1.0, 'units active')
+        """
         self._check_usable()
         return self._control.reached()
 
@@ -332,12 +381,29 @@ class Regularization:
 
         The model's own `state_dict` does not contain it. Weights that rules with
         `towards="initial"` are measured from are in it, as tensors by name.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.Linear(3, 2)
+            >>> rules = [rz.kernel(rz.L2Squared(rz.LinearWarmup(1e-3, steps=10)))]
+            >>> reg = rz.Regularization(layer, rules)
+            >>> reg.step()
+            >>> saved = reg.state_dict()
+            >>> reg.detach()
+            >>> resumed = rz.Regularization(layer, rules)
+            >>> resumed.load_state_dict(saved)
+            >>> dict(resumed.strengths)
+            {'weight/kernel/L2Squared': 0.0001}
         """
         self._check_usable()
         return self._control.state() | self._sites.initial.state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the strengths and initial weights from a state that `state_dict` returned.
+
+        Args:
+            state: what `state_dict` returned for a Regularization with the same rules.
 
         Raises:
             ConfigurationError: the state belongs to other rules, lacks the initial weight of a
@@ -399,7 +465,16 @@ class Regularization:
 
     @property
     def strengths(self) -> Strengths:
-        """The strength of each penalty at each site by its key: `reg.strengths[key] = 2e-3`."""
+        """Strengths by key, of each penalty at each site; `reg.strengths[key] = 2e-3` sets one.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> reg = rz.Regularization(torch.nn.Linear(3, 2), [rz.kernel(rz.L1(1e-3))])
+            >>> reg.strengths["weight/kernel/L1"] = 2e-3
+            >>> dict(reg.strengths)
+            {'weight/kernel/L1': 0.002}
+        """
         self._check_usable()
         return self._strengths
 
@@ -414,6 +489,16 @@ class Regularization:
             ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: a weight that is attached to an optimizer was changed without a step of
                 that optimizer.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> reg = rz.Regularization(layer, [rz.activity(rz.L1(0.5), where="")])
+            >>> _ = layer(torch.tensor([[1.0, 3.0], [2.0, 0.0]]))
+            >>> _ = reg.penalty()
+            >>> reg.penalties()
+            {'model/activity/L1': 1.5}
         """
         self._check_usable()
         if self._sites.constrained:
@@ -461,7 +546,7 @@ class Regularization:
     def report(self) -> Report:
         """Return a table of the sites with their penalties and last values; `print` it.
 
-        Constraints follow, whose kind is "constraint".
+        Constraints follow, whose kind is "constraint". `Report` shows one.
         """
         self._check_usable()
         values = self._numbers()
@@ -472,7 +557,16 @@ class Regularization:
         return Report.of(self._sites.entries, self._strengths, values, zeros, kept, notes)
 
     def detach(self) -> None:
-        """Remove the hooks; the model is as before. A second call does nothing."""
+        """Remove the hooks; the model is as before. A second call does nothing.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> reg = rz.Regularization(torch.nn.Linear(3, 2), [rz.kernel(rz.L1(1e-3))])
+            >>> reg.detach()
+            >>> reg
+            <Regularization that was detached from its model>
+        """
         if self._unusable is None:
             self._detach()
             self._unusable = "was detached from its model"

@@ -21,10 +21,16 @@ from regularizers.penalties.strength import Schedule
 
 
 class Reached(NamedTuple):
-    """What a strength with a target has reached."""
+    """What a strength with a target has reached.
+
+    Attributes:
+        measured: the moving average of the measured quantity over 10 steps; NaN before the first.
+        wanted: the target.
+        unit: what both count, such as `"units active"`.
+        strength: λ as it is now.
+    """
 
     measured: float
-    """The moving average of the measured quantity over 10 steps; NaN before the first."""
     wanted: float
     unit: str
     strength: float

@@ -14,7 +14,24 @@ from regularizers.penalties import Penalty
 
 @dataclass(frozen=True)
 class ConstraintRule(AnyRule):
-    """A constraint and the weights it applies to; made by `constraint`."""
+    """A constraint and the weights it applies to; made by `constraint`.
+
+    Args:
+        kind: the role of the weights, `"kernel"` or `"bias"`.
+        constraint: what each of them is kept to.
+        where: which weights, as in `kernel`.
+
+    Raises:
+        ConfigurationError: there is no constraint or no `where`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> rule = rz.constraint(rz.MaxNorm(2.0, axis="output"), where="head")
+        >>> print(rule)
+        constraint(MaxNorm(2.0, 'output'), where='head')
+        >>> rule.constraint
+        MaxNorm(2.0, 'output')
+    """
 
     kind: Literal["kernel", "bias"]
     constraint: Constraint

@@ -26,12 +26,52 @@ Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 
 
 class AnyRule:
-    """A rule of a `Regularization`: a `Rule` of a penalty, or a `ConstraintRule`."""
+    """A rule of a `Regularization`: a `Rule` of a penalty, or a `ConstraintRule`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> from regularizers.attach import AnyRule
+        >>> isinstance(rz.kernel(rz.L2Squared(1e-4)), AnyRule)
+        True
+    """
 
 
 @dataclass(frozen=True)
 class Rule(AnyRule):
-    """A penalty and the sites it applies to; made by `activity`, `kernel` and `bias`."""
+    """A penalty and the sites it applies to; made by `activity`, `kernel` and `bias`.
+
+    Those functions say more of each option.
+
+    Args:
+        kind: `"activity"`, `"kernel"` or `"bias"`.
+        penalty: the penalty of each site.
+        where: which modules or parameters.
+        select: the part of an output that is no tensor.
+        reduce: the reduction, unless the penalty states one.
+        batch_axis: the axes of samples, unless the penalty states them.
+        copy: keep a copy of an output that is changed in place after its module.
+        proximal: shrink weights after each step, instead of adding a gradient.
+        mask: a function of a module's inputs that returns which elements of its output count.
+        carry: the initial state of a recurrent layer joins the first difference in time.
+        optional: allow that the site never fires.
+        shared: one strength with a target for all sites of the rule.
+        towards: w⁰, which weights are measured from: `"initial"`, its alias `"now"`, or tensors by
+            the names of weights.
+        importance: F, a factor of each element's penalty; tensors by the names of weights.
+        weights: w, a factor of each unit's penalty: a tensor that broadcasts to the units of one
+            sample, or a function of the model that returns one.
+
+    Raises:
+        ConfigurationError: as `activity`, `kernel` and `bias`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> rule = rz.activity(rz.L1(1e-3), where="encoder.act")
+        >>> print(rule)
+        activity(L1(0.001), where='encoder.act')
+        >>> rule.terms  # with the reduction that the kind of rule gives them
+        (L1(0.001, reduce='batch_mean'),)
+    """
 
     kind: Kind
     penalty: Penalty
