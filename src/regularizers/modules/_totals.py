@@ -12,7 +12,7 @@ from torch import Tensor
 from regularizers.modules._autograd_state import is_transformed, never_compiled
 
 Totals: TypeAlias = dict[str, Tensor]
-"""Totals by name: `"active"` is the number of x with |x| > 0, `"absolute"` is Σ|x|.
+"""Totals by name: `"active"` is the number of x with `|x| > 0`, `"absolute"` is `Σ|x|`.
 
 Each is of the whole tensor without a mask, detached, of 0 dimensions and on its device, float32 or
 wider.

@@ -124,15 +124,36 @@ class Monitor:
         return self._readings[name]
 
     def as_dict(self) -> dict[str, float]:
-        """Return all numbers by `site/number`, for a logger; NaN before any sample."""
+        """Return all numbers by `site/number`, for a logger; NaN before any sample.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> monitor = rz.Monitor(layer, "", [rz.monitor.ActiveUnits()])
+            >>> _ = layer(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+            >>> monitor.as_dict()
+            {'model/active_units': 1.0, 'model/active_fraction': 0.5}
+        """
         return self._readings.as_dict()
 
     def report(self) -> MonitorReport:
-        """Return a printable table, with notes on faults."""
+        """Return a printable table, with notes on faults. `MonitorReport` shows one."""
         return self._readings.report(None if self._gate is None else self._gate.missed)
 
     def reset(self) -> None:
-        """Drop all samples, as at the end of an epoch."""
+        """Drop all samples, as at the end of an epoch.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> monitor = rz.Monitor(layer, "", [rz.monitor.Norm()])
+            >>> _ = layer(torch.tensor([[3.0, 4.0]]))
+            >>> monitor.reset()
+            >>> monitor["model"]["norm"].value()
+            nan
+        """
         self._readings.reset()
         if self._gate is not None:
             self._gate.forget()
@@ -140,9 +161,25 @@ class Monitor:
     def merge(self, other: Monitor | Readings) -> None:
         """Add the samples of another monitor, as if they came after those of this one.
 
+        Args:
+            other: a monitor of the same sites and metrics, or its readings.
+
         Raises:
             ConfigurationError: the sites or their metrics differ.
             ShapeError: the numbers of units differ.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> first = rz.Monitor(layer, "", [rz.monitor.Norm()])
+            >>> _ = layer(torch.tensor([[3.0, 4.0]]))
+            >>> first.detach()
+            >>> second = rz.Monitor(layer, "", [rz.monitor.Norm()])
+            >>> _ = layer(torch.tensor([[0.0, 1.0]]))
+            >>> first.merge(second)
+            >>> first["model"]["norm"].value()  # the mean of 5 and 1
+            3.0
         """
         self._readings.merge(other._readings if isinstance(other, Monitor) else other)
 
@@ -194,7 +231,18 @@ class Monitor:
             self._observer.around = before
 
     def detach(self) -> None:
-        """Remove the hooks; the model is as before. The numbers stay."""
+        """Remove the hooks; the model is as before. The numbers stay.
+
+        Example:
+            >>> import regularizers as rz
+            >>> import torch
+            >>> layer = torch.nn.ReLU()
+            >>> monitor = rz.Monitor(layer, "", [rz.monitor.Norm()])
+            >>> monitor.detach()
+            >>> _ = layer(torch.tensor([[3.0, 4.0]]))  # is not read
+            >>> monitor
+            <Monitor of model, which was detached from its model>
+        """
         if self._unusable is None:
             self._detach()
             self._unusable = "was detached from its model"

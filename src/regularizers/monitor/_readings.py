@@ -16,7 +16,25 @@ from regularizers.monitor.metrics import Streaming, named, of_every_process
 class Readings:
     """The numbers of a monitor, or of the monitors of several processes together.
 
-    `readings["coding"]["dead_units"]` is one metric of one site.
+    `readings["coding"]["dead_units"]` is one metric of one site. `Monitor.synced` makes them.
+
+    Args:
+        readings: the metrics of each site and pair.
+        when: which forwards they are of, for the notes of a report.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> layer = torch.nn.ReLU()
+        >>> monitor = rz.Monitor(layer, "", [rz.monitor.ActiveUnits()])
+        >>> _ = layer(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        >>> readings = monitor.synced()  # of all processes; here there is one
+        >>> readings.names
+        ['model']
+        >>> readings.as_dict()
+        {'model/active_units': 1.0, 'model/active_fraction': 0.5}
+        >>> readings["model"]["active_units"].value()
+        1.0
     """
 
     def __init__(self, readings: Sequence[SiteMetrics], when: str) -> None:
@@ -45,7 +63,11 @@ class Readings:
         }
 
     def report(self, missed: str | None = None) -> MonitorReport:
-        """Return a printable table, with notes on faults; `missed` is why no sample was seen."""
+        """Return a printable table, with notes on faults.
+
+        Args:
+            missed: why no sample was seen, if that is known.
+        """
         rows = tuple([reading.row() for reading in self._of.values()])
         notes = [
             note for reading in self._of.values() for note in reading.notes(self._when, missed)
@@ -60,6 +82,9 @@ class Readings:
 
     def merge(self, other: Readings) -> None:
         """Add the samples of `other`, as if they came after those of this one.
+
+        Args:
+            other: readings of the same sites and metrics.
 
         Raises:
             ConfigurationError: the sites or their metrics differ.
@@ -80,6 +105,9 @@ class Readings:
         """Return the readings of all processes together, the same on each, on the CPU.
 
         Every process must call it; its own readings do not change.
+
+        Args:
+            group: the processes; all of them by default. Without `torch.distributed` it is a copy.
 
         Raises:
             ConfigurationError, ShapeError: the readings of the processes cannot be merged.

@@ -11,19 +11,49 @@ from regularizers._text import table
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One site or pair, with the first number of each metric."""
+    """One site or pair, with the first number of each metric.
+
+    Attributes:
+        site: the name of the site or pair.
+        is_pair: whether it is a target with its reconstruction.
+        samples: the number of samples that were read.
+        units: the units of a sample, on average; NaN before any sample.
+        values: the first number of each metric by its name.
+    """
 
     site: str
     is_pair: bool
     samples: int
     units: float
-    """The units of a sample, on average; NaN before any sample."""
     values: dict[str, float]
 
 
 @dataclass(frozen=True, repr=False)
 class MonitorReport:
-    """The sites of a monitor with their numbers, and notes on faults."""
+    """The sites of a monitor with their numbers, and notes on faults.
+
+    It is what `Monitor.report` returns. Its text is a table, of the first number of each metric.
+
+    Attributes:
+        rows: one for each site and pair, with the fields `site`, `is_pair`, `samples`, `units` (of
+            a sample, on average) and `values`, numbers by the name of their metric.
+        notes: lines below the table, such as dead units, sites that were never read and numbers
+            that are not finite.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> layer = torch.nn.ReLU()
+        >>> monitor = rz.Monitor(layer, "", [rz.monitor.ActiveUnits(), rz.monitor.Norm()])
+        >>> _ = layer(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        >>> report = monitor.report()
+        >>> print(report)
+        site    samples  units  active_units  norm
+        ------  -------  -----  ------------  ----
+        (root)        2      2             1   2.5
+        >>> report.rows[0].values["norm"]
+        2.5
+    """
 
     rows: tuple[ReportRow, ...]
     notes: tuple[str, ...]

@@ -25,7 +25,19 @@ from regularizers.modules import (
 
 @dataclass(frozen=True)
 class Source:
-    """The input or the output of one module; made by `input_of` and `output_of`."""
+    """The input or the output of one module; made by `input_of` and `output_of`.
+
+    Args:
+        kind: `"input"` or `"output"`.
+        where: one module, as in `input_of`.
+        select: which argument, or which part of an output, as in `input_of` and `output_of`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> source = rz.monitor.input_of("encoder", select=0)
+        >>> source.kind, source.where, source.select
+        ('input', 'encoder', 0)
+    """
 
     kind: Literal["input", "output"]
     where: Where
@@ -36,6 +48,10 @@ class Source:
 
     def module_in(self, model: nn.Module, pair: str) -> tuple[str, nn.Module]:
         """Return the name of the module, and the module.
+
+        Args:
+            model: the model that it is in.
+            pair: the name of the pair, for messages.
 
         Raises:
             SelectionError: no module matches, or several.
@@ -58,6 +74,13 @@ class Source:
         site: str,
     ) -> Activation:
         """Return the selected tensor of the input or output of `module`.
+
+        Args:
+            module: the module that ran.
+            inputs: its positional arguments.
+            keywords: its keyword arguments.
+            output: what it returned.
+            site: its name, for messages.
 
         Raises:
             OutputError: there is no tensor, or it is not real floating point, or nested.

@@ -16,7 +16,7 @@ from regularizers.penalties.arrays import check_not_negative
 
 @dataclasses.dataclass(eq=False)
 class ActiveUnits(SharedMetric):
-    r"""Active units of a sample, the L0 of a code: how many of |x| exceed a threshold, on average.
+    r"""Active units of a sample, the L0 of a code: how many `|x|` exceed θ, on average.
 
     .. math:: \frac{1}{N} \sum_{n=1}^{N} \#\{u : |x_{nu}| > \theta\}
 

@@ -19,7 +19,7 @@ from regularizers.penalties.arrays import check_not_negative
 
 @dataclasses.dataclass(eq=False)
 class DeadUnits(SharedMetric):
-    r"""Units that were active, |x| > θ, on none of the last samples.
+    r"""Units that were active, `|x| > θ`, on none of the last samples.
 
     .. math:: \#\{u : s_u \ge after\}, \quad s_u = \text{samples since } u \text{ was active}
 

@@ -19,14 +19,31 @@ from regularizers.penalties.arrays import check_not_negative
 
 
 class Histogram(NamedTuple):
-    """Units by the logarithm of their density."""
+    """Units by the logarithm of their density.
+
+    Attributes:
+        counts: (bins,), int64: the number of units in each bin.
+        edges: (bins + 1,), float64: log10 densities. The last bin includes its upper edge, 0.
+        silent: the number of units that were never active, whose density has no logarithm.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> density = rz.monitor.DensityHistogram(bins=3, low=-3.0)
+        >>> density.update((torch.arange(100)[:, None] < torch.tensor([0, 1, 20, 100])).float())
+        >>> histogram = density.value()
+        >>> for low, count in zip(histogram.edges.tolist(), histogram.counts.tolist()):
+        ...     print(f"from 10^{low:.0f}: {count}")
+        from 10^-3: 0
+        from 10^-2: 1
+        from 10^-1: 2
+        >>> histogram.silent
+        1
+    """
 
     counts: Tensor
-    """(bins,), int64: the number of units in each bin."""
     edges: Tensor
-    """(bins + 1,), float64: log10 densities. The last bin includes its upper edge, 0."""
     silent: int
-    """The number of units that were never active, whose density has no logarithm."""
 
 
 @dataclasses.dataclass(eq=False)

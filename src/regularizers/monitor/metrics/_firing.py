@@ -14,7 +14,7 @@ from regularizers.penalties.arrays import check_not_negative
 
 @dataclasses.dataclass(eq=False)
 class Firing(PairMetric):
-    r"""Which units of a known code are found to fire, |x| > θ: F1, precision and recall.
+    r"""Which units of a known code are found to fire, `|x| > θ`: F1, precision and recall.
 
     .. math:: P = \frac{\text{both}}{\text{found}}, \quad R = \frac{\text{both}}{\text{true}}, \quad
         F_1 = \frac{2 \, \text{both}}{\text{found} + \text{true}}

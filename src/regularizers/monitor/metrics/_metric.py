@@ -93,7 +93,23 @@ class Metric(Streaming):
 
 
 class PairMetric(Streaming):
-    """A metric of a target and its reconstruction; one of your own is written as a `Metric` is."""
+    """A metric of a target and its reconstruction; one of your own is written as a `Metric` is.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> class MeanError(rz.monitor.PairMetric):
+        ...     def statistics(self, target, reconstruction):
+        ...         error = target.select((target.x - reconstruction.x).abs())
+        ...         return {"error": error.sum(), "elements": target.elements}
+        ...
+        ...     def compute(self, sums):
+        ...         return sums["error"] / sums["elements"]
+        >>> metric = MeanError()
+        >>> metric.update(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.5, 1.0]]))
+        >>> metric.as_dict()
+        {'mean_error': 0.75}
+    """
 
     def update(
         self,

@@ -13,16 +13,33 @@ from regularizers.modules import describe
 
 
 class Recovery(NamedTuple):
-    """What `recovery` found."""
+    """What `recovery` found.
+
+    Attributes:
+        mean: the mean absolute cosine of true units under the best matching; the MCC.
+        share: the share of true units whose matched absolute cosine exceeds the threshold.
+        matching: (true units,), int64: the found unit matched to each; -1 where there was none
+            left.
+        cosines: (true units,), float64: the absolute cosine of each with its match; 0 where there is none.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> true = torch.eye(2)
+        >>> found = torch.tensor([[0.6, 2.0], [0.8, 0.0]])  # a column for each unit
+        >>> result = rz.monitor.recovery(true, found)
+        >>> result.matching.tolist()  # the first true unit is the second found one
+        [1, 0]
+        >>> [round(cosine, 4) for cosine in result.cosines.tolist()]
+        [1.0, 0.8]
+        >>> round(result.mean, 4), result.share
+        (0.9, 0.5)
+    """
 
     mean: float
-    """The mean |cosine| of true units under the best matching; the MCC."""
     share: float
-    """The share of true units whose matched |cosine| exceeds the threshold."""
     matching: Tensor
-    """(true units,), int64: the found unit matched to each; -1 where there was none left."""
     cosines: Tensor
-    """(true units,), float64: the |cosine| of each with its match; 0 where there is none."""
 
 
 def recovery(true: Tensor, found: Tensor, *, threshold: float = 0.9) -> Recovery:
@@ -38,7 +55,7 @@ def recovery(true: Tensor, found: Tensor, *, threshold: float = 0.9) -> Recovery
     Args:
         true: (features, true units), a column for each unit, as in `decoder.weight`.
         found: (features, found units).
-        threshold: a true unit is recovered if its |cosine| exceeds it; in [0, 1].
+        threshold: a true unit is recovered if its absolute cosine exceeds it; in [0, 1].
 
     Returns:
         The mean, the share of recovered units, and the matching.

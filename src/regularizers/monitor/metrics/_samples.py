@@ -31,6 +31,7 @@ class Samples(Reduced):
         matrix: (samples, units), real floating.
         valid: what counts, boolean: (samples, units), or (samples, 1) where samples count as a
             whole. None: everything.
+        totals: what is known of the whole array, by name; None: nothing.
 
     Example:
         >>> import regularizers as rz
@@ -63,9 +64,16 @@ class Samples(Reduced):
         name: str = "x",
         totals: Totals | None = None,
     ) -> Samples:
-        """Return the samples of an array of any number of axes; `name` is for errors.
+        """Return the samples of an array of any number of axes.
 
         What `totals` has of the whole array is not read again, and what is read is added to it.
+
+        Args:
+            x: real floating.
+            batch_axis: which axes count samples; the others count units.
+            mask: boolean, over the leading axes of `x`: True where it counts.
+            name: of the array, for errors.
+            totals: what is known of the whole array, by name; None: nothing.
 
         Raises:
             ArrayTypeError: no plain tensor of a real floating type.
@@ -145,7 +153,7 @@ class Samples(Reduced):
 
     @functools.cached_property
     def absolute(self) -> Tensor:
-        """|x|; (samples, units)."""
+        """The absolute values of `x`; (samples, units)."""
         return self.x.abs()
 
     def select(self, y: Tensor) -> Tensor:
@@ -157,7 +165,7 @@ class Samples(Reduced):
         return y if self.valid is None else torch.where(self.valid, y, torch.zeros_like(y))
 
     def active(self, threshold: float) -> Tensor:
-        """Return where |x| > `threshold`; (samples, units). What does not count is not active."""
+        """Return where `|x| > threshold`; (samples, units). What does not count is not active."""
         if threshold not in self._active:
             self._active[threshold] = self.absolute > threshold
         return self._active[threshold]

@@ -35,9 +35,9 @@ class Truth:
     explained_variance: float
     """1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over all samples."""
     mcc: float
-    """The mean over true features of |cos| with the unit matched to each; 0 where none is."""
+    """The mean over true features of the absolute cosine with the unit matched to each; 0 where none is."""
     recovered: float
-    """The share of true features whose |cos| with their unit exceeds the threshold."""
+    """The share of true features whose absolute cosine with their unit exceeds the threshold."""
     precision: float
     """Of the firings of matched units, the share that are true; pooled over units."""
     recall: float
@@ -57,7 +57,7 @@ class Truth:
     matching: Tensor
     """(features,), int64: the unit matched to each feature; -1 where there was none left."""
     cosines: Tensor
-    """(features,), float64: the |cos| of each feature with its unit; 0 where there is none."""
+    """(features,), float64: the absolute cosine of each feature with its unit; 0 where there is none."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name, for a log."""
@@ -95,7 +95,7 @@ def compare_with_truth(
         sae: the autoencoder; in evaluation mode meanwhile.
         superposition: the source of the data, with the true dictionary.
         samples: how many samples are made.
-        threshold: a feature is recovered if its |cos| exceeds it.
+        threshold: a feature is recovered if its absolute cosine exceeds it.
         batch_size: how many samples are made at once.
         seed: with `batch_size` it says which samples are made. They are in no stream of
             `Superposition.batches`.

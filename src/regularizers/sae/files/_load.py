@@ -34,17 +34,19 @@ def load(folder: str | PathLike[str], *, active: float | None = None) -> SparseA
     they stay, since dividing them out would multiply the codes by them, and TopK would choose other
     units. `fold_decoder_norms` does it where it is exact, before training goes on.
 
-    | in `cfg.json` | here |
-    |---|---|
-    | standard | `l1` |
-    | topk | `topk` of k |
-    | ... with `rescale_acts_by_decoder_norm` | decoder norms in the encoder, as in their codes |
-    | jumprelu, also from batchtopk, matryoshka | `jumprelu`; thresholds below 0 are at 0 |
-    | gated | `gated`, without a bias in the encoder |
-    | `apply_b_dec_to_input` false | the bias of the code takes it back: b_e + W_e b |
-    | `reshape_activations` "hook_z" | heads side by side: give `x.flatten(-2)` |
-    | `normalize_activations` but "none" | refused |
-    | `dtype` | kept |
+    =========================================  =================================================
+    in `cfg.json`                              here
+    =========================================  =================================================
+    standard                                   `l1`
+    topk                                       `topk` of k
+    ... with `rescale_acts_by_decoder_norm`    decoder norms in the encoder, as in their codes
+    jumprelu, also from batchtopk, matryoshka  `jumprelu`; thresholds below 0 are at 0
+    gated                                      `gated`, without a bias in the encoder
+    `apply_b_dec_to_input` false               the bias of the code takes it back: b_e + W_e b
+    `reshape_activations` "hook_z"             heads side by side: give `x.flatten(-2)`
+    `normalize_activations` but "none"         refused
+    `dtype`                                    kept
+    =========================================  =================================================
 
     Args:
         folder: where from, a path.

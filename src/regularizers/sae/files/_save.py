@@ -54,13 +54,15 @@ def save(
     scale, the unfolded biases, the settings) stands beside it in `regularizers.json` and
     `regularizers.safetensors`, which SAELens passes over.
 
-    | here | in SAELens | |
-    |---|---|---|
-    | `l1` | standard | |
-    | `topk` | topk | k |
-    | `jumprelu` | jumprelu | |
-    | `batchtopk` | jumprelu | its threshold for every unit, as they save it, too |
-    | `gated` | gated | b_gate = gate.bias / c, b_mag = bias / c, r_mag = log_scale |
+    ===========  ==========  ==========================================================
+    here         in SAELens  its parameters
+    ===========  ==========  ==========================================================
+    `l1`         standard    as above
+    `topk`       topk        as above, and k
+    `jumprelu`   jumprelu    as above
+    `batchtopk`  jumprelu    its threshold for every unit, as they save it, too
+    `gated`      gated       b_gate = gate.bias / c, b_mag = bias / c, r_mag = log_scale
+    ===========  ==========  ==========================================================
 
     The folder appears whole or not at all. One that was saved before is replaced.
 

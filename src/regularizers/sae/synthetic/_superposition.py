@@ -72,14 +72,25 @@ class Superposition:
     def named(cls, name: str, seed: int = 0) -> Superposition:
         """Return a problem that has a name.
 
-        | name | features, dimensions | probabilities | L0 |
-        |---|---|---|---|
-        | A2 | 256 in 64 | equal, independent | 2.8 |
-        | A8 | 256 in 64 | equal, independent | 8 |
-        | B8 | 1024 in 128 | ∝ rank^−.8, at most .3; correlations of rank 32, scale .1 | 8 |
+        ====  ====================  =========================================================  ===
+        name  features, dimensions  probabilities                                              L0
+        ====  ====================  =========================================================  ===
+        A2    256 in 64             equal, independent                                         2.8
+        A8    256 in 64             equal, independent                                         8
+        B8    1024 in 128           ∝ rank^−.8, at most .3; correlations of rank 32, scale .1  8
+        ====  ====================  =========================================================  ===
+
+        Args:
+            name: of the problem.
+            seed: as for `superposition`.
 
         Raises:
             ConfigurationError: no problem has this name.
+
+        Example:
+            >>> import regularizers as rz
+            >>> rz.sae.Superposition.named("A2")
+            Superposition(256 features in 64 dimensions, 2.8 active)
         """
         if name not in PROBLEMS:
             raise ConfigurationError(
@@ -90,6 +101,10 @@ class Superposition:
 
     def sample(self, n: int, generator: torch.Generator) -> Samples:
         """Return `n` samples and the coefficients that they are made of.
+
+        Args:
+            n: the number of samples.
+            generator: a generator of the CPU, which is drawn from.
 
         Raises:
             ConfigurationError: `n` is no integer, 0 or more.
@@ -105,6 +120,11 @@ class Superposition:
         """Return a stream of `number` batches of `size` samples, the same for the same seed.
 
         It has a length, may be iterated again, and keeps nothing but the batch at hand.
+
+        Args:
+            size: the samples of a batch.
+            number: the number of batches.
+            seed: of the samples.
         """
         return SyntheticBatches(self._x, size, number, seed)
 
