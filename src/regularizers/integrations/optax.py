@@ -33,7 +33,22 @@ Mask: TypeAlias = Any
 
 
 class StepCount(NamedTuple):
-    """The state: how many steps were taken, at which schedules are asked."""
+    """The state of these transformations, the number of steps taken; schedules are read at it.
+
+    Attributes:
+        count: an int32 array without axes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import regularizers as rz
+        >>> from regularizers.integrations.optax import add_penalty
+        >>> weights = {"kernel": jnp.ones(2)}
+        >>> transformation = add_penalty(rz.L1(0.5))
+        >>> state = transformation.init(weights)
+        >>> _, state = transformation.update(weights, state, weights)
+        >>> int(state.count)
+        1
+    """
 
     count: Any
 
@@ -160,6 +175,18 @@ def tangential(constraint: Constraint, mask: Mask = None) -> optax.GradientTrans
 
     Raises:
         ConfigurationError, SelectionError: as `project`.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> import regularizers as rz
+        >>> from regularizers.integrations.optax import project, tangential
+        >>> weights = {"kernel": jnp.array([[0.6, 0.8]])}
+        >>> grads = {"kernel": jnp.array([[1.0, 0.0]])}
+        >>> tangent = tangential(rz.UnitNorm(0))
+        >>> update = tangent.update(grads, tangent.init(weights), weights)[0]["kernel"]
+        >>> [round(x, 2) for x in update[0].tolist()]  # at a right angle to the weights
+        [0.64, -0.48]
+        >>> optimizer = optax.chain(tangent, optax.adam(1e-2), project(rz.UnitNorm(0)))
     """
     _check_constraint(constraint)
     return _transformation(lambda u, weight, _: constraint.tangential(u, weight), mask)

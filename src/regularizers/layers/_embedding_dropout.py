@@ -29,7 +29,7 @@ class EmbeddingDropout(RatedNoise):
         p: PyTorch's name for the rate; one of the two is given.
 
     Shape:
-        Indices of any shape; the output is (*indices, dimensions), in the type of the table.
+        Indices of any shape; the output is `(*indices, dimensions)`, in the type of the table.
 
     Raises:
         ConfigurationError: a rate outside [0, 1), both a rate and p, or a module that is not an

@@ -22,7 +22,7 @@ class NoiseLayer(nn.Module, ABC):
 
     @property
     def draws(self) -> bool:
-        """Whether the forward draws noise: in training, unless the settings say none."""
+        """Whether the forward draws noise, as it does in training unless the settings say none."""
         return self.training and self.is_noisy
 
     def check(self, x: Tensor) -> None:

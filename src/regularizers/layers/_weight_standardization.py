@@ -108,6 +108,16 @@ class WeightStandardization(nn.Module):
 
     Shape:
         The output has the shape and type of the weight.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> standardize = rz.layers.WeightStandardization(
+        ...     None, gamma=1.0, eps=1e-6, transposed_groups=None
+        ... )
+        >>> standardize(torch.tensor([[1.0, 3.0], [0.0, 8.0]])).round(decimals=3)
+        tensor([[-1.,  1.],
+                [-1.,  1.]])
     """
 
     def __init__(

@@ -25,6 +25,13 @@ class Loaded:
         module: the network in evaluation mode, with the scaling of its inputs as its first part.
         metadata: what the recipe kept beside the weights, as plain values: the columns it reads,
             its classes or its vocabulary, and the arguments that build the network.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.recipes import Loaded
+        >>> loaded = Loaded(torch.nn.Linear(4, 3), {"classes": ["setosa", "versicolor"]})
+        >>> loaded.metadata["classes"]
+        ['setosa', 'versicolor']
     """
 
     module: nn.Module
@@ -44,6 +51,22 @@ def load(folder: str | Path, network: str | None = None) -> Loaded:
 
     Raises:
         RunFolderError: the folder is none of a run, is damaged, or has no such network.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from pathlib import Path
+        >>> import regularizers as rz
+        >>> from regularizers.recipes import classifier
+        >>> with tempfile.TemporaryDirectory() as runs:
+        ...     few = dict(epochs=1, seeds=1, units=8, train=100)
+        ...     classifier.run(classifier.Config(runs=Path(runs), **few))
+        ...     (folder,) = Path(runs).iterdir()
+        ...     loaded = rz.recipes.load(folder, "dropout-0")
+        digits: 100 samples for training, 539 for validation, 64 features, 10 classes...
+        >>> loaded.module(torch.zeros(5, 64)).shape  # of five pictures, a logit for each class
+        torch.Size([5, 10])
+        >>> loaded.metadata["classes"][:3]
+        ['0', '1', '2']
     """
     return load_of(_RECIPES, folder, network)
 

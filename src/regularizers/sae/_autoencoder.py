@@ -21,18 +21,32 @@ from regularizers.sae._calibration import ROWS, measured_scale, start_encoder
 
 
 class Losses(NamedTuple):
-    """What a training step needs, in the units in which c·x has the size of the code."""
+    """What a training step needs, in the units in which c·x has the size of the code.
+
+    Attributes:
+        loss: the squared error of the reconstruction, summed over features, averaged over samples;
+            a scalar.
+        error: what is left of the target, (samples, features).
+        code: the code, (samples, units).
+        target: what is to be reconstructed, (samples, features).
+        scaled: c·x, which the encoder reads, (samples, features).
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> sae = rz.sae.SparseAutoencoder(features=8, units=32, active=2)
+        >>> found = sae.losses(torch.randn(64, 8))
+        >>> found.loss.shape, found.error.shape, found.code.shape
+        (torch.Size([]), torch.Size([64, 8]), torch.Size([64, 32]))
+        >>> torch.isclose(found.loss, found.error.square().sum(1).mean()).item()
+        True
+    """
 
     loss: Tensor
-    """The reconstruction's squared error, summed over features, averaged over samples; a scalar."""
     error: Tensor
-    """What is left of the target, (samples, features)."""
     code: Tensor
-    """The code, (samples, units)."""
     target: Tensor
-    """What is to be reconstructed, (samples, features)."""
     scaled: Tensor
-    """What the encoder reads: c·x."""
 
 
 class Encoder(nn.Linear):
@@ -64,10 +78,13 @@ class SparseAutoencoder(nn.Module):
         features: the width of x.
         units: the units of the code, usually several times the features.
         active: units active in a sample, on average; or a schedule of them.
-        architecture: `"jumprelu"` (2407.14435), `"topk"` (2406.04093), `"batchtopk"` (2412.06410),
-            `"gated"` (2404.16014) or `"l1"`.
+        architecture: `"jumprelu"` (`arXiv:2407.14435 <https://arxiv.org/abs/2407.14435>`__),
+            `"topk"` (`arXiv:2406.04093 <https://arxiv.org/abs/2406.04093>`__), `"batchtopk"`
+            (`arXiv:2412.06410 <https://arxiv.org/abs/2412.06410>`__), `"gated"`
+            (`arXiv:2404.16014 <https://arxiv.org/abs/2404.16014>`__) or `"l1"`.
         nested: numbers of units; each prefix of the code of so many units is to reconstruct by
-            itself as well (Matryoshka, 2503.17547). The whole code is the last of them.
+            itself as well (Matryoshka, `arXiv:2503.17547 <https://arxiv.org/abs/2503.17547>`__).
+            The whole code is the last of them.
 
     Shape:
         (..., features) to (..., features); the code is (..., units).
@@ -120,11 +137,19 @@ class SparseAutoencoder(nn.Module):
             nn.init.zeros_(self.decoder.bias)
 
     def encode(self, x: Any) -> Tensor:
-        """Return the code f / c, in the units of `x`, of shape (..., units)."""
+        """Return the code f / c, in the units of `x`, of shape (..., units).
+
+        Args:
+            x: (..., features).
+        """
         return self._code(x) / self.scale
 
     def decode(self, code: Tensor) -> Any:
-        """Return the reconstruction from what `encode` returns, of shape (..., features)."""
+        """Return the reconstruction from what `encode` returns, of shape (..., features).
+
+        Args:
+            code: (..., units).
+        """
         return self._leave(self.decoder(code * self.scale))
 
     def forward(self, x: Any) -> Any:
@@ -138,6 +163,9 @@ class SparseAutoencoder(nn.Module):
         samples; for nested prefixes it is the mean of theirs. `"gated"` adds the error of what its
         gates alone reconstruct, through a dictionary that is held constant. Penalties are no part
         of it: `regularization()` has them.
+
+        Args:
+            x: (samples, features).
         """
         scaled = self.scaled(x)
         return self._losses(scaled, scaled)
@@ -148,11 +176,11 @@ class SparseAutoencoder(nn.Module):
 
     @property
     def offset(self) -> Tensor:
-        """What the encoder takes off c·x: the bias of the decoder."""
+        """What the encoder takes off c·x, which is the bias of the decoder."""
         return self.decoder.bias
 
     def parts(self, batch: Any) -> tuple[Any, ...]:
-        """Return what `losses` takes of a batch: the first of a tuple."""
+        """Return what `losses` takes of a batch, which is the first of a tuple."""
         return (batch[0],) if isinstance(batch, (tuple, list)) else (batch,)
 
     def rules(self) -> list[AnyRule]:
@@ -165,6 +193,12 @@ class SparseAutoencoder(nn.Module):
 
         Args:
             options: as for `Regularization`, such as `process_group="world"`.
+
+        Example:
+            >>> import regularizers as rz
+            >>> sae = rz.sae.SparseAutoencoder(features=16, units=64, active=4)
+            >>> sae.regularization()  # thresholds of 0 or more, columns of norm 1
+            Regularization((root) SparseAutoencoder: 1 activity, 2 constraint)
         """
         return Regularization(self, self.rules(), **options)
 

@@ -13,6 +13,16 @@ POINTS = 200
 class History:
     """Points of one training, each the reading of one step.
 
+    Attributes:
+        steps: the length of the training.
+        step: the steps done by each point.
+        loss: the loss without penalties, in the units of c·x, at each point, as all that follow.
+        active: active units, a mean over samples.
+        explained: 1 − Σ error² / Σ (x − x̄)² of the batch.
+        strength: λ of the penalty; 0 without one.
+        idle: units that explain next to nothing.
+        revived: how many units were started anew by then.
+
     Example:
         >>> import regularizers as rz
         >>> history = rz.sae.History(steps=1000)
@@ -24,28 +34,13 @@ class History:
     """
 
     steps: int
-    """Length of the training."""
-
     step: list[int] = field(default_factory=list)
-    """The steps done by then."""
-
     loss: list[float] = field(default_factory=list)
-    """The loss without penalties, in the units of c·x."""
-
     active: list[float] = field(default_factory=list)
-    """Active units, a mean over samples."""
-
     explained: list[float] = field(default_factory=list)
-    """1 − Σ error² / Σ (x − x̄)² of the batch."""
-
     strength: list[float] = field(default_factory=list)
-    """λ of the penalty; 0 without one."""
-
     idle: list[int] = field(default_factory=list)
-    """Units that explain next to nothing."""
-
     revived: list[int] = field(default_factory=list)
-    """How many units were started anew by then."""
 
     @property
     def every(self) -> int:

@@ -24,26 +24,37 @@ _DICTIONARIES = 4
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Bytes on one device, at the largest moment of a training; printed as a table."""
+    """Bytes on one device, at the largest moment of a training; printed as a table.
+
+    Attributes:
+        weights: of encoder and dictionary.
+        gradients: as many; with several processes twice, as DistributedDataParallel sends copies.
+        optimizer: both moments of Adam.
+        step: what a step of the optimizer and the norms of columns make meanwhile.
+        code: pre-activations, code and their gradients, for one batch.
+        samples: inputs, targets and errors of one batch.
+        revival: the last inputs and errors, and what is made of them beyond the room of the code.
+
+    Example:
+        >>> import regularizers as rz
+        >>> needed = rz.sae.memory(768, 12_288, batch_size=4096)
+        >>> needed.weights == 4 * (2 * 768 * 12_288 + 12_288 + 768)  # two matrices and two biases
+        True
+        >>> print(f"{needed.total / 2**30:.2f} GiB")
+        1.97 GiB
+    """
 
     weights: int
-    """Of encoder and dictionary."""
     gradients: int
-    """As many; with several processes twice, as DistributedDataParallel sends copies."""
     optimizer: int
-    """Both moments of Adam."""
     step: int
-    """What a step of the optimizer and the norms of columns make meanwhile."""
     code: int
-    """Pre-activations, code and their gradients, for one batch."""
     samples: int
-    """Inputs, targets and errors of one batch."""
     revival: int
-    """The last inputs and errors, and what is made of them beyond the room of the code."""
 
     @property
     def total(self) -> int:
-        """The sum."""
+        """The sum of all, in bytes."""
         return sum(dataclasses.astuple(self))
 
     def __str__(self) -> str:
@@ -80,6 +91,9 @@ def memory(
         revive: as for `train`.
         processes: how many share each batch.
         dtype: of the parameters.
+
+    Returns:
+        Bytes by what takes them, which print as a table.
 
     Raises:
         ConfigurationError: sizes that are no positive integers, or an unknown architecture.

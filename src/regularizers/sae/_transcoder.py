@@ -87,7 +87,12 @@ class Transcoder(SparseAutoencoder):
         )
 
     def losses(self, x: Tensor, y: Tensor) -> Losses:  # type: ignore[override]
-        """Return the loss of a batch, with its errors and its code."""
+        """Return the loss of a batch, with its errors and its code.
+
+        Args:
+            x: inputs of the module, (samples, features).
+            y: its outputs, (samples, outputs).
+        """
         if y.shape[-1] != self.outputs:
             raise ShapeError(
                 f"y: expected a tensor whose last axis has the {self.outputs} outputs of this "
@@ -171,7 +176,14 @@ class Crosscoder(SparseAutoencoder):
         self.register_buffer("site_scale", torch.ones(self.features))
 
     def decoder_of(self, site: str) -> Tensor:
-        """Return the part of the dictionary that reconstructs a site, (width, units)."""
+        """Return the part of the dictionary that reconstructs a site, (width, units).
+
+        Args:
+            site: the name of the site.
+
+        Raises:
+            ConfigurationError: there is no such site.
+        """
         if site not in self.sites:
             raise ConfigurationError(
                 f"site: expected one of {', '.join(map(repr, self.sites))}, got {site!r}"

@@ -20,7 +20,8 @@ class Recovery(NamedTuple):
         share: the share of true units whose matched absolute cosine exceeds the threshold.
         matching: (true units,), int64: the found unit matched to each; -1 where there was none
             left.
-        cosines: (true units,), float64: the absolute cosine of each with its match; 0 where there is none.
+        cosines: (true units,), float64: the absolute cosine of each with its match; 0 where there
+            is none.
 
     Example:
         >>> import regularizers as rz

@@ -85,12 +85,12 @@ class Streaming(ABC):
 
     @property
     def number_names(self) -> tuple[str, ...]:
-        """The names of its numbers: `names`, or the class in snake_case."""
+        """The names of its numbers, which are `names` or the class in snake_case."""
         return self.names or (_snake_case(type(self).__name__),)
 
     @property
     def sums(self) -> Mapping[str, Tensor]:
-        """The sums so far, on their device: float64 and int64. Empty before any sample."""
+        """The sums so far, on their device, in float64 and int64. Empty before any sample."""
         return MappingProxyType(as_tensors(self._sums or {}))
 
     def value(self) -> float:

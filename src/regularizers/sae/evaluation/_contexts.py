@@ -13,18 +13,35 @@ from regularizers.errors import ShapeError
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """A token that activates a unit, among its neighbours."""
+    """A token that activates a unit, among its neighbours.
+
+    Attributes:
+        sequence: the number of the sequence in the data.
+        position: the place of the token in the sequence.
+        value: how active the unit is there.
+        tokens: the token and its neighbours.
+        peak: the place of the token in `tokens`.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
+        >>> with torch.no_grad():
+        ...     _ = sae.encoder.weight.copy_(torch.eye(2))
+        >>> x = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [0.0, 0.0]]])
+        >>> top = rz.sae.top_samples(sae, x, count=1, tokens=[["a", " cat", " sat"]])
+        >>> context = top.contexts[0][0]
+        >>> context.token, context.value, context.position
+        (' cat', 2.0, 1)
+        >>> print(context)
+        2  a« cat» sat
+    """
 
     sequence: int
-    """The number of the sequence in the data."""
     position: int
-    """The place of the token in the sequence."""
     value: float
-    """How active the unit is there."""
     tokens: tuple[Any, ...]
-    """The token and its neighbours."""
     peak: int
-    """The place of the token in `tokens`."""
 
     @property
     def token(self) -> Any:

@@ -21,40 +21,58 @@ from regularizers.sae.synthetic import Superposition
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What `evaluate` measured; printed as a table."""
+    """What `evaluate` measured; printed as a table.
+
+    Attributes:
+        samples: how many samples were seen.
+        units: how many units the code has.
+        l0: active units of a sample, on average.
+        explained_variance: 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over all samples, x̄ being the mean of all
+            of them.
+        mean_explained_variance: the mean over samples of 1 − ‖x − x̂‖² / ‖x − x̄‖², x̄ being the
+            mean of the sample's batch. It depends on the batches, and few samples near the mean may
+            rule it. SAELens reports it as `explained_variance_legacy`.
+        mse: (x − x̂)², the mean over samples and features.
+        cosine: the cosine between x and x̂, on average.
+        norm_ratio: ‖x̂‖ / ‖x‖, on average; below 1 reconstructions are shrunk.
+        relative_bias: Σ‖x̂‖² / Σ x·x̂; 1 if no rescaling of all reconstructions lowers the error.
+        dead: how many units were active on no sample.
+        density: (units,), float64, on the CPU: the share of samples on which each unit is active.
+        histogram: units by log10 of their density.
+        truth: how the units compare with a known dictionary, if one was given.
+        sites: of a crosscoder, the measures of each site by name; those above are of c·x, all sites
+            side by side, where each has an equal part.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
+        >>> with torch.no_grad():  # each unit reconstructs half of a feature
+        ...     _ = sae.encoder.weight.copy_(0.5 * torch.eye(2))
+        ...     _ = sae.decoder.weight.copy_(torch.eye(2))
+        >>> evaluation = rz.sae.evaluate(sae, torch.tensor([[2.0, 0.0], [0.0, 0.0], [4.0, 0.0]]))
+        >>> evaluation.norm_ratio, evaluation.dead
+        (0.5, 1)
+        >>> round(evaluation.l0, 4), round(evaluation.explained_variance, 4)
+        (0.6667, 0.375)
+        >>> evaluation.density.tolist()[1]
+        0.0
+    """
 
     samples: int
-    """How many samples were seen."""
     units: int
-    """How many units the code has."""
     l0: float
-    """Active units of a sample, on average."""
     explained_variance: float
-    """1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over all samples, x̄ being the mean of all of them."""
     mean_explained_variance: float
-    """The mean over samples of 1 − ‖x − x̂‖² / ‖x − x̄‖², x̄ being the mean of the sample's batch.
-
-    It depends on the batches, and few samples near the mean may rule it. SAELens reports it as
-    `explained_variance_legacy`."""
     mse: float
-    """(x − x̂)², the mean over samples and features."""
     cosine: float
-    """The cosine between x and x̂, on average."""
     norm_ratio: float
-    """‖x̂‖ / ‖x‖, on average; below 1 reconstructions are shrunk."""
     relative_bias: float
-    """Σ‖x̂‖² / Σ x·x̂; 1 if no rescaling of all reconstructions lowers the error."""
     dead: int
-    """How many units were active on no sample."""
     density: Tensor
-    """(units,), float64, on the CPU: the share of samples on which each unit is active."""
     histogram: Histogram
-    """Units by log10 of their density."""
     truth: Truth | None = None
-    """How the units compare with a known dictionary, if one was given."""
     sites: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
-    """Of a crosscoder, the measures of each site by name; those above are of c·x, all sites side
-    by side, where each has an equal part."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name, for a log; those of a site as `"site/mse"`."""

@@ -21,20 +21,40 @@ Loss = Callable[[nn.Module, Any], Tensor]
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Recovered:
-    """What `cross_entropy_recovered` measured; printed as a table."""
+    """What `cross_entropy_recovered` measured; printed as a table.
+
+    Attributes:
+        loss: CE, the loss of the model as it is.
+        reconstructed: CE_sae, with the reconstruction in the place of the activation.
+        mean_ablated: the loss with the mean of the activation over all data in its place.
+        zero_ablated: the loss with zeros in its place.
+        recovered_from_mean: (CE₀ − CE_sae) / (CE₀ − CE), CE₀ being of the mean; NaN if that costs
+            nothing.
+        recovered_from_zero: the same, CE₀ being of zeros.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Identity())
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=4, active=2, architecture="l1")
+        >>> def loss(model, batch):
+        ...     x, y = batch
+        ...     return torch.nn.functional.cross_entropy(model(x), y, reduction="none")
+        >>> data = [(torch.randn(8, 2), torch.randint(2, (8,)))]
+        >>> found = rz.sae.cross_entropy_recovered(model, "0", sae, data, loss)
+        >>> cost = found.mean_ablated - found.loss
+        >>> share = (found.mean_ablated - found.reconstructed) / cost
+        >>> share == found.recovered_from_mean
+        True
+    """
 
     loss: float
-    """CE: of the model as it is."""
     reconstructed: float
-    """CE_sae: with the reconstruction in the place of the activation."""
     mean_ablated: float
-    """With the mean of the activation over all data in its place."""
     zero_ablated: float
-    """With zeros in its place."""
     recovered_from_mean: float
-    """(CE₀ − CE_sae) / (CE₀ − CE), CE₀ being of the mean; NaN if that costs nothing."""
     recovered_from_zero: float
-    """The same, CE₀ being of zeros."""
 
     def __str__(self) -> str:
         values = dataclasses.asdict(self).items()

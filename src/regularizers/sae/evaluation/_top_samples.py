@@ -18,18 +18,37 @@ from regularizers.sae.evaluation._data import as_samples, batches_of
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TopSamples:
-    """What `top_samples` found: a row for each unit, its most active sample first."""
+    """What `top_samples` found: a row for each unit, its most active sample first.
+
+    Attributes:
+        units: (units,), int64: which units.
+        values: (units, count), on the CPU: how active they are; 0 where a unit fired on fewer
+            samples.
+        indices: (units, count), int64: which sample, along axis 0 of the data; -1 where there is
+            none.
+        positions: (units, count), int64: the place along further axes of the data, such as tokens;
+            None where it has none.
+        contexts: the tokens around each sample, for each unit; None without tokens.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
+        >>> with torch.no_grad():
+        ...     _ = sae.encoder.weight.copy_(torch.eye(2))
+        >>> x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
+        >>> top = rz.sae.top_samples(sae, x, count=2)
+        >>> top.values[0].tolist(), top.indices[0].tolist()  # unit 0: its two most active samples
+        ([3.0, 1.0], [1, 0])
+        >>> top.indices[1].tolist()  # unit 1 is silent
+        [-1, -1]
+    """
 
     units: Tensor
-    """(units,), int64: which units."""
     values: Tensor
-    """(units, count), on the CPU: how active they are; 0 where a unit fired on fewer samples."""
     indices: Tensor
-    """(units, count), int64: which sample, along axis 0 of the data; -1 where there is none."""
     positions: Tensor | None
-    """(units, count), int64: of data with further axes, such as tokens, the place along them."""
     contexts: tuple[tuple[Context, ...], ...] | None
-    """Of text, the tokens around each sample, for each unit; None without tokens."""
 
     def __str__(self) -> str:
         lines = []

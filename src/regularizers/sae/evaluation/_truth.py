@@ -24,40 +24,65 @@ from regularizers.sae.synthetic import Superposition
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Truth:
-    """What `compare_with_truth` found; printed as a table."""
+    """What `compare_with_truth` found; printed as a table.
+
+    Attributes:
+        samples: how many samples were made.
+        true_l0: active features of a sample, on average.
+        l0: active units of a sample, on average.
+        explained_variance: 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over all samples.
+        mcc: the mean over true features of the absolute cosine with the unit matched to each; 0
+            where none is.
+        recovered: the share of true features whose absolute cosine with their unit exceeds the
+            threshold.
+        precision: the share of firings of matched units that are true; pooled over units.
+        recall: the share of firings of all true features that are found; pooled over features.
+        f1: 2 · both / (found + true), pooled over features, so that frequent ones weigh more; the
+            one to report.
+        mean_f1: the mean over true features of the F1 of each; rare ones weigh as much.
+        dead: how many units were active on no sample, whether matched or surplus.
+        surplus: how many units are matched to no feature, which are left where there are more units
+            than features.
+        surplus_dead: how many surplus units were active on no sample.
+        surplus_l0: active surplus units of a sample, on average; they count in `l0`, not in
+            precision.
+        matching: (features,), int64: the unit matched to each feature; -1 where there was none
+            left.
+        cosines: (features,), float64: the absolute cosine of each feature with its unit; 0 where
+            there is none.
+
+    Example:
+        >>> import regularizers as rz
+        >>> import torch
+        >>> problem = rz.sae.superposition(features=4, dimensions=4, active=1.0)
+        >>> sae = rz.sae.SparseAutoencoder(features=4, units=6, active=1, architecture="l1")
+        >>> with torch.no_grad():  # three units know a feature, three are silent
+        ...     sae.encoder.weight.zero_()[:3] = problem.dictionary[:3]
+        ...     sae.decoder.weight.zero_()[:, :3] = problem.dictionary[:3].mT
+        ...     _ = sae.encoder.bias.fill_(-0.01)
+        >>> truth = rz.sae.compare_with_truth(sae, problem, samples=1000)
+        >>> truth.recovered, truth.dead, truth.surplus
+        (0.75, 3, 2)
+        >>> truth.matching.tolist()[:3]
+        [0, 1, 2]
+    """
 
     samples: int
-    """How many samples were made."""
     true_l0: float
-    """Active features of a sample, on average."""
     l0: float
-    """Active units of a sample, on average."""
     explained_variance: float
-    """1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over all samples."""
     mcc: float
-    """The mean over true features of the absolute cosine with the unit matched to each; 0 where none is."""
     recovered: float
-    """The share of true features whose absolute cosine with their unit exceeds the threshold."""
     precision: float
-    """Of the firings of matched units, the share that are true; pooled over units."""
     recall: float
-    """Of the firings of all true features, the share that are found; pooled over features."""
     f1: float
-    """2 · both / (found + true), pooled over features: frequent ones weigh more; to report."""
     mean_f1: float
-    """The mean over true features of the F1 of each: rare ones weigh as much."""
     dead: int
-    """How many units were active on no sample, whether matched or surplus."""
     surplus: int
-    """How many units are matched to no feature: there are more units than features."""
     surplus_dead: int
-    """How many surplus units were active on no sample."""
     surplus_l0: float
-    """Active surplus units of a sample, on average; they count in `l0`, not in precision."""
     matching: Tensor
-    """(features,), int64: the unit matched to each feature; -1 where there was none left."""
     cosines: Tensor
-    """(features,), float64: the absolute cosine of each feature with its unit; 0 where there is none."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name, for a log."""

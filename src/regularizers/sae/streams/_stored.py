@@ -135,7 +135,11 @@ class StoredActivations:
         return self._batches(self._epoch, self._position)
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next iteration have the order of this epoch."""
+        """Let the next iteration have the order of this epoch.
+
+        Args:
+            epoch: its number, from 0.
+        """
         check_count("epoch", epoch, 0, "the number of an epoch")
         self._epoch, self._position, self._goes_on = epoch, 0, False
 
@@ -145,6 +149,9 @@ class StoredActivations:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Let the next iteration go on, to the bit, where `state_dict` was called.
+
+        Args:
+            state: what `state_dict` returned.
 
         Raises:
             ConfigurationError: the state is of another store or of other settings. The number of

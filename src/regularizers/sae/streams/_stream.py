@@ -51,6 +51,13 @@ class ActivationStream:
     order, which `seed` determines. An iteration that was left early begins its epoch anew; after
     `load_state_dict` it goes on where the state was saved.
 
+    Args:
+        source: the model, its sites and the data; `activations` makes it.
+        batch_size: rows in a batch, as for `activations`.
+        buffer: rows that are shuffled together; None: as many as `activations` says.
+        seed: determines the order.
+        device: where the buffer and the batches are; None: where the activations are.
+
     Example:
         >>> import torch
         >>> from regularizers.sae.streams import activations
@@ -95,7 +102,11 @@ class ActivationStream:
         return self._batches(self._progress)
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next iteration have the order of this epoch."""
+        """Let the next iteration have the order of this epoch.
+
+        Args:
+            epoch: its number, from 0.
+        """
         check_count("epoch", epoch, 0, "the number of an epoch")
         self._progress, self._goes_on = Progress(epoch), False
 
@@ -112,6 +123,9 @@ class ActivationStream:
 
         The model must be the same, and the data must give the same batches in the same order: a
         DataLoader without `shuffle`, or with a sampler that repeats its order.
+
+        Args:
+            state: what `state_dict` returned.
 
         Raises:
             ConfigurationError: the state is of a stream with other settings.
@@ -233,5 +247,27 @@ def store(
     dtype: torch.dtype | None = None,
     shard_rows: int | None = None,
 ) -> Path:
-    """Return `stream.store(folder, ...)`."""
+    """Return `stream.store(folder, ...)`, which writes every row into shards of a folder.
+
+    Args:
+        stream: the stream, whose epoch stays as it is.
+        folder: as for `ActivationStream.store`.
+        dtype: likewise.
+        shard_rows: likewise.
+
+    Returns:
+        The folder, for `StoredActivations`.
+
+    Raises:
+        ConfigurationError, DataError: as `ActivationStream.store`.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import regularizers as rz
+        >>> stream = rz.sae.activations(torch.nn.Linear(8, 3), "", torch.randn(10, 8).split(4))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = rz.sae.store(stream, folder, shard_rows=5)
+        ...     len(list(path.glob("*.safetensors"))), rz.sae.StoredActivations(path).rows
+        (2, 10)
+    """
     return stream.store(folder, dtype=dtype, shard_rows=shard_rows)

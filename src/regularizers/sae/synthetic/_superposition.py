@@ -27,6 +27,14 @@ class Superposition:
     b says which features fire, n is standard normal. It is made by `superposition`, or by `named`
     for a problem that has a name. It holds no state: samples depend on the generator alone.
 
+    Attributes:
+        dictionary: D, (features, dimensions), float32; a row of norm 1 for each feature.
+        probabilities: (features,), float64: how often each feature fires, whether its parent does
+            or not.
+        hierarchy: (features,), int64: the parent of each feature, -1 for a root. None: no feature
+            has one.
+        magnitude_deviation: σ, the deviation of the magnitudes.
+
     Example:
         >>> import torch
         >>> from regularizers.sae.synthetic import Superposition
@@ -42,13 +50,9 @@ class Superposition:
     """
 
     dictionary: Tensor
-    """D, (features, dimensions), float32: a row of norm 1 for each feature."""
     probabilities: Tensor
-    """(features,), float64: how often each feature fires, whether its parent does or not."""
     hierarchy: Tensor | None
-    """(features,), int64: the parent of each feature, -1 for a root. None: no feature has one."""
     magnitude_deviation: float
-    """σ."""
     _forest: Hierarchy | None
     _law: Independent | Correlated
     _children: Independent | None
@@ -65,7 +69,7 @@ class Superposition:
 
     @property
     def active(self) -> float:
-        """The true L0: how many features fire in a sample, on average."""
+        """The true L0, which is how many features fire in a sample, on average."""
         return float(self.probabilities.sum())
 
     @classmethod
