@@ -40,9 +40,9 @@ class Report:
     all values.
 
     Attributes:
-        rows: one for each penalty at each site, then one for each constraint, with the fields
-            `site`, `kind`, `penalty`, `reduce`, `value` and `zeros`: what the columns of the table
-            show. `value` is None where there is none yet, `zeros` but for proximal weights.
+        rows (tuple): one for each penalty at each site, then one for each constraint, with the
+            fields `site`, `kind`, `penalty`, `reduce`, `value` and `zeros`: what the columns of the
+            table show. `value` is None where there is none yet, `zeros` but for proximal weights.
         notes: lines below the table: how far strengths with a target are, and which roles of
             parameters are assumed.
 

@@ -35,8 +35,8 @@ class MonitorReport:
     It is what `Monitor.report` returns. Its text is a table, of the first number of each metric.
 
     Attributes:
-        rows: one for each site and pair, with the fields `site`, `is_pair`, `samples`, `units` (of
-            a sample, on average) and `values`, numbers by the name of their metric.
+        rows (tuple): one for each site and pair, with the fields `site`, `is_pair`, `samples`,
+            `units` (of a sample, on average) and `values`, numbers by the name of their metric.
         notes: lines below the table, such as dead units, sites that were never read and numbers
             that are not finite.
 
