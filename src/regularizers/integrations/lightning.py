@@ -90,17 +90,21 @@ class Regularizing(pl.Callback):
 
     @property
     def state_key(self) -> str:
+        """The key of its state in a checkpoint, with its `name`."""
         return self._generate_state_key(name=self._name) if self._name else "Regularizing"
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the state of the strengths, as `Regularization.state_dict`."""
         return self._state if self.regularization is None else self.regularization.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the strengths, now or when fit starts."""
         self._state = state_dict
         if self.regularization is not None:
             self.regularization.load_state_dict(state_dict)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Put this callback before the others of a trainer that is to fit."""
         if stage != "fit":
             return
         others = [c for c in trainer.callbacks if c is not self]  # type: ignore[attr-defined]
@@ -116,6 +120,7 @@ class Regularizing(pl.Callback):
         trainer.callbacks = [self, *others]  # type: ignore[attr-defined]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Attach the rules and the monitor, and go on from the state of a checkpoint."""
         strategy = trainer.strategy
         _check_strategy(strategy)
         self._step = TrainingStep(pl_module, strategy.training_step)
@@ -152,6 +157,7 @@ class Regularizing(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object
     ) -> None:
+        """Log the numbers after a step of the optimizer, every `log_every_n_steps`."""
         if trainer.global_step == self._steps:
             return  # gradients are being accumulated
         self._steps = trainer.global_step
@@ -165,9 +171,11 @@ class Regularizing(pl.Callback):
         pl_module.log_dict(numbers)
 
     def on_exception(self, *_: object) -> None:
+        """Leave the model as it was."""
         self._detach()
 
     def teardown(self, *_: object, **__: object) -> None:
+        """Leave the model as it was."""
         self._detach()
 
     @property

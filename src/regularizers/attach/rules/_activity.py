@@ -132,7 +132,7 @@ def ar(
         unknown: any other option raises.
 
     Returns:
-        A rule for `Regularization`: `activity(AR(alpha), where)`.
+        A rule for `Regularization`, which is `activity(AR(alpha), where)`.
 
     Raises:
         ConfigurationError: as `activity`.
@@ -193,7 +193,7 @@ def tar(
         unknown: any other option raises.
 
     Returns:
-        A rule for `Regularization`: `activity(TAR(beta), where)`.
+        A rule for `Regularization`, which is `activity(TAR(beta), where)`.
 
     Raises:
         ConfigurationError: as `activity`.

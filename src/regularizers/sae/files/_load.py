@@ -54,7 +54,7 @@ def load(folder: str | PathLike[str], *, active: float | None = None) -> SparseA
             does not say it.
 
     Returns:
-        The autoencoder, in evaluation: `train()` before training goes on.
+        The autoencoder, in evaluation mode; call `train()` before training goes on.
 
     Raises:
         DataError: a file is missing, half-written or damaged, of an architecture that is not among

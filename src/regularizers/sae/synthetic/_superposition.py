@@ -195,7 +195,7 @@ def superposition(
         seed: of the dictionary and of the factors. Samples have seeds of their own.
 
     Returns:
-        The source: `.dictionary`, `.probabilities`, `.sample(n, generator)`, and
+        The source, with `.dictionary`, `.probabilities`, `.sample(n, generator)` and
         `.batches(size, number, seed)`.
 
     Raises:
