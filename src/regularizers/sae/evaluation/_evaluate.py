@@ -38,8 +38,9 @@ class Evaluation:
         relative_bias: Σ‖x̂‖² / Σ x·x̂; 1 if no rescaling of all reconstructions lowers the error.
         dead: how many units were active on no sample.
         density: (units,), float64, on the CPU: the share of samples on which each unit is active.
-        histogram: units by log10 of their density.
-        truth: how the units compare with a known dictionary, if one was given.
+        histogram (regularizers.monitor.Histogram): units by log10 of their density.
+        truth (regularizers.sae.Truth | None): how the units compare with a known dictionary, if one
+            was given.
         sites: of a crosscoder, the measures of each site by name; those above are of c·x, all sites
             side by side, where each has an equal part.
 

@@ -28,7 +28,8 @@ class TopSamples:
             none.
         positions: (units, count), int64: the place along further axes of the data, such as tokens;
             None where it has none.
-        contexts: the tokens around each sample, for each unit; None without tokens.
+        contexts (tuple | None): for each unit a tuple of a `Context` for each sample, the tokens
+            around it; None without tokens.
 
     Example:
         >>> import regularizers as rz
