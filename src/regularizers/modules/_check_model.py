@@ -18,6 +18,12 @@ def check_model(model: object, name: str, loss: str) -> None:
     Raises:
         ConfigurationError: it is no module.
         RegimeError: it holds an `nn.DataParallel`.
+
+    Example:
+        >>> from regularizers.modules import check_model
+        >>> check_model("encoder", "Monitor", "whose readings arrive in no order")
+        Traceback (most recent call last):
+        regularizers.errors.ConfigurationError: Monitor: expected a torch.nn.Module, got str
     """
     if not isinstance(model, nn.Module):
         raise ConfigurationError(f"{name}: expected a torch.nn.Module, got {type(model).__name__}")

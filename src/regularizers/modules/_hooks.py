@@ -14,7 +14,20 @@ from regularizers.errors import RegimeError
 
 
 class Hook:
-    """A hook that turns into `Inert` when its module is copied or pickled."""
+    """A hook that turns into `Inert` when its module is copied or pickled.
+
+    Example:
+        >>> import copy, torch
+        >>> from regularizers.modules import Hook
+        >>> class Print(Hook):
+        ...     def __call__(self, module, inputs, output):
+        ...         print(output.shape)
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_forward_hook(Print())
+        >>> _ = layer(torch.ones(2))
+        torch.Size([2])
+        >>> _ = copy.deepcopy(layer)(torch.ones(2))  # prints nothing
+    """
 
     cure = "detach() the Regularization or Monitor first, and make it anew after"
 
@@ -46,12 +59,26 @@ class Inert(Hook):
 
 
 def is_tracing() -> bool:
-    """Return whether `torch.jit.trace` is running, which traces hooks too."""
+    """Return whether `torch.jit.trace` is running, which traces hooks too.
+
+    Example:
+        >>> from regularizers.modules import is_tracing
+        >>> is_tracing()
+        False
+    """
     return torch._C._get_tracing_state() is not None
 
 
 def check_untraced(site: str) -> None:
-    """Raise if `torch.jit.trace` is running: it would trace the hooks too."""
+    """Raise if `torch.jit.trace` is running: it would trace the hooks too.
+
+    Args:
+        site: the name of the module, for the message.
+
+    Example:
+        >>> from regularizers.modules import check_untraced
+        >>> check_untraced("encoder")
+    """
     if is_tracing():
         raise RegimeError(
             f"{site}: torch.jit.trace in training mode would trace the hooks of a Regularization "
@@ -60,7 +87,23 @@ def check_untraced(site: str) -> None:
 
 
 class OnLoad(Hook):
-    """A hook of `load_state_dict`: calls a bound method without keeping its object alive."""
+    """A hook of `load_state_dict`: calls a bound method without keeping its object alive.
+
+    Args:
+        callback: a bound method without arguments.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import OnLoad
+        >>> class Reader:
+        ...     def loaded(self):
+        ...         print("loaded")
+        >>> layer, reader = torch.nn.Linear(2, 1), Reader()
+        >>> handle = layer.register_load_state_dict_post_hook(OnLoad(reader.loaded))
+        >>> layer.load_state_dict(layer.state_dict())
+        loaded
+        <All keys matched successfully>
+    """
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = weakref.WeakMethod(callback)
@@ -73,12 +116,37 @@ class OnLoad(Hook):
 
 
 def is_recording(module: nn.Module) -> bool:
-    """Return whether a penalty of the output of `module` can contribute to a gradient."""
+    """Return whether a penalty of the output of `module` can contribute to a gradient.
+
+    Args:
+        module: the module.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import is_recording
+        >>> layer = torch.nn.ReLU()
+        >>> is_recording(layer), is_recording(layer.eval())
+        (True, False)
+    """
     return module.training and torch.is_grad_enabled() and not torch.compiler.is_exporting()
 
 
 def remove_inert_hooks(model: nn.Module) -> None:
-    """Remove the inert hooks of a model that was copied from another."""
+    """Remove the inert hooks of a model that was copied from another.
+
+    Args:
+        model: the model, which may be no copy.
+
+    Example:
+        >>> import copy, torch
+        >>> from regularizers.modules import Hook, remove_inert_hooks
+        >>> layer = torch.nn.ReLU()
+        >>> handle = layer.register_forward_hook(Hook())
+        >>> copied = copy.deepcopy(layer)
+        >>> remove_inert_hooks(copied)
+        >>> len(layer._forward_hooks), len(copied._forward_hooks)
+        (1, 0)
+    """
     for module in model.modules():
         _remove_inert(
             module._forward_hooks,

@@ -16,7 +16,18 @@ from regularizers.modules._types import Mask
 
 
 class Masks:
-    """The masks set by `with reg.mask(...)`, by module."""
+    """The masks set by `with reg.mask(...)`, by module.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import Masks
+        >>> masks, layer = Masks(), torch.nn.ReLU()
+        >>> with masks.put({layer: torch.tensor([True, False])}):
+        ...     masks.of(layer, "layer")
+        tensor([ True, False])
+        >>> masks.of(layer, "layer") is None
+        True
+    """
 
     def __init__(self) -> None:
         self.any = False
@@ -24,7 +35,11 @@ class Masks:
 
     @contextmanager
     def put(self, masks: Mapping[nn.Module, Tensor]) -> Iterator[None]:
-        """Set masks of modules inside the context; masks of other modules stay."""
+        """Set masks of modules inside the context; masks of other modules stay.
+
+        Args:
+            masks: a boolean tensor by module.
+        """
         before = self._by_module
         self._by_module, self.any = {**before, **masks}, True
         try:
@@ -34,6 +49,10 @@ class Masks:
 
     def of(self, module: nn.Module, site: str) -> Tensor | None:
         """Return the mask of a module.
+
+        Args:
+            module: the module.
+            site: its name, for messages.
 
         Raises:
             RegimeError: inside compiled code, which would keep the first mask as a constant.
@@ -50,9 +69,21 @@ class Masks:
 def masked(activation: Activation, mask: Any, site: str) -> Activation:
     """Return the activation with `mask`, combined with a mask that it has already.
 
+    Args:
+        activation: what is masked.
+        mask: boolean, over its leading axes.
+        site: the name of the module, for messages.
+
     Raises:
         OutputError: the mask is not a boolean tensor, or the output is a nested tensor.
         ShapeError: the mask's shape differs from the leading axes of the output.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import Activation, masked
+        >>> activation = Activation(torch.ones(2, 3), 0)
+        >>> masked(activation, torch.tensor([True, False]), "encoder").mask
+        tensor([ True, False])
     """
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         raise OutputError(
@@ -74,7 +105,21 @@ def masked(activation: Activation, mask: Any, site: str) -> Activation:
 
 
 def mask_of(function: Mask, args: tuple[Any, ...], kwargs: dict[str, Any], site: str) -> Any:
-    """Call the mask function of a rule with the inputs of its module."""
+    """Call the mask function of a rule with the inputs of its module.
+
+    Args:
+        function: `mask=` of a rule.
+        args: the positional arguments of the module.
+        kwargs: its keyword arguments.
+        site: the name of the module, for messages.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import mask_of
+        >>> words = torch.tensor([[5, 0]])
+        >>> mask_of(lambda words: words != 0, (words,), {}, "embedding")
+        tensor([[ True, False]])
+    """
     try:
         return function(*args, **kwargs)
     except TypeError as error:

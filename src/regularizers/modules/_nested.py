@@ -11,6 +11,7 @@ PADDED = (
     "pad it, and say what is padding: activity(..., select=lambda y: y.to_padded_tensor(0.0)), and "
     "around the forward `with reg.mask(valid, where=...)`"
 )
+"""What to do with a nested tensor, for messages."""
 
 
 def check_readable(x: Tensor, site: str) -> None:
@@ -36,6 +37,15 @@ def refuse_nested(x: Tensor, what: str, site: str) -> None:
 
     Raises:
         OutputError: `x` is nested.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import refuse_nested
+        >>> jagged = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)],
+        ...                                     layout=torch.jagged)
+        >>> refuse_nested(jagged, "a mask", "encoder")
+        Traceback (most recent call last):
+        regularizers.errors.OutputError: encoder: a mask cannot read a nested tensor, ...
     """
     if x.is_nested:
         raise OutputError(

@@ -22,14 +22,31 @@ MODULES_WITH_KNOWN_AXES = (nn.RNNBase, nn.RNNCellBase, *ATTENTION)
 
 
 class Activation(NamedTuple):
-    """A tensor to penalise, with its axes and mask as known from its module."""
+    """A tensor to penalise, with its axes and mask as known from its module.
+
+    Attributes:
+        x: the tensor, of any shape.
+        batch_axis: the axes of samples; `()` for a single one.
+        mask: boolean, over the leading axes of `x`: True where it counts. None: everything.
+        time_axis: the axis of steps; None where there is none.
+        padded_from: the part of the output that `x` was padded from; None if `x` is a part itself.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import activation_of
+        >>> rnn = torch.nn.GRU(4, 3, batch_first=True)
+        >>> activation = activation_of(rnn, rnn(torch.randn(2, 5, 4)), None, "rnn")
+        >>> activation.x.shape, activation.batch_axis, activation.time_axis
+        (torch.Size([2, 5, 3]), 0, 1)
+        >>> activation.sample_axes(None)
+        (0, 1)
+    """
 
     x: Tensor
     batch_axis: Axes
     mask: Tensor | None = None
     time_axis: int | None = None
     padded_from: Tensor | None = None
-    """The part of the output that `x` was padded from; None if `x` is a part itself."""
 
     @property
     def entry(self) -> Tensor:
@@ -50,9 +67,23 @@ class Activation(NamedTuple):
 def activation_of(module: nn.Module, output: Any, select: Select | None, site: str) -> Activation:
     """Return the tensor of `output` to penalise.
 
+    Args:
+        module: the module.
+        output: what it returned.
+        select: the part of it, as in `activity`; None: the output itself, and of a recurrent layer
+            its states.
+        site: the name of the module, for messages.
+
     Raises:
         OutputError: there is no tensor, or it is not real floating point; the message shows the
             structure of the output.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import activation_of
+        >>> y = torch.ones(2, 3)
+        >>> activation_of(torch.nn.Identity(), {"codes": y}, "codes", "encoder").x is y
+        True
     """
     x = output if select is None else _selected(output, select, site)
     if isinstance(module, nn.RNNBase):
@@ -158,7 +189,17 @@ def _checked(x: Any, output: Any, site: str) -> Tensor:
 
 
 def check_is_no_proxy(x: Any, site: str) -> None:
-    """Raise if `x` is a proxy of `torch.fx.symbolic_trace`."""
+    """Raise if `x` is a proxy of `torch.fx.symbolic_trace`.
+
+    Args:
+        x: part of an output.
+        site: the name of the module, for messages.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import check_is_no_proxy
+        >>> check_is_no_proxy(torch.ones(2), "encoder")
+    """
     if isinstance(x, torch.fx.Proxy):
         raise RegimeError(
             f"{site}: torch.fx.symbolic_trace runs the model on proxies, which cannot be read; "
@@ -167,7 +208,18 @@ def check_is_no_proxy(x: Any, site: str) -> None:
 
 
 def describe(value: Any, depth: int = 3) -> str:
-    """Return the structure of an output, such as `tuple(Tensor[2, 3] float32, None)`."""
+    """Return the structure of an output, such as `tuple(Tensor[2, 3] float32, None)`.
+
+    Args:
+        value: an output or a part of one.
+        depth: the levels that are shown.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import describe
+        >>> describe((torch.zeros(2, 3), {"state": None}))
+        'tuple(Tensor[2, 3] float32, dict(state=None))'
+    """
     if isinstance(value, Tensor):
         return f"Tensor{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
     name = type(value).__name__
@@ -190,8 +242,21 @@ def describe(value: Any, depth: int = 3) -> str:
 def replace_in(output: Any, old: Tensor, new: Tensor, site: str) -> Any:
     """Return a copy of `output` with `new` instead of its part `old`.
 
+    Args:
+        output: what a module returned; it stays as it is.
+        old: a tensor in it.
+        new: what is to stand in its place.
+        site: the name of the module, for messages.
+
     Raises:
         OutputError: `old` is not a part of `output`.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import replace_in
+        >>> y = torch.ones(2)
+        >>> replace_in((y, None), y, 2 * y, "encoder")
+        (tensor([2., 2.]), None)
     """
     replaced, count = _replaced(output, old, new)
     if count == 0:
@@ -236,8 +301,21 @@ def _replaced(value: Any, old: Tensor, new: Tensor) -> tuple[Any, int]:
 def initial_state(module: nn.Module, inputs: tuple[Any, ...], hx: Any, site: str) -> Tensor | None:
     """Return the initial state of the last layer that a recurrent module was given, or None.
 
+    Args:
+        module: a recurrent layer of one direction.
+        inputs: its positional arguments.
+        hx: the state if it was given by keyword.
+        site: the name of the module, for messages.
+
     Raises:
         RegimeError: the module is bidirectional or no recurrent layer.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import initial_state
+        >>> rnn, x, state = torch.nn.GRU(4, 3), torch.randn(5, 2, 4), torch.ones(1, 2, 3)
+        >>> initial_state(rnn, (x, state), None, "rnn").shape
+        torch.Size([2, 3])
     """
     if not isinstance(module, nn.RNNBase) or module.bidirectional:
         raise RegimeError(

@@ -20,6 +20,12 @@ class Processes:
 
     Raises:
         ConfigurationError: not a process group, `"world"`, `"local"` or None.
+
+    Example:
+        >>> from regularizers.modules import Processes
+        >>> processes = Processes("world")
+        >>> processes.size  # `torch.distributed` is not initialised
+        1
     """
 
     def __init__(self, stated: ProcessGroup) -> None:
@@ -45,7 +51,12 @@ class Processes:
         return 1 if group is None else dist.get_world_size(group)
 
     def stated_group(self, site: str, what: str) -> dist.ProcessGroup | None:
-        """Return `group` after `check_stated`."""
+        """Return `group` after `check_stated`.
+
+        Args:
+            site: the site whose penalty depends on the group.
+            what: the reason, as the subject of a sentence.
+        """
         if self._stated is None:
             self.check_stated(site, what)
             return None
@@ -75,5 +86,11 @@ class Processes:
 
 
 def are_several() -> bool:
-    """Return whether more than one process is running."""
+    """Return whether more than one process is running.
+
+    Example:
+        >>> from regularizers.modules import are_several
+        >>> are_several()
+        False
+    """
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

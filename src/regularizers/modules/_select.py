@@ -21,7 +21,16 @@ _KERAS = (
 
 
 def as_list(where: Wheres) -> list[Where]:
-    """Return the alternatives of a `where` as a list; raise if one has the wrong type."""
+    """Return the alternatives of a `where` as a list; raise if one has the wrong type.
+
+    Args:
+        where: one alternative or a list of them.
+
+    Example:
+        >>> from regularizers.modules import as_list
+        >>> as_list("encoder"), as_list(["encoder", "decoder"])
+        (['encoder'], ['encoder', 'decoder'])
+    """
     alternatives: list[Any] = list(where) if isinstance(where, (list, tuple)) else [where]
     if not alternatives:
         raise SelectionError("where: expected one alternative or more, got an empty list")
@@ -35,7 +44,19 @@ def as_list(where: Wheres) -> list[Where]:
 
 
 def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
-    """Return whether `where` matches the module called `name`."""
+    """Return whether `where` matches the module called `name`.
+
+    Args:
+        where: one alternative.
+        module: the module.
+        name: its name in the model.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import is_matched_by
+        >>> is_matched_by(torch.nn.ReLU, torch.nn.ReLU(), "encoder.act")
+        True
+    """
     if isinstance(where, str):
         return is_name_matched(where, name)
     if isinstance(where, nn.Module):
@@ -46,14 +67,34 @@ def is_matched_by(where: Where, module: nn.Module, name: str) -> bool:
 
 
 def is_name_matched(pattern: str, name: str) -> bool:
-    """Return whether a glob matches `name`; `*` stays inside a segment, `**` crosses segments."""
+    """Return whether a glob matches `name`; `*` stays inside a segment, `**` crosses segments.
+
+    Args:
+        pattern: a name or a glob; "" and "(root)" are the model itself.
+        name: the name of a module.
+
+    Example:
+        >>> from regularizers.modules import is_name_matched
+        >>> name = "encoder.0.act"
+        >>> is_name_matched("encoder.*", name), is_name_matched("**.act", name)
+        (False, True)
+    """
     if pattern in ("", ROOT) or name == "":
         return name == "" and pattern in ("", ROOT)
     return _compiled(pattern).fullmatch(name) is not None
 
 
 def is_glob(where: Where) -> bool:
-    """Return whether `where` contains wildcards."""
+    """Return whether `where` contains wildcards.
+
+    Args:
+        where: one alternative.
+
+    Example:
+        >>> from regularizers.modules import is_glob
+        >>> is_glob("encoder.*"), is_glob("encoder")
+        (True, False)
+    """
     return isinstance(where, str) and any(c in where for c in "*?[")
 
 
@@ -76,9 +117,21 @@ def _regex(part: str) -> str:
 def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str, nn.Module]]:
     """Return the modules that `where` matches, each once, under its first name.
 
+    Args:
+        model: the model.
+        where: which modules, as in `activity`.
+        rule: who asks, for messages.
+
     Raises:
         SelectionError: an alternative matches nothing, with the nearest names in the message; or
             a layer of Keras.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import select_modules
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+        >>> select_modules(model, torch.nn.ReLU, "activity")
+        [('1', ReLU())]
     """
     named = list(model.named_modules(remove_duplicate=False))
     wanted: set[nn.Module] = set()
@@ -94,7 +147,20 @@ def select_modules(model: nn.Module, where: Wheres, rule: str) -> list[tuple[str
 
 
 def nothing_matched(rule: str, where: Where, model: nn.Module, names: Iterable[str]) -> str:
-    """Return the message for a rule that matches nothing, with the nearest names or types."""
+    """Return the message for a rule that matches nothing, with the nearest names or types.
+
+    Args:
+        rule: who asks.
+        where: what matches nothing.
+        model: the model.
+        names: the names that there are.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import nothing_matched
+        >>> nothing_matched("activity", "encode", torch.nn.Identity(), ["encoder"])
+        "activity: where='encode' matches nothing in (root) Identity; nearest names: encoder"
+    """
     if isinstance(where, str):
         near = difflib.get_close_matches(where, [n for n in names if n], n=4, cutoff=0.3)
         hint = f"nearest names: {', '.join(near)}" if near else "no name is near"

@@ -42,6 +42,9 @@ def totals_of(x: Tensor) -> Totals:
     Within transforms, while compiling, and for subclasses and inference tensors, whose changes are
     not counted, the dict is new and is not kept.
 
+    Args:
+        x: a tensor that hooks read.
+
     Example:
         >>> import torch
         >>> x = torch.tensor([0.0, 2.0])

@@ -19,7 +19,19 @@ _warned_in = -1
 
 
 def mark_as_read(module: nn.Module) -> None:
-    """Record that a Regularization has read the marks of `module`."""
+    """Record that a Regularization has read the marks of `module`.
+
+    Args:
+        module: a marked module.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import add_unread_warning, mark_as_read
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> add_unread_warning(layer)
+        >>> mark_as_read(layer)
+        >>> layer(torch.ones(1, 2)).sum().backward()  # and no warning
+    """
     _settled.add(module)
 
 
@@ -28,6 +40,21 @@ def warn_if_unread(module: nn.Module, output: Any) -> None:
 
     Each backward pass warns once, at the first marked module that it reaches. A forward in
     evaluation, without gradients or under compilation never warns.
+
+    Args:
+        module: a marked module.
+        output: what it returned.
+
+    Example:
+        >>> import torch, warnings
+        >>> from regularizers.modules import warn_if_unread
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> y = layer(torch.ones(1, 2))
+        >>> warn_if_unread(layer, y)
+        >>> with warnings.catch_warnings(record=True, action="always") as caught:
+        ...     y.sum().backward()
+        >>> len(caught)
+        1
     """
     if (
         torch.compiler.is_compiling()
@@ -81,7 +108,16 @@ def _warn(module: nn.Module | None) -> None:
 
 
 class UnreadMark:
-    """The forward hook of a marked module; it is stateless, so it may be copied."""
+    """The forward hook of a marked module; it is stateless, so it may be copied.
+
+    Example:
+        >>> import torch
+        >>> from regularizers.modules import UnreadMark, mark_as_read
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> handle = layer.register_forward_hook(UnreadMark())
+        >>> mark_as_read(layer)
+        >>> layer(torch.ones(1, 2)).sum().backward()  # and no warning
+    """
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Warn at the backward pass if the mark is still unread."""
@@ -108,7 +144,21 @@ class Unmarked:
 
 
 def add_unread_warning(module: nn.Module) -> None:
-    """Register the hook that calls `warn_if_unread` after each forward of a marked module."""
+    """Register the hook that calls `warn_if_unread` after each forward of a marked module.
+
+    Args:
+        module: a marked module.
+
+    Example:
+        >>> import torch, warnings
+        >>> from regularizers.modules import add_unread_warning
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> add_unread_warning(layer)
+        >>> with warnings.catch_warnings(record=True, action="always") as caught:
+        ...     layer(torch.ones(1, 2)).sum().backward()
+        >>> str(caught[0].message)
+        'Linear is marked by regularize() ... but no Regularization has read the mark...'
+    """
     if not any(isinstance(hook, UnreadMark) for hook in module._forward_hooks.values()):
         module.register_forward_hook(UnreadMark())
         module.__dict__["__prepare_scriptable__"] = Unmarked(module)
