@@ -82,6 +82,7 @@ from regularizers.penalties import (
 if TYPE_CHECKING:
     from regularizers import functional, integrations, layers, monitor, sae, testing
     from regularizers.attach import (
+        AnyRule,
         ConstraintRule,
         Regularization,
         Report,
@@ -108,6 +109,7 @@ __all__ = [
     "L1L2",
     "TAR",
     "ActivityRegularization",
+    "AnyRule",
     "ArrayTypeError",
     "Bounds",
     "Budget",
@@ -193,6 +195,7 @@ __all__ = [
 ]
 
 _ATTACH = {
+    "AnyRule",
     "ConstraintRule",
     "Regularization",
     "Report",

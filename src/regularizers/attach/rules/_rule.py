@@ -28,11 +28,13 @@ Kind: TypeAlias = Literal["activity", "temporal", "kernel", "bias"]
 class AnyRule:
     """A rule of a `Regularization`: a `Rule` of a penalty, or a `ConstraintRule`.
 
+    It is the type of each in a list of rules.
+
     Example:
         >>> import regularizers as rz
-        >>> from regularizers.attach import AnyRule
-        >>> isinstance(rz.kernel(rz.L2Squared(1e-4)), AnyRule)
-        True
+        >>> rules: list[rz.AnyRule] = [rz.kernel(rz.L1(1e-4)), rz.constraint(rz.UnitNorm("input"))]
+        >>> print(*rules, sep="; ")
+        kernel(L1(0.0001), where='**'); constraint(UnitNorm('input'), where='**')
     """
 
 
