@@ -1,7 +1,7 @@
 """Times penalties beside the code a user would write instead; run by `make bench`.
 
-Without arguments it runs everything and writes docs/benchmarks/cost.md. The rows of each group
-are kept as soon as it is done, so that after an interruption the rest is named with --only.
+Without arguments it runs everything and writes the pages docs/benchmarks/cost*.md. The rows of each
+group are kept as soon as it is done, so that after an interruption the rest is named with --only.
 """
 
 from __future__ import annotations
@@ -14,30 +14,32 @@ from pathlib import Path
 import torch
 from benchmarks.speed.groups import GROUPS, groups_of
 from benchmarks.speed.kept import kept
-from benchmarks.speed.page import write
+from benchmarks.speed.page import PAGES, write
 from benchmarks.speed.run import run
 from benchmarks.speed.settings import Settings
 
-PAGE = Path("docs/benchmarks/cost.md")
+DOCS = Path("docs/benchmarks")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the chosen groups, and write the page from all stored rows."""
+    """Run the chosen groups, and write the pages from all stored rows."""
     options = _parser().parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: there is no GPU here that PyTorch can use")
-    page, folder = PAGE, options.results
+    docs, folder = DOCS, options.results
     if options.quick:
         folder = folder / "quick"
         folder.mkdir(parents=True, exist_ok=True)
-        page = Path(shutil.copy(PAGE, folder))
+        for page in PAGES:
+            shutil.copy(DOCS / page, folder)
+        docs = folder
     if not options.write:
         settings = _settings(options)
         for name in options.only or groups_of(options.device):
             run(name, settings, folder, _again(name, options))
     if not options.no_page:
-        write(page, kept(folder, "cpu"), kept(folder, "cuda"))
-        print(f"\n{page}")
+        write(docs, kept(folder, "cpu"), kept(folder, "cuda"))
+        print("", *[docs / page for page in PAGES], sep="\n")
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -60,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     add("--threads", type=int, default=1, help="how many threads to compute with; 1")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute; cpu")
-    add("--write", action="store_true", help="run nothing; write the page of what is kept")
-    add("--no-page", action="store_true", help="keep the rows and leave the page as it is")
+    add("--write", action="store_true", help="run nothing; write the pages of what is kept")
+    add("--no-page", action="store_true", help="keep the rows and leave the pages as they are")
     add("--results", type=Path, default=Path("benchmarks/results"), help="where rows are kept")
     return parser
 

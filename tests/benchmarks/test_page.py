@@ -1,5 +1,7 @@
 """What the page says of rows that are made up."""
 
+from pathlib import Path
+
 import pytest
 from benchmarks.speed.arrays import LARGE, Kind
 from benchmarks.speed.cases import Row
@@ -7,10 +9,11 @@ from benchmarks.speed.kept import Results, keep, kept
 from benchmarks.speed.page import text
 from benchmarks.speed.page.promises import promises
 from benchmarks.speed.page.tables import of_control, of_sites, of_steps, values
-from benchmarks.speed.page.write import write
+from benchmarks.speed.page.write import PAGES, write
 from benchmarks.speed.timing import Timing
 from benchmarks.speed.values import ADD, SUM, gradient_name, value_name
 
+DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
 NONE = Results({}, {})
 MACHINE = {"processor": "one", "threads": "1"}
 MARKS = (
@@ -212,27 +215,51 @@ def test_times_have_the_unit_that_suits(value, said):
     assert text.seconds(value) == said
 
 
-def test_the_page_keeps_what_is_written_by_hand(tmp_path):
-    page = tmp_path / "page.md"
-    marks = [f"<!-- begin: {m} -->\nold\n<!-- end: {m} -->" for m in (*MARKS, "steps", "cuda")]
-    page.write_text("\nby hand\n".join(marks) + "\nthe end\n")
-    write(page, results(*STEPS), NONE)
-    first = page.read_text()
-    assert first.count("by hand\n") == len(marks) - 1
-    assert first.endswith("the end\n")
-    assert "old" not in first
-    assert "+5.0% (+5.0 to +5.0)" in first
-    assert "There was no GPU" in first
-    assert (tmp_path / "page-steps.png").is_file()
-    write(page, results(*STEPS), NONE)
-    assert page.read_text() == first
+def by_hand(folder, marks):
+    """Write the pages, with the marks spread over them in turn."""
+    for number, name in enumerate(PAGES):
+        parts = [
+            f"by hand\n<!-- begin: {mark} -->\nold\n<!-- end: {mark} -->\n"
+            for mark in marks[number :: len(PAGES)]
+        ]
+        (folder / name).write_text("".join(parts) + "the end\n")
 
 
-def test_a_page_without_a_mark_says_which(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("nothing")
-    with pytest.raises(ValueError, match="<!-- begin: machine --> and <!-- end: machine -->"):
-        write(page, NONE, NONE)
+def test_the_pages_keep_what_is_written_by_hand(tmp_path):
+    by_hand(tmp_path, (*MARKS, "steps", "cuda"))
+    write(tmp_path, results(*STEPS), NONE)
+    first = {name: (tmp_path / name).read_text() for name in PAGES}
+    for text_of_page in first.values():
+        assert text_of_page.startswith("by hand\n")
+        assert text_of_page.endswith("the end\n")
+        assert "old" not in text_of_page
+    whole = "".join(first.values())
+    assert whole.count("by hand\n") == len(MARKS) + 2
+    assert "+5.0% (+5.0 to +5.0)" in whole
+    assert "There was no GPU" in whole
+    assert (tmp_path / "cost-steps.png").is_file()
+    write(tmp_path, results(*STEPS), NONE)
+    assert {name: (tmp_path / name).read_text() for name in PAGES} == first
+
+
+def test_a_mark_on_no_page_says_which(tmp_path):
+    by_hand(tmp_path, MARKS[1:])
+    words = "<!-- begin: machine --> and <!-- end: machine -->.*; found on no page"
+    with pytest.raises(ValueError, match=words):
+        write(tmp_path, NONE, NONE)
+
+
+def test_a_mark_on_two_pages_says_on_which(tmp_path):
+    by_hand(tmp_path, ("machine", "machine"))
+    with pytest.raises(ValueError, match=r"found on cost\.md and cost-tables\.md"):
+        write(tmp_path, NONE, NONE)
+
+
+def test_the_pages_in_the_docs_have_every_mark_once():
+    texts = "".join((DOCS / name).read_text() for name in PAGES)
+    for mark in (*MARKS, "steps", "cuda"):
+        assert texts.count(f"<!-- begin: {mark} -->\n") == 1
+        assert texts.count(f"\n<!-- end: {mark} -->") == 1
 
 
 def test_groups_are_kept_apart_by_device(tmp_path):

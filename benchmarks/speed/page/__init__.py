@@ -1,5 +1,5 @@
-"""The page of the benchmark: its tables and plots, made from the stored rows."""
+"""The pages of the benchmark: their tables and plots, made from the stored rows."""
 
-from benchmarks.speed.page.write import write
+from benchmarks.speed.page.write import PAGES, write
 
-__all__ = ["write"]
+__all__ = ["PAGES", "write"]

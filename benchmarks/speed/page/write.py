@@ -1,9 +1,9 @@
-"""Writes the tables into the page, between the texts written by hand."""
+"""Writes the tables into the pages, between the texts written by hand."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.speed.cases import Row
@@ -15,6 +15,9 @@ from benchmarks.speed.page.tables import TABLES
 
 NOT_MEASURED = "*Not measured.*"
 
+PAGES = ("cost.md", "cost-tables.md", "cost-steps-tables.md")
+"""The summary first; the tables stand on the other two."""
+
 PLOTS: dict[str, tuple[str, Callable[[Sequence[Row], Path], None]]] = {
     "sizes": ("values", plots.draw_sizes),
     "growth": ("growth", plots.draw_growth),
@@ -22,33 +25,58 @@ PLOTS: dict[str, tuple[str, Callable[[Sequence[Row], Path], None]]] = {
 }
 
 
-def write(page: Path, cpu: Results, cuda: Results) -> None:
-    """Write the measurements into the page, and the plots beside it.
+def write(folder: Path, cpu: Results, cuda: Results) -> None:
+    """Write the measurements into the pages of a folder, and the plots beside them.
 
-    What was not is marked so, and its plot stays as it is.
+    A group that was not measured is marked so, and its plot stays as it is.
+
+    Raises:
+        ValueError: a mark is on no page, or on several.
     """
-    text = page.read_text()
-    text = _put(text, "machine", _machines(cpu))
-    text = _put(text, "promised", promises(cpu, cuda))
-    for group, table in TABLES.items():
-        rows = cpu.of(group)
-        text = _put(text, group, table(rows) if rows else NOT_MEASURED)
-    text = _put(text, "cuda", _on_cuda(cuda))
-    page.write_text(text)
+    texts = {name: (folder / name).read_text() for name in PAGES}
+    for mark, content in _contents(cpu, cuda).items():
+        page = _page_of(mark, texts)
+        texts[page] = _put(texts[page], mark, content)
+    for name, text in texts.items():
+        (folder / name).write_text(text)
     for name, (group, draw) in PLOTS.items():
         if rows := cpu.of(group):
-            draw(rows, page.with_name(f"{page.stem}-{name}.png"))
+            draw(rows, folder / f"cost-{name}.png")
+
+
+def _contents(cpu: Results, cuda: Results) -> dict[str, str]:
+    """Return what stands between the marks of each name."""
+    tables = {
+        group: table(rows) if (rows := cpu.of(group)) else NOT_MEASURED
+        for group, table in TABLES.items()
+    }
+    return {
+        "machine": _machines(cpu),
+        "promised": promises(cpu, cuda),
+        **tables,
+        "cuda": _on_cuda(cuda),
+    }
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+
+
+def _page_of(mark: str, texts: Mapping[str, str]) -> str:
+    """Return the one page that has both marks of a name."""
+    begin, end = _marks(mark)
+    pages = [page for page, text in texts.items() if begin in text and end in text]
+    if len(pages) != 1:
+        raise ValueError(
+            f"one of {', '.join(texts)} needs the lines {begin} and {end}, to put a table between; "
+            f"found on {' and '.join(pages) or 'no page'}"
+        )
+    return pages[0]
 
 
 def _put(text: str, name: str, content: str) -> str:
-    """Put content between the two marks of a name.
-
-    Raises:
-        ValueError: the page has no such marks.
-    """
-    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    if begin not in text or end not in text:
-        raise ValueError(f"the page needs the lines {begin} and {end}, to put a table between")
+    """Put content between the two marks of a name."""
+    begin, end = _marks(name)
     between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     return between.sub(lambda _: f"{begin}\n{content}\n{end}", text)
 
