@@ -76,10 +76,10 @@ integrations-tensorflow: $(TENSORFLOW)/ready ## Keras on TensorFlow, in an envir
 	OMP_NUM_THREADS=1 $(TENSORFLOW)/bin/python -m pytest --quiet tests/integrations/test_keras.py -k tensorflow
 
 ##@ Measure
-matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/benchmarks/correctness.md.
+matrix: $(VENV)/dev ## Every penalty in every way of training; writes docs/benchmarks/correctness.md and its tables.
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/matrix/write_regimes.py
 
-bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/benchmarks/cost.md.
+bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/benchmarks/cost*.md.
 	$(BIN)/python -m benchmarks.speed
 
 calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms they pass.

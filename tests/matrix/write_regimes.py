@@ -1,4 +1,4 @@
-"""Measure every cell of the matrix and write docs/benchmarks/correctness.md."""
+"""Measure every cell of the matrix; write docs/benchmarks/{correctness,regimes-tables}.md."""
 
 import sys
 from pathlib import Path
