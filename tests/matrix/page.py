@@ -51,7 +51,7 @@ Each error names the site and the cure; [what each error means](../concepts/erro
 
 | what raises | the cure |
 |---|---|
-| collect: an output that is changed in place after the site | `activity(..., copy=True)`, or inject |
+| collect: an output changed in place after the site | `activity(..., copy=True)`, or inject |
 | collect: a reentrant checkpoint | `use_reentrant=False`, or inject |
 | collect: outside of the transform of `torch.func` that ran the forward | collect inside |
 | inject: the scale of the loss is unknown | `reg.scale_from(loss)`, or `reg.set_scale()` |
