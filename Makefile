@@ -98,7 +98,7 @@ real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=
 pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/how-to/exact-zeros.md.
 	$(BIN)/python -m benchmarks.pruning
 
-choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/choosing.md.
+choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/benchmarks/choosing-tables.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.choosing $(MNIST)
 
 front: $(VENV)/recipes ## An autoencoder with and without one penalty; needs MNIST=FILE; the README's picture.

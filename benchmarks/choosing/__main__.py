@@ -1,9 +1,10 @@
 """Which penalty, where, how strong: validation scores over strengths.
 
 Trains small networks on three classifications and a text, with each penalty at several strengths,
-and writes the tables and the pictures of docs/choosing.md. Run by `make choosing MNIST=FILE`, with
-the pictures of the 10,000 test images of MNIST, whose labels stand beside them. It takes about ten
-minutes on one core; each training is kept once it is done, and what was trained is not repeated.
+and writes the tables of docs/benchmarks/choosing-tables.md and the pictures of choosing.md beside
+it. Run by `make choosing MNIST=FILE`, with the pictures of the 10,000 test images of MNIST, whose
+labels stand beside them. It takes about ten minutes on one core; each training is kept once it is
+done, and what was trained is not repeated.
 Names of sweeps after the file, "weight decay", print the tables of these alone.
 """
 
@@ -18,7 +19,7 @@ from benchmarks.choosing.tables import written
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 KEPT = Path("benchmarks/results/choosing.jsonl")
-PAGE = Path("docs/choosing.md")
+PAGE = Path("docs/benchmarks/choosing-tables.md")
 
 
 def main(mnist: str, *names: str) -> None:

@@ -1,9 +1,12 @@
-"""The sweeps behind docs/choosing.md: data, penalties, what is kept, and what is said of it."""
+"""The sweeps that choosing rests on: data, penalties, what is kept, and what is said of it."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.choosing import __main__ as sweeps_command
 from benchmarks.choosing import plan, text, training
 from benchmarks.choosing.data import data_of
 from benchmarks.choosing.picture import draw
@@ -14,6 +17,8 @@ from benchmarks.choosing.training import build, calibration_error, trained
 from torch import nn
 
 import regularizers as rz
+
+PAGE = Path(__file__).parents[2] / sweeps_command.PAGE
 
 
 def test_a_seed_draws_the_training_samples_and_validation_is_the_same():
@@ -115,6 +120,24 @@ def test_tables_by_hand(made_up):
     assert lines[4].startswith("| digits | 11.0 ± 1.0 (25) |")
     assert lines[-1].startswith(f"| {TEXT} | 51.0 ± 1.0 (0.25) | 51.1 ± 1.0 (0.25) |")
     assert all(f"**{name}**" in written(made_up, ALL) for name in ALL)
+
+
+def test_the_page_keeps_what_is_written_by_hand(made_up, tmp_path, monkeypatch):
+    page = tmp_path / "tables.md"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(sweeps_command, "PAGE", page)
+    monkeypatch.setattr(sweeps_command, "measured", lambda *_: made_up)
+    sweeps_command.main("mnist")
+    old, new = PAGE.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")
+    assert new.partition("<!-- measured -->")[0] == old.partition("<!-- measured -->")[0]
+    assert "| digits | 11.0 ± 1.0 (25) |" in new
+    # the same sweeps with the same strengths: only figures differ
+    assert shape(new) == shape(old)
+
+
+def shape(page):
+    """Return the lines of a page without the figures of its rows."""
+    return [re.sub(r"^(\| [^|]+ \|) .*±.*$", r"\1", line) for line in page.splitlines()]
 
 
 def test_pictures_are_drawn(made_up, tmp_path):
