@@ -85,7 +85,7 @@ bench: $(VENV)/dev ## Penalties beside what a user would write; writes docs/benc
 calls: $(VENV)/dev ## Calls inside the library for one warm site, and the rooms they pass.
 	$(BIN)/python -m benchmarks.calls
 
-controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/how-to/schedules-targets.md.
+controllers: $(VENV)/recipes ## Targets against constant strengths; needs MNIST=FILE; into docs/benchmarks/controllers-tables.md.
 	$(BIN)/python -m benchmarks.controllers $(MNIST)
 
 superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRETER, which has sae-lens and this.
@@ -95,7 +95,7 @@ superposed: $(VENV)/recipes ## Sparse codes against the truth; SAELENS=INTERPRET
 real: $(VENV)/dev ## Sparse codes of real activations; needs TEXT=FILE; SAELENS=INTERPRETER beside.
 	$(BIN)/python -m benchmarks.sae.real --text $(TEXT) $(if $(SAELENS),--saelens $(SAELENS))
 
-pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/how-to/exact-zeros.md.
+pruning: $(VENV)/recipes ## Classifiers trained to zeros and compacted; into docs/benchmarks/pruning.md.
 	$(BIN)/python -m benchmarks.pruning
 
 choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into docs/benchmarks/choosing-tables.md.
@@ -104,7 +104,7 @@ choosing: $(VENV)/recipes ## Penalties over strengths; needs MNIST=FILE; into do
 front: $(VENV)/recipes ## An autoencoder with and without one penalty; needs MNIST=FILE; the README's picture.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.front $(MNIST)
 
-forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/how-to/forgetting.md.
+forgetting: $(VENV)/recipes ## Two tasks in sequence: L2-SP and EWC against nothing; into docs/benchmarks/forgetting.md.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forgetting
 
 ##@ Mend

@@ -2,7 +2,7 @@
 
 Trains sparse autoencoders and classifiers on digits and on a file of MNIST pictures, whose labels
 stand beside it under MNIST's own name, and writes the tables into
-docs/how-to/schedules-targets.md. Run by `make controllers MNIST=FILE`, of which `JOBS=1` takes
+docs/benchmarks/controllers-tables.md. Run by `make controllers MNIST=FILE`, of which `JOBS=1` takes
 one process; what was trained before is not repeated.
 """
 
@@ -30,7 +30,7 @@ def main(mnist: str) -> None:
     results = measured(runs(data), kept / "controllers.json", jobs)
     text = "\n\n".join([written(results, data) for written in TABLES])
     print(text)
-    page = Path("docs/how-to/schedules-targets.md")
+    page = Path("docs/benchmarks/controllers-tables.md")
     before, _, rest = page.read_text().partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
 

@@ -4,7 +4,7 @@
 benchmarks/results/outcomes.json and prints a table of outcomes and warnings. The longer runs that
 confirm the outcomes (about 6 minutes) are kept too, and not repeated. `--traces FOLDER` saves what
 every step showed; a name or a part of one selects scenarios. `--seed N` trains them with other
-seeds, on which nothing was tuned. The tables are written into docs/how-to/schedules-targets.md.
+seeds, on which nothing was tuned. The tables are written into docs/benchmarks/controllers-tables.md.
 """
 
 from __future__ import annotations
@@ -179,9 +179,9 @@ def confusion(
 
 
 def write(text: str, marks: str) -> None:
-    """Write a table between its marks in docs/how-to/schedules-targets.md."""
+    """Write a table between its marks in docs/benchmarks/controllers-tables.md."""
     page, begin, end = (
-        Path("docs/how-to/schedules-targets.md"),
+        Path("docs/benchmarks/controllers-tables.md"),
         f"<!-- {marks} -->",
         f"<!-- /{marks} -->",
     )

@@ -1,7 +1,7 @@
 """What a network forgets of a first task while it learns a second one.
 
 Trains small classifiers on two tasks in sequence, the second with nothing, L2, L2-SP or elastic
-weight consolidation, and writes the table and the picture of docs/how-to/forgetting.md. Run by
+weight consolidation, and writes the table and the picture of docs/benchmarks/forgetting.md. Run by
 `make forgetting`; it takes about two minutes on one core.
 """
 
@@ -14,7 +14,7 @@ from benchmarks.forgetting.plan import measured
 from benchmarks.forgetting.tables import best, whole
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
-PAGE = Path("docs/how-to/forgetting.md")
+PAGE = Path("docs/benchmarks/forgetting.md")
 
 
 def main() -> None:

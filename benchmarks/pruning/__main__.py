@@ -1,7 +1,7 @@
 """Classifiers that are trained to zeros in groups and compacted: parameters, time and accuracy.
 
 Trains on the digits of scikit-learn, on one thread, and writes the table into
-docs/how-to/exact-zeros.md. Run by `make pruning`; takes about two minutes.
+docs/benchmarks/pruning.md. Run by `make pruning`; takes about two minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarks.pruning.table import table
 from benchmarks.pruning.training import STRENGTHS, outcome
 
 SEEDS = range(3)
-PAGE = Path("docs/how-to/exact-zeros.md")
+PAGE = Path("docs/benchmarks/pruning.md")
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
