@@ -1,4 +1,4 @@
-"""Every conversion of docs/how-to/weights.md: the other's number or weights, and ours."""
+"""Every conversion of docs/how-to/weight-decay.md: the other's number or weights, and ours."""
 
 import os
 

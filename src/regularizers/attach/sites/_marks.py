@@ -59,7 +59,9 @@ def regularize(
             the recurrent kernels of a recurrent layer.
         kernel_regularizer: the penalty of its kernels.
         bias_regularizer: the penalty of its biases.
-        activity_regularizer: the penalty of its output.
+        activity_regularizer: the penalty of its output. For `Dense(activation="relu")` of Keras
+            mark the `nn.ReLU`, or a `Sequential` of both: the output of `nn.Linear` is the value
+            before the activation.
         kernel_constraint: what its kernels are kept to after each step of an optimizer that is
             given to `Regularization.attach`.
         bias_constraint: what its biases are kept to.
@@ -76,9 +78,9 @@ def regularize(
         >>> import regularizers as rz
         >>> from torch import nn
         >>> layer = rz.regularize(nn.Linear(784, 100), kernel_regularizer=rz.L2Squared(1e-4))
-        >>> model = nn.Sequential(layer, nn.ReLU())
-        >>> rz.Regularization(model)
-        Regularization((root) Sequential: 1 kernel)
+        >>> relu = rz.regularize(nn.ReLU(), activity_regularizer=rz.L1(1e-3))
+        >>> rz.Regularization(nn.Sequential(layer, relu))
+        Regularization((root) Sequential: 1 activity, 1 kernel)
     """
     if not isinstance(module, nn.Module):
         raise ConfigurationError(
