@@ -50,12 +50,14 @@ class Link(SphinxTransform):
 
 def show_public_bases(app, name, obj, options, bases):
     """Show the base that a user knows: `Penalty` for `L1`, not what its formula is built upon."""
-    for i, base in enumerate(bases):
+    shown = []
+    for base in bases:
         kinds = [kind for kind in getattr(base, "__mro__", ()) if kind is not object]
         homes = [written().get(kind.__name__) for kind in kinds]
         faces = [kind for kind, home in zip(kinds, homes, strict=True) if home in FACES]
         others = [kind for kind in kinds if not kind.__module__.startswith("regularizers")]
-        bases[i] = next(iter(faces or others), base)
+        shown += [kind for kind in (faces or others)[:1] if kind not in shown]
+    bases[:] = shown or [object]
 
 
 def resolve_private_path(app, env, node, content):

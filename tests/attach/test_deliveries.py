@@ -185,3 +185,21 @@ def test_a_graph_that_outlives_its_regularization_says_so():
     del reg
     with pytest.raises(RegimeError, match="was deleted before its backward pass"):
         loss.backward()
+
+
+@pytest.mark.parametrize("rule", [rz.kernel(rz.L2Squared(0.5)), rz.bias(rz.L1(0.5))], ids=str)
+def test_a_scale_alone_never_leaves_weights_out(rule):
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    rules = [rz.activity(rz.L1(1.0), where="1"), rule]
+    reg = rz.Regularization(model, rules, delivery="inject")
+    with pytest.raises(RegimeError, match=r"0\.\w+/.*: set_scale is for activities.*attach"):
+        reg.set_scale(1.0)
+    reg.set_scale(None)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    reg.attach(optimizer)
+    reg.set_scale(0.0)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    (0 * model(torch.ones(4, 3))).sum().backward()
+    optimizer.step()
+    kept = [torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert sorted(kept) == [False, True]

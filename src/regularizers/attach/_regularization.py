@@ -192,7 +192,8 @@ class Regularization:
                 and not negative. None: no scale.
 
         Raises:
-            RegimeError: the delivery is `"collect"`.
+            RegimeError: the delivery is `"collect"`; or a rule penalises weights and no optimizer
+                is attached, so it would add nothing.
             StrengthError: the scale is negative, NaN or infinite.
 
         Example:

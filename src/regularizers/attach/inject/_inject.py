@@ -93,7 +93,17 @@ class Injection:
         return scaled
 
     def set_scale(self, scale: float | None) -> None:
-        """Use `scale` where no loss goes through `scale_from`; None: no scale."""
+        """Use `scale` where no loss goes through `scale_from`; None: no scale.
+
+        Raises:
+            RegimeError: a rule penalises weights, which this does not do.
+        """
+        if scale is not None and (key := self.weights.first()) is not None:
+            raise RegimeError(
+                f"{key}: set_scale is for activities, and this penalty of a weight would add "
+                f"nothing; call reg.attach(optimizer) first, or use loss = reg.scale_from(loss) "
+                f"instead"
+            )
         self._scale.fix(None if scale is None else check_strength(scale, "scale"))
 
     def check_fired(self) -> None:

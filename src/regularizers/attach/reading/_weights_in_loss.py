@@ -39,6 +39,11 @@ class WeightsInLoss:
         """Record nothing while forwards do not count."""
         self._used.paused = paused
 
+    def first(self) -> str | None:
+        """Return the key of the first penalty of weights; None where an optimizer applies them."""
+        groups = [] if self._by_optimizer else self._sites.weights
+        return next((group.sites[0].entries[0].key for group in groups), None)
+
     def units(self) -> dict[str, Tensor]:
         """Return the penalties of all trainable weights as they are now, at strength 1.
 
