@@ -44,11 +44,7 @@ myst_heading_anchors = 4
 add_module_names = False
 autosummary_generate = True
 autosummary_imported_members = True
-autodoc_default_options = {
-    "members": True,
-    "member-order": "bysource",
-    "special-members": "__call__",
-}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "none"  # the signature keeps them as written; Args say what they are
 autodoc_inherit_docstrings = False  # a method that keeps its parent's contract is on that page
 autodoc_preserve_defaults = True

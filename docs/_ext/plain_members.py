@@ -1,11 +1,13 @@
-"""What autodoc shows of constants, aliases of types, and fields of named tuples.
+"""What autodoc shows of constants, aliases of types, fields of named tuples, and signatures.
 
 A constant has the docstring below its assignment, also where another module exports it. A field
-stands under `Attributes:` of its class, and not as a member of its own.
+stands under `Attributes:` of its class, and not as a member of its own. A class of Keras, whose
+`__new__` takes anything, has the signature of its `__init__`.
 """
 
 import ast
 import importlib.util
+import inspect
 from functools import cache
 from inspect import cleandoc
 from itertools import pairwise
@@ -60,8 +62,16 @@ def _skip_fields(app, what, name, obj, skip, options):
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def _own_signature(app, what, name, obj, options, signature, returned):
+    if what == "class" and signature == "(*args, **kwargs)":
+        _self, *others = inspect.signature(obj.__init__).parameters.values()
+        return str(inspect.Signature(others)), returned
+    return None
+
+
 def setup(app):
     """Connect to autodoc."""
+    app.connect("autodoc-process-signature", _own_signature)
     app.connect("builder-inited", _note_docstrings, priority=100)
     app.connect("autodoc-skip-member", _skip_fields)
     return {"parallel_read_safe": True}

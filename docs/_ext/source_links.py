@@ -1,31 +1,38 @@
 """Mends the links of source pages back to the documentation.
 
-`sphinx.ext.viewcode` keeps one package for each module, and names the anchor after it. A module
-whose names have pages under two packages gets anchors that do not exist; the page is enough there.
+`sphinx.ext.viewcode` links every class and method of a module. Methods that keep their parent's
+contract have no place of their own, and of a module whose names are public in two packages it knows
+one. There the link leads to the page.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
-LINK = re.compile(r'(href="[^"#]*/api/generated/)(regularizers[\w.]*)\.html#([\w.]+)"')
+LINK = re.compile(r'href="([^"#]*api/generated/[^"#]+\.html)#([^"]+)"')
+ANCHOR = re.compile(r'\bid="([^"]+)"')
 
 
 def mend(app, error):
-    """Drop the anchor where it is not the name that the page is about."""
+    """Drop the anchors that do not exist."""
     if error or app.builder.format != "html":
         return
     for page in Path(app.outdir, "_modules").rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        mended = LINK.sub(_without_wrong_anchor, text)
+        mended = LINK.sub(lambda match, page=page: _without_missing(page, match), text)
         if mended != text:
             page.write_text(mended, encoding="utf-8")
 
 
-def _without_wrong_anchor(match):
-    start, home, anchor = match.groups()
-    if anchor == home or anchor.startswith(f"{home}."):
-        return match[0]
-    return f'{start}{home}.html"'
+def _without_missing(page, match):
+    target, anchor = match.groups()
+    known = _anchors((page.parent / target).resolve())
+    return match[0] if anchor in known else f'href="{target}"'
+
+
+@cache
+def _anchors(path):
+    return frozenset(ANCHOR.findall(path.read_text(encoding="utf-8")))
 
 
 def setup(app):

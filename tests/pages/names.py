@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -12,13 +14,13 @@ EXAMPLE = "&gt;&gt;&gt; "
 
 
 def without_page_or_example(site: Path, homes: set[str]) -> list[str]:
-    """Return public names without a page, or whose page shows no example."""
+    """Return public names without a page, and classes and functions whose page has no example."""
     missing = []
     for home in sorted(homes):
         page = site / "api" / "generated" / f"{home}.html"
         if not page.is_file():
             missing.append(f"{home}: no page")
-        elif EXAMPLE not in page.read_text(encoding="utf-8"):
+        elif _is_called(home) and EXAMPLE not in page.read_text(encoding="utf-8"):
             missing.append(f"{home}: no example")
     return missing
 
@@ -31,6 +33,14 @@ def unknown_names(sources: list[Path]) -> list[tuple[Path, str]]:
         for name in sorted(set(SAID.findall(path.read_text(encoding="utf-8"))))
         if not _exists(name.strip("."))
     ]
+
+
+def _is_called(home: str) -> bool:
+    """Return whether a name is a class or a function; a constant or an alias of a type is none."""
+    module, _, name = home.rpartition(".")
+    value = getattr(importlib.import_module(module), name)
+    defined = inspect.isclass(value) or inspect.isfunction(value)
+    return defined and getattr(value, "__name__", None) == name
 
 
 def _exists(name: str) -> bool:
