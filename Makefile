@@ -14,7 +14,7 @@ KATEX := docs/_static/vendor/katex
 .DEFAULT_GOAL := help
 .PHONY: help demo docs docs-check test test-all quick check architecture matrix mutants fuzz killed integrations \
         integrations-tensorflow bench calls controllers pruning choosing forgetting front superposed real \
-        format clean
+        format clean lowest newest dist badges
 
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
@@ -115,6 +115,41 @@ format: $(VENV)/dev ## Format the code and mend what lint can mend.
 clean: ## Remove the environment and what the tools leave behind.
 	rm -rf $(VENV) $(INTEGRATIONS) $(TENSORFLOW) $(DOCS) build site $(KATEX) docs/api/generated \
 	  docs/api/backreferences docs/examples docs/tutorials .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(LOWEST) $(NEWEST) $(PACKING) dist
+
+##@ Release
+# What pip takes for PyTorch by `newest` and `dist`; some platforms' newest is a build of gigabytes.
+TORCH ?= torch
+LOWEST := .venv-lowest
+NEWEST := .venv-newest
+PACKING := .venv-packing
+EXTRAS := .[recipes,search,sae,dev]
+
+# A sample of all tests, the penalties and dictionaries whole, and whole runs of the recipes and
+# integrations, which the sample leaves out.
+ENTERED := tests/penalties tests/sae tests/recipes/test_classifier.py tests/recipes/test_search.py \
+  tests/recipes/test_sparse_autoencoder.py tests/recipes/test_language_model.py \
+  $(addprefix tests/integrations/test_,$(addsuffix .py,accelerate flax keras lightning optax transformers))
+
+define entered
+$(subst $(BIN),$(1)/bin,$(PYTEST)) -m quick --ignore=src/regularizers/recipes
+$(subst $(BIN),$(1)/bin,$(PYTEST)) --dist worksteal $(ENTERED) README.md
+endef
+
+lowest: $(LOWEST)/ready ## Tests that enter every package, with the lowest versions that are allowed.
+	$(call entered,$(LOWEST))
+
+newest: ## The same with the newest of today: TORCH=torch==2.13.0 PYTHON=python3.13.
+	$(PYTHON) -m venv --clear $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet '$(TORCH)'
+	$(NEWEST)/bin/python -m pip install --quiet --upgrade '$(TORCH)' --editable '$(EXTRAS)'
+	$(call entered,$(NEWEST))
+
+dist: $(PACKING)/ready ## Build the sdist and the wheel, and try them without NumPy: TORCH=torch==2.13.0.
+	$(PACKING)/bin/python tools/check_dist.py --torch '$(TORCH)'
+
+badges: ## Draw the README's badges again, from pyproject.toml and constraints.txt.
+	$(PYTHON) tools/badges.py
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -165,3 +200,15 @@ $(KATEX)/katex.min.js:
 	tar xzf build/katex-0.19.1.tgz -C build
 	cp build/package/dist/fonts/*.woff2 $(KATEX)/fonts
 	cp build/package/dist/katex.min.css build/package/dist/katex.min.js $(KATEX)
+
+$(LOWEST)/ready: pyproject.toml
+	@echo "Building the environment in $(LOWEST): some minutes."
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) tools/lowest.py > $(LOWEST)/lowest.txt
+	$(subst $(BIN),$(LOWEST)/bin,$(PIP:constraints.txt=$(LOWEST)/lowest.txt)) --editable '$(EXTRAS)'
+	@touch $@
+
+$(PACKING)/ready: constraints.txt
+	$(PYTHON) -m venv --clear $(PACKING)
+	$(subst $(BIN),$(PACKING)/bin,$(PIP)) build twine
+	@touch $@

@@ -10,13 +10,18 @@ from typing import Any
 from regularizers._text import visible
 from regularizers.errors import RegularizersError
 
-_TWO_WORDS = (
+_NAMES = (
+    "sparse-autoencoder",
     "sparse-autoencoder superposition",
     "sparse-autoencoder encode",
+    "classifier",
     "classifier predict",
+    "language-model",
     "language-model sample",
 )
-"""Commands whose name is two words: the first is a recipe by itself."""
+"""The commands. Of a name of two words, the first is a recipe by itself."""
+
+_DESCRIPTION = "Regularization for neural networks, put to work on real data."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 0 when the recipe ended, 2 when it was told something it cannot do, with one message and
     no traceback, and 130 when the user stopped it.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         import tyro
 
@@ -35,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             superposition,
         )
     except ModuleNotFoundError as error:
+        if {"-h", "--help"} & {*arguments}:
+            sys.stdout.write(_help_without(error.name))
+            return 0
         return _refuse(
             f"the recipes need {error.name}, which is not installed: "
             f"pip install 'regularizers[recipes]'"
@@ -52,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = tyro.extras.subcommand_cli_from_dict(
             {name: settings for name, (settings, _) in recipes.items()},
             prog="regularizers",
-            description="Regularization for neural networks, put to work on real data.",
-            args=_joined(sys.argv[1:] if arguments is None else arguments),
+            description=_DESCRIPTION,
+            args=_joined(arguments),
         )
         next(run for settings, run in recipes.values() if isinstance(config, settings))(config)
     except RegularizersError as error:
@@ -68,7 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _joined(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with a name of two words as one."""
     name = " ".join(arguments[:2])
-    return [name, *arguments[2:]] if name in _TWO_WORDS else [*arguments]
+    return [name, *arguments[2:]] if " " in name and name in _NAMES else [*arguments]
+
+
+def _help_without(package: str | None) -> str:
+    """Return the help where the packages of the recipes are not installed."""
+    names = "".join(f"    regularizers {name}\n" for name in _NAMES)
+    return (
+        f"usage: regularizers RECIPE [OPTIONS]\n\n{_DESCRIPTION}\n\n"
+        f"The recipes need more packages; {package} is not installed. Install them first:\n\n"
+        f"    pip install 'regularizers[recipes]'\n\n"
+        f"Then each of these runs, and lists its options with --help:\n\n{names}"
+    )
 
 
 def _in_words(error: OSError) -> str:

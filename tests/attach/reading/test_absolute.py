@@ -47,7 +47,8 @@ def test_the_gradient_is_that_of_autograd(operation, layout, dtype):
 
 def test_it_keeps_a_byte_of_each_element():
     y = values(torch.float32).requires_grad_() * 1.0
-    kept, _ = sum_of_absolute(y).grad_fn.saved_tensors
+    total = sum_of_absolute(y)  # with PyTorch 2.10 what is saved goes with the output
+    kept, _ = total.grad_fn.saved_tensors
     assert kept.dtype == torch.int8
     assert kept.shape == y.shape
 

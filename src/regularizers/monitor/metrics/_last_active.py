@@ -119,4 +119,5 @@ def _powers(number: int) -> Tensor:
     with torch.inference_mode(False):
         exponents = torch.arange(2, 2 * _ROWS + 2, 2, device="cpu") - 127
         powers = torch.ldexp(torch.ones(1, _ROWS, dtype=torch.float32, device="cpu"), exponents)
-        return powers.expand(number, 1, _ROWS)
+        # with PyTorch 2.10 ldexp has the default dtype
+        return powers.to(torch.float32).expand(number, 1, _ROWS)
