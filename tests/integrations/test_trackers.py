@@ -68,3 +68,20 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     for block in blocks:
         exec(block, {"reg": reg, "monitor": monitor, "step": 1})
     assert {path.name for path in tmp_path.iterdir()} >= {"runs", "wandb", "mlflow.db"}
+
+
+SCHEDULES = Path(__file__).parents[2] / "docs" / "how-to" / "schedules.md"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_warm_up_with_a_hold_is_logged_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(
+        r"```python\n(import torch\n.+?)```", SCHEDULES.read_text(encoding="utf-8"), re.DOTALL
+    )
+    exec(block, {})
+    found = events.EventAccumulator("runs").Reload()
+    strengths = {e.step: e.value for e in found.Scalars("1/activity/L1/strength")}
+    at = {0: 0.0, 50: 5e-4, 100: 1e-3, 450: 1e-3, 500: 1e-3, 750: 5.5e-4}
+    assert {step: strengths[step] for step in at} == pytest.approx(at, abs=1e-8)
+    assert len(found.Scalars("loss")) == len(found.Scalars("1/activity/L1")) == 20
