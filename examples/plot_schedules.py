@@ -82,4 +82,4 @@ plt.show()
 
 # %%
 # Schedules add, multiply and follow each other, and a target may follow a schedule:
-# :doc:`/how-to/schedules-targets`.
+# :doc:`/how-to/schedules`.

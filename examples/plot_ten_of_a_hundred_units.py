@@ -85,4 +85,4 @@ right.set_title(f"A strength near {strengths['falling'][-1]:.3f} was found")
 plt.show()
 
 # %%
-# See :doc:`/how-to/schedules-targets` and :doc:`/concepts/targets`.
+# See :doc:`/how-to/targets` and :doc:`/concepts/targets`.

@@ -4,7 +4,8 @@
 benchmarks/results/outcomes.json and prints a table of outcomes and warnings. The longer runs that
 confirm the outcomes (about 6 minutes) are kept too, and not repeated. `--traces FOLDER` saves what
 every step showed; a name or a part of one selects scenarios. `--seed N` trains them with other
-seeds, on which nothing was tuned. The tables are written into docs/benchmarks/controllers-tables.md.
+seeds, on which nothing was tuned. The tables are written into
+docs/benchmarks/controllers-tables.md.
 """
 
 from __future__ import annotations
