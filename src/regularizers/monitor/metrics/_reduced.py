@@ -39,7 +39,7 @@ class Reduced:
         self.units = units
         """The number of units of one sample."""
         self.valid = valid
-        """What counts, as (samples, units), or (samples, 1) of whole samples; None is everything."""
+        """What counts, (samples, units), or (samples, 1) of whole samples; None is everything."""
 
     def read(self, reduction: Reduction) -> Any:
         """Return a reduction of all samples."""
