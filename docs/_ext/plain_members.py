@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from public_names import homes
+from sphinx.domains.python import PyObject
 from sphinx.pycode import ModuleAnalyzer
 
 
@@ -70,7 +71,10 @@ def _own_signature(app, what, name, obj, options, signature, returned):
 
 
 def setup(app):
-    """Connect to autodoc."""
+    """Connect to autodoc, and call attributes by their name."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.connect("autodoc-process-signature", _own_signature)
     app.connect("builder-inited", _note_docstrings, priority=100)
     app.connect("autodoc-skip-member", _skip_fields)
