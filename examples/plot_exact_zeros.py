@@ -117,4 +117,4 @@ for axis, model, title in zip(axes, (plain, sparse, small), titles, strict=True)
 plt.show()
 
 # %%
-# See :doc:`/how-to/exact-zeros`.
+# See :doc:`/how-to/exact-zeros` and :doc:`/how-to/remove-units`.

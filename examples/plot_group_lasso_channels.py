@@ -95,4 +95,4 @@ right.set_title(f"Accuracy: {tuned[0]:.1%} → {tuned[-1]:.1%}")
 plt.show()
 
 # %%
-# See :doc:`/how-to/exact-zeros`.
+# See :doc:`/how-to/groups` and :doc:`/how-to/remove-units`.

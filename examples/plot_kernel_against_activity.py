@@ -53,7 +53,7 @@ def train(rule):
 # --------------
 # ``rz.kernel`` names a layer. Its penalty sums over the weights. ``rz.activity`` names the module
 # whose output counts: ``"1"`` is the ReLU. Its penalty sums over units and averages over samples.
-# The two strengths were chosen such that the mean activation is the same.
+# The two strengths were chosen such that the mean activation is nearly the same.
 
 rules = {
     "no penalty": rz.kernel(rz.L1(0.0), where="0"),
