@@ -164,4 +164,4 @@ plt.show()
 
 # %%
 # Next: which penalty for which purpose is :doc:`/choosing`; more on targets is
-# :doc:`/how-to/schedules-targets`, on monitors :doc:`/how-to/monitor`.
+# :doc:`/how-to/targets`, on monitors :doc:`/how-to/monitor`.
