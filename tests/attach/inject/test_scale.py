@@ -164,3 +164,33 @@ def test_a_collection_needs_no_check_of_what_fired():
 )
 def test_steps_of_an_optimizer_have_work_for_weights_and_for_strengths_that_change(rules, acts):
     assert rz.Regularization(mlp(), rules).acts_in_steps is acts
+
+
+def test_two_losses_of_one_forward_one_after_the_other_raise():
+    model, _, reg = injected(ACTIVITY)
+    output = model(batch())
+    reg.scale_from(output.sum()).backward(retain_graph=True)
+    with pytest.raises(RegimeError, match=r"^1: two losses of one forward .* on their sum"):
+        reg.scale_from(task(output)).backward()
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_one_loss_that_goes_back_twice_has_its_penalty_twice(factor):
+    model, twin, reg = injected(ACTIVITY)
+    loss = reg.scale_from(task(model(batch())))
+    loss.backward(retain_graph=True)
+    (factor * loss).backward()
+    by_hand = task(twin(batch())) + penalty_by_hand(twin, batch(), kernels=False)
+    ((1 + factor) * by_hand).backward()
+    assert_same_gradients(model, twin)
+
+
+def test_losses_of_two_forwards_may_go_back_in_any_order():
+    model, twin, reg = injected(ACTIVITY)
+    losses = [reg.scale_from(task(model(factor * batch()))) for factor in (1.0, 2.0)]
+    for loss in reversed(losses):
+        loss.backward()
+    for factor in (1.0, 2.0):
+        x = factor * batch()
+        (task(twin(x)) + penalty_by_hand(twin, x, kernels=False)).backward()
+    assert_same_gradients(model, twin)

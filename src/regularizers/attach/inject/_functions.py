@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regularizers.attach.inject import _scale
 from regularizers.attach.inject._ops import arm_scale, read_scale
+from regularizers.errors import RegimeError
 
 
 class Inject(torch.autograd.Function):
@@ -31,7 +32,9 @@ class Inject(torch.autograd.Function):
         if torch.compiler.is_compiling():
             scale = read_scale(gradient.detach(), ctx.handle, ctx.site)
         else:
-            scale = _scale.find_scale(ctx.handle).read(ctx.site, gradient)
+            known = _scale.find_scale(ctx.handle)
+            scale = known.read(ctx.site, gradient)
+            _check_one_loss(ctx, known.loss)
         return gradient, scale.to(ctx.dtype), None, None
 
 
@@ -53,5 +56,17 @@ class ScaleFrom(torch.autograd.Function):
         if torch.compiler.is_compiling():
             # using its result keeps the compiler from removing or reordering it
             return arm_scale(gradient, ctx.handle), None
-        _scale.find_scale(ctx.handle).arm(gradient)
+        ctx.loss = getattr(ctx, "loss", None) or object()
+        _scale.find_scale(ctx.handle).arm(gradient, ctx.loss)
         return gradient, None
+
+
+def _check_one_loss(ctx: Any, loss: object) -> None:
+    """Raise if an output has had its penalty already, from another loss of the same forward."""
+    before = getattr(ctx, "loss", None)
+    if before is not None and loss is not None and before is not loss:
+        raise RegimeError(
+            f"{ctx.site}: two losses of one forward went through scale_from and back one after the "
+            f"other, so that the penalty would count twice; call scale_from once, on their sum"
+        )
+    ctx.loss = loss

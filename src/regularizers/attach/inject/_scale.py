@@ -44,6 +44,8 @@ class Scale:
         self.closed = False
         self._silent: set[str] = set()
         self._current: Tensor | None = None
+        self.loss: object = None
+        """What stands for the loss that the running backward pass began with; None: unknown."""
         self._armed_at = (-1, 0)
         """The id of the backward pass, and the thread."""
         self._end_of: weakref.ref[Callable[[], None]] | None = None
@@ -67,14 +69,19 @@ class Scale:
         """Record that the forward has reached `site`."""
         self._silent.discard(site)
 
-    def arm(self, gradient: Tensor) -> None:
+    def arm(self, gradient: Tensor, loss: object = None) -> None:
         """Use `gradient` as the scale until the running backward pass ends.
+
+        Args:
+            gradient: what reached the loss.
+            loss: any object that stands for it, the same in each of its backward passes.
 
         Raises:
             RegimeError: another backward pass is running, or this one already has another scale.
         """
         with self._arming:  # a concurrent pass must see the scale of the first
             self._arm(gradient, torch._C._current_graph_task_id(), get_ident())
+            self.loss = loss
 
     def _arm(self, gradient: Tensor, task: int, thread: int) -> None:
         self.disarm()
@@ -99,7 +106,7 @@ class Scale:
     def disarm(self) -> None:
         """Clear the scale of a backward pass that raised, so its callback at the end never ran."""
         if self._end_of is not None and self._end_of() is None:
-            self._current, self._end_of = None, None
+            self._current, self._end_of, self.loss = None, None, None
 
     def read(self, site: str, gradient: Tensor) -> Tensor:
         """Return the scale for `site`, on the device of `gradient`, in float32 or wider.
@@ -120,7 +127,7 @@ class Scale:
         return scale.to(gradient.device, dtype, copy=True)
 
     def _end(self) -> None:
-        self._current, self._end_of = None, None
+        self._current, self._end_of, self.loss = None, None, None
         if self._silent:
             site = min(self._silent)
             self._silent.discard(site)

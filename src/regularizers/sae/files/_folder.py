@@ -69,8 +69,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file."""
+    there = _there(path)  # its DataError is a ValueError too
     try:
-        values = json.loads(_there(path).read_text(encoding="utf-8"))
+        values = json.loads(there.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"load: {path}: expected JSON, got a file that is none: {error}") from error
     if not isinstance(values, dict):
