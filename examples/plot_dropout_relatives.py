@@ -3,7 +3,7 @@ Dropout and six relatives on the same pictures
 ==============================================
 
 At a rate of 0.3 six of seven layers set parts of the same nine digits to 0: single pixels, the same
-pixels of all pictures, squares, columns, whole pictures or grey levels. The seventh adds noise.
+pixels of all pictures, squares, columns, whole pictures or grey levels; the seventh adds noise.
 
 Dropout multiplies by 0 at random in training and scales up what is left, so that the mean stays.
 Neighbouring pixels tell much the same: a dropped pixel is easily guessed from those beside it, a
