@@ -27,7 +27,7 @@ demo: $(VENV)/recipes ## Train the sparse autoencoder on real data: a table, a p
 ##@ Read
 GALLERY ?= 1
 docs: $(DOCS)/ready $(KATEX)/katex.min.js ## The site, into site/, every warning an error; GALLERY=0 runs no example.
-	rm -rf docs/api/generated
+	rm -rf site docs/api/generated
 	GALLERY=$(GALLERY) $(DOCS)/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going \
 	  --doctree-dir build/doctrees docs site
 	@echo "Open site/index.html."

@@ -57,7 +57,7 @@ napoleon_attr_annotations = False
 napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 
 # examples: prompts are shown, and left out by the copy button
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\. ?|\$ "  # a line of dots alone ends a block
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_exclude = ".linenos, .gp, .go"

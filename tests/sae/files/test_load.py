@@ -119,7 +119,9 @@ def test_keys_that_saelens_passes_over_are_passed_over(tmp_path):
 
 
 def test_broken_folders_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"^load: [^:]*: expected a folder with cfg\.json, found no folder"):
+    with pytest.raises(
+        DataError, match=r"^load: [^:]*: expected a folder with cfg\.json, found no folder"
+    ):
         load(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"folder with cfg\.json, found nothing"):
