@@ -18,7 +18,7 @@ INJECTING = [
     Mutant(
         "inject uses the scale of an earlier backward again",
         "attach/inject/_scale.py",
-        "        self._current, self._end_of, self.loss = None, None, None\n        if self._silent:",
+        "        self._current, self._end_of = None, None\n        if self._silent:",
         "        self._end_of = None\n        if self._silent:",
         (attach("scale::the_scale_of_an_earlier_backward_is_not_used"),),
     ),

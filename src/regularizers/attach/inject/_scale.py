@@ -127,7 +127,8 @@ class Scale:
         return scale.to(gradient.device, dtype, copy=True)
 
     def _end(self) -> None:
-        self._current, self._end_of, self.loss = None, None, None
+        self.loss = None
+        self._current, self._end_of = None, None
         if self._silent:
             site = min(self._silent)
             self._silent.discard(site)
