@@ -33,7 +33,7 @@ class Link(SphinxTransform):
         for node in list(self.document.findall(nodes.literal)):
             inside = isinstance(node.parent, addnodes.pending_xref | nodes.reference)
             match = HEAD.match(node.astext())
-            if inside or match is None or not _is_meant(match) or _is_title(node):
+            if inside or match is None or not self._is_meant(match) or _is_title(node):
                 continue
             reference = addnodes.pending_xref(
                 "",
@@ -44,6 +44,18 @@ class Link(SphinxTransform):
             )
             node.replace_self(reference)
             reference += node
+
+    def _is_meant(self, match):
+        """Return whether a word is a name of the library: a bare `load` in prose may be others'."""
+        said, name = match[0], match[1]
+        home = written().get(name)
+        if home is None or said != name or "." in name:
+            return home is not None
+        if name[0].isupper():
+            return not home.startswith("regularizers.integrations.")
+        called = match.string[match.end() :].startswith("(")
+        in_docstring = self.env.docname.startswith("api/generated/")
+        return home == f"regularizers.{name}" and (called or in_docstring)
 
 
 def show_public_bases(app, name, obj, options, bases):
@@ -66,17 +78,6 @@ def resolve_private_path(app, env, node, content):
         return None
     domain = env.domains["py"]
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, content)
-
-
-def _is_meant(match):
-    """Return whether a word is a name of the library: a bare `load` or `gated` may be others'."""
-    said, name = match[0], match[1]
-    home = written().get(name)
-    if home is None or said != name or "." in name:
-        return home is not None
-    if name[0].isupper():
-        return not home.startswith("regularizers.integrations.")
-    return home == f"regularizers.{name}" and match.string[match.end() :].startswith("(")
 
 
 def _is_title(node):

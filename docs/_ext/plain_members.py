@@ -13,6 +13,7 @@ from inspect import cleandoc
 from itertools import pairwise
 from pathlib import Path
 
+from docutils import nodes
 from public_names import homes
 from sphinx.domains.python import PyObject
 from sphinx.pycode import ModuleAnalyzer
@@ -70,6 +71,12 @@ def _own_signature(app, what, name, obj, options, signature, returned):
     return None
 
 
+def _drop_empty_bases(app, tree):
+    for paragraph in list(tree.findall(nodes.paragraph)):
+        if paragraph.astext() == "Bases: object":
+            paragraph.parent.remove(paragraph)
+
+
 def setup(app):
     """Connect to autodoc, and call attributes by their name."""
     for field in PyObject.doc_field_types:
@@ -78,4 +85,5 @@ def setup(app):
     app.connect("autodoc-process-signature", _own_signature)
     app.connect("builder-inited", _note_docstrings, priority=100)
     app.connect("autodoc-skip-member", _skip_fields)
+    app.connect("doctree-read", _drop_empty_bases)
     return {"parallel_read_safe": True}
