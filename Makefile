@@ -125,15 +125,15 @@ NEWEST := .venv-newest
 PACKING := .venv-packing
 EXTRAS := .[recipes,search,sae,dev]
 
-# A sample of all tests, the penalties and dictionaries whole, and whole runs of the recipes and
-# integrations, which the sample leaves out.
-ENTERED := tests/penalties tests/sae tests/recipes/test_classifier.py tests/recipes/test_search.py \
-  tests/recipes/test_sparse_autoencoder.py tests/recipes/test_language_model.py \
+# What the quick tests leave out, as it imports much or takes long: arrays of other libraries, and
+# whole trainings by each framework.
+ENTERED := README.md tests/penalties/test_values.py tests/sae/test_train.py \
+  tests/recipes/test_sparse_autoencoder.py \
   $(addprefix tests/integrations/test_,$(addsuffix .py,accelerate flax keras lightning optax transformers))
 
 define entered
 $(subst $(BIN),$(1)/bin,$(PYTEST)) -m quick --ignore=src/regularizers/recipes
-$(subst $(BIN),$(1)/bin,$(PYTEST)) --dist worksteal $(ENTERED) README.md
+$(subst $(BIN),$(1)/bin,$(PYTEST)) --dist worksteal $(ENTERED)
 endef
 
 lowest: $(LOWEST)/ready ## Tests that enter every package, with the lowest versions that are allowed.
