@@ -109,6 +109,7 @@ def test_the_share_that_is_dropped():
     torch.testing.assert_close(rows[rows != 0], torch.full_like(rows[rows != 0], 1 / 0.7))
 
 
+@pytest.mark.filterwarnings("ignore:Warning. Profiler clears events")  # PyTorch 2.10
 def test_it_does_not_compute_the_dropped_table():
     layer = dropping()
     with torch.profiler.profile(record_shapes=True) as profile:
