@@ -196,3 +196,11 @@ def test_the_example_tried_is_that_of_the_readme():
     assert "import regularizers as rz\n" in code
     assert ">>>" not in code
     compile(code, "README.md", "exec")
+
+
+def test_integrations_refuse_what_is_older_than_their_extra():
+    bounds = lowest(PROJECT["optional-dependencies"]["integrations"])
+    files = sorted((ROOT / "src" / "regularizers" / "integrations").glob("*.py"))
+    source = "\n".join(file.read_text("utf-8") for file in files)
+    checked = dict(re.findall(r'^check_framework\("(\w+)", "([\d.]+)"\)', source, re.MULTILINE))
+    assert checked == bounds

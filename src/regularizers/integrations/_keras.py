@@ -22,7 +22,7 @@ from regularizers.modules import are_several
 from regularizers.penalties import Formula, Penalty, Strength, Sum
 from regularizers.penalties.arrays import check_mask, detached, namespace_of, widen
 
-check_framework("keras", "3.14")
+check_framework("keras", "3.15.1")
 
 try:
     import keras  # only a version that will do

@@ -21,7 +21,7 @@ from regularizers.errors import (
 from regularizers.integrations._frameworks import check_framework
 from regularizers.penalties import Penalty, Schedule, Strength, check_proximal
 
-check_framework("optax", "0.2.4")
+check_framework("optax", "0.2.8")
 
 import jax  # noqa: E402 -- loaded where the versions are right
 import optax  # noqa: E402

@@ -16,7 +16,7 @@ from regularizers.integrations._trainer_checks import check_parallel, check_targ
 from regularizers.integrations._trainer_state import mark_run, resume_state, write_state
 from regularizers.integrations._trainer_window import Window
 
-check_framework("transformers", "4.50")
+check_framework("transformers", "5.23")
 check_framework("accelerate", "1.5")
 from transformers import TrainerCallback  # noqa: E402
 
