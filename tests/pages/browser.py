@@ -35,7 +35,8 @@ class Seen:
 @contextmanager
 def a_browser() -> Iterator[Browser]:
     """Start the Chromium of the machine without a screen."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    named = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, named)), None)
     if found is None:
         raise SystemExit("docs-check: expected a Chromium; on Debian: apt install chromium")
     with sync_playwright() as tools:
