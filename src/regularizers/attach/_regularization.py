@@ -118,12 +118,14 @@ class Regularization:
         """Return the sum of all penalties, a scalar to add to the loss.
 
         It has the activities of all forwards since the last call, and the weights as they are now.
-        In evaluation mode and under `torch.no_grad`, activities are 0.
+        In validation call it within `torch.no_grad()`: activities are 0 there, and weights count,
+        unless `attach` has moved them into the optimizer's step. With gradients enabled it raises
+        after a forward in evaluation mode or under `torch.no_grad`, if a rule penalises activities.
 
         Raises:
             CollectionError: a site has never fired with gradients; there was no forward since the
-                last call, or it has not ended; forwards were dropped; a module was replaced; or
-                this regularization is detached or a copy.
+                last call that was in training mode with gradients, or it has not ended; forwards
+                were dropped; a module was replaced; or this regularization is detached or a copy.
             ConfigurationError: a weight is constrained, and no optimizer is attached.
             RegimeError: the delivery is `"inject"`.
 
