@@ -29,7 +29,8 @@ def test_nothing_as_long_as_it_comes_nearer_at_the_upper_end():
 
 
 @pytest.mark.parametrize(
-    ("quantity", "message"), [(40.0, "upper end.*40 is the nearest.*Raise"), (4.0, "Lower")]
+    ("quantity", "message"),
+    [(40.0, "upper end.*40 is the nearest.*Raise"), (4.0, "Lower.*a bound by at_most=True")],
 )
 def test_a_target_that_is_not_reached(quantity, message):
     ((step, text),) = said([quantity] * 1000)
@@ -37,6 +38,45 @@ def test_a_target_that_is_not_reached(quantity, message):
     assert re.search(message, text)
     assert "10" in text
     assert f"{quantity:.4g} is the nearest reached" in text
+
+
+def test_a_target_that_comes_nearer_late():
+    ((step, text),) = said([10 + 30 * (1 - step / 2400) for step in range(1000)])
+    assert step >= 649
+    assert "It comes nearer by" in text
+    assert "Train longer, with a higher learning rate, or with fewer units" in text
+
+
+def slowly(quantities, wanted, falling=None):
+    """Return what is said where no penalty is needed, and the measure comes nearer slowly."""
+    diagnosis = Diagnosis()
+    messages = [
+        diagnosis.observe(
+            quantity,
+            wanted,
+            1.0,
+            ratio=falling(quantity) if falling else None,
+            strength=1e-6,
+            at_most=False,
+            at_least=True,
+        )
+        for quantity in quantities
+    ]
+    return [message for message in messages if message]
+
+
+def test_a_measure_that_is_below_its_target_by_itself():
+    (text,) = slowly([3 + step / 600 for step in range(1000)], 10.0)
+    assert "400 steps: it is below the target by itself" in text
+    assert "Make the target a bound by at_most=True, or lower it" in text
+    assert "Train longer" not in text
+
+
+def test_a_share_of_zeros_that_is_above_its_target_by_itself():
+    shares = [0.9 - step / 8000 for step in range(1000)]
+    (text,) = slowly(shares, 0.5, falling=lambda share: (1 - share) / 0.5)
+    assert "400 steps: it is above the target by itself" in text
+    assert "or raise it" in text
 
 
 def test_a_quantity_that_swings_from_step_to_step():

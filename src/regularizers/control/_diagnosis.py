@@ -186,7 +186,8 @@ class Diagnosis:
         needed = self._needed(window)
         if self._is_worth_a_word(window, needed):
             rate = 1 - math.exp(-100 * abs(off) / needed)
-            return self._once("still far", _STILL_FAR, rate=100 * rate, needed=round(needed, -2))
+            message = _STILL_FAR if off > 0 else _BY_ITSELF
+            return self._once("still far", message, rate=100 * rate, needed=round(needed, -2))
         return None
 
     def _needed(self, window: Sequence[Block]) -> float:
@@ -236,8 +237,11 @@ class Diagnosis:
             **numbers,
         }
         raise_, lower = ("Lower", "Raise") if self.rises else ("Raise", "Lower")
+        below = "above" if self.rises else "below"
         texts = {name: f"{number:.4g}" for name, number in known.items()}
-        return message.format(raise_=raise_, lower=lower, **texts)
+        return message.format(
+            raise_=raise_, lower=lower, lower_=lower.lower(), below=below, **texts
+        )
 
 
 def _slope(points: Sequence[float]) -> float:
@@ -252,13 +256,19 @@ _AT_MOST = (
 )
 _AT_LEAST = (
     "the strength has stood at next to nothing for 400 steps in which nothing came nearer to the "
-    "target {target}: {measured} is the nearest reached, without a penalty. {lower} the target, or "
-    "revive dead units"
+    "target {target}: {measured} is the nearest reached, without a penalty. {lower} the target, "
+    "make it a bound by at_most=True, or revive dead units"
 )
 _STILL_FAR = (
     "after {steps} steps {measured} is measured, and {target} is the target. It comes nearer by "
     "{rate} % in 100 steps; at this rate it takes {needed} steps more or longer. Train longer, "
     "with a higher learning rate, or with fewer units"
+)
+_BY_ITSELF = (
+    "after {steps} steps {measured} is measured, and {target} is the target. The strength has "
+    "stood at next to nothing for 400 steps: it is {below} the target by itself. Make the target "
+    "a bound by at_most=True, or {lower_} it. Without a penalty it comes nearer by {rate} % in 100 "
+    "steps; at this rate it takes {needed} steps more or longer"
 )
 _DRIFTS = (
     "the target {target} is met, and since then the strength has changed by a factor of {factor}, "
