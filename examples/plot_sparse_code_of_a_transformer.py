@@ -8,6 +8,8 @@ variance, and single units can be read: they fire at one word, or at words of on
 The *residual stream* is the vector that a transformer passes from block to block, here 64 numbers
 for each word. None of the numbers means anything by itself. A *sparse autoencoder* writes the
 vector as a sum of few directions of a large dictionary; each direction is a unit of its code.
+
+``pip install 'regularizers[sae]'`` installs what the training needs.
 """
 
 # %%
