@@ -17,7 +17,7 @@ class Hinge(ElementwiseTerm):
         \frac{\partial p}{\partial x_i} = \begin{cases}
         s & x_i > a \\ -s & x_i < b \\ 0 & \text{between and at them} \end{cases}
 
-    `Hinge(s, above=10.0)` keeps outputs under 10, `Hinge(s, below=0.0)` draws them to be positive.
+    `Hinge(s, above=10.0)` pulls back what exceeds 10, `Hinge(s, below=0.0)` what is negative.
     It is a soft limit: the pull is s however far an element is outside, so that a loss which pulls
     harder wins. `Hinge(s, above=0.0, below=0.0)` is `L1(s)`.
 
@@ -55,7 +55,7 @@ class Hinge(ElementwiseTerm):
         if self.above is None and self.below is None:
             raise ConfigurationError(
                 "Hinge: expected above= or below=, the bound beyond which elements cost, got "
-                "neither; to keep outputs under 10 write Hinge(strength, above=10.0)"
+                "neither; to pull back what exceeds 10 write Hinge(strength, above=10.0)"
             )
         if self.above is not None and self.below is not None and self.below > self.above:
             raise ConfigurationError(
