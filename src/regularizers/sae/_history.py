@@ -9,7 +9,7 @@ POINTS = 200
 """Approximate number of points, as many as a chart can show."""
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """Points of one training, each the reading of one step.
 
@@ -31,6 +31,8 @@ class History:
         >>> history.add(5, active=31.0, explained=0.5, loss=4.0, strength=0.01, idle=3, revived=0)
         >>> history.step, history.active
         ([5], [31.0])
+        >>> history
+        <History of 1000 steps, 1 point; at step 5: loss 4, active 31, explained 0.5>
     """
 
     steps: int
@@ -70,6 +72,14 @@ class History:
         self.strength.append(strength)
         self.idle.append(idle)
         self.revived.append(revived)
+
+    def __repr__(self) -> str:
+        if not self.step:
+            return f"<History of {self.steps} steps, no points>"
+        points = f"{len(self.step)} point{'s' if len(self.step) > 1 else ''}"
+        last = {"loss": self.loss, "active": self.active, "explained": self.explained}
+        numbers = ", ".join(f"{name} {values[-1]:.4g}" for name, values in last.items())
+        return f"<History of {self.steps} steps, {points}; at step {self.step[-1]}: {numbers}>"
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
