@@ -116,12 +116,16 @@ def _chain(graphs: Graphs, model: nn.Module, layer: str) -> Chain | None:
         module = model.get_submodule(layer)
         count = int(_silent(module).sum())
         raise SelectionError(
-            f"compact: {printable(layer)} ({type(module).__name__}) has {count} units whose kernel "
-            f"is 0, and expected a way for them through activations, batch norm, dropout, pooling "
-            f"and Flatten to one linear layer or convolution, but {reason}; leave the layer out of "
-            f"where="
+            f"compact: {printable(layer)} ({type(module).__name__}) has {_units(count)} whose "
+            f"kernel is 0, and expected a way for {'it' if count == 1 else 'them'} through "
+            f"activations, batch norm, dropout, pooling and Flatten to one linear layer or "
+            f"convolution, but {reason}; leave the layer out of where="
         ) from None
     return chain
+
+
+def _units(count: int) -> str:
+    return "1 unit" if count == 1 else f"{count} units"
 
 
 def _check_own_parameters(name: str, model: nn.Module) -> None:
@@ -146,10 +150,12 @@ def _remove(model: nn.Module, chain: Chain) -> None:
     added = constants.added_by(reader)
     exact = constants.are_exact_in(reader) & added.isfinite().all(dim=0)
     if not exact.all():
+        count = int((~exact).sum())
+        stay, them = ("stays", "it") if count == 1 else ("stay", "them")
         warnings.warn(
-            f"compact: {printable(chain.layer)}: {int((~exact).sum())} units whose kernel is 0 "
-            f"stay, since their biases make constants of them that are not 0 and differ at the "
-            f"padded border, or are not finite; a bias of 0 lets them go",
+            f"compact: {printable(chain.layer)}: {_units(count)} whose kernel is 0 {stay}, since "
+            f"a bias makes a constant of {them} that is not 0 and differs at the padded border, or "
+            f"is not finite; a bias of 0 lets {them} go",
             stacklevel=3,
         )
     if exact.all() and silent.all():
