@@ -6,7 +6,7 @@ Told ``TargetActive(10)``, an autoencoder goes from 49 active units to 10 within
 there, with a strength that nobody chose.
 
 Which strength of L1 leaves ten units active depends on the data, the loss and the moment. A
-*target* takes the place of the number. A controller measures the active units in each step and
+*target* takes the place of the number. The target's law measures the active units in each step and
 corrects the strength.
 """
 
@@ -34,7 +34,7 @@ targets = {"at once": rz.TargetActive(10), "falling": rz.TargetActive(falling)}
 # %%
 # Training
 # --------
-# ``reg.attach(optimizer)`` makes each step of the optimizer one of the controller. The key
+# After ``reg.attach(optimizer)`` each step of the optimizer adjusts the strength. The key
 # ``"1/activity/L1"`` is the name of the site, its kind and the penalty.
 
 key = "1/activity/L1"

@@ -75,7 +75,7 @@ class StrengthTypeError(RegularizersError, TypeError):
         Traceback (most recent call last):
         ...
         regularizers.errors.StrengthTypeError: strength: expected a number, finite and not negative,
-        got '0.1' of type str; a schedule, which is a function of the step, or a controller may take
+        got '0.1' of type str; a schedule, which is a function of the step, or a target may take
         the place of the number
         >>> rz.L1(0.1)
         L1(0.1)

@@ -235,7 +235,7 @@ def test_the_number_at_a_step_is_the_cure():
 def test_what_is_no_strength(maker, strength):
     match = (
         r"expected a number, finite and not negative, got .* of type .*; a schedule, which is a "
-        r"function of the step, or a controller may take the place of the number"
+        r"function of the step, or a target may take the place of the number"
     )
     with pytest.raises(StrengthTypeError, match=match):
         maker(strength)
@@ -252,7 +252,7 @@ def test_what_is_no_strength(maker, strength):
     ],
 )
 def test_a_function_that_takes_no_step(function, match):
-    expected = "^strength: expected a number, a schedule or a controller, "
+    expected = "^strength: expected a number, a schedule or a target, "
     with pytest.raises(StrengthTypeError, match=expected + match):
         L1(function)
 

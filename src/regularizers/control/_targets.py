@@ -40,7 +40,7 @@ class TargetActive(Target):
         >>> model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU())
         >>> reg = rz.Regularization(model, [rz.activity(rz.L1(rz.TargetActive(4)), where="1")])
         >>> optimizer = torch.optim.Adam(model.parameters())
-        >>> reg.attach(optimizer)  # every step of the optimizer is one of the controller's
+        >>> reg.attach(optimizer)  # every step of the optimizer adjusts the strength
         >>> loss = model(torch.randn(16, 8)).sub(1).square().mean() + reg.penalty()
         >>> loss.backward()
         >>> optimizer.step()

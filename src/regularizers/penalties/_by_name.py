@@ -35,7 +35,7 @@ class ActivityRegularization(Reduced):
     ============== =========== ============================
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         norm: which of the three: `"l1"`, `"l2"` or `"l2_squared"`.
         reduce: `"sum"`, `"batch_mean"` or `"mean"`, as the penalty named reads it. None: a sum on
             arrays and weights, `"batch_mean"` at activity sites.
@@ -70,7 +70,7 @@ class ActivityRegularization(Reduced):
         """Return the penalty `s·Σ|x|`.
 
         Args:
-            strength: s, finite and not negative; a number, a schedule or a controller.
+            strength: s, finite and not negative; a number, a schedule or a target.
         """
         return cls(strength, "l1")
 
@@ -79,7 +79,7 @@ class ActivityRegularization(Reduced):
         """Return the penalty `s·√Σx²`, the norm itself.
 
         Args:
-            strength: s, finite and not negative; a number, a schedule or a controller.
+            strength: s, finite and not negative; a number, a schedule or a target.
         """
         return cls(strength, "l2")
 
@@ -88,7 +88,7 @@ class ActivityRegularization(Reduced):
         """Return the penalty `s·Σx²`.
 
         Args:
-            strength: s, finite and not negative; a number, a schedule or a controller.
+            strength: s, finite and not negative; a number, a schedule or a target.
         """
         return cls(strength, "l2_squared")
 

@@ -37,7 +37,7 @@ class Decorrelation(Term):
     about t² · 1e-16 of C; one process subtracts the mean first, and t · 1e-7 is lost in float32.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"` or `"batch_mean"`, which are the same; for a mean over the d(d − 1) pairs
             divide the strength.
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.

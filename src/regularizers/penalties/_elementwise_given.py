@@ -20,7 +20,7 @@ class Elementwise(ElementwiseTerm):
     at least float32.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         element: f, a function `(xp, x)` of the array namespace and an array, which returns an
             array of the shape of x. `xp` has all that the Array API standard has: `xp.log1p`,
             `xp.exp`, `xp.tanh`, `xp.where`, ...

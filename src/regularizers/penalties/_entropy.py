@@ -113,7 +113,7 @@ class Entropy(_SignedEntropy):
     a mask leaves out. A position with no class at all is NaN, unless a mask left them out.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axis: the axis of classes, which is no batch axis.
         reduce: `"sum"` over positions; `"batch_mean"`, their sum for each sample averaged over
             samples; `"mean"`, the average over positions. None: a sum on arrays and weights,
@@ -153,7 +153,7 @@ class ConfidencePenalty(_SignedEntropy):
     that its loss is `activity(ConfidencePenalty(0.1), where=LOGITS)`.
 
     Args:
-        strength: β, finite and not negative; a number, a schedule or a controller. 0.1 in the
+        strength: β, finite and not negative; a number, a schedule or a target. 0.1 in the
             publication for pictures.
         axis: the axis of classes, which is no batch axis.
         reduce: `"sum"` over positions; `"batch_mean"`, their sum for each sample averaged over

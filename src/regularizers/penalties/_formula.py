@@ -35,7 +35,7 @@ class Formula(ABC):
     what the methods mean and how to write one.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"`, `"batch_mean"` or `"mean"`. None: a sum on arrays and weights,
             `"batch_mean"` at activity sites.
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.

@@ -59,7 +59,7 @@ class FromFunction(Term):
     cannot do.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         function: f, a function `(xp, x)` of the array namespace and an array in at least float32,
             which returns one number, an array without dimensions.
         additive: over what f adds up.

@@ -46,7 +46,7 @@ class GroupLasso(Blocks):
     64 weights feed a unit.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axis: the axis that numbers the groups, or several; of the weight of a module `"output"` or
             `"input"`.
         reduce: `"sum"` over groups; `"batch_mean"`, the sum over the groups of each sample averaged

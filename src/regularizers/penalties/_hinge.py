@@ -22,7 +22,7 @@ class Hinge(ElementwiseTerm):
     harder wins. `Hinge(s, above=0.0, below=0.0)` is `L1(s)`.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         above: a, in the units of x, above which elements cost; None: nowhere.
         below: b, at most a, below which elements cost; None: nowhere.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over

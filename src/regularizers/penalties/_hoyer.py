@@ -38,7 +38,7 @@ class Hoyer(Term):
     vanishes or overflows.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"`, the ratio of the whole array; `"batch_mean"`, the mean over samples of each
             sample's ratio; `"mean"`, the ratio of the whole array divided by its number of
             elements, between 0 and 1. None: `"sum"` on arrays and weights, `"batch_mean"` at

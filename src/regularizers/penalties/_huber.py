@@ -22,7 +22,7 @@ class Huber(ElementwiseTerm):
     and for a small δ, divided by it, `L1(s)`.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         delta: δ, where the line begins; finite and above 0.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`

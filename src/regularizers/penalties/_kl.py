@@ -30,7 +30,7 @@ class KLSparsity(Term):
     It is a statistic of the batch: it is never divided by the batch size again.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         target: ρ, the wanted mean activation, between ε and 1 − ε.
         reduce: `"sum"` or `"batch_mean"`, the sum over units; `"mean"`, their average.
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.

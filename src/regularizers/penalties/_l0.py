@@ -26,7 +26,7 @@ class L0(ElementwiseTerm):
     Values are not read. Of an array of other numbers than 0 and 1 it is the sum, signs included.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays, `"batch_mean"` at activity
             sites.

@@ -21,7 +21,7 @@ class L1(ElementwiseTerm):
         \quad \mathrm{sign}(0) = 0
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
             at activity sites.

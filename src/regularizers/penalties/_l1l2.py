@@ -21,8 +21,8 @@ class L1L2(Reduced):
         \frac{\partial p}{\partial x_i} = s_1\,\mathrm{sign}(x_i) + 2 s_2\, x_i
 
     Args:
-        l1: s₁, finite and not negative; a number, a schedule or a controller.
-        l2: s₂, finite and not negative; a number, a schedule or a controller.
+        l1: s₁, finite and not negative; a number, a schedule or a target.
+        l2: s₂, finite and not negative; a number, a schedule or a target.
         reduce: of both: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
             at activity sites.

@@ -21,7 +21,7 @@ class L2Squared(ElementwiseTerm):
     Weight decay λ of SGD, which adds λw to the gradient, is `L2Squared(λ / 2)`.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`
             at activity sites.
@@ -67,7 +67,7 @@ class L2Norm(Blocks):
     small or large it is.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"`, the norm of the whole array; `"batch_mean"`, the mean over samples of each
             sample's norm; `"mean"`, the root mean square. None: `"sum"` on arrays and weights,
             `"batch_mean"` at activity sites.

@@ -38,7 +38,7 @@ class Laplacian(Term):
     are, so that only what differs is rounded.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         graph: the weights w (n, n), symmetric, finite and not negative: a dense array of any
             library, or nested lists. Its diagonal counts nothing. The penalty keeps a copy.
         axis: the axis that numbers the n nodes.

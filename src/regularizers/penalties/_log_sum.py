@@ -21,7 +21,7 @@ class LogSum(ElementwiseTerm):
     L1 whose weights `1/(ε + |x|)` are taken anew at every step.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         epsilon: ε, in the units of x, the size from which on an element counts as not zero; finite
             and above 0. The steepest pull is s/ε.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over

@@ -21,7 +21,7 @@ class Lp(ElementwiseTerm):
     it is 0 all the same: an element at 0 stays there.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         p: the exponent, finite and above 0.
         reduce: `"sum"` over all elements; `"batch_mean"`, the sum over units averaged over
             samples; `"mean"` over all elements. None: a sum on arrays and weights, `"batch_mean"`

@@ -30,7 +30,7 @@ class MatrixTerm(Term):
     """A penalty of the matrix whose rows are the vectors of a weight, numbered by `axis`.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axis: the axis that numbers the rows; of the weight of a module `"output"` or `"input"`.
         reduce: `"sum"` or None, which are the same: it is no sum over elements to average.
         batch_axis: None. A kernel has no samples.

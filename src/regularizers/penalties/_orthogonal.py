@@ -42,7 +42,7 @@ class Orthogonal(MatrixTerm):
     VᵀV = I, and the smaller of VVᵀ and VᵀV is what is computed.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axis: the axis that numbers the vectors; of the weight of a module `"output"` or `"input"`.
         normalized: whether only the angles count. A vector of zeros has none, and no gradient; a
             single vector costs nothing.

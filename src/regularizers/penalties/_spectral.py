@@ -26,7 +26,7 @@ class Spectral(MatrixTerm):
     singular values a second derivative is NaN.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axis: the axis that numbers the rows; of the weight of a module `"output"` or `"input"`.
         reduce: `"sum"` or None, which are the same: it is no sum over elements to average.
         batch_axis: None. A kernel has no samples.

@@ -87,7 +87,7 @@ class AR(Penalty):
     `L2Squared(alpha, reduce="mean")`.
 
     Args:
-        alpha: α, finite and not negative; a number, a schedule or a controller.
+        alpha: α, finite and not negative; a number, a schedule or a target.
 
     Example:
         >>> import numpy as np
@@ -124,7 +124,7 @@ class TAR(Penalty):
     `Temporal(L2Squared(beta, reduce="mean"))`; with a mask the mean is over valid pairs.
 
     Args:
-        beta: β, finite and not negative; a number, a schedule or a controller.
+        beta: β, finite and not negative; a number, a schedule or a target.
         time_axis: the axis of time. None where a recurrent layer says it.
 
     Raises:

@@ -39,7 +39,7 @@ class Term(Penalty, Formula):
     form that `to_sum` gives them, and so do the denominators.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         reduce: `"sum"`, `"batch_mean"` or `"mean"`. None: a sum on arrays and weights,
             `"batch_mean"` at activity sites.
         batch_axis: the axis of samples, or several. None: 0, or what a module says of its output.

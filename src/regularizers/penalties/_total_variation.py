@@ -33,7 +33,7 @@ class TotalVariation(Term):
     picture or a kernel, say `batch_axis=()`.
 
     Args:
-        strength: s, finite and not negative; a number, a schedule or a controller.
+        strength: s, finite and not negative; a number, a schedule or a target.
         axes: the axis along which neighbours are compared, or several.
         reduce: `"sum"` over all pairs; `"batch_mean"`, the sum of each sample averaged over
             samples; `"mean"` over all pairs of all axes. None: a sum on arrays and weights,

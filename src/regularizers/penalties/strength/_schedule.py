@@ -183,7 +183,7 @@ def as_strength(value: StrengthLike, name: str = "strength") -> float | Strength
     if schedule is None:
         raise StrengthTypeError(
             f"{no_number(value, name)}; a schedule, which is a function of the step, or a "
-            f"controller may take the place of the number"
+            f"target may take the place of the number"
         )
     first = _first(schedule, name)
     if not is_traced(first):  # as it is where a schedule of optax is written under jax.jit
@@ -240,7 +240,7 @@ def _first(schedule: Schedule, name: str) -> float:
         return schedule.at(0)
     except TypeError as error:
         raise StrengthTypeError(
-            f"{name}: expected a number, a schedule or a controller, got {schedule!r}, which "
+            f"{name}: expected a number, a schedule or a target, got {schedule!r}, which "
             f"raised as a function of the step, at step 0: {error}"
         ) from error
 
