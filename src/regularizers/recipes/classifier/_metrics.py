@@ -138,9 +138,9 @@ def _notes(metrics: Mapping[str, Sequence[Metrics]]) -> list[str]:
     notes = [
         "Accuracy on training and validation samples"
         + (f", mean ± standard deviation of {seeds} seeds." if seeds > 1 else "."),
-        "Balanced: the mean over the classes of their accuracies on validation samples, of which "
-        f"{100 * _mean(m.majority_accuracy for m in metrics[BASELINE]):.2f} %",
-        "are of the class that is most frequent in training.",
+        "Balanced: the mean over the classes of their accuracies on validation samples.",
+        f"{100 * _mean(m.majority_accuracy for m in metrics[BASELINE]):.2f} % of the validation "
+        "samples belong to the class that is most frequent in training.",
         "Zeros: kernel weights that are exactly 0. Activation: hidden units on validation samples.",
         f"Narrower gap than {BASELINE}: {', '.join(narrower) or 'no method'}.",
     ]
