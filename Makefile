@@ -36,7 +36,7 @@ docs-check: docs ## Links, names and every page of the site in a browser; writes
 	$(DOCS)/bin/python tests/pages/run.py site
 
 ##@ Test
-quick: $(VENV)/dev ## A sample of the tests that enters every room, in under a minute.
+quick: $(VENV)/dev ## A sample of the tests that touches every package, in under a minute.
 	$(PYTEST) -m quick --ignore=src/regularizers/recipes
 
 test: $(VENV)/dev ## All tests, and the examples in the docs.

@@ -1,4 +1,4 @@
-"""Which tests `make quick` runs: a sample that enters every room, and takes under a minute.
+"""Which tests `make quick` runs: a sample that touches every package, and takes under a minute.
 
 Of each test the first setting is run, with NumPy and PyTorch in eager mode: no other library of
 arrays, no compiler, no further process. What those would need is refused while the tests run, so
