@@ -3,10 +3,10 @@ A penalty of the weights against one of the activations
 =======================================================
 
 L1 of the weights makes nearly all of them tiny and leaves four of five hidden units active; L1 of
-the activations, at the same mean activation, leaves the weights alone and silences more than half
-of the units.
+the activations, at the same mean activation, leaves the weights alone, and for a given digit more
+than half of the units are 0.
 
-A *kernel* is a matrix of weights that multiplies. An *activation* is what a unit puts out for one
+A *kernel* is a matrix of weights that multiplies. An *activation* is the output of a unit for one
 sample. The same penalty does different things to the two, so it matters which of them is meant.
 """
 
