@@ -13,7 +13,8 @@ so short ones are padded, and a penalty that counts padding is wrong without a s
 # %%
 # Sentences
 # ---------
-# From the documentation of Python's language, which the standard library holds.
+# From the documentation of Python's language, which the standard library holds. Lines of tables and
+# runs of one mark, such as those below a heading, are left out.
 
 import re
 from collections import Counter
@@ -29,7 +30,8 @@ import regularizers as rz
 torch.set_num_threads(1)
 torch.manual_seed(0)
 paragraphs = dict.fromkeys("\n\n".join(topics.values()).lower().split("\n\n"))  # each one once
-texts = [re.findall(r"[a-z]+|[0-9]+|[^\w\s]", text) for p in paragraphs for text in p.split(". ")]
+prose = [re.sub(r"[+|]|([^\w\s])(\s*\1)+", " ", paragraph) for paragraph in paragraphs]
+texts = [re.findall(r"[a-z]+|[0-9]+|[^\w\s]", text) for p in prose for text in p.split(". ")]
 texts = [text for text in texts if 5 <= len(text) <= 40]
 counts = Counter(word for text in texts for word in text)
 numbers = {word: number for number, (word, _) in enumerate(counts.most_common(1000))}
@@ -42,7 +44,7 @@ unseen = [sentences[i] for i in order[1200:2200]]
 # The network
 # -----------
 # It predicts each next word. A ``PackedSequence`` holds the words without any padding, and a rule
-# for the layer that puts one out needs nothing more.
+# for the layer that returns one needs nothing more.
 
 
 class LanguageModel(nn.Module):
