@@ -128,14 +128,13 @@ def evaluate(
         ConfigurationError: an activation or a reconstruction is not finite, or a number cannot be.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.evaluation import evaluate
-        >>> sae = SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
         >>> with torch.no_grad():
         ...     _ = sae.encoder.weight.copy_(0.5 * torch.eye(2))
         ...     _ = sae.decoder.weight.copy_(torch.eye(2))
-        >>> evaluation = evaluate(sae, torch.tensor([[2.0, 0.0], [0.0, 0.0], [4.0, 0.0]]))
+        >>> evaluation = rz.sae.evaluate(sae, torch.tensor([[2.0, 0.0], [0.0, 0.0], [4.0, 0.0]]))
         >>> evaluation.density
         tensor([0.6667, 0.0000], dtype=torch.float64)
         >>> print(evaluation)

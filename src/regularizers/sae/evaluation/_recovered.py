@@ -105,11 +105,10 @@ def cross_entropy_recovered(
         ArrayTypeError: the loss is no real floating tensor.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.evaluation import cross_entropy_recovered
         >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Identity())
-        >>> sae = SparseAutoencoder(features=2, units=4, active=2, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=4, active=2, architecture="l1")
         >>> with torch.no_grad():  # exact: two units for each feature, one of each sign
         ...     _ = sae.encoder.weight.copy_(torch.cat([torch.eye(2), -torch.eye(2)]))
         ...     _ = sae.decoder.weight.copy_(sae.encoder.weight.mT)
@@ -117,7 +116,7 @@ def cross_entropy_recovered(
         ...     x, y = batch
         ...     return torch.nn.functional.cross_entropy(model(x), y, reduction="none")
         >>> data = [(torch.randn(8, 2), torch.randint(2, (8,)))]
-        >>> recovered = cross_entropy_recovered(model, "0", sae, data, loss)
+        >>> recovered = rz.sae.cross_entropy_recovered(model, "0", sae, data, loss)
         >>> round(recovered.recovered_from_mean, 4), round(recovered.recovered_from_zero, 4)
         (1.0, 1.0)
 

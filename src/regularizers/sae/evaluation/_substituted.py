@@ -66,13 +66,12 @@ def substituted(
         ShapeError: in a forward, the output has another width than the autoencoder.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.evaluation import substituted
         >>> model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU())
-        >>> sae = SparseAutoencoder(features=8, units=16, active=4, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=8, units=16, active=4, architecture="l1")
         >>> x = torch.ones(2, 3)
-        >>> with substituted(model, "0", sae):
+        >>> with rz.sae.substituted(model, "0", sae):
         ...     changed = model(x)
         >>> torch.equal(changed, model[1](sae(model[0](x))))
         True

@@ -101,15 +101,14 @@ def top_samples(
             tokens that do not belong to the data.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.evaluation import top_samples
-        >>> sae = SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=2, units=2, active=1, architecture="l1")
         >>> with torch.no_grad():
         ...     _ = sae.encoder.weight.copy_(torch.eye(2))
         >>> text = [["a", " cat", " sat"], ["the", " dog", " ran"]]
         >>> x = torch.tensor([[[0.0, 0], [2, 0], [0, 0]], [[0, 0], [1, 0], [0, 0]]])
-        >>> print(top_samples(sae, x, count=2, tokens=text))
+        >>> print(rz.sae.top_samples(sae, x, count=2, tokens=text))
         unit 0
           2  a« cat» sat
           1  the« dog» ran

@@ -134,17 +134,15 @@ def compare_with_truth(
             the extra `recipes` brings: `pip install "regularizers[recipes]"`.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.evaluation import compare_with_truth
-        >>> from regularizers.sae.synthetic import superposition
-        >>> problem = superposition(features=4, dimensions=4, active=1.0)
-        >>> sae = SparseAutoencoder(features=4, units=6, active=1, architecture="l1")
+        >>> problem = rz.sae.superposition(features=4, dimensions=4, active=1.0)
+        >>> sae = rz.sae.SparseAutoencoder(features=4, units=6, active=1, architecture="l1")
         >>> with torch.no_grad():  # four units know the features, two are silent
         ...     sae.encoder.weight.zero_()[:4] = problem.dictionary
         ...     sae.decoder.weight[:, :4] = problem.dictionary.mT
         ...     _ = sae.encoder.bias.fill_(-0.01)
-        >>> truth = compare_with_truth(sae, problem, samples=1000)
+        >>> truth = rz.sae.compare_with_truth(sae, problem, samples=1000)
         >>> truth.recovered, truth.f1 > 0.99, truth.surplus, truth.surplus_dead
         (1.0, True, 2, 2)
 

@@ -63,12 +63,11 @@ def load(folder: str | PathLike[str], *, active: float | None = None) -> SparseA
             or safetensors is not installed.
 
     Example:
+        >>> import regularizers as rz
         >>> import tempfile, torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.files import load, save
-        >>> sae = SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     again = load(save(sae, f"{folder}/digits"))
+        ...     again = rz.sae.load(rz.sae.save(sae, f"{folder}/digits"))
         >>> torch.equal(again.encoder.weight, sae.encoder.weight), again.training
         (True, False)
     """

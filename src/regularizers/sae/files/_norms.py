@@ -28,13 +28,12 @@ def fold_decoder_norms(sae: SparseAutoencoder) -> SparseAutoencoder:
             norms they would choose others.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.files import fold_decoder_norms
-        >>> sae = SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
         >>> with torch.no_grad():
         ...     _ = sae.decoder.weight.mul_(2)
-        >>> folded = fold_decoder_norms(sae)
+        >>> folded = rz.sae.fold_decoder_norms(sae)
         >>> x = torch.randn(4, 3)
         >>> torch.allclose(folded(x), sae(x), atol=1e-6)
         True

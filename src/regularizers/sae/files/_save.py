@@ -85,14 +85,13 @@ def save(
         RunFolderError: the folder holds other files, or cannot be written.
 
     Example:
+        >>> import regularizers as rz
         >>> import tempfile, torch
-        >>> from regularizers.sae import SparseAutoencoder
-        >>> from regularizers.sae.files import load, save
-        >>> sae = SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
+        >>> sae = rz.sae.SparseAutoencoder(features=3, units=6, active=2, architecture="l1")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = save(sae, f"{folder}/digits", metadata={"hook_name": "encoder"})
+        ...     path = rz.sae.save(sae, f"{folder}/digits", metadata={"hook_name": "encoder"})
         ...     print(*sorted(p.name for p in path.iterdir()))
-        ...     again = load(path)
+        ...     again = rz.sae.load(path)
         cfg.json regularizers.json regularizers.safetensors sae_weights.safetensors
         >>> x = torch.randn(4, 3)
         >>> torch.equal(again(x), sae(x))

@@ -81,11 +81,11 @@ def activations(
         DataError: while reading, activations are constant, NaN or infinite, or there are none.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae.streams import activations
         >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
         >>> data = [torch.randn(4, 5, 8) for _ in range(3)]  # (batch, tokens, width)
-        >>> stream = activations(layer, "", data, batch_size=20)
+        >>> stream = rz.sae.activations(layer, "", data, batch_size=20)
         >>> [tuple(batch.shape) for batch in stream]
         [(20, 8), (20, 8), (20, 8)]
         >>> layer.training

@@ -58,11 +58,11 @@ class StoredActivations:
         ConfigurationError: a setting is invalid, or safetensors is not installed.
 
     Example:
+        >>> import regularizers as rz
         >>> import tempfile, torch
-        >>> from regularizers.sae.streams import StoredActivations, activations
-        >>> stream = activations(torch.nn.Linear(8, 3), "", torch.randn(10, 8).split(4))
+        >>> stream = rz.sae.activations(torch.nn.Linear(8, 3), "", torch.randn(10, 8).split(4))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     stored = StoredActivations(stream.store(folder), batch_size=4)
+        ...     stored = rz.sae.StoredActivations(stream.store(folder), batch_size=4)
         ...     print(len(stored), stored.rows, stored.widths)
         ...     [tuple(batch.shape) for batch in stored]
         3 10 {'model': 3}

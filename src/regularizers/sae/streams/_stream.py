@@ -59,10 +59,10 @@ class ActivationStream:
         device: where the buffer and the batches are; None: where the activations are.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae.streams import activations
         >>> data = torch.randn(10, 8).split(4)
-        >>> stream = activations(torch.nn.Linear(8, 3), "", data, batch_size=4)
+        >>> stream = rz.sae.activations(torch.nn.Linear(8, 3), "", data, batch_size=4)
         >>> [tuple(batch.shape) for batch in stream]
         [(4, 3), (4, 3), (2, 3)]
     """
@@ -171,12 +171,12 @@ class ActivationStream:
                 `dtype`.
 
         Example:
+            >>> import regularizers as rz
             >>> import tempfile, torch
-            >>> from regularizers.sae.streams import StoredActivations, activations
             >>> data = torch.randn(10, 8).split(4)
-            >>> stream = activations(torch.nn.Linear(8, 3), "", data)
+            >>> stream = rz.sae.activations(torch.nn.Linear(8, 3), "", data)
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     stored = StoredActivations(stream.store(folder), batch_size=5)
+            ...     stored = rz.sae.StoredActivations(stream.store(folder), batch_size=5)
             ...     [tuple(batch.shape) for batch in stored]
             [(5, 3), (5, 3)]
         """

@@ -36,9 +36,9 @@ class Superposition:
         magnitude_deviation: σ, the deviation of the magnitudes.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae.synthetic import Superposition
-        >>> problem = Superposition.named("A2")
+        >>> problem = rz.sae.Superposition.named("A2")
         >>> problem
         Superposition(256 features in 64 dimensions, 2.8 active)
         >>> x, coefficients = problem.sample(1000, torch.Generator().manual_seed(1))
@@ -202,10 +202,10 @@ def superposition(
         ConfigurationError, ShapeError: a number, probabilities or a hierarchy that cannot be.
 
     Example:
+        >>> import regularizers as rz
         >>> import torch
-        >>> from regularizers.sae.synthetic import superposition
-        >>> tree = superposition(4, 8, probabilities=torch.tensor([0.5, 0.5, 0.5, 0.125]),
-        ...                      hierarchy=[-1, 0, 1, -1])
+        >>> tree = rz.sae.superposition(4, 8, probabilities=torch.tensor([0.5, 0.5, 0.5, 0.125]),
+        ...                             hierarchy=[-1, 0, 1, -1])
         >>> tree.probabilities
         tensor([0.5000, 0.2500, 0.1250, 0.1250], dtype=torch.float64)
         >>> tree.active
