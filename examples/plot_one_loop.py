@@ -62,7 +62,9 @@ by_hand = torch.autograd.grad(1e-3 * h.square().sum() / len(h), exact.first.weig
 # One loop
 # --------
 # ``delivery="inject"`` lets the penalty's gradient enter where the activation is, and takes its
-# scale from the loss. ``n`` micro-batches are accumulated. The task's loss is multiplied by 0 here,
+# scale from the loss. ``n`` micro-batches are accumulated: the loss is divided by ``n`` after
+# ``scale_from``, since what is divided before it is not seen and the penalty would be ``n`` times
+# too strong. The task's loss is multiplied by 0 here,
 # so that the penalty's gradient is left alone; leave that out in yours. ``aot_eager`` is the
 # compiler of PyTorch without its code generation, which would take minutes on this page.
 

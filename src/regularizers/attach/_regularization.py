@@ -50,8 +50,7 @@ class Regularization:
             parameter's name to one of these. Without it roles are assumed; `report()` lists them.
         delivery: `"collect"`: `penalty()` is a term of the loss. `"inject"`: the gradient enters by
             the data path, and `scale_from(loss)` gives its scale; for reentrant checkpoints,
-            checkpoints inside `torch.compile`, stages of a pipeline, and trainers that own the
-            loss.
+            stages of a pipeline, and trainers that own the loss.
         process_group: the processes that share one batch: `"world"` for all of them, looked up at
             the first collection, or a `torch.distributed.ProcessGroup`. The penalty of activities
             is then that of the joined batch, however unequal its parts; with `"inject"`, for sums,
@@ -152,7 +151,9 @@ class Regularization:
 
         For `delivery="inject"`: the gradient of each penalty enters by the data path, multiplied
         by the gradient that reaches the loss, so that a loss scale, an accumulation over
-        micro-batches or an average over processes scales it too.
+        micro-batches or an average over processes scales it too. Divide the result:
+        `scale_from(task) / n` for n micro-batches. After `scale_from(task / n)` the penalty is n
+        times too strong, since a factor before the call is not seen.
 
         Args:
             loss: the loss of `backward()`, or the loss that a trainer owns; a scalar.
