@@ -249,6 +249,33 @@ def test_roles_that_cannot_be_raise(roles, error, message):
         names(rz.kernel, Scale(), roles=roles)
 
 
+class Token(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("model", "where", "key", "written"),
+    [
+        (Token(), "cls_token", Token, "Token"),
+        (nn.Sequential(Token()), "0.cls_token", "0", "'0'"),
+    ],
+)
+def test_a_parameter_in_place_of_a_module_says_how_to_state_it(model, where, key, written):
+    cure = f"for a parameter write roles={{{written}: {{'cls_token': 'other'}}}}"
+    with pytest.raises(SelectionError, match=f"{re.escape(cure)}$"):
+        parameters_of(model, {where: "other"})
+    (role,) = [p.role for p in parameters_of(model, {key: {"cls_token": "other"}})]
+    assert role == "other"
+
+
+@pytest.mark.parametrize("where", ["cls_tokens", "1.cls_token", nn.Linear])
+def test_a_name_of_nothing_has_no_such_cure(where):
+    with pytest.raises(SelectionError, match=r"matches no module of (?!.*for a parameter)"):
+        parameters_of(Token(), {where: "embedding"})
+
+
 def test_a_stated_parameter_that_does_not_exist_raises():
     with pytest.raises((SelectionError, ConfigurationError), match="matrx"):
         names(rz.kernel, Scale(), roles={Scale: {"matrx": "other"}})

@@ -164,6 +164,18 @@ def _is_vector(tensor: Tensor) -> bool:
     return tensor.ndim < 2 or (tensor.ndim > 2 and tensor.numel() == max(tensor.shape))
 
 
+def _cure(model: nn.Module, where: Where, role: Role | Mapping[str, Role]) -> str:
+    """Return how to state the role of a parameter, if `where` is the name of one."""
+    if not isinstance(where, str) or isinstance(role, Mapping):
+        return ""
+    prefix, _, name = where.rpartition(".")
+    for owner_name, owner in model.named_modules():
+        if owner_name == prefix and name in _tensor_names(owner):
+            key = repr(prefix) if prefix else type(owner).__name__
+            return f"; for a parameter write roles={{{key}: {{{name!r}: {role!r}}}}}"
+    return ""
+
+
 class StatedRoles:
     """The roles the user stated, looked up by module and parameter."""
 
@@ -183,6 +195,7 @@ class StatedRoles:
             if not matched:
                 raise SelectionError(
                     f"roles: {described(where)} matches no module of {printable('', model)}"
+                    f"{_cure(model, where, role)}"
                 )
             known = {name for module in matched for name in _tensor_names(module)}
             for name in role if isinstance(role, Mapping) else ():
