@@ -140,7 +140,7 @@ def test_bounds_of_whole_steps_broken():
 def test_what_a_site_adds():
     site = row("sites", "24 tiny layers, forward", "without", {"ours": 2.2}, {"sites": 24}, 240e-6)
     assert line(promises(results(site), NONE), "a site on a tiny layer, forward")[3:] == [
-        "of 1 layers: ?, of 24 layers: 12.0 µs",
+        "of one layer: ?, of 24 layers: 12.0 µs",
         "not measured",
     ]
     assert "| 10.0 µs | 12.0 (12.0 to 12.0) |" in of_sites([site])

@@ -121,7 +121,8 @@ def _totals(rows: Iterable[Row]) -> Iterator[str]:
     for title, methods in [("the library", OURS), *[(hook.name, [hook]) for hook in HOOKS]]:
         found = _outcomes(rows, methods)
         yield f"| {title} | {len(found)} | {counted(found)} |"
-    yield ""
+    several = _SEVERAL.lower()
+    yield f"\nThese are the ways in one process; {several} are counted in the last row below.\n"
 
 
 def _by_group(rows: Mapping[str, Row], processes: Processes) -> Iterator[str]:

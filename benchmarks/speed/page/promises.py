@@ -148,6 +148,10 @@ def _weights(cpu: Results) -> Iterator[Promise]:
     yield at_least(3, "300 tensors, the sum in the loss over ours", 10, faster, " times")
 
 
+def _of_layers(count: int) -> str:
+    return "of one layer:" if count == 1 else f"of {count} layers:"
+
+
 def _sites(cpu: Results) -> Iterator[Promise]:
     rows = {n: cpu.find(sites.GROUP, sites.name_of(n, sites.FORWARD)) for n in (1, sites.CHAIN)}
 
@@ -157,13 +161,13 @@ def _sites(cpu: Results) -> Iterator[Promise]:
         each = row.times[row.limit].median / row.figures["sites"]
         return 1e6 * each * (row.ratio(kind) - 1)
 
-    ours = {f"of {n} layers:": added(row, hooked.OURS) for n, row in rows.items()}
+    ours = {_of_layers(n): added(row, hooked.OURS) for n, row in rows.items()}
     yield at_most(4, "a site on a tiny layer, forward", 12, ours, " µs")
     yield at_most(
         4,
         "the same, over the hand-written hook",
         1,
-        {f"of {n} layers:": _ratio(row, hooked.OURS, hooked.BY_HAND) for n, row in rows.items()},
+        {_of_layers(n): _ratio(row, hooked.OURS, hooked.BY_HAND) for n, row in rows.items()},
     )
     both = {
         kind: added(cpu.find(sites.GROUP, sites.name_of(sites.CHAIN, sites.BOTH)), kind)
