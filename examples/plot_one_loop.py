@@ -139,4 +139,33 @@ axis.set_title("Rounding is the only error; a hook fails with checkpoints", font
 plt.show()
 
 # %%
+# The whole loop
+# --------------
+# The lines of a training: half precision with a gradient scaler, accumulation, clipping, a
+# checkpoint and a compiled model. The loss is divided after ``scale_from``, and clipped after
+# ``unscale_``.
+
+model = copy.deepcopy(start)
+model.checkpoint = "non-reentrant"
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+rule = rz.activity(rz.L2Squared(1e-3), where="block.1")
+reg = rz.Regularization(model, [rule], delivery="inject")
+forward = torch.compile(model, backend="aot_eager")
+scaler = torch.amp.GradScaler("cpu")
+n = 4
+for _ in range(40):
+    optimizer.zero_grad()
+    losses = []
+    for images, labels in zip(x.chunk(n), y.chunk(n), strict=True):
+        with torch.autocast("cpu", torch.float16):
+            task = nn.functional.cross_entropy(forward(images), labels)
+        losses.append(task.item())
+        scaler.scale(reg.scale_from(task) / n).backward()
+    scaler.unscale_(optimizer)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(optimizer)
+    scaler.update()
+print(f"loss of the last step {sum(losses) / n:.3f}")
+
+# %%
 # More on each: :doc:`/how-to/mixed-precision`, :doc:`/how-to/checkpoints`, :doc:`/how-to/compile`.
