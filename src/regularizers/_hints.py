@@ -18,8 +18,9 @@ _HINTS = {
     "ridge tikhonov": "use kernel(L2Squared(strength)), which has no ½",
     "elasticnet l1l2regularizer": "use L1L2(l1, l2), which is L1(l1) + L2Squared(l2) with no ½",
     "weightdecay": (
-        "kernel(L2Squared(λ / 2)) is the weight_decay=λ of SGD and Adam; AdamW decouples its own "
-        "from the gradient, and weight_decay_groups(model) says which parameters it is for"
+        "kernel(L2Squared(λ / 2)) is the weight_decay=λ of SGD and Adam, on kernels; AdamW "
+        "decouples its own from the gradient, and weight_decay_groups(model) says which parameters "
+        "it is for"
     ),
     "l2sp startingpoint": 'use kernel(L2Squared(α / 2), towards="initial")',
     "ewc elasticweightconsolidation": (

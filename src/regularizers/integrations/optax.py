@@ -56,7 +56,8 @@ class StepCount(NamedTuple):
 def add_penalty(penalty: Penalty, mask: Mask = None) -> optax.GradientTransformation:
     """Add the gradient of a penalty of each weight to the updates; it stands before the optimizer.
 
-    It is `optax.add_decayed_weights` for any penalty: λ there is `L2Squared(λ / 2)` here.
+    It is `optax.add_decayed_weights` for any penalty, where that stands first in the chain: λ there
+    is `L2Squared(λ / 2)` here. After `scale_by_adam`, as in `optax.adamw`, that is decoupled.
 
     Args:
         penalty: of each array of weights; its strength is a number or a function of the step.
