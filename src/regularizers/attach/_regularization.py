@@ -241,9 +241,11 @@ class Regularization:
         self._delivery.check_fired()
 
     def attach(self, *optimizers: Optimizer) -> None:
-        """Let weight penalties enter within `optimizer.step()`, as its own weight decay does.
+        """Let the optimizer's steps apply penalties of weights and advance strengths that change.
 
-        Their gradients are added to `.grad` after unscaling and clipping, once a step, by
+        Schedules and targets of any rule, of activities too, advance by one step in each
+        `optimizer.step()`. Weight penalties enter within it, as its own weight decay does. Their
+        gradients are added to `.grad` after unscaling and clipping, once a step, by
         multi-tensor operations; weights of proximal rules are shrunk after the update. The rules
         stay the same: `penalty()` no longer contains weights, `penalties()` still reports them. A
         weight without a gradient gets that of its penalty, as it would from the loss. A step in
@@ -263,7 +265,8 @@ class Regularization:
         Raises:
             ConfigurationError: an argument is no optimizer, or has no learning rate for a proximal
                 rule.
-            SelectionError: no rule has kernels or biases, or an optimizer holds none of them.
+            SelectionError: all rules are for activities and have plain numbers as strengths, so a
+                step has nothing to do; or an optimizer holds no kernel or bias of the rules.
             RegimeError: `attach` was called before; a weight is computed from others, unless it is
                 pruned; a constraint moves what is pruned; the optimizer would be inexact
                 (LBFGS, SparseAdam, one that exchanges weights around another's step; for proximal
