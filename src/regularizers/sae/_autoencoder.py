@@ -61,7 +61,7 @@ class Encoder(nn.Linear):
 
 
 class SparseAutoencoder(nn.Module):
-    r"""A dictionary of directions, of which few are active in each sample.
+    r"""A dictionary of directions, few of them active in each sample.
 
     .. math:: z = W_e (c\,x - b) + b_e, \qquad f = \mathrm{act}(z), \qquad
         \hat x = (W_d f + b) / c
