@@ -236,7 +236,7 @@ def test_a_bound_that_is_no_finite_number(name, bound):
 
 def test_a_range_without_a_bound():
     with pytest.raises(
-        ConfigurationError, match=r"expected above= or below=.*got neither; to keep"
+        ConfigurationError, match=r"expected above= or below=.*got neither; to pull back"
     ):
         Hinge(0.1)
 
