@@ -1,6 +1,7 @@
 """Names that other libraries have say what to use here."""
 
 import re
+import traceback
 
 import pytest
 import torch
@@ -41,6 +42,16 @@ from regularizers import _hints
 def test_a_name_of_another_library_says_what_to_use(name, said):
     with pytest.raises(AttributeError, match=said):
         getattr(rz, name)
+
+
+@pytest.mark.parametrize("room", [rz, rz.integrations])
+def test_python_adds_no_guess_of_its_own(room):
+    with pytest.raises(AttributeError) as said:
+        getattr(room, "L2")  # noqa: B009
+    lines = "".join(traceback.format_exception_only(said.value))
+    assert said.value.name == "L2"
+    assert said.value.obj is None
+    assert "Did you mean: " not in lines
 
 
 def test_a_hint_names_what_is_there():

@@ -223,7 +223,8 @@ def __getattr__(name: str) -> object:
         return import_module("regularizers.monitor").Monitor
     if name in _ROOMS:
         return import_module(f"regularizers.{name}")
-    raise AttributeError(said_of(name, __all__))
+    # with its name stated, Python adds no guess of its own to what is said
+    raise AttributeError(said_of(name, __all__), name=name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,8 @@ def __getattr__(name: str) -> object:
         return import_module(f"regularizers.integrations.{name}")
     raise AttributeError(
         f"regularizers.integrations has no {name}; it has {', '.join(__all__)}, and "
-        f"docs/integrations/index.md has the lines for other frameworks"
+        f"docs/integrations/index.md has the lines for other frameworks",
+        name=name,
     )
 
 
