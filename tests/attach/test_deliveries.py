@@ -203,3 +203,8 @@ def test_a_scale_alone_never_leaves_weights_out(rule):
     optimizer.step()
     kept = [torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
     assert sorted(kept) == [False, True]
+
+
+def test_strengths_are_shown_with_their_numbers():
+    reg = rz.Regularization(mlp(), [L1])
+    assert repr(reg.strengths) == "Strengths({'1/activity/L1': 0.5})"

@@ -63,6 +63,9 @@ class Strengths(Mapping[str, float]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
+    def __repr__(self) -> str:
+        return f"Strengths({dict(self)})"
+
     def __len__(self) -> int:
         return len(self._values)
 
