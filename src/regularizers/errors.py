@@ -279,8 +279,8 @@ class FrameworkError(RegularizersError, ImportError):
         ...     import regularizers.integrations.optax
         Traceback (most recent call last):
         ...
-        regularizers.errors.FrameworkError: optax: expected version 0.2.4 or later, got 0.1; pip
-        install 'optax>=0.2.4', or 'regularizers[integrations]' for all frameworks
+        regularizers.errors.FrameworkError: optax: expected version 0.2.8 or later, got 0.1; pip
+        install 'optax>=0.2.8', or 'regularizers[integrations]' for all frameworks
     """
 
 
