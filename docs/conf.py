@@ -5,7 +5,6 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the gallery measures the same on every machine
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -57,7 +56,7 @@ napoleon_attr_annotations = False
 napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 
 # examples: prompts are shown, and left out by the copy button
-copybutton_prompt_text = r">>> |\.\.\. ?|\$ "  # a line of dots alone ends a block
+copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_exclude = ".linenos, .gp, .go"

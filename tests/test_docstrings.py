@@ -13,32 +13,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from public_names import ROOMS, docstring_of
 
 import regularizers
 from regularizers import integrations
 from regularizers.errors import FrameworkError
 
 SOURCES = Path(regularizers.__file__).parents[1]
-
-PACKAGES = (
-    "regularizers",
-    "regularizers.constraints",
-    "regularizers.control",
-    "regularizers.errors",
-    "regularizers.functional",
-    "regularizers.integrations.flax",
-    "regularizers.integrations.keras",
-    "regularizers.integrations.lightning",
-    "regularizers.integrations.optax",
-    "regularizers.integrations.transformers",
-    "regularizers.layers",
-    "regularizers.monitor",
-    "regularizers.penalties",
-    "regularizers.pruning",
-    "regularizers.recipes",
-    "regularizers.sae",
-    "regularizers.testing",
-)
 
 EXAMPLE = re.compile(r"^Examples?:\n(?:\s*\n|[ ]{4}.*\n)*?[ ]{4}\s*>>> ", re.MULTILINE)
 SECTION = re.compile(r"^(?:Args|Attributes):\n((?:[ ]{4}.*\n|\s*\n)+)", re.MULTILINE)
@@ -137,7 +118,7 @@ def _is_made_here(cls: type) -> bool:
 def _names() -> list[tuple[str, str]]:
     """Return every public name once, under the first package that exports it."""
     names = {}
-    for package in PACKAGES:
+    for package in ROOMS:
         for name in exported(package):
             names.setdefault(defined(package, name), (package, name))
     return [*names.values()]
@@ -154,23 +135,10 @@ def test_a_public_name_has_a_docstring(package: str, name: str) -> None:
     if isinstance(value, ModuleType) or is_class_or_function(package, name):
         if not says(value).strip():
             pytest.fail(f"{package}.{name} has no docstring of its own", pytrace=False)
-    elif not _has_string_below(*defined(package, name)):
+    elif not docstring_of(f"{package}.{name}"):
         pytest.fail(
             f"{package}.{name} is a constant or an alias: write a docstring below it", pytrace=False
         )
-
-
-def _has_string_below(module: str, name: str) -> bool:
-    body = ast.parse(_source(module)).body
-    for node, after in zip(body, [*body[1:], None], strict=True):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if name in [ast.unparse(target) for target in targets if target]:
-            return (
-                isinstance(after, ast.Expr)
-                and isinstance(after.value, ast.Constant)
-                and isinstance(after.value.value, str)
-            )
-    raise AssertionError(f"{module} does not assign {name}")
 
 
 @each
@@ -201,7 +169,7 @@ def test_every_parameter_is_named(package: str, name: str) -> None:
 def test_every_public_package_is_looked_at() -> None:
     packages = {n for n in map("regularizers.{}".format, exported("regularizers")) if _path(n)}
     packages |= {f"{integrations.__name__}.{n}" for n in integrations.__all__}
-    assert packages - {"regularizers.integrations"} <= set(PACKAGES)
+    assert packages - {"regularizers.integrations"} <= set(ROOMS)
 
 
 @pytest.mark.parametrize(

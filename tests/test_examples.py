@@ -4,12 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted([*(ROOT / "examples").glob("*.py"), *(ROOT / "tutorials").glob("*.py")])
+from pages.sources import EXAMPLES
+
 AFTER = """
 import matplotlib.pyplot as plt
 assert plt.get_fignums(), "no picture was drawn"

@@ -1,27 +1,14 @@
 """The site without building it: each public name stands in one list, each page in one table."""
 
 import re
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from public_names import homes
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-sys.path.insert(0, str(DOCS / "_ext"))
-
-from public_names import homes  # noqa: E402
-
-from pages.links import broken_links, outside, pages_of  # noqa: E402
-from pages.names import unknown_names  # noqa: E402
-
-BUILT = ("api/generated", "examples", "tutorials")
-PAGES = [
-    path
-    for path in sorted(DOCS.rglob("*.md"))
-    if not str(path.relative_to(DOCS)).startswith((*BUILT, "_"))
-]
+from pages.links import broken_links, outside, pages_of
+from pages.names import unknown_names
+from pages.sources import DOCS, EXAMPLES, PAGES, ROOT
 
 
 def listed():
@@ -66,8 +53,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def test_names_in_pages_and_examples_exist():
-    sources = [*PAGES, *sorted((ROOT / "examples").glob("*.py")), ROOT / "README.md"]
-    assert unknown_names(sources) == []
+    assert unknown_names([*PAGES, *EXAMPLES, ROOT / "README.md"]) == []
 
 
 def test_unknown_names_are_found(tmp_path):

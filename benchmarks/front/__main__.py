@@ -6,18 +6,17 @@ the numbers in it. Run by `make front MNIST=FILE`; it takes about half a minute 
 
 from __future__ import annotations
 
-import gzip
 import sys
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 import torch
 from benchmarks.front.fit import Fitted, fit
 from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 import regularizers as rz
+from regularizers.recipes.data import load_samples
 
 PICTURE = Path("docs/pictures/mnist.png")
 SIDE = 28
@@ -27,9 +26,7 @@ CHOSEN = [0, 1, 4, 8, 17, 18]
 
 def main(path: Path) -> None:
     """Train both networks, print what they measure and draw the picture."""
-    content = gzip.decompress(path.read_bytes())
-    pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, SIDE * SIDE)
-    x = torch.from_numpy(pixels.copy()).float() / 255
+    x = torch.from_numpy(load_samples(path).x).float() / 255
     train, test = x[:9000], x[9000:]
     plain = fit(train, test, [])
     rules = [

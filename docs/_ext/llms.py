@@ -4,11 +4,10 @@ The form is that of https://llmstxt.org: a title, a summary, and links by sectio
 """
 
 import inspect
-from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
-from public_names import homes
+from public_names import homes, value_of
 
 SUMMARY = (
     "Regularization for neural networks in Python: penalties on activations, on their change over "
@@ -56,8 +55,7 @@ def _first_paragraph(tree):
 
 
 def _documentation(home):
-    module, _, name = home.rpartition(".")
-    value = getattr(import_module(module), name)
+    value, name = value_of(home), home.rpartition(".")[2]
     try:
         signature = f"{name}{inspect.signature(value)}"
     except (TypeError, ValueError):

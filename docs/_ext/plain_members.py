@@ -5,50 +5,12 @@ stands under `Attributes:` of its class, and not as a member of its own. A class
 `__new__` takes anything, has the signature of its `__init__`.
 """
 
-import ast
-import importlib.util
 import inspect
-from functools import cache
-from inspect import cleandoc
-from itertools import pairwise
-from pathlib import Path
 
 from docutils import nodes
-from public_names import homes
+from public_names import docstring_of, homes
 from sphinx.domains.python import PyObject
 from sphinx.pycode import ModuleAnalyzer
-
-
-def docstring_of(name):
-    """Return the docstring below the assignment of a name written in full; None of others."""
-    module, _, own = name.rpartition(".")
-    body = _body(module)
-    for node in body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if own == (alias.asname or alias.name):
-                    return docstring_of(f"{node.module}.{alias.name}")
-    for node, below in pairwise(body):
-        if own in _assigned(node) and isinstance(below, ast.Expr):
-            text = getattr(below.value, "value", None)
-            return cleandoc(text) if isinstance(text, str) else None
-    return None
-
-
-def _assigned(node):
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-@cache
-def _body(module):
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return []
-    if spec is None or not str(spec.origin).endswith(".py"):
-        return []
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
 
 
 def _note_docstrings(app):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import regularizers
@@ -13,14 +13,14 @@ SAID = re.compile(r"\brz((?:\.[A-Za-z_]\w*)+)")
 EXAMPLE = "&gt;&gt;&gt; "
 
 
-def without_page_or_example(site: Path, homes: set[str]) -> list[str]:
+def without_page_or_example(site: Path, homes: Mapping[str, object]) -> list[str]:
     """Return public names without a page, and classes and functions whose page has no example."""
     missing = []
-    for home in sorted(homes):
+    for home, value in sorted(homes.items()):
         page = site / "api" / "generated" / f"{home}.html"
         if not page.is_file():
             missing.append(f"{home}: no page")
-        elif _is_called(home) and EXAMPLE not in page.read_text(encoding="utf-8"):
+        elif _is_called(home, value) and EXAMPLE not in page.read_text(encoding="utf-8"):
             missing.append(f"{home}: no example")
     return missing
 
@@ -35,12 +35,10 @@ def unknown_names(sources: list[Path]) -> list[tuple[Path, str]]:
     ]
 
 
-def _is_called(home: str) -> bool:
+def _is_called(home: str, value: object) -> bool:
     """Return whether a name is a class or a function; a constant or an alias of a type is none."""
-    module, _, name = home.rpartition(".")
-    value = getattr(importlib.import_module(module), name)
     defined = inspect.isclass(value) or inspect.isfunction(value)
-    return defined and getattr(value, "__name__", None) == name
+    return defined and getattr(value, "__name__", None) == home.rpartition(".")[2]
 
 
 def _exists(name: str) -> bool:

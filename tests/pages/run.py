@@ -9,15 +9,17 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs" / "_ext")]
 
-from public_names import homes  # noqa: E402
+from public_names import homes, value_of  # noqa: E402
 
 from pages.browser import SCREENS, WORDS, a_browser, copied, look, search  # noqa: E402
 from pages.links import broken_links, outside, pages_of  # noqa: E402
 from pages.names import unknown_names, without_page_or_example  # noqa: E402
+from pages.sources import EXAMPLES, PAGES  # noqa: E402
+
+SOURCES = [*PAGES, *EXAMPLES, ROOT / "README.md"]
 
 LONG = ("-tables.html", "changelog.html", "coming-from.html", "genindex.html", "py-modindex.html")
 """Pages of reference, which may be as long as what they list."""
@@ -29,14 +31,12 @@ def main(site: Path) -> int:
     """Print what was found; return the exit status."""
     start = time.monotonic()
     pages = pages_of(site)
-    names = set(homes().values())
+    names = {home: value_of(home) for home in homes().values()}
     found: dict[str, list[str]] = {}
     found["broken links"] = [f"{_short(p, site)}: {link}" for p, link in broken_links(pages)]
     found["resources from outside"] = [f"{_short(p, site)}: {url}" for p, url in outside(pages)]
     found["public names without a page or an example"] = without_page_or_example(site, names)
-    found["names that do not exist"] = [
-        f"{p.name}: {name}" for p, name in unknown_names(_sources())
-    ]
+    found["names that do not exist"] = [f"{p.name}: {name}" for p, name in unknown_names(SOURCES)]
     found.update(_in_a_browser(site, sorted(pages)))
     size = sum(f.stat().st_size for f in site.rglob("*") if f.is_file()) / 2**20
     links = sum(len(page.links) for page in pages.values())
@@ -76,13 +76,6 @@ def _in_a_browser(site: Path, pages: list[Path]) -> dict[str, list[str]]:
 
 def _has_prompt(text: str) -> bool:
     return not text.strip() or any(sign in text for sign in (">>>", "... ", "$ "))
-
-
-def _sources() -> list[Path]:
-    folders = ["docs", "examples", "tutorials"]
-    found = [p for f in folders for ext in ("*.md", "*.py") for p in sorted((ROOT / f).rglob(ext))]
-    built = [ROOT / "docs" / name for name in ("examples", "tutorials", "api")]
-    return [p for p in found if not any(b in p.parents for b in built)] + [ROOT / "README.md"]
 
 
 def _short(path: Path, site: Path) -> str:
