@@ -289,9 +289,9 @@ class RunFolderError(RegularizersError, OSError):
 
     Example:
         >>> from regularizers import recipes
-        >>> recipes.load("runs")  # runs are the folders in it
+        >>> recipes.load("runs/no-such-run")
         Traceback (most recent call last):
         ...
         regularizers.errors.RunFolderError: expected the folder of an earlier run, with a
-        config.json in it, got 'runs' (nothing); the last line of a run names its folder
+        config.json in it, got 'runs/no-such-run' (nothing); the last line of a run names its folder
     """
